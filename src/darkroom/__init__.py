@@ -1,0 +1,1 @@
+"""Darkroom: a declarative pipeline for learning from images."""

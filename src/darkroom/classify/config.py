@@ -1,0 +1,61 @@
+"""The `classify` section: networks × policies × seeds, and how they are evaluated."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from darkroom.fit.config import Seeds, Training, inherit
+from darkroom.registry import Plugin
+from darkroom.settings import Count, Name, Section
+
+
+class Classifier(Section):
+    """One classifier: a network and how it is trained."""
+
+    network: Annotated[Section, Plugin("network")]
+    """Which network; left out, the one called like this entry."""
+    training: Training = Training()
+    """Overrides of `classify.training`, key by key."""
+
+
+class Classify(Section):
+    """Every model is trained under every policy with every seed, then evaluated on the test split."""
+
+    models: dict[Name, Classifier] = {}
+    """Classifiers by name. Left out: `mlp` and `resnet`."""
+    policies: list[Name] | None = None
+    """Policies to train under. Left out: `none` and all of `augment`."""
+    seeds: Seeds = (0,)
+    """A number of seeds, or a list of them."""
+    training: Training = Training()
+    """What all models share."""
+    tta: list[Annotated[Section, Plugin("view")]] = Field(default=[{"name": "shift"}], validate_default=True)  # type: ignore[list-item]
+    """Views of a test image whose probabilities are averaged with the plain image's: test-time augmentation."""
+    resamples: Count = 1000
+    """Bootstrap resamples behind each 95 % interval."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, value: Any) -> Any:
+        if value is None:
+            value = {}
+        if isinstance(value, dict) and not value.get("models"):
+            value = {**value, "models": {"mlp": {}, "resnet": {}}}
+        return inherit(value, "models", "network")
+
+
+class TrainSpec(Classifier):
+    """The job `classify train`."""
+
+    seed: int
+
+
+class EvaluateSpec(Section):
+    """The job `classify evaluate`."""
+
+    network: Annotated[Section, Plugin("network")]
+    tta: list[Annotated[Section, Plugin("view")]]
+    resamples: Count
+    seed: int

@@ -1,0 +1,95 @@
+"""A set of images on disk: one memory-mapped array, one table, and what their labels mean.
+
+images.npy      (N, H, W, C) uint8, C is 1 or 3
+masks.npy       (M, H, W) uint8, 0 or 255: where the anomalies of some images are
+items.parquet   a row an image: id, label, split, group, mask, origin, sha256
+                augmented stores instead: id, label, split, group, mask, parent, transforms
+store.json      the data set's name and class names
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom import files
+
+SPLITS = ("train", "val", "test")
+COLUMNS = ("id", "label", "split", "group", "mask")
+"""What every store's table has. `label` counts into `classes`, -1 is none; `mask` counts into the masks, -1 is none."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store; images and masks stay on disk until they are used."""
+
+    name: str
+    classes: tuple[str, ...]
+    images: NDArray[np.uint8]  # (N, H, W, C)
+    items: pd.DataFrame
+    masks: NDArray[np.uint8] | None = None  # (M, H, W)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images: the order networks use."""
+        _, height, width, channels = self.images.shape
+        return channels, height, width
+
+    def rows(self, split: str, classes: tuple[str, ...] | None = None) -> NDArray[np.int64]:
+        """The row numbers of a split, in order; of these classes only, where given.
+
+        Raises ValueError for an unknown split or class.
+        """
+        if split not in SPLITS:
+            raise ValueError(f'no split "{split}"; the splits are {", ".join(SPLITS)}')
+        chosen = (self.items["split"] == split).to_numpy()
+        if classes is not None:
+            chosen &= self.items["label"].isin([self.label(name) for name in classes]).to_numpy()
+        return np.flatnonzero(chosen)
+
+    def label(self, name: str) -> int:
+        """The number of a class. Raises ValueError with the classes there are."""
+        if name not in self.classes:
+            raise ValueError(f'no class "{name}" in {self.name}; there are: {", ".join(self.classes)}')
+        return self.classes.index(name)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The class number of every image, -1 where it has none."""
+        return self.items["label"].to_numpy(dtype=np.int64)
+
+
+def open_store(root: Path) -> Store:
+    """Open the store in a stage's folder. Raises FileNotFoundError when the stage did not finish."""
+    files.read_manifest(root)
+    about: dict[str, Any] = files.read_json(root / "store.json")
+    masks = root / "masks.npy"
+    return Store(
+        name=about["name"],
+        classes=tuple(about["classes"]),
+        images=np.load(root / "images.npy", mmap_mode="r", allow_pickle=False),
+        items=pd.read_parquet(root / "items.parquet"),
+        masks=np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
+    )
+
+
+def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame) -> None:
+    """Write the table and the description of a store whose `images.npy` (and `masks.npy`) are already in `root`."""
+    missing = set(COLUMNS) - set(items.columns)
+    if missing:
+        raise ValueError(
+            f"a store's table needs the columns {', '.join(COLUMNS)}; missing: {', '.join(sorted(missing))}"
+        )
+    items.to_parquet(root / "items.parquet", index=False)
+    files.write_json(root / "store.json", {"name": name, "classes": list(classes)})
+
+
+def new_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A uint8 array on disk to be filled in place, so that a set larger than memory can be written."""
+    array: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    return array

@@ -1,0 +1,92 @@
+"""The `detect` section: anomaly detectors fitted on normal images alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from darkroom.fit.config import Seeds, Training, inherit
+from darkroom.registry import Plugin, entry
+from darkroom.settings import Count, Name, Section
+
+
+class Detector(Section):
+    """One detector, and how it is trained where it is a network."""
+
+    detector: Annotated[Section, Plugin("detector")]
+    """Which detector; left out, the one called like this entry."""
+    training: Training | None = Training()
+    """Overrides of `detect.training`, key by key; of no use to a detector that is fitted in closed form."""
+
+    @model_validator(mode="after")
+    def _training_where_used(self) -> Self:
+        if not entry(*self.detector.__class__.plugin).takes("training"):  # type: ignore[attr-defined]
+            object.__setattr__(self, "training", None)
+        return self
+
+
+def _tasks(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        value = [value]
+    return tuple(tuple(map(_label, v)) if isinstance(v, list | tuple) else (_label(v),) for v in value)
+
+
+def _label(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Detect(Section):
+    """Every detector is fitted on the normal training images; all else in the test split is an anomaly."""
+
+    normal: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1), BeforeValidator(_tasks)] = (("good",),)
+    """The normal class. A list makes each entry normal in turn; an entry that is a list is normal together."""
+    detectors: dict[Name, Detector] = {}
+    """Detectors by name. Left out: `pca` and `autoencoder`."""
+    seeds: Seeds = (0,)
+    """A number of seeds, or a list of them."""
+    training: Training = Training()
+    """What all detectors that are trained share."""
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of normal images that may be called anomalous: the threshold is that quantile of the validation normals."""
+    examples: Count = 24
+    """The most anomalous test images shown in the report."""
+    resamples: Count = 1000
+    """Bootstrap resamples behind each 95 % interval."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, value: Any) -> Any:
+        if value is None:
+            value = {}
+        if isinstance(value, dict) and not value.get("detectors"):
+            value = {**value, "detectors": {"pca": {}, "autoencoder": {}}}
+        return inherit(value, "detectors", "detector")
+
+
+def task_name(normal: tuple[str, ...]) -> str:
+    """The folder of a task: its normal classes, with a hash where a class name is no safe folder name."""
+    text = "+".join(normal)
+    safe = re.sub(r"[^A-Za-z0-9+_-]", "_", text)[:48]
+    digest = hashlib.sha256("\0".join(normal).encode()).hexdigest()[:8]
+    return f"normal-{safe}" if safe == text else f"normal-{safe}-{digest}"
+
+
+class FitSpec(Detector):
+    """The job `detect fit`."""
+
+    normal: tuple[str, ...]
+    seed: int
+
+
+class EvaluateSpec(Section):
+    """The job `detect evaluate`."""
+
+    detector: Annotated[Section, Plugin("detector")]
+    normal: tuple[str, ...]
+    false_alarms: float
+    examples: Count
+    resamples: Count
+    seed: int

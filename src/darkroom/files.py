@@ -1,0 +1,80 @@
+"""Output that is whole or absent: a stage fills a folder beside its target, which is renamed when complete."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+TIMING = "timing.json"
+"""Measured seconds: kept beside the results, but not in the manifest, as they differ from run to run."""
+
+
+@contextlib.contextmanager
+def folder(target: Path) -> Iterator[Path]:
+    """A fresh folder that takes the place of `target` when the block ends without an error.
+
+    The manifest is written last. On an error nothing of the target is touched. Raises OSError with the target's name.
+    """
+    target = Path(target)
+    unique = uuid.uuid4().hex[:12]
+    fresh, stale = target.with_name(f".{target.name}.{unique}.new"), target.with_name(f".{target.name}.{unique}.old")
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        write_manifest(fresh)
+        if target.exists():
+            target.rename(stale)
+        fresh.rename(target)
+    except OSError as error:
+        raise OSError(error.errno, f"could not write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(stale, ignore_errors=True)
+
+
+def write_manifest(root: Path) -> None:
+    """List every file below `root` with its sha256, sorted, without the measured times."""
+    names = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+    files = {name: sha256(root / name) for name in names if name not in (MANIFEST, TIMING)}
+    write_json(root / MANIFEST, {"files": files})
+
+
+def read_manifest(root: Path) -> dict[str, str]:
+    """The sha256 of each file of a stage's folder, by name. Raises FileNotFoundError when the stage did not finish."""
+    path = Path(root) / MANIFEST
+    if not path.exists():
+        raise FileNotFoundError(f"{root} holds no {MANIFEST}: the stage that makes it has not run or did not finish")
+    files: dict[str, str] = read_json(path)["files"]
+    return files
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, as hex."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal strings."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Readable JSON with sorted keys; replaces the file whole. NaN and infinity are errors."""
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    fresh = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.new")
+    fresh.write_text(text + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

@@ -1,0 +1,75 @@
+"""How a network is trained: the same keys for classifiers, generators and detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from darkroom.registry import Plugin
+from darkroom.settings import Count, Positive, Section
+
+
+class Training(Section):
+    """One run of the training loop."""
+
+    epochs: Count = 15
+    """Passes over the training images. With a policy, each pass takes one variant of every image."""
+    batch_size: Count = 128
+    """Images a step."""
+    optimizer: Annotated[Section, Plugin("optimizer", default="adamw"), Field(validate_default=True)] = {
+        "name": "adamw"
+    }  # type: ignore[assignment]
+    """Which optimizer, with its learning rate."""
+    schedule: Annotated[Section, Plugin("schedule", default="one_cycle"), Field(validate_default=True)] = {
+        "name": "one_cycle"
+    }  # type: ignore[assignment]
+    """How the learning rate moves over the run."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 where the processor multiplies in it, else fp32; what it became is recorded with the result."""
+    clip: Positive | None = None
+    """Largest gradient norm; larger gradients are scaled down to it."""
+    threads: Count = 1
+    """Processor threads of one job. Sums depend on it, so it belongs to the result; few threads let many jobs share a machine."""
+
+
+def _seeds(value: Any) -> Any:
+    return tuple(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), BeforeValidator(_seeds)]
+"""Seeds by number (`3` is 0, 1, 2) or as a list."""
+
+
+def inherit(section: Any, members: str, member_key: str) -> Any:
+    """Write a section's shared `training` into each of its `members`, whose own keys win; a bare member gets its
+    own name as its `member_key`: `{models: {mlp: null}}` becomes `{models: {mlp: {network: {name: mlp}}}}`."""
+    if not isinstance(section, Mapping) or not isinstance(section.get(members), Mapping):
+        return section
+    shared = section.get("training")
+    filled: dict[str, Any] = {}
+    for name, member in section[members].items():
+        member = {} if member is None else member
+        if isinstance(member, Mapping):
+            member = dict(member)
+            plugin = member.get(member_key, {})
+            if isinstance(plugin, Mapping):
+                member[member_key] = {"name": name, **plugin}
+            if isinstance(shared, Mapping) and isinstance(member.get("training", {}), Mapping):
+                member["training"] = _merged(shared, member.get("training", {}))
+        filled[name] = member
+    return {**section, members: filled}
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        earlier = merged.get(key)
+        if isinstance(earlier, str) and isinstance(value, Mapping) and "name" not in value:
+            earlier = {"name": earlier}
+        both = isinstance(earlier, Mapping) and isinstance(value, Mapping)
+        # another plug-in does not inherit the options of the one it replaces
+        renamed = both and "name" in value and value["name"] != earlier.get("name", value["name"])
+        merged[key] = _merged(earlier, value) if both and not renamed else value
+    return merged

@@ -1,0 +1,56 @@
+"""The `generate` section: generative models × seeds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from darkroom.fit.config import Seeds, Training, inherit
+from darkroom.registry import Plugin
+from darkroom.settings import Count, Name, Section
+
+
+class Generator(Section):
+    """One generative model and how it is trained."""
+
+    generator: Annotated[Section, Plugin("generator")]
+    """Which family; left out, the one called like this entry."""
+    training: Training = Training()
+    """Overrides of `generate.training`, key by key."""
+
+
+class Generate(Section):
+    """Every model is trained on the training images with every seed, then sampled from and scored on the test split."""
+
+    models: dict[Name, Generator] = {}
+    """Generators by name. Left out: `vae`."""
+    seeds: Seeds = (0,)
+    """A number of seeds, or a list of them."""
+    training: Training = Training()
+    """What all models share."""
+    samples: Count = 64
+    """Samples drawn for the report."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, value: Any) -> Any:
+        if value is None:
+            value = {}
+        if isinstance(value, dict) and not value.get("models"):
+            value = {**value, "models": {"vae": {}}}
+        return inherit(value, "models", "generator")
+
+
+class TrainSpec(Generator):
+    """The job `generate train`."""
+
+    seed: int
+
+
+class EvaluateSpec(Section):
+    """The job `generate evaluate`."""
+
+    generator: Annotated[Section, Plugin("generator")]
+    samples: Count
+    seed: int

@@ -1,0 +1,39 @@
+"""The job `report build`: which results belong on the page."""
+
+from __future__ import annotations
+
+from darkroom.settings import Section
+
+
+class ClassifierEntry(Section):
+    """One trained classifier; its results are in `classify/POLICY/MODEL/seed-SEED/{model,evaluation}`."""
+
+    policy: str
+    model: str
+    seed: int
+
+
+class GeneratorEntry(Section):
+    """One trained generator; its results are in `generate/MODEL/seed-SEED/{model,evaluation}`."""
+
+    model: str
+    seed: int
+
+
+class DetectorEntry(Section):
+    """One fitted detector; its results are in `detect/TASK/DETECTOR/seed-SEED/{model,evaluation}`."""
+
+    task: str
+    normal: tuple[str, ...]
+    detector: str
+    seed: int
+
+
+class BuildSpec(Section):
+    """What the page shows, in the config's order."""
+
+    name: str
+    policies: list[str]
+    classifiers: list[ClassifierEntry]
+    generators: list[GeneratorEntry]
+    detectors: list[DetectorEntry]
