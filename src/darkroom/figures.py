@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ matplotlib.rcParams.update(
         "axes.edgecolor": FAINT,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+        "axes.prop_cycle": cycler(color=COLORS),
         "axes.grid": False,
         "xtick.color": INK,
         "ytick.color": INK,
@@ -50,8 +51,8 @@ def save(drawn: Figure, path: Path) -> None:
 def tile(images: NDArray[np.uint8], *, columns: int | None = None, height: int = 64, gap: int = 2) -> NDArray[np.uint8]:
     """Lay images out on a grid, row by row.
 
-    Takes (N, H, W, C) uint8 with C of 1 or 3; small images are enlarged by whole factors to about `height` pixels, large
-    ones reduced. Gives (rows, columns, 3) pixels uint8 on white.
+    Takes (N, H, W, C) uint8 with C of 1 or 3; small images are enlarged by whole factors to about `height` pixels,
+    large ones reduced. Gives (rows, columns, 3) pixels uint8 on white.
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
         raise ValueError(f"expected images of shape (N, H, W, 1 or 3) with N > 0, got {images.shape}")

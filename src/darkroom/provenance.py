@@ -108,7 +108,9 @@ def _package_data(folder: Path) -> Iterator[Path]:
 
 @functools.cache
 def _statements(path: Path) -> ast.Module:
-    return _Bare().visit(ast.parse(path.read_text(encoding="utf-8")))  # type: ignore[no-any-return]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    _Bare().visit(tree)
+    return tree
 
 
 @functools.cache
@@ -147,7 +149,8 @@ class _Bare(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [s for s in node.body if not _is_text(s) and not _is_for_types(s)] or [ast.Pass()]
-        return super().visit(node)
+        visited: ast.AST = super().visit(node)
+        return visited
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -3,27 +3,99 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Annotated
+import functools
+import json
+import re
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 class Section(BaseModel):
-    """A part of the config: unknown keys and changes after loading are errors."""
+    """A part of the config: unknown keys and changes after loading are errors, a bare key takes every default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        return {} if value is None else value
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        return _number(value, _scalars(cls, str(info.field_name)))
+
+
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", title="name (letters, digits, - and _; at most 64)")
+]
 """A name that is also a folder: letters, digits, `-` and `_`."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
+Values = TypeVar("Values", bound=Sequence[Any])
+
+
+def unique(values: Values) -> Values:
+    """The values as they are; for `AfterValidator`. Raises ValueError when one is listed twice."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            shown = value.model_dump() if isinstance(value, BaseModel) else value
+            raise ValueError(f"{quoted(shown)} is listed twice")
+    return values
+
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """A hint ` did you mean "x"?` for a mistyped word, or the empty string when nothing is near."""
-    match = difflib.get_close_matches(str(word), [str(c) for c in choices], n=1, cutoff=0.6)
-    return f' Did you mean "{match[0]}"?' if match else ""
+    """A hint ` Did you mean "x"?` for a mistyped word, or the empty string when nothing is near."""
+    known = {str(choice).lower(): str(choice) for choice in choices}
+    match = difflib.get_close_matches(str(word)[:100].lower(), known, n=1, cutoff=0.6)
+    return f' Did you mean "{known[match[0]]}"?' if match else ""
+
+
+def quoted(value: Any, longest: int = 60) -> str:
+    """A config value on one line, as a person may have written it: cut when long, with nothing unprintable in it."""
+    if value is None:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: longest + 1])
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def _number(value: Any, allowed: frozenset[type]) -> Any:
+    """Refuses `true` and text for numbers, but for `1e-3`, which YAML 1.1 takes for text."""
+    if isinstance(value, list | tuple):
+        return [_number(item, allowed) for item in value]
+    if not allowed & {int, float}:
+        return value
+    if isinstance(value, str) and str not in allowed:
+        if float in allowed and EXPONENT.fullmatch(value):
+            return float(value)
+        raise ValueError(f"got {quoted(value)}; expected a number")
+    if isinstance(value, bool) and bool not in allowed:
+        raise ValueError(f"got {quoted(value)}; expected a number")
+    return value
+
+
+@functools.cache
+def _scalars(model: type[Section], field: str) -> frozenset[type]:
+    """The plain types that occur in the type of a field."""
+
+    def leaves(hint: Any) -> Iterable[type]:
+        origin, inner = typing.get_origin(hint), typing.get_args(hint)
+        if origin is Literal:
+            return [type(choice) for choice in inner]
+        if origin is Annotated:
+            return leaves(inner[0])
+        if origin in (typing.Union, types.UnionType, list, tuple):
+            return [leaf for part in inner for leaf in leaves(part)]
+        return [hint] if isinstance(hint, type) else []
+
+    return frozenset(leaves(model.model_fields[field].annotation))

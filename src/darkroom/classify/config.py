@@ -31,7 +31,7 @@ class Classify(Section):
     """A number of seeds, or a list of them."""
     training: Training = Training()
     """What all models share."""
-    tta: list[Annotated[Section, Plugin("view")]] = Field(default=[{"name": "shift"}], validate_default=True)  # type: ignore[list-item]
+    tta: list[Annotated[Section, Plugin("view")]] = Field(default=[{"name": "shift"}], validate_default=True)
     """Views of a test image whose probabilities are averaged with the plain image's: test-time augmentation."""
     resamples: Count = 1000
     """Bootstrap resamples behind each 95 % interval."""

@@ -31,7 +31,7 @@ class Training(Section):
     clip: Positive | None = None
     """Largest gradient norm; larger gradients are scaled down to it."""
     threads: Count = 1
-    """Processor threads of one job. Sums depend on it, so it belongs to the result; few threads let many jobs share a machine."""
+    """Processor threads of one job. Sums depend on it, so it belongs to the result; with few, many jobs share a machine."""
 
 
 def _seeds(value: Any) -> Any:
@@ -66,10 +66,12 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         earlier = merged.get(key)
-        if isinstance(earlier, str) and isinstance(value, Mapping) and "name" not in value:
+        if isinstance(earlier, str) and isinstance(value, Mapping):
             earlier = {"name": earlier}
-        both = isinstance(earlier, Mapping) and isinstance(value, Mapping)
-        # another plug-in does not inherit the options of the one it replaces
-        renamed = both and "name" in value and value["name"] != earlier.get("name", value["name"])
-        merged[key] = _merged(earlier, value) if both and not renamed else value
+        if not isinstance(earlier, Mapping) or not isinstance(value, Mapping):
+            merged[key] = value
+        elif "name" in value and value["name"] != earlier.get("name"):
+            merged[key] = value  # another plug-in does not inherit the options of the one it replaces
+        else:
+            merged[key] = _merged(earlier, value)
     return merged

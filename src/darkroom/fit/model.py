@@ -1,0 +1,101 @@
+"""Models on disk: the weights, and what is needed to build the network again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from darkroom import files, registry
+from darkroom.fit.batches import as_float
+from darkroom.fit.trainer import Fitted
+from darkroom.settings import Section
+
+WEIGHTS, ABOUT, HISTORY = "weights.pt", "model.json", "history.csv"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a model folder says of its model. Shape is (C, H, W)."""
+
+    plugin: dict[str, Any]
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    precision: str
+    channels_last: bool
+
+
+def save_model(
+    folder: Path,
+    network: nn.Module,
+    *,
+    plugin: Section,
+    shape: tuple[int, int, int],
+    classes: tuple[str, ...],
+    fitted: Fitted | None,
+) -> None:
+    """Write weights, description, history and times into a stage's folder; `fitted` is None for closed-form fits."""
+    torch.save({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, folder / WEIGHTS)
+    about = {
+        "plugin": plugin.model_dump(mode="json"),
+        "shape": list(shape),
+        "classes": list(classes),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "precision": fitted.precision if fitted else "none",
+        "channels_last": fitted.channels_last if fitted else False,
+    }
+    files.write_json(folder / ABOUT, about)
+    if fitted:
+        fitted.history.to_csv(folder / HISTORY, index=False)
+        times = {"seconds": fitted.seconds, "images_per_second": fitted.images_per_second}
+        files.write_json(folder / files.TIMING, times)
+
+
+def read_about(folder: Path) -> About:
+    """What the model in a stage's folder is. Raises FileNotFoundError when its training did not finish."""
+    files.read_manifest(folder)
+    about = files.read_json(folder / ABOUT)
+    return About(
+        about["plugin"], tuple(about["shape"]), tuple(about["classes"]), about["precision"], about["channels_last"]
+    )
+
+
+def load_weights(folder: Path, network: nn.Module) -> nn.Module:
+    """Fill a network of the right layout with the saved weights, ready for inference; no pickled code is run."""
+    network.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+    return network.eval()
+
+
+def rebuild(kind: str, folder: Path, *given: Any) -> nn.Module:
+    """The trained network in a folder: its plug-in called with `given` and its saved options, then its weights."""
+    plugin = read_about(folder).plugin
+    options = registry.options(kind, plugin["name"]).model_validate(plugin)
+    network: nn.Module = registry.build(options, *given)
+    return load_weights(folder, network)
+
+
+@torch.inference_mode()
+def predict(
+    function: Callable[[Tensor], Tensor],
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    batch_size: int = 256,
+) -> NDArray[np.float32]:
+    """Apply a function of float images (B, C, H, W) to these rows of a store's images; outputs stacked, float32."""
+    outputs = [function(batch).float().cpu().numpy() for batch in chunks(images, rows, batch_size=batch_size)]
+    return np.concatenate(outputs)
+
+
+def chunks(images: NDArray[np.uint8], rows: NDArray[np.int64], *, batch_size: int = 256) -> Iterator[Tensor]:
+    """These rows of a store's images as float batches (B, C, H, W) in [0, 1], one batch in memory at a time."""
+    if not len(rows):
+        raise ValueError("there are no images to predict")
+    for start in range(0, len(rows), batch_size):
+        yield as_float(images[rows[start : start + batch_size]])

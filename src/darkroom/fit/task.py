@@ -1,0 +1,74 @@
+"""The thin Lightning shell around a plain network: a family adds its loss, the rest is the same for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from darkroom import registry
+from darkroom.fit.config import Training
+
+
+class Totals:
+    """Means over an epoch, weighted by batch size; nothing is read back from the device before the end."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.items = 0
+
+    def add(self, values: dict[str, Tensor], items: int) -> None:
+        """Take the means of one batch of so many items."""
+        for name, value in values.items():
+            weighted = value.detach().float() * items
+            self.sums[name] = self.sums[name] + weighted if name in self.sums else weighted
+        self.items += items
+
+    def close(self) -> dict[str, float]:
+        """The means since the last close."""
+        means = {name: float(total) / self.items for name, total in self.sums.items()}
+        self.sums, self.items = {}, 0
+        return means
+
+
+class Task(pl.LightningModule):
+    """A network and how it is trained. A family's subclass says what is lost on a batch."""
+
+    def __init__(self, network: nn.Module, training: Training) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = training
+        self.train_totals, self.val_totals = Totals(), Totals()
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Scalars of one batch: `loss`, which is minimised, and any parts to be followed.
+
+        Images are floats (B, C, H, W) in [0, 1], labels integers (B,).
+        """
+        raise NotImplementedError
+
+    def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Scalars of one validation batch; the losses unless a family measures more."""
+        return self.losses(images, labels)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """One step; the optimizer's work is Lightning's."""
+        images, labels = batch
+        values = self.losses(images, labels)
+        self.train_totals.add(values, len(labels))
+        return values["loss"]
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """Measures of one validation batch."""
+        images, labels = batch
+        self.val_totals.add(self.measures(images, labels), len(labels))
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and the schedule moved by every step."""
+        optimizer = registry.build(self.settings.optimizer, self.network)
+        schedule = registry.build(self.settings.schedule)
+        steps = max(1, int(self.trainer.estimated_stepping_batches) - 1)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(min(1.0, step / steps)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,0 +1,29 @@
+"""Small parts that several networks use."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Standardize(nn.Module):
+    """Shift and scale each channel by the training images' mean and standard deviation.
+
+    The first layer of every classifier, so that a model file carries its own preprocessing; (B, C, H, W) in and out.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, channels, 1, 1))
+
+    def fit(self, mean: Tensor, std: Tensor) -> None:
+        """Set the statistics: (C,) each, in units of the input."""
+        self.mean.copy_(mean.reshape(self.mean.shape))
+        self.std.copy_(std.reshape(self.std.shape).clamp_min(1e-3))
+
+    def forward(self, images: Tensor) -> Tensor:  # (B, C, H, W)
+        return (images - self.mean) / self.std
