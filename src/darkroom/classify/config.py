@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Section
+from darkroom.settings import Count, Name, Section, unique
 
 
 class Classifier(Section):
     """One classifier: a network and how it is trained."""
 
-    network: Annotated[Section, Plugin("network")]
+    network: Annotated[Section, Plugin("network", named_by_entry=True)]
     """Which network; left out, the one called like this entry."""
     training: Training = Training()
     """Overrides of `classify.training`, key by key."""
@@ -25,13 +25,15 @@ class Classify(Section):
 
     models: dict[Name, Classifier] = {}
     """Classifiers by name. Left out: `mlp` and `resnet`."""
-    policies: list[Name] | None = None
+    policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
     """Policies to train under. Left out: `none` and all of `augment`."""
     seeds: Seeds = (0,)
     """A number of seeds, or a list of them."""
     training: Training = Training()
     """What all models share."""
-    tta: list[Annotated[Section, Plugin("view")]] = Field(default=[{"name": "shift"}], validate_default=True)
+    tta: Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)] = [
+        {"name": "shift"}
+    ]  # type: ignore[list-item]
     """Views of a test image whose probabilities are averaged with the plain image's: test-time augmentation."""
     resamples: Count = 1000
     """Bootstrap resamples behind each 95 % interval."""
@@ -41,7 +43,7 @@ class Classify(Section):
     def _fill(cls, value: Any) -> Any:
         if value is None:
             value = {}
-        if isinstance(value, dict) and not value.get("models"):
+        if isinstance(value, dict) and value.get("models") in (None, {}):
             value = {**value, "models": {"mlp": {}, "resnet": {}}}
         return inherit(value, "models", "network")
 

@@ -1,0 +1,56 @@
+"""Darkroom: `snakemake` runs the default data set, `snakemake --configfile FILE` another."""
+
+import os
+from snakemake.utils import min_version
+
+from darkroom.config import ConfigError, load
+from darkroom.plan import Plan
+
+min_version("9.27")
+
+
+# a config file of the user's takes nothing over from the default one
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+try:
+    plan = Plan(load(config, path=", ".join(map(str, workflow.configfiles))))
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+DATA, RESULTS = plan.data, plan.results
+os.environ.setdefault("MLFLOW_TRACKING_URI", plan.config.tracking.uri)
+
+
+wildcard_constraints:
+    policy=r"[^/]+",
+    model=r"[^/]+",
+    detector=r"[^/]+",
+    task=r"[^/]+",
+    seed=r"\d+",
+
+
+report: "workflow/report/index.rst"
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/augment.smk"
+include: "workflow/rules/classify.smk"
+include: "workflow/rules/generate.smk"
+include: "workflow/rules/detect.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report_build.output.page,
+
+
+onsuccess:
+    shell("python -m darkroom sync")
+
+
+onerror:
+    shell("python -m darkroom sync")

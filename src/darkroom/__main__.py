@@ -1,0 +1,111 @@
+"""The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, and `darkroom sync`.
+
+The options of a stage are the arguments of its `run`. With MLFLOW_TRACKING_URI set, the run is tracked there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib
+import inspect
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ValidationError
+
+from darkroom import files, registry, track
+from darkroom.log import Log, silent
+from darkroom.settings import nearest
+from darkroom.stages import STAGES
+
+EXPECTED = (ValueError, OSError, FloatingPointError)
+"""Errors that a user can mend: shown as one line, without a traceback."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage. Exit code 1 with one line on standard error when the input or the disk is at fault."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["sync"]:
+        left = track.sync()
+        print(f"{len(left)} runs could not be sent and are kept in {track.SPOOL}" if left else "every run is in MLflow")
+        return 1 if left else 0
+    stage = " ".join(words[:2])
+    if stage not in STAGES:
+        known = ", ".join([*STAGES, "sync"])
+        hint = nearest(stage, STAGES) if words else ""
+        print(f'usage: darkroom SECTION STAGE [options]; no stage "{stage}".{hint} There are: {known}', file=sys.stderr)
+        return 0 if words[:1] in (["-h"], ["--help"]) else 2
+    module = importlib.import_module(STAGES[stage])
+    options = _parser(stage, module).parse_args(words[2:])
+    try:
+        _run(stage, module, vars(options))
+    except EXPECTED as error:
+        if os.environ.get("DARKROOM_TRACEBACK"):
+            raise
+        print(f"darkroom {stage}: {_explained(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(stage: str, module: ModuleType, options: dict[str, Any]) -> None:
+    text = options.pop("spec")
+    text = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
+    spec: BaseModel = get_type_hints(module.run)["spec"].model_validate_json(text)
+    if options.get("checkpoints") is not None:
+        options["checkpoints"] /= _digest(options)
+    with contextlib.ExitStack() as stack:
+        log: Log = silent
+        if os.environ.get(track.URI):
+            log = stack.enter_context(track.Run(_header(stage, spec, options)))
+        module.run(spec, log=log, **options)
+    if (checkpoints := options.get("checkpoints")) is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _digest(options: dict[str, Any]) -> str:
+    """Of what a job's inputs hold, so that training on other data does not go on from an old checkpoint."""
+    places = [v for k, v in sorted(options.items()) if isinstance(v, Path) and k not in {"out", "checkpoints"}]
+    return hashlib.sha256("".join(files.sha256(p / files.MANIFEST) for p in places).encode()).hexdigest()[:16]
+
+
+def _header(stage: str, spec: BaseModel, options: dict[str, Any]) -> dict[str, Any]:
+    """What the tracking of a run starts from; the data set's name is the folder under `data/` or `results/`."""
+    out: Path = options["out"]
+    inputs = {k: v.as_posix() for k, v in options.items() if isinstance(v, Path) and k not in {"out", "checkpoints"}}
+    return {
+        "stage": stage,
+        "dataset": out.parts[1] if out.parts[0] in {"data", "results"} and len(out.parts) > 2 else "darkroom",
+        "job": out.as_posix(),
+        "spec": spec.model_dump(mode="json"),
+        "modules": sorted({STAGES[stage], *registry.modules(spec)}),
+        "inputs": inputs,
+    }
+
+
+def _parser(stage: str, module: ModuleType) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"darkroom {stage}", description=(module.__doc__ or "").split("\n")[0])
+    parser.add_argument("--spec", required=True, help="the job's spec as JSON, or @FILE")
+    for name, parameter in inspect.signature(module.run).parameters.items():
+        if name in {"spec", "log"}:
+            continue
+        required = parameter.default is inspect.Parameter.empty
+        kind = int if name == "workers" else Path
+        parser.add_argument(f"--{name}", type=kind, required=required, default=None if required else parameter.default)
+    return parser
+
+
+def _explained(error: BaseException) -> str:
+    if isinstance(error, ValidationError):
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return "the spec is not valid: " + "; ".join(problems)
+    return str(error) or type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

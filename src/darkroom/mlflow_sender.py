@@ -1,0 +1,299 @@
+"""Sends spool files to MLflow: `python -m darkroom.mlflow_sender FILE...`; follows a file as long as its stage runs.
+
+Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
+`built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
+where it can be restored. Runs of several seeds are children of one parent that carries their mean and interval.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+
+from darkroom import provenance, track
+from darkroom.files import MANIFEST, sha256
+
+ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
+LARGEST_ARTIFACT = 64 * 2**20
+PATIENCE = 30.0
+"""Seconds for which a sender goes on trying after its stage has ended."""
+
+
+def main(paths: list[Path]) -> None:
+    """Send each file, one after the other; leaves those that another sender has or that cannot be sent now."""
+    for path in paths:
+        with _exclusive(path.with_suffix(".lock"), wait=False) as mine:
+            if mine and path.exists():
+                Delivery(path).deliver()
+                if not path.exists():
+                    path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+class Delivery:
+    """One spool file on its way. What has been sent is noted beside it, so that a new sender goes on from there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.note = path, path.with_suffix(".sent")
+        with path.open(encoding="utf-8") as stream:
+            first = stream.readline()
+            self.start = stream.tell()
+        self.header: dict[str, Any] = json.loads(first)["header"]
+        self.client = MlflowClient()
+        sent = json.loads(self.note.read_text()) if self.note.exists() else {}
+        self.run_id: str | None = sent.get("run")
+        self.offset: int = sent.get("offset", self.start)
+
+    def deliver(self) -> None:
+        """Follow the file to its end, trying again after failures, then close the run and delete the file."""
+        waiting_since: float | None = None
+        while True:
+            alive = track.owner_lives(self.path)
+            try:
+                if self.run_id is None:
+                    self._open()
+                if self._send() or not alive:
+                    self._close()
+                    return
+                waiting_since = None
+            except Exception as error:  # whatever the server or its client throws: the records stay for the next try
+                print(f"darkroom: tracking: {error}", file=sys.stderr)
+                if not alive:
+                    waiting_since = waiting_since or time.monotonic()
+                    if time.monotonic() - waiting_since > PATIENCE:
+                        return
+            time.sleep(1.0)
+
+    def _open(self) -> None:
+        with _exclusive(self.path.parent / "store.lock"):
+            experiment = self._experiment()
+            filters = f"tags.spool = '{self.path.stem}'"
+            found = self.client.search_runs([experiment], filters, max_results=1)
+            run = found[0] if found else self._create(experiment)
+            self.run_id = run.info.run_id
+        self._remember()
+
+    def _experiment(self) -> str:
+        name = self.header["dataset"]
+        if found := self.client.get_experiment_by_name(name):
+            return str(found.experiment_id)
+        local = os.environ[track.URI].startswith("sqlite:")
+        place = Path("results/mlartifacts", name).absolute().as_uri() if local else None
+        return str(self.client.create_experiment(name, artifact_location=place))
+
+    def _create(self, experiment: str) -> Run:
+        header, job = self.header, Job(self.header["job"])
+        tags = {"spool": self.path.stem, "stage": header["stage"], "job": header["job"], "dataset": header["dataset"]}
+        tags |= job.tags() | self._provenance()
+        for name, place in header["inputs"].items():
+            if earlier := self._current(experiment, place):
+                tags[f"built_from.{name}"] = earlier.info.run_id
+        if job.seed is not None:
+            tags["mlflow.parentRunId"] = self._parent(experiment, job)
+        before = self._current(experiment, header["job"])
+        run = self.client.create_run(
+            experiment, start_time=header["start"], tags=tags, run_name=job.title(header["stage"])
+        )
+        params = [Param(_key(k), str(v)[:6000]) for k, v in _flat(header["spec"])]
+        for some in range(0, len(params), 100):
+            self.client.log_batch(run.info.run_id, params=params[some : some + 100])
+        if inputs := list(self._datasets()):
+            self.client.log_inputs(run.info.run_id, inputs)
+        if before is not None:
+            self.client.set_tag(before.info.run_id, "superseded_by", run.info.run_id)
+            self.client.delete_run(before.info.run_id)
+        return run
+
+    def _provenance(self) -> dict[str, str]:
+        """Of the stage: hashes of its spec and code, and the commit they come from."""
+        header = self.header
+        spec = json.dumps(header["spec"], sort_keys=True)
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        return {
+            "spec": hashlib.sha256(spec.encode()).hexdigest()[:16],
+            "code": provenance.code(header["modules"]),
+            "commit": commit,
+        }
+
+    def _datasets(self) -> Iterator[DatasetInput]:
+        for name, place in self.header["inputs"].items():
+            if name in {"data", "copies"} and Path(place, MANIFEST).exists():
+                digest = sha256(Path(place, MANIFEST))[:16]
+                dataset = Dataset(
+                    f"{self.header['dataset']}/{Path(place).name}", digest, "local", json.dumps({"uri": place})
+                )
+                yield DatasetInput(dataset, [InputTag("mlflow.data.context", name)])
+
+    def _current(self, experiment: str, job: str) -> Run | None:
+        found = self.client.search_runs([experiment], f"tags.job = '{_quoted(job)}'", max_results=1)
+        return found[0] if found else None
+
+    def _parent(self, experiment: str, job: Job) -> str:
+        found = self.client.search_runs([experiment], f"tags.method = '{_quoted(job.method)}'", max_results=1)
+        if found:
+            return str(found[0].info.run_id)
+        tags = {"method": job.method, "dataset": self.header["dataset"], **job.tags()}
+        tags.pop("seed", None)
+        run = self.client.create_run(experiment, tags=tags, run_name=job.method)
+        self.client.set_terminated(run.info.run_id)
+        return str(run.info.run_id)
+
+    def _send(self) -> bool:
+        """Send the whole lines that are new; true when the stage has said how it ended."""
+        with self.path.open(encoding="utf-8") as stream:
+            stream.seek(self.offset)
+            while True:
+                metrics: list[Metric] = []
+                while len(metrics) < 900 and (line := stream.readline()).endswith("\n"):
+                    record = json.loads(line)
+                    if "end" in record:
+                        self.ending = record
+                        self._log(metrics)
+                        return True
+                    step = record["step"] or 0
+                    metrics += [Metric(_key(k), v, record["time"], step) for k, v in record["metrics"].items()]
+                    self.offset_after = stream.tell()
+                if not metrics:
+                    return False
+                self._log(metrics)
+                self.offset = self.offset_after
+                self._remember()
+
+    def _log(self, metrics: list[Metric]) -> None:
+        assert self.run_id is not None
+        for some in range(0, len(metrics), 1000):
+            self.client.log_batch(self.run_id, metrics=metrics[some : some + 1000])
+
+    def _close(self) -> None:
+        ending = getattr(self, "ending", {"end": "KILLED", "error": None, "time": time.time_ns() // 1_000_000})
+        assert self.run_id is not None
+        if ending["end"] == "FINISHED":
+            for file in sorted(Path(self.header["job"]).rglob("*")):
+                if file.suffix in ARTIFACTS and file.is_file() and file.stat().st_size <= LARGEST_ARTIFACT:
+                    inside = file.relative_to(self.header["job"]).parent.as_posix()
+                    self.client.log_artifact(self.run_id, str(file), inside if inside != "." else None)
+        if ending["error"]:
+            self.client.set_tag(self.run_id, "error", ending["error"][:5000])
+        self.client.set_terminated(self.run_id, ending["end"], ending["time"])
+        with _exclusive(self.path.parent / "store.lock"):
+            self._summarize(self.client.get_run(self.run_id))
+        self.note.unlink(missing_ok=True)
+        self.path.unlink()
+
+    def _summarize(self, run: Run) -> None:
+        """Write the mean and 95 % t interval over seeds of the final metrics to the parent run."""
+        parent = run.data.tags.get("mlflow.parentRunId")
+        if parent is None:
+            return
+        filters = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'FINISHED'"
+        children = self.client.search_runs([run.info.experiment_id], filters, max_results=1000)
+        values: dict[str, list[float]] = {}
+        for child in children:
+            for name, value in child.data.metrics.items():
+                if name.startswith("test/"):
+                    values.setdefault(name, []).append(value)
+        now = time.time_ns() // 1_000_000
+        metrics = [Metric("seeds", max(map(len, values.values()), default=0), now, 0)]
+        for name, seen in values.items():
+            metrics += [Metric(key, value, now, 0) for key, value in summary(name, seen).items()]
+        for some in range(0, len(metrics), 1000):
+            self.client.log_batch(parent, metrics=metrics[some : some + 1000])
+
+    def _remember(self) -> None:
+        fresh = self.note.with_suffix(".new")
+        fresh.write_text(json.dumps({"run": self.run_id, "offset": self.offset}))
+        fresh.replace(self.note)
+
+
+class Job:
+    """What a job's folder says: `results/NAME/classify/POLICY/MODEL/seed-S/STEP`."""
+
+    def __init__(self, folder: str) -> None:
+        self.parts = Path(folder).parts
+        seeds = [part for part in self.parts if re.fullmatch(r"seed-\d+", part)]
+        self.seed = int(seeds[0].removeprefix("seed-")) if seeds else None
+        self.inner = self.parts[2:] if len(self.parts) > 2 else self.parts
+
+    @property
+    def method(self) -> str:
+        """The job without its seed and step: what several seeds are runs of."""
+        return "/".join(self.inner[: next(i for i, p in enumerate(self.inner) if p.startswith("seed-"))])
+
+    def tags(self) -> dict[str, str]:
+        """Model, policy, task and seed, as far as the folder has them."""
+        if self.seed is None:
+            return {"policy": self.inner[1]} if self.inner[0] == "augment" else {}
+        names = {"classify": ("policy", "model"), "generate": ("model",), "detect": ("task", "model")}[self.inner[0]]
+        return {**dict(zip(names, self.inner[1:], strict=False)), "seed": str(self.seed)}
+
+    def title(self, stage: str) -> str:
+        """A short name for the run."""
+        section, step = stage.split()
+        middle = [p for p in self.inner[1:] if p not in {"model", "evaluation", section}]
+        return " ".join([section, step, *middle]) if middle and self.seed is not None else f"{stage} {self.inner[-1]}"
+
+
+def summary(name: str, values: list[float]) -> dict[str, float]:
+    """Mean, standard deviation and 95 % t interval of one metric over seeds; the mean alone of a single seed."""
+    import numpy as np
+    from scipy import stats
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return {name: mean}
+    std = float(np.std(values, ddof=1))
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * std / len(values) ** 0.5
+    return {name: mean, f"{name}/std": std, f"{name}/low": mean - half, f"{name}/high": mean + half}
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a file's lock; without waiting, gives False where another process has it."""
+    with path.open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for index, item in enumerate(value):
+            yield from _flat(item, f"{prefix}.{index}")
+    else:
+        yield prefix, value
+
+
+def _key(name: str) -> str:
+    """A name that MLflow takes: class names may hold anything."""
+    return re.sub(r"[^\w./: -]", "_", name)[:240] or "_"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "")
+
+
+if __name__ == "__main__":
+    main([Path(argument) for argument in sys.argv[1:]])

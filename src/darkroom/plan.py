@@ -1,0 +1,174 @@
+"""What the workflow asks of a config: which jobs there are, and the spec and code that make each stale."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from darkroom import provenance, registry
+from darkroom.augment.config import NONE, ApplySpec
+from darkroom.classify import config as classify
+from darkroom.config import Config
+from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.detect import config as detect
+from darkroom.files import canonical
+from darkroom.generate import config as generate
+from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
+from darkroom.settings import Section
+from darkroom.stages import STAGES
+
+
+class Plan:
+    """The jobs of one config. Methods take a rule's wildcards by name: `plan.spec("generate train", model="vae", seed=0)`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.data = f"data/{config.name}"
+        self.results = f"results/{config.name}"
+
+    @property
+    def policies(self) -> list[str]:
+        """The policies that classifiers are trained under, in the config's order."""
+        section = self.config.classify
+        if section is None:
+            return []
+        return [NONE, *self.config.augment] if section.policies is None else section.policies
+
+    @property
+    def entries(self) -> BuildSpec:
+        """Everything that the report shows."""
+        return BuildSpec(
+            name=self.config.name,
+            policies=list(self.config.augment),
+            classifiers=[
+                ClassifierEntry(policy=policy, model=model, seed=seed)
+                for section in [self.config.classify]
+                if section is not None
+                for model in section.models
+                for policy in self.policies
+                for seed in section.seeds
+            ],
+            generators=[
+                GeneratorEntry(model=model, seed=seed)
+                for section in [self.config.generate]
+                if section is not None
+                for model in section.models
+                for seed in section.seeds
+            ],
+            detectors=[
+                DetectorEntry(task=detect.task_name(normal), normal=normal, detector=name, seed=seed)
+                for section in [self.config.detect]
+                if section is not None
+                for normal in section.normal
+                for name in section.detectors
+                for seed in section.seeds
+            ],
+        )
+
+    def folders(self, section: str) -> list[str]:
+        """The folders of a section's entries, below which are `model` and `evaluation`."""
+        entries = self.entries
+        match section:
+            case "augment":
+                return [f"{self.results}/augment/{policy}" for policy in entries.policies]
+            case "classify":
+                return [f"{self.results}/classify/{e.policy}/{e.model}/seed-{e.seed}" for e in entries.classifiers]
+            case "generate":
+                return [f"{self.results}/generate/{e.model}/seed-{e.seed}" for e in entries.generators]
+            case "detect":
+                return [f"{self.results}/detect/{e.task}/{e.detector}/seed-{e.seed}" for e in entries.detectors]
+        raise ValueError(f'no section "{section}" has folders of its own')
+
+    def spec(self, stage: str, **wildcards: Any) -> str:
+        """The resolved spec of a job as JSON with sorted keys."""
+        return canonical(self.job(stage, **wildcards).model_dump(mode="json"))
+
+    def code(self, stage: str, **wildcards: Any) -> str:
+        """What else makes the job stale: a hash of its code, and the versions of the libraries which that imports."""
+        modules = frozenset({STAGES[stage], *registry.modules(self.job(stage, **wildcards))})
+        return _code(modules)
+
+    def checkpoints(self, stage: str, **wildcards: Any) -> str:
+        """Where a training job saves itself: a folder for this spec and code, outside the outputs that a rerun deletes."""
+        key = hashlib.sha256(f"{self.spec(stage, **wildcards)} {self.code(stage, **wildcards)}".encode()).hexdigest()[:16]
+        return f"{self.results}/checkpoints/{stage.replace(' ', '-')}-{key}"
+
+    def threads(self, stage: str, **wildcards: Any) -> int:
+        """The processor threads that a job's spec asks for."""
+        training = getattr(self.job(stage, **wildcards), "training", None)
+        return training.threads if training else 1
+
+    def job(self, stage: str, **wildcards: Any) -> Section:
+        """The spec of a job as a model."""
+        wild = {key: str(value) for key, value in wildcards.items()}
+        key = (stage, *sorted(wild.items()))
+        if key not in self._jobs:
+            self._jobs[key] = self._job(stage, wild)
+        return self._jobs[key]
+
+    @functools.cached_property
+    def _jobs(self) -> dict[tuple[Any, ...], Section]:
+        return {}
+
+    def _job(self, stage: str, wild: dict[str, str]) -> Section:
+        config = self.config
+        match stage:
+            case "data fetch":
+                return FetchSpec(source=config.data.source, fingerprint=self._fingerprint())
+            case "data prepare":
+                return PrepareSpec(name=config.name, **_fields(config.data))
+            case "augment apply":
+                return ApplySpec(**_fields(config.augment[wild["policy"]]))
+            case "report build":
+                return self.entries
+        if config.classify and stage.startswith("classify"):
+            classifier = config.classify.models[wild["model"]]
+            if stage == "classify train":
+                return classify.TrainSpec(seed=int(wild["seed"]), **_fields(classifier))
+            shared = {"tta": config.classify.tta, "resamples": config.classify.resamples}
+            return classify.EvaluateSpec(network=classifier.network, seed=int(wild["seed"]), **shared)
+        if config.generate and stage.startswith("generate"):
+            generator = config.generate.models[wild["model"]]
+            if stage == "generate train":
+                return generate.TrainSpec(seed=int(wild["seed"]), **_fields(generator))
+            return generate.EvaluateSpec(
+                generator=generator.generator, samples=config.generate.samples, seed=int(wild["seed"])
+            )
+        if config.detect and stage.startswith("detect"):
+            detector = config.detect.detectors[wild["detector"]]
+            normal = next(n for n in config.detect.normal if detect.task_name(n) == wild["task"])
+            if stage == "detect fit":
+                return detect.FitSpec(normal=normal, seed=int(wild["seed"]), **_fields(detector))
+            return detect.EvaluateSpec(
+                detector=detector.detector,
+                normal=normal,
+                seed=int(wild["seed"]),
+                **{key: getattr(config.detect, key) for key in ("false_alarms", "examples", "resamples")},
+            )
+        raise ValueError(f'no stage "{stage}" for {config.name}')
+
+    def _fingerprint(self) -> str | None:
+        """Of the local files that the source names."""
+        source = self.config.data.source
+        places = [
+            Path(str(getattr(source, key))).expanduser() for key in ("path", "root") if getattr(source, key, None)
+        ]
+        found = [
+            provenance.source_fingerprint(place, Path(self.data, f".fingerprint-{index}.json"))
+            for index, place in enumerate(places)
+            if place.exists()
+        ]
+        return "-".join(found) or None
+
+
+@functools.cache
+def _code(modules: frozenset[str]) -> str:
+    versions = (f"{name}={version}" for name, version in provenance.libraries(modules).items())
+    return " ".join([provenance.code(modules), *versions])
+
+
+def _fields(section: Section) -> dict[str, Any]:
+    """A section's values as they are, to be passed on to a model with the same fields."""
+    return {name: getattr(section, name) for name in section.__class__.model_fields}

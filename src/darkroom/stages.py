@@ -1,0 +1,16 @@
+"""Every stage by its command: `darkroom classify train ...` runs `run` of its module."""
+
+from __future__ import annotations
+
+STAGES = {
+    "data fetch": "darkroom.data.fetch",
+    "data prepare": "darkroom.data.prepare",
+    "augment apply": "darkroom.augment.apply",
+    "classify train": "darkroom.classify.train",
+    "classify evaluate": "darkroom.classify.evaluate",
+    "generate train": "darkroom.generate.train",
+    "generate evaluate": "darkroom.generate.evaluate",
+    "detect fit": "darkroom.detect.fit",
+    "detect evaluate": "darkroom.detect.evaluate",
+    "report build": "darkroom.report.build",
+}

@@ -1,0 +1,21 @@
+"""Offline augmentation: one store of transformed copies a policy."""
+
+
+rule augment_apply:
+    input:
+        rules.data_prepare.output,
+    output:
+        f"{RESULTS}/augment/{{policy}}/manifest.json",
+    log:
+        f"{RESULTS}/logs/augment/{{policy}}.log",
+    threads: 2
+    params:
+        spec=lambda wildcards: plan.spec("augment apply", **wildcards),
+        code=lambda wildcards: plan.code("augment apply", **wildcards),
+        data=subpath(input[0], parent=True),
+        out=subpath(output[0], parent=True),
+    message:
+        "augment: {wildcards.policy}"
+    shell:
+        "python -m darkroom augment apply --spec {params.spec:q} --data {params.data} --out {params.out}"
+        " --workers {threads} > {log} 2>&1"

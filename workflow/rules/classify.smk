@@ -1,0 +1,82 @@
+"""Classifiers: a network under a policy with a seed, trained and evaluated."""
+
+CLASSIFIER = f"{RESULTS}/classify/{{policy}}/{{model}}/seed-{{seed}}"
+
+
+def copies_of(wildcards):
+    """The augmented copies to train on; none for the policy that changes nothing."""
+    return (
+        []
+        if wildcards.policy == "none"
+        else expand(rules.augment_apply.output, policy=wildcards.policy)
+    )
+
+
+rule classify_train:
+    input:
+        data=rules.data_prepare.output,
+        copies=copies_of,
+    output:
+        f"{CLASSIFIER}/model/manifest.json",
+    log:
+        f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/train.log",
+    threads: lambda wildcards: plan.threads("classify train", **wildcards)
+    params:
+        spec=lambda wildcards: plan.spec("classify train", **wildcards),
+        code=lambda wildcards: plan.code("classify train", **wildcards),
+        data=subpath(input.data[0], parent=True),
+        copies=lambda wildcards: (
+            ""
+            if wildcards.policy == "none"
+            else f"--copies {RESULTS}/augment/{wildcards.policy}"
+        ),
+        checkpoints=lambda wildcards: plan.checkpoints("classify train", **wildcards),
+        out=subpath(output[0], parent=True),
+    message:
+        "train classifier: {wildcards.model} on {wildcards.policy}, seed {wildcards.seed}"
+    shell:
+        "python -m darkroom classify train --spec {params.spec:q} --data {params.data} {params.copies}"
+        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+
+
+rule classify_evaluate:
+    input:
+        data=rules.data_prepare.output,
+        model=rules.classify_train.output,
+    output:
+        f"{CLASSIFIER}/evaluation/manifest.json",
+        report(
+            f"{CLASSIFIER}/evaluation/confusion.png",
+            caption="../report/confusion.rst",
+            category="classify",
+            labels={
+                "policy": "{policy}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "plot": "confusion",
+            },
+        ),
+        report(
+            f"{CLASSIFIER}/evaluation/reliability.png",
+            caption="../report/reliability.rst",
+            category="classify",
+            labels={
+                "policy": "{policy}",
+                "model": "{model}",
+                "seed": "{seed}",
+                "plot": "reliability",
+            },
+        ),
+    log:
+        f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/evaluate.log",
+    params:
+        spec=lambda wildcards: plan.spec("classify evaluate", **wildcards),
+        code=lambda wildcards: plan.code("classify evaluate", **wildcards),
+        data=subpath(input.data[0], parent=True),
+        model=subpath(input.model[0], parent=True),
+        out=subpath(output[0], parent=True),
+    message:
+        "evaluate classifier: {wildcards.model} on {wildcards.policy}, seed {wildcards.seed}"
+    shell:
+        "python -m darkroom classify evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
+        " --out {params.out} > {log} 2>&1"

@@ -1,0 +1,34 @@
+"""From a source to one array of images and one table of what they are."""
+
+
+rule data_fetch:
+    output:
+        f"{DATA}/raw/manifest.json",
+    log:
+        f"{RESULTS}/logs/data/fetch.log",
+    params:
+        spec=plan.spec("data fetch"),
+        code=plan.code("data fetch"),
+        out=subpath(output[0], parent=True),
+    message:
+        "fetch {plan.config.name}"
+    shell:
+        "python -m darkroom data fetch --spec {params.spec:q} --out {params.out} > {log} 2>&1"
+
+
+rule data_prepare:
+    input:
+        f"{DATA}/raw/manifest.json",
+    output:
+        f"{DATA}/prepared/manifest.json",
+    log:
+        f"{RESULTS}/logs/data/prepare.log",
+    params:
+        spec=plan.spec("data prepare"),
+        code=plan.code("data prepare"),
+        raw=subpath(input[0], parent=True),
+        out=subpath(output[0], parent=True),
+    message:
+        "prepare {plan.config.name}"
+    shell:
+        "python -m darkroom data prepare --spec {params.spec:q} --raw {params.raw} --out {params.out} > {log} 2>&1"

@@ -1,0 +1,56 @@
+"""Anomaly detectors, fitted on normal images and evaluated on the test split."""
+
+DETECTOR = f"{RESULTS}/detect/{{task}}/{{detector}}/seed-{{seed}}"
+
+
+rule detect_fit:
+    input:
+        data=rules.data_prepare.output,
+    output:
+        f"{DETECTOR}/model/manifest.json",
+    log:
+        f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/fit.log",
+    threads: lambda wildcards: plan.threads("detect fit", **wildcards)
+    params:
+        spec=lambda wildcards: plan.spec("detect fit", **wildcards),
+        code=lambda wildcards: plan.code("detect fit", **wildcards),
+        data=subpath(input.data[0], parent=True),
+        checkpoints=lambda wildcards: plan.checkpoints("detect fit", **wildcards),
+        out=subpath(output[0], parent=True),
+    message:
+        "fit detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "python -m darkroom detect fit --spec {params.spec:q} --data {params.data}"
+        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+
+
+rule detect_evaluate:
+    input:
+        data=rules.data_prepare.output,
+        model=rules.detect_fit.output,
+    output:
+        f"{DETECTOR}/evaluation/manifest.json",
+        report(
+            f"{DETECTOR}/evaluation/gallery.png",
+            caption="../report/gallery.rst",
+            category="detect",
+            labels={
+                "task": "{task}",
+                "detector": "{detector}",
+                "seed": "{seed}",
+                "plot": "gallery",
+            },
+        ),
+    log:
+        f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/evaluate.log",
+    params:
+        spec=lambda wildcards: plan.spec("detect evaluate", **wildcards),
+        code=lambda wildcards: plan.code("detect evaluate", **wildcards),
+        data=subpath(input.data[0], parent=True),
+        model=subpath(input.model[0], parent=True),
+        out=subpath(output[0], parent=True),
+    message:
+        "evaluate detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "python -m darkroom detect evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
+        " --out {params.out} > {log} 2>&1"

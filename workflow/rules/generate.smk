@@ -1,0 +1,51 @@
+"""Generative models, trained, sampled from and scored."""
+
+GENERATOR = f"{RESULTS}/generate/{{model}}/seed-{{seed}}"
+
+
+rule generate_train:
+    input:
+        data=rules.data_prepare.output,
+    output:
+        f"{GENERATOR}/model/manifest.json",
+    log:
+        f"{RESULTS}/logs/generate/{{model}}/seed-{{seed}}/train.log",
+    threads: lambda wildcards: plan.threads("generate train", **wildcards)
+    params:
+        spec=lambda wildcards: plan.spec("generate train", **wildcards),
+        code=lambda wildcards: plan.code("generate train", **wildcards),
+        data=subpath(input.data[0], parent=True),
+        checkpoints=lambda wildcards: plan.checkpoints("generate train", **wildcards),
+        out=subpath(output[0], parent=True),
+    message:
+        "train generator: {wildcards.model}, seed {wildcards.seed}"
+    shell:
+        "python -m darkroom generate train --spec {params.spec:q} --data {params.data}"
+        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+
+
+rule generate_evaluate:
+    input:
+        data=rules.data_prepare.output,
+        model=rules.generate_train.output,
+    output:
+        f"{GENERATOR}/evaluation/manifest.json",
+        report(
+            f"{GENERATOR}/evaluation/samples.png",
+            caption="../report/samples.rst",
+            category="generate",
+            labels={"model": "{model}", "seed": "{seed}", "plot": "samples"},
+        ),
+    log:
+        f"{RESULTS}/logs/generate/{{model}}/seed-{{seed}}/evaluate.log",
+    params:
+        spec=lambda wildcards: plan.spec("generate evaluate", **wildcards),
+        code=lambda wildcards: plan.code("generate evaluate", **wildcards),
+        data=subpath(input.data[0], parent=True),
+        model=subpath(input.model[0], parent=True),
+        out=subpath(output[0], parent=True),
+    message:
+        "evaluate generator: {wildcards.model}, seed {wildcards.seed}"
+    shell:
+        "python -m darkroom generate evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
+        " --out {params.out} > {log} 2>&1"

@@ -1,0 +1,34 @@
+"""The one page that shows it all."""
+
+
+rule report_build:
+    input:
+        data=rules.data_prepare.output,
+        results=[
+            *(f"{folder}/manifest.json" for folder in plan.folders("augment")),
+            *(
+                f"{folder}/{step}/manifest.json"
+                for section in ("classify", "generate", "detect")
+                for folder in plan.folders(section)
+                for step in ("model", "evaluation")
+            ),
+        ],
+    output:
+        f"{RESULTS}/report/manifest.json",
+        page=report(
+            f"{RESULTS}/report/index.html",
+            caption="../report/report.rst",
+            category="report",
+        ),
+    log:
+        f"{RESULTS}/logs/report.log",
+    params:
+        spec=plan.spec("report build"),
+        code=plan.code("report build"),
+        data=subpath(input.data[0], parent=True),
+        out=subpath(output[0], parent=True),
+    message:
+        "write {output.page}"
+    shell:
+        f"python -m darkroom report build --spec {{params.spec:q}} --data {{params.data}} --results {RESULTS}"
+        " --out {params.out} > {log} 2>&1"
