@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -54,10 +55,15 @@ class Delivery:
             first = stream.readline()
             self.start = stream.tell()
         self.header: dict[str, Any] = json.loads(first)["header"]
-        self.client = MlflowClient()
         sent = json.loads(self.note.read_text()) if self.note.exists() else {}
         self.run_id: str | None = sent.get("run")
         self.offset: int = sent.get("offset", self.start)
+
+    @functools.cached_property
+    def client(self) -> MlflowClient:
+        """Connected at first use: with a new database that makes its tables, which only one process may do."""
+        with _exclusive(self.path.parent / "database.lock"):
+            return MlflowClient()
 
     def deliver(self) -> None:
         """Follow the file to its end, trying again after failures, then close the run and delete the file."""

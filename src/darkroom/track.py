@@ -67,12 +67,13 @@ class Run:
 def sync(*, spool: Path = SPOOL, patience: float = 60.0) -> list[Path]:
     """Send what earlier runs left behind and wait for the senders at work; gives the spool files that remain."""
     deadline = time.monotonic() + patience
-    tried = False
+    tried: set[Path] = set()
     while left := sorted(spool.glob("*.jsonl")):
-        if not tried:
-            subprocess.run([sys.executable, "-m", "darkroom.mlflow_sender", *map(str, left)], check=False)
-            tried = True
-        elif time.monotonic() > deadline or not any(_held(path.with_suffix(".lock")) for path in left):
+        at_work = [path for path in left if _held(path.with_suffix(".lock"))]
+        if todo := [path for path in left if path not in tried and path not in at_work]:
+            subprocess.run([sys.executable, "-m", "darkroom.mlflow_sender", *map(str, todo)], check=False)
+            tried.update(todo)
+        elif time.monotonic() > deadline or not at_work:
             return left
         else:
             time.sleep(0.2)

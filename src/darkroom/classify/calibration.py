@@ -22,7 +22,9 @@ def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> f
         scaled = log_softmax(logits / np.exp(log_temperature))
         return float(-scaled[np.arange(len(labels)), labels].mean())
 
-    found = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-6})
+    found = optimize.minimize_scalar(
+        loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-6}
+    )
     return float(np.exp(found.x))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from darkroom import files, registry
 from darkroom.classify.config import TrainSpec
-from darkroom.data.store import Store, open_store
+from darkroom.data.store import Store, labelled, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import save_model
 from darkroom.fit.task import Task
@@ -61,12 +61,6 @@ def run(
     fitted = fit(task, train, val, seed=spec.seed, log=log, checkpoints=checkpoints)
     with files.folder(out) as fresh:
         save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
-
-
-def labelled(store: Store, split: str) -> NDArray[np.int64]:
-    """The rows of a split that have a label."""
-    rows = store.rows(split)
-    return rows[store.labels[rows] >= 0]
 
 
 def standardize(network: nn.Module, store: Store, rows: NDArray[np.int64], *, most: int = 5000) -> None:

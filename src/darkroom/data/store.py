@@ -78,6 +78,12 @@ def open_store(root: Path) -> Store:
     )
 
 
+def labelled(store: Store, split: str) -> NDArray[np.int64]:
+    """The rows of a split that have a label."""
+    rows = store.rows(split)
+    return rows[store.labels[rows] >= 0]
+
+
 def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame) -> None:
     """Write the table and the description of a store whose `images.npy` (and `masks.npy`) are already in `root`."""
     missing = set(COLUMNS) - set(items.columns)
