@@ -1,16 +1,14 @@
-"""One config file: its sections composed, loaded and explained when wrong. Only the workflow and the command line read it."""
+"""One config file: its sections composed and loaded. Only the workflow and the command line read it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError, model_validator
 
-from darkroom import settings
+from darkroom import explain, settings, strict_yaml
 from darkroom.augment.config import NONE, Policy
 from darkroom.classify.config import Classify
 from darkroom.data.config import Data
@@ -18,12 +16,14 @@ from darkroom.detect.config import Detect
 from darkroom.generate.config import Generate
 from darkroom.settings import Name, Section
 
+MOST_PROBLEMS = 30
+
 
 class Tracking(Section):
     """Where runs are logged."""
 
     uri: str = "sqlite:///results/mlflow.db"
-    """An MLflow tracking URI; the environment variable MLFLOW_TRACKING_URI wins. File stores are not supported by MLflow."""
+    """An MLflow tracking URI, `sqlite:///` or `http`; the environment variable MLFLOW_TRACKING_URI wins."""
 
 
 class Config(Section):
@@ -35,114 +35,92 @@ class Config(Section):
     """Where the images come from and how they are split."""
     augment: dict[Name, Policy] = {}
     """Offline augmentation policies by name."""
-    classify: Annotated[Classify | None, Field()] = None
-    """Classifiers; `classify: {}` takes every default."""
-    generate: Annotated[Generate | None, Field()] = None
-    """Generative models; `generate: {}` takes every default."""
-    detect: Annotated[Detect | None, Field()] = None
-    """Anomaly detectors."""
+    classify: Classify | None = None
+    """Classifiers; a bare `classify:` takes every default."""
+    generate: Generate | None = None
+    """Generative models; a bare `generate:` takes every default."""
+    detect: Detect | None = None
+    """Anomaly detectors; a bare `detect:` takes every default."""
     tracking: Tracking = Tracking()
     """MLflow."""
 
-    @model_validator(mode="after")
-    def _policies_exist(self) -> Self:
-        if NONE in self.augment:
-            raise ValueError(f'augment.{NONE}: the policy "{NONE}" always exists and changes nothing; use another name')
-        for index, policy in enumerate(self.classify.policies or [] if self.classify else []):
-            if policy != NONE and policy not in self.augment:
-                known = [NONE, *self.augment]
-                hint = settings.nearest(policy, known)
-                raise ValueError(
-                    f'classify.policies[{index}]: no policy "{policy}";{hint} There are: {", ".join(known)}'
-                )
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_sections(cls, value: Any) -> Any:
+        return {key: {} if item is None else item for key, item in value.items()} if isinstance(value, dict) else value
 
 
 class ConfigError(ValueError):
     """A config that cannot be used: one line a problem, with where, what was got and what was expected."""
 
+    def __init__(self, path: str, problems: list[str]) -> None:
+        self.path, self.problems = path, problems
+        listed = problems[:MOST_PROBLEMS]
+        if len(problems) > len(listed):
+            listed.append(f"and {len(problems) - len(listed)} more")
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{settings.printable(path, 200)}: {count}", *(f"  {line}" for line in listed)]))
 
-def load(raw: Any, *, path: str) -> Config:
-    """Check a config as read from YAML. Raises ConfigError naming every problem; `path` is the file to name in it."""
+
+def read(path: Path, *, need_data: bool = True) -> Config:
+    """Read and check a config file; see `load`. Raises ConfigError."""
+    return load(parse(path), path=str(path), need_data=need_data)
+
+
+def parse(path: Path) -> Any:
+    """The value in a YAML file, unchecked but for what YAML itself forbids or hides, such as a key given twice.
+
+    Raises ConfigError.
+    """
+    try:
+        return strict_yaml.read(path)
+    except strict_yaml.YamlError as error:
+        raise ConfigError(str(path), [str(error)]) from None
+
+
+def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
+    """Check a config as read from YAML. `path` is the file to name in errors.
+
+    Local data that the source names must exist, relative to the working directory, unless `need_data` is false.
+    Raises ConfigError naming every problem.
+    """
+    if raw is None or raw == {}:
+        raise ConfigError(path, ["empty; expected at least the keys name and data"])
+    if faults := [_line(place, text) for place, text in strict_yaml.faults(raw)]:
+        raise ConfigError(path, faults)
     if not isinstance(raw, Mapping):
-        raise ConfigError(f"{path}: expected keys such as name and data, got {_shown(raw)}")
+        raise ConfigError(path, [f"got {settings.quoted(raw)}; expected keys such as name and data"])
     try:
-        return Config.model_validate(dict(raw))
+        config = Config.model_validate(dict(raw))
     except ValidationError as error:
-        lines = list(dict.fromkeys(_explain(problem, raw) for problem in error.errors()))
-        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        raise ConfigError("\n".join([f"{path}: {count}", *(f"  {line}" for line in lines)])) from None
+        raise ConfigError(path, explain.problems(error, Config, raw)) from None
+    if found := [*_policy_problems(config), *(_data_problems(config) if need_data else ())]:
+        raise ConfigError(path, found)
+    return config
 
 
-def read(path: Path) -> Config:
-    """Read and check a config file. Raises ConfigError."""
+def _policy_problems(config: Config) -> Iterator[str]:
+    if NONE in config.augment:
+        yield f'augment.{NONE}: the policy "{NONE}" always exists and changes nothing; use another name'
+    known = [NONE, *config.augment]
+    for index, policy in enumerate(config.classify.policies or [] if config.classify else []):
+        if policy not in known:
+            hint = settings.nearest(policy, known)
+            yield f'classify.policies[{index}]: no policy "{policy}".{hint} There are: {", ".join(known)}'
+
+
+def _data_problems(config: Config) -> Iterator[str]:
+    given = getattr(config.data.source, "path", None)
+    if given is None or "://" in given:
+        return
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return load(raw, path=str(path))
+        exists = Path(given).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        exists = False
+    if not exists:
+        hint = "" if Path(given).is_absolute() else f" in {Path.cwd()}"
+        yield f"data.source.path: no file or folder at {settings.quoted(given, 200)}{hint}"
 
 
-def _explain(problem: ErrorDetails, raw: Any) -> str:
-    where, parent = _place(problem["loc"], raw)
-    got, context, message = problem["input"], problem.get("ctx", {}), problem["msg"]
-    match problem["type"]:
-        case "extra_forbidden":
-            known = _keys(problem["loc"][:-1], raw)
-            hint = settings.nearest(str(problem["loc"][-1]), known)
-            listed = f" The keys here are: {', '.join(known)}" if known else ""
-            return f"{where}: no such key.{hint}{listed}"
-        case "missing":
-            return f"{where}: missing; it has no default"
-        case "value_error":
-            text = str(context.get("error", message))
-            return f"{where}: {text}" if where else text
-        case "string_pattern_mismatch":
-            return f"{where}: got {_shown(got)}; a name is letters, digits, - and _ (at most 64)"
-        case "literal_error":
-            expected = str(context.get("expected", "")).replace(" or ", ", ").replace("'", "")
-            return f"{where}: got {_shown(got)}; expected one of {expected}.{settings.nearest(str(got), expected.split(', '))}"
-        case _:
-            return f"{where}: got {_shown(got)}; {message[0].lower()}{message[1:]}"
-
-
-def _place(location: tuple[int | str, ...], raw: Any) -> tuple[str, Any]:
-    """The key path as the user wrote it: pydantic's own steps (the chosen plug-in, a dict's `[key]`) left out."""
-    text, value = "", raw
-    for position, step in enumerate(location):
-        last = position == len(location) - 1
-        if isinstance(step, int):
-            text += f"[{step}]"
-            value = value[step] if isinstance(value, list) and step < len(value) else None
-        elif step == "[key]":
-            continue
-        elif isinstance(value, Mapping) and step in value:
-            text, value = f"{text}.{step}" if text else step, value[step]
-        elif last or _is_key(step, location[position + 1 :], value):
-            text, value = f"{text}.{step}" if text else step, None
-    return text, value
-
-
-def _is_key(step: str, rest: tuple[int | str, ...], value: Any) -> bool:
-    """Whether a step that the raw config lacks is a key filled in by a default, and not the name of a plug-in."""
-    plugin_step = isinstance(value, str) or (
-        isinstance(value, Mapping) and value.get("name", step) == step and bool(rest)
-    )
-    return not plugin_step
-
-
-def _keys(location: tuple[int | str, ...], raw: Any) -> list[str]:
-    """The keys that the model at this place of the config has."""
-    from darkroom.reference import model_at
-
-    model = model_at(Config, location)
-    return sorted(model.model_fields) if model else []
-
-
-def _shown(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    kind = {"NoneType": "nothing", "dict": "keys", "list": "a list"}.get(type(value).__name__, type(value).__name__)
-    text = text if len(text) <= 60 else text[:57] + "..."
-    return f"{text} ({kind})" if value is not None else "nothing"
+def _line(place: tuple[Any, ...], text: str) -> str:
+    return f"{explain.shown(place)}: {text}" if place else text

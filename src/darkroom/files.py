@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""Errors of a disk that takes no more; they often come without a file name."""
 MANIFEST = "manifest.json"
 TIMING = "timing.json"
 """Measured seconds: kept beside the results, but not in the manifest, as they differ from run to run."""
@@ -30,14 +33,26 @@ def folder(target: Path) -> Iterator[Path]:
         fresh.mkdir(parents=True)
         yield fresh
         write_manifest(fresh)
-        if target.exists():
-            target.rename(stale)
-        fresh.rename(target)
+        _replace(target, fresh, stale)
     except OSError as error:
-        raise OSError(error.errno, f"could not write {target}: {error.strerror or error}") from error
+        # what the block itself could not read is told as it is
+        if error.errno in FULL or str(fresh) in str(error.filename):
+            raise OSError(error.errno, f"could not write {target}: {error.strerror}") from error
+        raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(stale, ignore_errors=True)
+
+
+def _replace(target: Path, fresh: Path, stale: Path) -> None:
+    if target.exists():
+        target.rename(stale)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        if stale.exists():
+            stale.rename(target)
+        raise
 
 
 def write_manifest(root: Path) -> None:

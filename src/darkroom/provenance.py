@@ -144,11 +144,13 @@ def _version(imported: str) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes away docstrings and what only type checkers read; comments and formatting are gone by parsing."""
+    """Takes away docstrings, descriptions and what only type checkers read; parsing drops comments and formatting."""
 
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [s for s in node.body if not _is_text(s) and not _is_for_types(s)] or [ast.Pass()]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [k for k in node.keywords if k.arg not in {"description", "title"}]
         visited: ast.AST = super().visit(node)
         return visited
 

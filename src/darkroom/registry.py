@@ -16,13 +16,13 @@ import ast
 import functools
 import importlib
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal, TypeVar
 
 import pydantic
-from pydantic import BaseModel, Field, GetCoreSchemaHandler, create_model
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
 from darkroom import settings
@@ -85,7 +85,8 @@ def entry(kind: str, name: str) -> Entry:
     """The plug-in of that kind and name. Raises ValueError with the names there are."""
     known = entries(kind)
     if name not in known:
-        raise ValueError(f'no {kind} "{name}".{settings.nearest(name, known)} There are: {", ".join(known)}')
+        hint = settings.nearest(name, known)
+        raise ValueError(f"no {kind} {settings.quoted(name)}.{hint} There are: {', '.join(known)}")
     return known[name]
 
 
@@ -110,7 +111,7 @@ def options(kind: str, name: str) -> type[Section]:
     for argument, default in zip(found.arguments.kwonlyargs, found.arguments.kw_defaults, strict=True):
         if argument.annotation is None:
             raise TypeError(f"{found.module}:{argument.lineno}: option {argument.arg} of {name} has no type")
-        hint = eval(ast.unparse(argument.annotation), dict(names))  # noqa: S307: our own source, names above only
+        hint = eval(ast.unparse(argument.annotation), dict(names))  # our own source, with the names above only
         value = ... if default is None else ast.literal_eval(default)
         fields[argument.arg] = (hint, value)
     model = create_model(f"{kind.title()}_{name}", __base__=Section, __doc__=found.summary, **fields)
@@ -134,30 +135,46 @@ def modules(value: Any) -> Iterator[str]:
 
 
 class Plugin:
-    """Marks a field as a plug-in: `network: Annotated[Section, Plugin("network")]` takes `resnet` or `{name: resnet, ...}`.
+    """Marks a field as a plug-in: `Annotated[Section, Plugin("network")]` takes `resnet` or `{name: resnet, width: 16}`.
 
-    With a default, a mapping without `name` gives options of the default plug-in.
+    Without a `name`, a mapping gives options of the `default` plug-in. `named_by_entry` says that the section fills the
+    name in from the entry that the field is in.
     """
 
-    def __init__(self, kind: str, default: str | None = None) -> None:
-        self.kind, self.default = kind, default
+    def __init__(self, kind: str, default: str | None = None, *, named_by_entry: bool = False) -> None:
+        self.kind, self.default, self.named_by_entry = kind, default, named_by_entry
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        models = tuple(options(self.kind, name) for name in entries(self.kind))
-        union = typing.Annotated[Union[models], Field(discriminator="name")] if len(models) > 1 else models[0]
-        return core_schema.no_info_before_validator_function(self._spread, handler.generate_schema(union))
+        # a plain function: errors inside the options then carry the user's own keys, and only what is named is read
+        return core_schema.no_info_plain_validator_function(self._options)
 
-    def _spread(self, value: Any) -> Any:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        known = entries(self.kind)
+        choices: list[dict[str, Any]] = [{"enum": list(known)}]
+        for name in known:
+            choice = handler(options(self.kind, name).__pydantic_core_schema__)
+            if not self.named_by_entry and name != self.default:
+                choice["required"] = ["name", *choice.get("required", [])]
+            choices.append({**choice, "type": "object"})
+        if self.default or self.named_by_entry:
+            choices.append({"type": "null"})
+        return {"anyOf": choices}
+
+    def _options(self, value: Any) -> Section:
+        if isinstance(value, Section):
+            value = value.model_dump()
+        if value is None and self.default:
+            value = {}
         if isinstance(value, str):
             value = {"name": value}
-        if isinstance(value, dict):
-            name = value.get("name", self.default)
-            if name is None:
-                known = ", ".join(entries(self.kind))
-                raise ValueError(f'a {self.kind} is a name or a mapping with "name"; there are: {known}')
-            entry(self.kind, str(name))
-            value = {**value, "name": name}
-        return value
+        if not isinstance(value, Mapping) or not isinstance(value.get("name", self.default), str):
+            known = ", ".join(entries(self.kind))
+            raise ValueError(
+                f'got {settings.quoted(value)}; a {self.kind} is a name, or keys with "name". There are: {known}'
+            )
+        name = value.get("name", self.default)
+        entry(self.kind, name)
+        return options(self.kind, name).model_validate({**value, "name": name})
 
 
 def _read(path: Path) -> Iterator[Entry]:

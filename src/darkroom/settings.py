@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
@@ -32,14 +33,13 @@ class Section(BaseModel):
         return _number(value, _scalars(cls, str(info.field_name)))
 
 
-Name = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", title="name (letters, digits, - and _; at most 64)")
-]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", title="name (letters, digits, - and _)")]
 """A name that is also a folder: letters, digits, `-` and `_`."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
 
 Values = TypeVar("Values", bound=Sequence[Any])
 
@@ -61,26 +61,26 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 
 
 def quoted(value: Any, longest: int = 60) -> str:
-    """A config value on one line, as a person may have written it: cut when long, with nothing unprintable in it."""
-    if value is None:
-        return "nothing"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: longest + 1])
-    return text if len(text) <= longest else text[: longest - 3] + "..."
+    """A config value on one line, as a person may have written it."""
+    return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False, default=str), longest)
+
+
+def printable(text: str, longest: int = 60) -> str:
+    """A text on one line: cut when long, with nothing unprintable in it."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: longest + 1])
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
 def _number(value: Any, allowed: frozenset[type]) -> Any:
-    """Refuses `true` and text for numbers, but for `1e-3`, which YAML 1.1 takes for text."""
-    if isinstance(value, list | tuple):
-        return [_number(item, allowed) for item in value]
+    """Refuses `true` and text for a number, but takes `1e-3`, which YAML 1.1 calls text."""
     if not allowed & {int, float}:
         return value
-    if isinstance(value, str) and str not in allowed:
-        if float in allowed and EXPONENT.fullmatch(value):
-            return float(value)
-        raise ValueError(f"got {quoted(value)}; expected a number")
-    if isinstance(value, bool) and bool not in allowed:
-        raise ValueError(f"got {quoted(value)}; expected a number")
+    if isinstance(value, list | tuple):
+        return [_number(item, allowed) for item in value]
+    if isinstance(value, str) and float in allowed and EXPONENT.fullmatch(value):
+        return float(value)
+    if isinstance(value, str | bool) and type(value) not in allowed:
+        raise PydanticCustomError("number_type", "expected a number")
     return value
 
 

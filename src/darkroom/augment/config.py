@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Section
+from darkroom.settings import Count, Section, Seed
 
 NONE = "none"
 
@@ -21,13 +21,8 @@ class Policy(Section):
         {"name": "affine"}  # type: ignore[list-item]
     ]
     """Applied in this order, each with its own probability."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of all draws."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty(cls, value: Any) -> Any:
-        return {} if value is None else value
 
 
 class ApplySpec(Policy):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Section
+from darkroom.settings import Count, Name, Section, Seed
 
 
 class Split(Section):
@@ -17,7 +17,7 @@ class Split(Section):
     """Share of the items for validation: thresholds, temperature, curves."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the items for the test, which nothing is fitted to."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the draw."""
 
     @model_validator(mode="after")

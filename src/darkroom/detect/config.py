@@ -6,17 +6,17 @@ import hashlib
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin, entry
-from darkroom.settings import Count, Name, Section
+from darkroom.settings import Count, Name, Section, unique
 
 
 class Detector(Section):
     """One detector, and how it is trained where it is a network."""
 
-    detector: Annotated[Section, Plugin("detector")]
+    detector: Annotated[Section, Plugin("detector", named_by_entry=True)]
     """Which detector; left out, the one called like this entry."""
     training: Training | None = Training()
     """Overrides of `detect.training`, key by key; of no use to a detector that is fitted in closed form."""
@@ -34,14 +34,31 @@ def _tasks(value: Any) -> Any:
     return tuple(tuple(map(_label, v)) if isinstance(v, list | tuple) else (_label(v),) for v in value)
 
 
+def _distinct(tasks: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    for classes in tasks:
+        unique(classes)
+    unique([sorted(classes) for classes in tasks])
+    unique([task_name(classes) for classes in tasks])
+    return tasks
+
+
 def _label(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+ClassName = Annotated[str, Field(min_length=1)]
+Normal = Annotated[
+    tuple[Annotated[tuple[ClassName, ...], Field(min_length=1)], ...],
+    Field(min_length=1, title="class name, or list of class names and lists of class names"),
+    BeforeValidator(_tasks, json_schema_input_type=ClassName | int | list[ClassName | int | list[ClassName | int]]),
+    AfterValidator(_distinct),
+]
 
 
 class Detect(Section):
     """Every detector is fitted on the normal training images; all else in the test split is an anomaly."""
 
-    normal: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1), BeforeValidator(_tasks)] = (("good",),)
+    normal: Normal = (("good",),)
     """The normal class. A list makes each entry normal in turn; an entry that is a list is normal together."""
     detectors: dict[Name, Detector] = {}
     """Detectors by name. Left out: `pca` and `autoencoder`."""
@@ -61,7 +78,7 @@ class Detect(Section):
     def _fill(cls, value: Any) -> Any:
         if value is None:
             value = {}
-        if isinstance(value, dict) and not value.get("detectors"):
+        if isinstance(value, dict) and value.get("detectors") in (None, {}):
             value = {**value, "detectors": {"pca": {}, "autoencoder": {}}}
         return inherit(value, "detectors", "detector")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Positive, Section
+from darkroom.settings import Count, Positive, Section, Seed, unique
 
 
 class Training(Section):
@@ -31,14 +31,22 @@ class Training(Section):
     clip: Positive | None = None
     """Largest gradient norm; larger gradients are scaled down to it."""
     threads: Count = 1
-    """Processor threads of one job. Sums depend on it, so it belongs to the result; with few, many jobs share a machine."""
+    """Processor threads of one job. Sums depend on it, so it is part of the result; few let many jobs share a machine."""
+
+
+MOST_SEEDS = 1000
 
 
 def _seeds(value: Any) -> Any:
-    return tuple(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+    return tuple(range(value)) if isinstance(value, int) and 0 < value <= MOST_SEEDS else value
 
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), BeforeValidator(_seeds)]
+Seeds = Annotated[
+    tuple[Seed, ...],
+    Field(min_length=1, max_length=MOST_SEEDS, title=f"number of seeds (1 to {MOST_SEEDS}), or list of seeds"),
+    BeforeValidator(_seeds, json_schema_input_type=Annotated[int, Field(ge=1, le=MOST_SEEDS)] | list[Seed]),
+    AfterValidator(unique),
+]
 """Seeds by number (`3` is 0, 1, 2) or as a list."""
 
 
@@ -53,11 +61,13 @@ def inherit(section: Any, members: str, member_key: str) -> Any:
         member = {} if member is None else member
         if isinstance(member, Mapping):
             member = dict(member)
-            plugin = member.get(member_key, {})
+            plugin = member.get(member_key) or {}
             if isinstance(plugin, Mapping):
                 member[member_key] = {"name": name, **plugin}
-            if isinstance(shared, Mapping) and isinstance(member.get("training", {}), Mapping):
-                member["training"] = _merged(shared, member.get("training", {}))
+            own = {} if member.get("training") is None else member["training"]
+            member["training"] = (
+                _merged(shared, own) if isinstance(shared, Mapping) and isinstance(own, Mapping) else own
+            )
         filled[name] = member
     return {**section, members: filled}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
@@ -14,7 +14,7 @@ from darkroom.settings import Count, Name, Section
 class Generator(Section):
     """One generative model and how it is trained."""
 
-    generator: Annotated[Section, Plugin("generator")]
+    generator: Annotated[Section, Plugin("generator", named_by_entry=True)]
     """Which family; left out, the one called like this entry."""
     training: Training = Training()
     """Overrides of `generate.training`, key by key."""
@@ -37,7 +37,7 @@ class Generate(Section):
     def _fill(cls, value: Any) -> Any:
         if value is None:
             value = {}
-        if isinstance(value, dict) and not value.get("models"):
+        if isinstance(value, dict) and value.get("models") in (None, {}):
             value = {**value, "models": {"vae": {}}}
         return inherit(value, "models", "generator")
 

@@ -1,0 +1,230 @@
+"""What a config key takes, in words; and a wrong config in a line a problem: where, what was got, what was expected."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from darkroom import registry, settings
+from darkroom.registry import Plugin
+from darkroom.settings import Section
+
+Path = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type and what is said about it: `Annotated[int, Ge(1)]` taken apart."""
+
+    hint: Any
+    about: tuple[Any, ...] = ()
+
+    @staticmethod
+    def of(hint: Any, about: tuple[Any, ...] = ()) -> Kind:
+        """Take an annotation apart."""
+        if typing.get_origin(hint) is Annotated:
+            inner, *more = typing.get_args(hint)
+            return Kind.of(inner, (*more, *about))
+        flat = tuple(m for part in about for m in ([part, *part.metadata] if isinstance(part, FieldInfo) else [part]))
+        return Kind(hint, flat)
+
+    @staticmethod
+    def of_field(field: FieldInfo) -> Kind:
+        """The type of a model's field."""
+        return Kind.of(field.annotation, (field, *field.metadata))
+
+    def get(self, name: str) -> Any:
+        """What is said under a name, such as a bound `ge` or a `title`; None when nothing is."""
+        return next((v for part in self.about if (v := getattr(part, name, None)) is not None), None)
+
+    @property
+    def plugin(self) -> Plugin | None:
+        """The mark of a plug-in."""
+        return next((part for part in self.about if isinstance(part, Plugin)), None)
+
+    @property
+    def parts(self) -> list[Kind]:
+        """The types of a union, without null; the type itself when it is none."""
+        if typing.get_origin(self.hint) not in (Union, types.UnionType):
+            return [self]
+        return [Kind.of(part) for part in typing.get_args(self.hint) if part is not type(None)]
+
+
+def words(kind: Kind) -> str:
+    """What a key takes: `whole number ≥ 1`, `one of pad, crop, stretch`, `list of text (at least 1)`."""
+    if title := kind.get("title"):
+        return str(title)
+    if kind.plugin:
+        return f"{kind.plugin.kind} (a name, or keys with its name)"
+    if len(kind.parts) > 1 or kind.parts != [kind]:
+        return " or ".join(dict.fromkeys(words(part) for part in kind.parts))
+    origin, inner = typing.get_origin(kind.hint), typing.get_args(kind.hint)
+    if origin is Literal:
+        return f"one of {', '.join(map(str, inner))}" if len(inner) > 1 else str(inner[0])
+    if origin is dict:
+        return f"names, each with {words(Kind.of(inner[1]))}"
+    if origin is tuple and inner[-1] is not ...:
+        return f"[{', '.join(words(Kind.of(part)) for part in inner)}]"
+    if origin in (list, tuple):
+        return f"list of {_plural(words(Kind.of(inner[0])))}{_length(kind)}"
+    if isinstance(kind.hint, type) and issubclass(kind.hint, Section):
+        return f"keys ({', '.join(kind.hint.model_fields)})"
+    if kind.hint is str:
+        return f"text matching {kind.get('pattern')}" if kind.get("pattern") else f"text{_length(kind)}"
+    plain = {int: "whole number", float: "number", bool: "true or false"}
+    return plain.get(kind.hint, "anything") + _range(kind)
+
+
+def problems(error: ValidationError, model: type[Section], raw: Mapping[str, Any]) -> list[str]:
+    """A line for each place of `raw`, the config as the user wrote it, that `error` complains about."""
+    lines: dict[Path, str] = {}
+    for problem in error.errors(include_url=False):
+        place, line = _explain(problem, model, raw)
+        lines.setdefault(place, line)
+    return list(lines.values())
+
+
+def shown(path: Path) -> str:
+    """A path as text: `augment.standard.transforms[1]`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif re.fullmatch(r"[\w-]{1,64}", step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{settings.quoted(step)}]"
+    return text
+
+
+def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]) -> tuple[Path, str]:
+    path, kind, keys = _locate(problem["loc"], Kind.of(model), raw)
+    path = _written(path, raw)
+    found, got = _look(raw, path)
+    got = settings.quoted(got if found == len(path) else problem["input"])
+    where = f"{shown(path)}: " if path else ""
+    match problem["type"]:
+        case "extra_forbidden":
+            return (
+                path,
+                f"{where}no such key.{settings.nearest(str(path[-1]), keys)} The keys here are: {', '.join(keys)}",
+            )
+        case "missing":
+            return path, f"{where}missing; expected {words(kind)}"
+        case "value_error":
+            return path, f"{where}{problem['ctx']['error']}"
+        case "literal_error":
+            return (
+                path,
+                f"{where}got {got}; expected {words(kind)}.{settings.nearest(str(problem['input']), typing.get_args(kind.hint))}",
+            )
+        case _ if "[key]" in problem["loc"]:
+            return path, f"{where}not a {words(kind)}"
+        case _:
+            return path, f"{where}got {got}; expected {words(kind)}"
+
+
+def _locate(location: Path, kind: Kind, raw: Mapping[str, Any]) -> tuple[Path, Kind, list[str]]:
+    """The path without pydantic's own steps, the type there, and the keys of the model around it."""
+    path: Path = ()
+    keys: list[str] = []
+    around = kind
+    for step in location:
+        if step == "[key]":
+            return path, Kind.of(typing.get_args(around.hint)[0]), keys
+        inside = _inside(kind, step, path, raw)
+        if inside is None:  # a type of a union, or what a validator made of a short form
+            break
+        model = _model(kind, path, raw)
+        keys = list(model.model_fields) if model else []
+        path, around, kind = (*path, step), kind, inside
+    return path, kind, keys
+
+
+def _inside(kind: Kind, step: int | str, path: Path, raw: Mapping[str, Any]) -> Kind | None:
+    """The type of a key or an item of this type; None when there is no such step."""
+    if kind.get("json_schema_input_type") is not None:
+        return None
+    if model := _model(kind, path, raw):
+        field = model.model_fields.get(str(step))
+        return Kind.of_field(field) if field else Kind(Any)
+    if len(kind.parts) > 1:
+        return None
+    (part,) = kind.parts
+    origin, inner = typing.get_origin(part.hint), typing.get_args(part.hint)
+    if origin is dict:
+        return Kind.of(inner[1])
+    if origin in (list, tuple) and isinstance(step, int):
+        return Kind.of(inner[0] if origin is list or inner[-1] is ... else inner[min(step, len(inner) - 1)])
+    return None
+
+
+def _model(kind: Kind, path: Path, raw: Mapping[str, Any]) -> type[Section] | None:
+    if kind.plugin:
+        return registry.options(kind.plugin.kind, _plugin_name(kind.plugin, path, raw))
+    for part in kind.parts:
+        if isinstance(part.hint, type) and issubclass(part.hint, BaseModel):
+            return typing.cast("type[Section]", part.hint)
+    return None
+
+
+def _plugin_name(plugin: Plugin, path: Path, raw: Mapping[str, Any]) -> str:
+    for place in (path, _shared(path)):
+        found, value = _look(raw, place)
+        if found == len(place) and isinstance(value, Mapping):
+            value = value.get("name")
+        if found == len(place) and isinstance(value, str):
+            return value
+    return plugin.default or str(path[-2])
+
+
+def _shared(path: Path) -> Path:
+    """Where a member's key comes from: `classify.models.mlp.training.epochs` from `classify.training.epochs`."""
+    return (path[0], *path[3:]) if len(path) > 3 and path[3] == "training" else path
+
+
+def _written(path: Path, raw: Mapping[str, Any]) -> Path:
+    """The place that the user wrote: the member's own key, or the shared one that it inherited."""
+    shared = _shared(path)
+    own, inherited = _look(raw, path)[0], _look(raw, shared)[0]
+    return path if path == shared or (own > 4 and own - 2 >= inherited) else shared
+
+
+def _look(raw: Any, path: Path) -> tuple[int, Any]:
+    """How many steps of a path exist, and the value at the last of them."""
+    for index, step in enumerate(path):
+        known = step in raw if isinstance(raw, Mapping) else isinstance(raw, list | tuple) and step in range(len(raw))
+        if not known:
+            return index, raw
+        raw = raw[step]
+    return len(path), raw
+
+
+def _plural(text: str) -> str:
+    return re.sub(r"^(whole number|number|name|view|transform)\b", r"\1s", text)
+
+
+def _range(kind: Kind) -> str:
+    if kind.get("ge") is not None and kind.get("le") is not None:
+        return f" from {_figure(kind.get('ge'))} to {_figure(kind.get('le'))}"
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
+    bounds = [f"{sign} {_figure(kind.get(name))}" for name, sign in signs.items() if kind.get(name) is not None]
+    return " " + ", ".join(bounds) if bounds else ""
+
+
+def _figure(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _length(kind: Kind) -> str:
+    least, most = kind.get("min_length"), kind.get("max_length")
+    bounds = [f"at least {least}"] * (least is not None) + [f"at most {most}"] * (most is not None)
+    return f" ({', '.join(bounds)})" if bounds else ""

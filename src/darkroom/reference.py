@@ -1,0 +1,203 @@
+"""Writes `config/README.md` (every key there is) and `config/schema.json` (for editors) from the models and plug-ins.
+
+python -m darkroom.reference            write both
+python -m darkroom.reference --check    say what drifted from them; exit 1 when anything did
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import PydanticUndefined, core_schema
+
+from darkroom import registry
+from darkroom.config import Config
+from darkroom.explain import Kind, words
+from darkroom.settings import Section
+
+GUIDE = Path(__file__).with_name("reference.md")
+"""The hand-written head of the reference."""
+KINDS = {
+    "source": "Sources",
+    "transform": "Transforms",
+    "view": "Views",
+    "network": "Networks",
+    "optimizer": "Optimizers",
+    "schedule": "Schedules",
+    "generator": "Generators",
+    "detector": "Detectors",
+}
+"""The plug-in kinds in the order of the reference, with their headings."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the two files, or compare with them."""
+    parser = argparse.ArgumentParser(prog="python -m darkroom.reference", description=str(__doc__).split("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("config"), help="where they lie (config)")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file drifted")
+    given = parser.parse_args(arguments)
+    if given.check:
+        drifted = list(drift(given.folder))
+        sys.stdout.writelines(f"{line}\n" for line in drifted)
+        return 1 if drifted else 0
+    for name, text in texts().items():
+        (given.folder / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def texts() -> dict[str, str]:
+    """What the two files should hold, by file name."""
+    return {"README.md": readme(), "schema.json": json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"}
+
+
+def drift(folder: Path) -> Iterator[str]:
+    """A line for each difference between the files and what they should hold."""
+    for name, expected in texts().items():
+        path = folder / name
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        if found != expected:
+            yield f"{path} drifted; run: python -m darkroom.reference"
+            lines = difflib.unified_diff(found.splitlines(), expected.splitlines(), n=0, lineterm="")
+            yield from (f"  {line[:160]}" for line in lines if line[:3] not in ("---", "+++") and line[:2] != "@@")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a config file. It takes all that `config.load` takes, short forms and bare keys included."""
+    made = Config.model_json_schema(schema_generator=_EditorSchema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A Darkroom config"}
+
+
+def readme() -> str:
+    """The reference as Markdown."""
+    parts = [GUIDE.read_text(encoding="utf-8").rstrip(), "", "## Sections", ""]
+    parts += [line for model, paths in _models().items() for line in _section(model, paths)]
+    for kind, heading in KINDS.items():
+        parts += [f"## {heading}", ""]
+        for name, entry in registry.entries(kind).items():
+            fields = {k: v for k, v in registry.options(kind, name).model_fields.items() if k != "name"}
+            parts += [f"### {kind} `{name}`", "", entry.summary, "", *(_table(fields) if fields else ["No keys.", ""])]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+class _EditorSchema(GenerateJsonSchema):
+    """A bare key (null in YAML) stands for the defaults wherever there are defaults for all."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        for name, field in schema["cls"].model_fields.items():
+            plugin = Kind.of_field(field).plugin
+            if plugin and plugin.named_by_entry:
+                made["required"].remove(name)
+        if not made.get("required"):
+            made.pop("required", None)
+            made["type"] = ["object", "null"]
+        return made
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        return {**super().dict_schema(schema), "type": ["object", "null"]}
+
+
+def _models() -> dict[type[BaseModel], list[str]]:
+    """Every section model below Config with the places it is used at, in reading order."""
+    found: dict[type[BaseModel], list[str]] = {}
+
+    def visit(model: type[BaseModel], path: str) -> None:
+        first = model not in found
+        found.setdefault(model, []).append(path)
+        for name, field in model.model_fields.items() if first else ():
+            for inner, place in _nested(Kind.of_field(field), f"{path}.{name}" if path else name):
+                visit(inner, place)
+
+    visit(Config, "")
+    return found
+
+
+def _nested(kind: Kind, path: str) -> Iterator[tuple[type[BaseModel], str]]:
+    """The section models that a key's value is made of, not counting plug-ins."""
+    for part in [] if kind.plugin else kind.parts:
+        if isinstance(part.hint, type) and issubclass(part.hint, Section):
+            yield part.hint, path
+        elif getattr(part.hint, "__origin__", None) is dict:
+            yield from _nested(Kind.of(part.hint.__args__[1]), f"{path}.NAME")
+
+
+def _section(model: type[BaseModel], paths: list[str]) -> list[str]:
+    used = [f"As {', '.join(f'`{path}`' for path in paths)}.", ""] if len(paths) > 1 else []
+    return [
+        f"### {_heading(paths)}",
+        "",
+        " ".join((model.__doc__ or "").split()),
+        "",
+        *used,
+        *_table(model.model_fields),
+    ]
+
+
+def _heading(paths: list[str]) -> str:
+    if paths == [""]:
+        return "The file"
+    return f"`{paths[0]}`" if len(paths) == 1 else f"`{paths[0].rsplit('.', 1)[-1]}`"
+
+
+def _table(fields: dict[str, FieldInfo]) -> list[str]:
+    rows = [(f"`{name}`", _takes(field), _default(field), _sentence(field)) for name, field in fields.items()]
+    cells = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return ["| key | takes | default | |", "|---|---|---|---|", *(f"| {row} |" for row in cells), ""]
+
+
+def _takes(field: FieldInfo) -> str:
+    kind = Kind.of_field(field)
+    if kind.plugin:
+        return f"{_article(kind.plugin.kind)} [{kind.plugin.kind}](#{KINDS[kind.plugin.kind].lower()})"
+    item = (
+        Kind.of(*getattr(kind.hint, "__args__", ()) or (Any,)) if getattr(kind.hint, "__origin__", 0) is list else None
+    )
+    if item and item.plugin:
+        return f"list of [{KINDS[item.plugin.kind].lower()}](#{KINDS[item.plugin.kind].lower()})"
+    if inner := list(_nested(kind, "")):
+        model, suffix = inner[0]
+        heading = _heading(_models()[model])
+        link = f"[{heading}](#{''.join(c for c in heading.lower() if c.isalnum() or c in '-_')})"
+        return f"names, each with the keys of {link}" if suffix else f"the keys of {link}"
+    return words(kind)
+
+
+def _default(field: FieldInfo) -> str:
+    plugin = Kind.of_field(field).plugin
+    if plugin and plugin.named_by_entry:
+        return "named like the entry"
+    if field.default is PydanticUndefined:
+        return "**required**"
+    if isinstance(field.default, BaseModel):
+        return "its defaults"
+    return "none" if field.default in (None, {}) else f"`{_brief(field.default)}`"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict) and list(value) == ["name"]:
+        return str(value["name"])
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_brief(item) for item in value)}]"
+    return json.dumps(value) if not isinstance(value, str) else value or '""'
+
+
+def _sentence(field: FieldInfo) -> str:
+    text = " ".join((field.description or "").split())
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
