@@ -1,0 +1,153 @@
+"""Images of any size and color written one after another into arrays of one size, without holding them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+MIXED_SIZE = (64, 64)
+"""Height and width when the images differ and the config names no size."""
+
+
+def fit(image: Bytes, size: tuple[int, int], *, how: str, mask: bool = False) -> Bytes:
+    """Bring an image (H, W, C) or a mask (H, W) to `size` (height, width).
+
+    `how`: `pad` shows all of it, centered on black; `crop` fills the size and cuts what sticks out on both sides;
+    `stretch` distorts. Pixels are averaged by area when reduced and bicubic when enlarged; a mask takes the nearest.
+    """
+    height, width = size
+    h, w = image.shape[:2]
+    if (h, w) == size:
+        return image
+    if how == "crop":
+        scale = max(height / h, width / w)
+        h, w = max(1, round(height / scale)), max(1, round(width / scale))
+        top, left = (image.shape[0] - h) // 2, (image.shape[1] - w) // 2
+        image = image[top : top + h, left : left + w]
+    if how != "pad":
+        return _resized(image, size, nearest=mask)
+    scale = min(height / h, width / w)
+    scaled = _resized(image, (max(1, round(h * scale)), max(1, round(w * scale))), nearest=mask)
+    h, w = scaled.shape[:2]
+    whole = np.zeros((*size, *image.shape[2:]), np.uint8)
+    top, left = (height - h) // 2, (width - w) // 2
+    whole[top : top + h, left : left + w] = scaled
+    return whole
+
+
+def to_gray(image: Bytes) -> Bytes:
+    """(H, W, 3) as (H, W, 1): the luma of ITU-R 601."""
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)[:, :, None]
+
+
+class Canvas:
+    """Writes `images.npy` (N, H, W, C) and `masks.npy` (M, H, W) row by row.
+
+    Without a `size`, images keep theirs as long as all agree; at the first that differs, what was written so far is
+    fitted to `MIXED_SIZE`. With color `auto` the array becomes RGB at the first image with color. So one pass over the
+    images is enough.
+    """
+
+    def __init__(self, root: Path, *, size: tuple[int, int] | None, how: str, color: str) -> None:
+        self.images, self.masks = _Rows(root / "images.npy"), _Rows(root / "masks.npy")
+        self.size, self.how, self.color = size, how, color
+        self.free = size is None
+        """Whether the size is still that of the images themselves."""
+        self.channels = 3 if color == "rgb" else 1
+
+    def add(self, image: Bytes, mask: Bytes | None = None) -> int:
+        """Write an image (H, W, 1 or 3) and its mask (H, W), of the same height and width. Gives the mask's row or -1."""
+        if self.size is None:
+            self.size = (image.shape[0], image.shape[1])
+        elif self.free and self.size != image.shape[:2]:
+            self.free, self.size = False, MIXED_SIZE
+            self.images.replace(lambda row: fit(row, MIXED_SIZE, how=self.how))
+            self.masks.replace(lambda row: fit(row, MIXED_SIZE, how=self.how, mask=True))
+        if image.shape[2] == 3 and self.color == "gray":
+            image = to_gray(image)
+        if image.shape[2] > self.channels:
+            self.channels = 3
+            self.images.replace(_to_rgb)
+        fitted = fit(image, self.size, how=self.how)
+        self.images.append(_to_rgb(fitted) if fitted.shape[2] < self.channels else fitted)
+        if mask is None:
+            return -1
+        self.masks.append(fit(mask, self.size, how=self.how, mask=True))
+        return self.masks.count - 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.images.close()
+        self.masks.close()
+
+
+class _Rows:
+    """A .npy file of uint8 rows, appended by plain writes: a full disk is an error, where a memory map would be a crash."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.shape: tuple[int, ...] = ()
+
+    def append(self, row: Bytes) -> None:
+        if not self.count:
+            self.shape = row.shape
+            self.stream = self.path.open("w+b", buffering=1 << 20)
+            self._head()
+        if row.shape != self.shape:
+            raise ValueError(f"expected a row of shape {self.shape}, got {row.shape}")
+        self.stream.write(np.ascontiguousarray(row).data)
+        self.count += 1
+
+    def replace(self, change: Callable[[Bytes], Bytes]) -> None:
+        """Write the file anew with every row changed."""
+        if not self.count:
+            return
+        self.close()
+        old, kept = np.load(self.path, mmap_mode="r", allow_pickle=False), self.path
+        self.path, self.count = kept.with_suffix(".new"), 0
+        for row in old:
+            self.append(change(np.asarray(row)))
+        self.stream.flush()
+        self.path.replace(kept)
+        self.path = kept
+
+    def close(self) -> None:
+        """Write how many rows there are into the head, which numpy leaves room for."""
+        if not self.count or self.stream.closed:
+            return
+        self.stream.seek(0)
+        self._head()
+        self.stream.close()
+
+    def _head(self) -> None:
+        head = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self.shape)}
+        np.lib.format.write_array_header_1_0(self.stream, head)
+
+
+def _to_rgb(image: Bytes) -> Bytes:
+    return np.repeat(image, 3, axis=2)
+
+
+def _resized(image: Bytes, size: tuple[int, int], *, nearest: bool) -> Bytes:
+    (height, width), (h, w) = size, image.shape[:2]
+    if nearest:
+        return _scaled(image, size, cv2.INTER_NEAREST_EXACT)
+    reduced = _scaled(image, (min(h, height), min(w, width)), cv2.INTER_AREA)
+    return _scaled(reduced, size, cv2.INTER_CUBIC)
+
+
+def _scaled(image: Bytes, size: tuple[int, int], method: int) -> Bytes:
+    if image.shape[:2] == size:
+        return image
+    scaled = cv2.resize(np.ascontiguousarray(image), (size[1], size[0]), interpolation=method)
+    return np.asarray(scaled, np.uint8).reshape(*size, *image.shape[2:])

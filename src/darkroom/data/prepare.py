@@ -1,0 +1,146 @@
+"""The stage `data prepare`: from a source's images to a store of one size, with a split and a data card."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom import files, registry
+from darkroom.data import card, decode, inspect, split
+from darkroom.data.canvas import Canvas, fit
+from darkroom.data.config import PrepareSpec
+from darkroom.data.item import Contents, Item, Source, Unused
+from darkroom.data.store import describe_store
+from darkroom.log import Log
+
+
+def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
+    """Decode, fit, inspect and split the images that `fetch` left in `raw`, and describe them.
+
+    What cannot be read is listed in excluded.csv. Raises ValueError when no image is left.
+    """
+    files.read_manifest(raw)
+    source: Source = registry.build(spec.source)
+    contents = source.contents(raw)
+    with files.folder(out) as fresh:
+        read = _read(contents, spec, fresh)
+        classes = tuple(name for name in contents.classes if any(item.label == name for item in read.items))
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = np.array([numbers.get(item.label or "", -1) for item in read.items], dtype=np.int64)
+        copies = inspect.find_copies(read.fingerprints, labels.tolist())
+        groups = inspect.group_numbers([item.group for item in read.items], copies.first)
+        ids = [item.id for item in read.items]
+        parts = split.assign(
+            ids,
+            labels,
+            groups,
+            [item.split for item in read.items],
+            val=spec.split.val,
+            test=spec.split.test,
+            seed=spec.split.seed,
+        )
+        table = pd.DataFrame(
+            {
+                "id": ids,
+                "label": labels,
+                "split": parts,
+                "group": groups,
+                "mask": np.array(read.masks, dtype=np.int64),
+                "origin": [item.origin or item.id for item in read.items],
+                "sha256": read.fingerprints,
+            }
+        )
+        describe_store(fresh, name=spec.name, classes=classes, items=table)
+        _write_rows(fresh / "excluded.csv", ("origin", "reason"), read.excluded)
+        _write_rows(
+            fresh / "duplicates.csv",
+            ("id", "duplicate_of"),
+            [(ids[row], ids[first]) for row, first in sorted(copies.first.items())],
+        )
+        summary = card.summarize(
+            spec, contents, table, classes, copies, read.shape, excluded=len(read.excluded), warnings=read.warnings
+        )
+        files.write_json(fresh / "card.json", summary)
+        card.draw(fresh, summary, table)
+    log({f"data/{key}": summary[key] for key in ("images", "excluded", "duplicates")})
+
+
+@dataclass
+class _Read:
+    """What became of the items, in their order."""
+
+    items: list[Item] = field(default_factory=list)
+    fingerprints: list[str] = field(default_factory=list)
+    masks: list[int] = field(default_factory=list)
+    excluded: list[Unused] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    shape: tuple[int, int, int] = (0, 0, 0)
+
+
+def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
+    """Decode every item and write it to `images.npy`, its mask to `masks.npy`."""
+    read = _Read(excluded=list(contents.unused), warnings=list(contents.warnings))
+    levels = decode.Levels((item.image for item in contents.items), contents.levels)
+    size = (spec.size, spec.size) if isinstance(spec.size, int) else spec.size
+    canvas = Canvas(root, size=size, how=spec.resize, color=spec.color)
+    with canvas, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of what is handled here: large images, odd metadata
+        frames = 0
+        for item in contents.items:
+            try:
+                image = decode.pixels(item.image, levels)
+                frames += decode.has_frames(item.image)
+            except decode.UnreadableError as problem:
+                read.excluded.append(Unused(item.origin or item.id, str(problem)))
+                continue
+            read.items.append(item)
+            read.fingerprints.append(inspect.fingerprint(image))
+            read.masks.append(canvas.add(image, _mask(item, image, read)))
+    if not read.items:
+        raise ValueError(_nothing(contents, read.excluded))
+    assert canvas.size is not None
+    read.shape = (*canvas.size, canvas.channels)
+    if frames:
+        read.warnings.append(f"{frames} files hold several images (frames, pages); the first of each is used")
+    for black, white in levels.used.values():
+        if (black, white) not in ((0, 255), (0, 1)):
+            read.warnings.append(f"values deeper than 8 bits: {black:g} is black and {white:g} is white in all images")
+    return read
+
+
+def _mask(item: Item, image: NDArray[np.uint8], read: _Read) -> NDArray[np.uint8] | None:
+    """The item's mask in its image's size; a mask that cannot be used is listed."""
+    if item.mask is None:
+        return None
+    try:
+        mask = decode.mask(item.mask)
+    except decode.UnreadableError as problem:
+        read.excluded.append(Unused(item.mask_origin, f"mask: {problem}"))
+        return None
+    (h, w), (height, width) = mask.shape, image.shape[:2]
+    if abs(h * width - w * height) > max(h * width, w * height) / 50:
+        reason = f"mask of {h}×{w} pixels for an image of {height}×{width}: another shape, so it cannot be laid over it"
+        read.excluded.append(Unused(item.mask_origin, reason))
+        return None
+    return fit(mask, (height, width), how="stretch", mask=True)
+
+
+def _nothing(contents: Contents, excluded: Sequence[Unused]) -> str:
+    if not excluded:
+        return "data.source: holds no images"
+    origin, reason = excluded[0]
+    return f"data.source: none of its {max(len(contents.items), len(excluded))} files is a readable image; {origin!r}: {reason}"
+
+
+def _write_rows(path: Path, head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)

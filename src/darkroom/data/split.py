@@ -1,0 +1,111 @@
+"""Train, validation and test: the same share of every class in each, groups kept whole, splits that are given kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom import randomness
+from darkroom.data.store import SPLITS
+
+Labels = NDArray[np.int64]
+
+
+def assign(
+    ids: Sequence[str],
+    labels: Labels,
+    groups: Labels,
+    given: Sequence[str | None],
+    *,
+    val: float,
+    test: float,
+    seed: int,
+) -> list[str]:
+    """The split of every item.
+
+    Items with a given split keep it. Those without are divided by the shares `val` and `test`, class by class. When all
+    have one but none was given to val (or test), that part is drawn from the train items, by the same share of them.
+    No draw tears a group apart: an item without a split follows the group it belongs to.
+
+    Of a class with few groups, one goes to train first, then one to test, then one to val. The draw orders groups by a
+    hash of the seed and the first item's id, so that an image added or taken away moves few others.
+    """
+    parts: list[str] = [split or "" for split in given]
+    wanted = {name: share for name, share in (("test", test), ("val", val)) if share and name not in parts}
+    free = np.array([not split for split in given])
+    if not free.any() and wanted:
+        free = np.array([split == "train" for split in given])
+    taken = _following(groups, given, free)
+    for row in np.flatnonzero(free).tolist():
+        parts[row] = taken.get(int(groups[row]), "") if not given[row] else "train"
+    pool = np.array([row for row in np.flatnonzero(free).tolist() if int(groups[row]) not in taken], dtype=np.int64)
+    drawn = _draw([ids[row] for row in pool], labels[pool], groups[pool], wanted, seed)
+    for row, name in zip(pool, drawn, strict=True):
+        parts[row] = name
+    return parts
+
+
+def torn(groups: Labels, parts: Sequence[str]) -> int:
+    """How many groups stand in more than one split."""
+    found: dict[int, set[str]] = {}
+    for group, part in zip(groups.tolist(), parts, strict=True):
+        found.setdefault(group, set()).add(part)
+    return sum(len(splits) > 1 for splits in found.values())
+
+
+def _following(groups: Labels, given: Sequence[str | None], free: NDArray[np.bool_]) -> dict[int, str]:
+    """The split that a group has already, by items that keep theirs; train where these disagree."""
+    taken: dict[int, str] = {}
+    for row in np.flatnonzero(~free).tolist():
+        group, split = int(groups[row]), given[row]
+        assert split is not None
+        taken[group] = split if taken.get(group, split) == split else SPLITS[0]
+    return taken
+
+
+def _draw(ids: Sequence[str], labels: Labels, groups: Labels, wanted: dict[str, float], seed: int) -> list[str]:
+    """Divide items by the wanted shares; whole groups, class by class, the rarest first."""
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(row)
+    order = sorted(members, key=lambda group: randomness.derive(seed, "split", ids[members[group][0]]))
+    of_class: dict[int, list[int]] = {}
+    for group in order:
+        for label in sorted({int(labels[row]) for row in members[group]}):
+            of_class.setdefault(label, []).append(group)
+    size = {label: int((labels == label).sum()) for label in of_class}
+    placed: dict[int, str] = {}
+    for label in sorted(of_class, key=lambda label: (size[label], label)):
+        _place(label, of_class[label], members, labels, wanted, size[label], placed)
+    return [placed[group] for group in groups.tolist()]
+
+
+def _place(
+    label: int,
+    candidates: Sequence[int],
+    members: dict[int, list[int]],
+    labels: Labels,
+    wanted: dict[str, float],
+    total: int,
+    placed: dict[int, str],
+) -> None:
+    """Give every group with this class that has no split yet one: what test and val need of it, the rest to train."""
+    weight = {group: sum(int(labels[row]) == label for row in members[group]) for group in candidates}
+    left = [group for group in candidates if group not in placed]
+    in_train = any(placed.get(group) == "train" for group in candidates)
+    for name, share in wanted.items():
+        have = sum(weight[group] for group in candidates if placed.get(group) == name)
+        need = max(round(total * share), 1)
+        spare = len(left) - (0 if in_train else 1)
+        chosen: set[int] = set()
+        for group in left:
+            if len(chosen) < spare and have + weight[group] <= need:
+                chosen.add(group)
+                have += weight[group]
+        if not have and spare > 0:
+            chosen.add(min(left, key=lambda group: weight[group]))
+        placed.update(dict.fromkeys(chosen, name))
+        left = [group for group in left if group not in chosen]
+    placed.update(dict.fromkeys(left, "train"))
