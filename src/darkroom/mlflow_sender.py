@@ -1,4 +1,4 @@
-"""Sends spool files to MLflow: `python -m darkroom.mlflow_sender FILE...`; follows a file as long as its stage runs.
+"""Sends a spool folder to MLflow: `python -m darkroom.mlflow_sender FOLDER`; follows its files as long as stages write them.
 
 Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
 `built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
@@ -7,8 +7,6 @@ where it can be restored. Runs of several seeds are children of one parent that 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import functools
 import hashlib
 import json
@@ -32,18 +30,35 @@ from darkroom.files import MANIFEST, sha256
 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
+PAUSE = 1.0
+"""Seconds between two looks at the spool."""
 PATIENCE = 30.0
-"""Seconds for which a sender goes on trying after its stage has ended."""
+"""Seconds for which failing deliveries are tried again after their stage has ended."""
 
 
-def main(paths: list[Path]) -> None:
-    """Send each file, one after the other; leaves those that another sender has or that cannot be sent now."""
-    for path in paths:
-        with _exclusive(path.with_suffix(".lock"), wait=False) as mine:
-            if mine and path.exists():
-                Delivery(path).deliver()
-                if not path.exists():
-                    path.with_suffix(".lock").unlink(missing_ok=True)
+def main(spool: Path) -> None:
+    """Send everything in a spool folder until it stays empty; one sender a folder works, any other leaves at once."""
+    given_up: set[Path] = set()
+    while set(spool.glob("*.jsonl")) - given_up:
+        with track.exclusive(spool / track.SENDER_LOCK, wait=False) as mine:
+            if not mine:
+                return
+            _work(spool, given_up)
+        # a stage that wrote its file after the last look found the lock held and started no sender: look once more
+
+
+def _work(spool: Path, given_up: set[Path]) -> None:
+    deliveries: dict[Path, Delivery] = {}
+    idle = time.monotonic()
+    while time.monotonic() - idle < 3 * PAUSE:
+        for path in sorted(set(spool.glob("*.jsonl")) - given_up):
+            idle = time.monotonic()
+            delivery = deliveries.setdefault(path, Delivery(path))
+            if delivery.advance():
+                del deliveries[path]
+            elif delivery.failing_since and time.monotonic() - delivery.failing_since > PATIENCE:
+                given_up.add(path)
+        time.sleep(PAUSE)
 
 
 class Delivery:
@@ -51,47 +66,45 @@ class Delivery:
 
     def __init__(self, path: Path) -> None:
         self.path, self.note = path, path.with_suffix(".sent")
-        with path.open(encoding="utf-8") as stream:
-            first = stream.readline()
-            self.start = stream.tell()
-        self.header: dict[str, Any] = json.loads(first)["header"]
         sent = json.loads(self.note.read_text()) if self.note.exists() else {}
         self.run_id: str | None = sent.get("run")
-        self.offset: int = sent.get("offset", self.start)
+        self.offset: int = sent.get("offset", 0)
+        self.ending: dict[str, Any] = {"end": "KILLED", "error": None}
+        self.failing_since: float | None = None
 
     @functools.cached_property
     def client(self) -> MlflowClient:
-        """Connected at first use: with a new database that makes its tables, which only one process may do."""
-        with _exclusive(self.path.parent / "database.lock"):
-            return MlflowClient()
+        """Connected at first use; with a new database that makes its tables."""
+        return MlflowClient()
 
-    def deliver(self) -> None:
-        """Follow the file to its end, trying again after failures, then close the run and delete the file."""
-        waiting_since: float | None = None
-        while True:
-            alive = track.owner_lives(self.path)
-            try:
-                if self.run_id is None:
-                    self._open()
-                if self._send() or not alive:
-                    self._close()
-                    return
-                waiting_since = None
-            except Exception as error:  # whatever the server or its client throws: the records stay for the next try
-                print(f"darkroom: tracking: {error}", file=sys.stderr)
-                if not alive:
-                    waiting_since = waiting_since or time.monotonic()
-                    if time.monotonic() - waiting_since > PATIENCE:
-                        return
-            time.sleep(1.0)
+    @functools.cached_property
+    def header(self) -> dict[str, Any]:
+        """The file's first line."""
+        with self.path.open(encoding="utf-8") as stream:
+            header: dict[str, Any] = json.loads(stream.readline())["header"]
+        return header
+
+    def advance(self) -> bool:
+        """Send what is new; true when the stage has ended, everything has arrived and the file is gone."""
+        alive = track.held(self.path)  # asked first: what a stage wrote before it ended is then read below
+        try:
+            if self.run_id is None:
+                self._open()
+            ended = self._send()
+            if ended or not alive:
+                self._close()
+            self.failing_since = None
+        except Exception as error:  # whatever the server or its client throws: the records stay for the next try
+            print(f"darkroom: tracking: {type(error).__name__}: {error}", file=sys.stderr)
+            self.failing_since = None if alive else self.failing_since or time.monotonic()
+            return False
+        return ended or not alive
 
     def _open(self) -> None:
-        with _exclusive(self.path.parent / "store.lock"):
-            experiment = self._experiment()
-            filters = f"tags.spool = '{self.path.stem}'"
-            found = self.client.search_runs([experiment], filters, max_results=1)
-            run = found[0] if found else self._create(experiment)
-            self.run_id = run.info.run_id
+        experiment = self._experiment()
+        found = self.client.search_runs([experiment], f"tags.spool = '{self.path.stem}'", max_results=1)
+        run = found[0] if found else self._create(experiment)
+        self.run_id = run.info.run_id
         self._remember()
 
     def _experiment(self) -> str:
@@ -170,16 +183,17 @@ class Delivery:
                 while len(metrics) < 900 and (line := stream.readline()).endswith("\n"):
                     record = json.loads(line)
                     if "end" in record:
-                        self.ending = record
                         self._log(metrics)
+                        self.ending = record
                         return True
-                    step = record["step"] or 0
-                    metrics += [Metric(_key(k), v, record["time"], step) for k, v in record["metrics"].items()]
-                    self.offset_after = stream.tell()
+                    if "metrics" in record:
+                        step = record["step"] or 0
+                        metrics += [Metric(_key(k), v, record["time"], step) for k, v in record["metrics"].items()]
+                    read_to = stream.tell()
                 if not metrics:
                     return False
                 self._log(metrics)
-                self.offset = self.offset_after
+                self.offset = read_to
                 self._remember()
 
     def _log(self, metrics: list[Metric]) -> None:
@@ -188,8 +202,8 @@ class Delivery:
             self.client.log_batch(self.run_id, metrics=metrics[some : some + 1000])
 
     def _close(self) -> None:
-        ending = getattr(self, "ending", {"end": "KILLED", "error": None, "time": time.time_ns() // 1_000_000})
         assert self.run_id is not None
+        ending = self.ending
         if ending["end"] == "FINISHED":
             for file in sorted(Path(self.header["job"]).rglob("*")):
                 if file.suffix in ARTIFACTS and file.is_file() and file.stat().st_size <= LARGEST_ARTIFACT:
@@ -197,11 +211,10 @@ class Delivery:
                     self.client.log_artifact(self.run_id, str(file), inside if inside != "." else None)
         if ending["error"]:
             self.client.set_tag(self.run_id, "error", ending["error"][:5000])
-        self.client.set_terminated(self.run_id, ending["end"], ending["time"])
-        with _exclusive(self.path.parent / "store.lock"):
-            self._summarize(self.client.get_run(self.run_id))
-        self.note.unlink(missing_ok=True)
+        self.client.set_terminated(self.run_id, ending["end"], ending.get("time"))
+        self._summarize(self.client.get_run(self.run_id))
         self.path.unlink()
+        self.note.unlink(missing_ok=True)
 
     def _summarize(self, run: Run) -> None:
         """Write the mean and 95 % t interval over seeds of the final metrics to the parent run."""
@@ -259,26 +272,14 @@ class Job:
 def summary(name: str, values: list[float]) -> dict[str, float]:
     """Mean, standard deviation and 95 % t interval of one metric over seeds; the mean alone of a single seed."""
     import numpy as np
-    from scipy import stats
+    from scipy import special
 
     mean = float(np.mean(values))
     if len(values) < 2:
         return {name: mean}
     std = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * std / len(values) ** 0.5
+    half = float(special.stdtrit(len(values) - 1, 0.975)) * std / len(values) ** 0.5
     return {name: mean, f"{name}/std": std, f"{name}/low": mean - half, f"{name}/high": mean + half}
-
-
-@contextlib.contextmanager
-def _exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a file's lock; without waiting, gives False where another process has it."""
-    with path.open("a") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -302,4 +303,4 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    main([Path(argument) for argument in sys.argv[1:]])
+    main(Path(sys.argv[1]))

@@ -1,12 +1,14 @@
 """Runs for MLflow, written down by the stage and sent by a process of their own.
 
-A stage appends its numbers to a spool file, which costs it microseconds. A sender process follows the file, talks to MLflow
-(see `darkroom.mlflow_sender`) and deletes it when everything has arrived; what could not be sent stays and goes with the next
-`darkroom sync`. So a slow or dead server never slows or fails a stage, and a killed stage's run is closed as KILLED.
+A stage appends its numbers to a spool file, which costs it microseconds. One sender process follows all files of the
+folder, talks to MLflow (see `darkroom.mlflow_sender`) and deletes each when everything has arrived; what could not be sent
+stays and goes with the next stage or `darkroom sync`. So a slow or dead server never slows or fails a stage, and a killed
+stage's run is closed as KILLED.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,13 +16,14 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 SPOOL = Path("results/.tracking")
 URI = "MLFLOW_TRACKING_URI"
+SENDER_LOCK = "sender.lock"
 
 
 class Run:
@@ -35,16 +38,8 @@ class Run:
         self._write({"header": {**header, "start": _now()}})
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_RUN_ID": ""}
-        environment.pop("MLFLOW_RUN_ID")
-        subprocess.Popen(
-            [sys.executable, "-m", "darkroom.mlflow_sender", str(self.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
+        if not held(self.path.with_name(SENDER_LOCK)):
+            _start_sender(self.path.parent)
         return self
 
     def __call__(self, values: Mapping[str, float], step: int | None = None) -> None:
@@ -65,27 +60,20 @@ class Run:
 
 
 def sync(*, spool: Path = SPOOL, patience: float = 60.0) -> list[Path]:
-    """Send what earlier runs left behind and wait for the senders at work; gives the spool files that remain."""
+    """Send what earlier runs left behind and wait for it; gives the spool files that remain."""
     deadline = time.monotonic() + patience
-    tried: set[Path] = set()
-    while left := sorted(spool.glob("*.jsonl")):
-        at_work = [path for path in left if _held(path.with_suffix(".lock"))]
-        if todo := [path for path in left if path not in tried and path not in at_work]:
-            subprocess.run([sys.executable, "-m", "darkroom.mlflow_sender", *map(str, todo)], check=False)
-            tried.update(todo)
-        elif time.monotonic() > deadline or not at_work:
-            return left
-        else:
-            time.sleep(0.2)
-    return []
+    sender: subprocess.Popen[bytes] | None = None
+    while (left := sorted(spool.glob("*.jsonl"))) and time.monotonic() < deadline:
+        if not held(spool / SENDER_LOCK):
+            if sender is not None and sender.poll() is not None:
+                break  # it did what it could
+            sender = sender or _start_sender(spool)
+        time.sleep(0.2)
+    return left
 
 
-def owner_lives(spool_file: Path) -> bool:
-    """Whether the stage that writes a spool file still runs."""
-    return _held(spool_file)
-
-
-def _held(path: Path) -> bool:
+def held(path: Path) -> bool:
+    """Whether a living process has the lock of a file: the stage of its spool file, the sender of the sender's lock."""
     try:
         with path.open("r") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,6 +82,32 @@ def _held(path: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a file's lock; without waiting, gives False where another process has it."""
+    with path.open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _start_sender(spool: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment.pop("MLFLOW_RUN_ID", None)  # it would make every run the same one
+    with (spool / "sender.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "darkroom.mlflow_sender", str(spool)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
 
 
 def _now() -> int:
