@@ -110,16 +110,17 @@ def _policy_problems(config: Config) -> Iterator[str]:
 
 
 def _data_problems(config: Config) -> Iterator[str]:
-    given = getattr(config.data.source, "path", None)
-    if given is None or "://" in given:
-        return
-    try:
-        exists = Path(given).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
-        exists = False
-    if not exists:
-        hint = "" if Path(given).is_absolute() else f" in {Path.cwd()}"
-        yield f"data.source.path: no file or folder at {settings.quoted(given, 200)}{hint}"
+    for key in ("path", "root"):
+        given = getattr(config.data.source, key, None)
+        if given is None or "://" in given:
+            continue
+        try:
+            exists = Path(given).expanduser().exists()
+        except (OSError, ValueError, RuntimeError):  # too long a name, no such user's home
+            exists = False
+        if not exists:
+            hint = "" if Path(given).is_absolute() else f" in {Path.cwd()}"
+            yield f"data.source.{key}: no file or folder at {settings.quoted(given, 200)}{hint}"
 
 
 def _line(place: tuple[Any, ...], text: str) -> str:

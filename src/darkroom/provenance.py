@@ -61,13 +61,14 @@ def source_fingerprint(root: Path, cache: Path) -> str:
     try:
         known = json.loads(cache.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        known = {}
+        known = None
+    known = known if isinstance(known, dict) else {}
     seen: dict[str, list[object]] = {}
     for name, path in _walk(root):
         status = path.stat()
         state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         earlier = known.get(name)
-        seen[name] = [*state, earlier[-1] if earlier and earlier[:-1] == state else files.sha256(path)]
+        seen[name] = [*state, earlier[-1] if isinstance(earlier, list) and earlier[:-1] == state else files.sha256(path)]
     if seen != known:
         try:
             cache.parent.mkdir(parents=True, exist_ok=True)

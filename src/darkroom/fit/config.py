@@ -61,7 +61,7 @@ def inherit(section: Any, members: str, member_key: str) -> Any:
         member = {} if member is None else member
         if isinstance(member, Mapping):
             member = dict(member)
-            plugin = member.get(member_key) or {}
+            plugin = {} if member.get(member_key) is None else member[member_key]
             if isinstance(plugin, Mapping):
                 member[member_key] = {"name": name, **plugin}
             own = {} if member.get("training") is None else member["training"]
