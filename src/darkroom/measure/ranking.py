@@ -1,0 +1,118 @@
+"""How well scores rank positive items above negative ones, for many weightings of the items at once.
+
+Every number takes `positive` (N,) of 0 and 1, `scores` (N,), larger meaning more positive, and weights (R, N), one row a
+resample (left out: every item once). It gives values (R,), in [0, 1], NaN where a weighting has items of one kind
+only. Items of equal score are one step of the curve, as in scikit-learn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def auroc(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
+    """Area under the ROC curve: how often a positive item scores above a negative one, ties counting half."""
+    return area(curve(positive, scores, weights))
+
+
+def average_precision(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
+    """Precision averaged over the steps of recall, without interpolation."""
+    return mean_precision(curve(positive, scores, weights))
+
+
+def fpr_at_tpr(
+    positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None, *, tpr: float = 0.95
+) -> Floats:
+    """The smallest share of negative items flagged by a threshold that flags at least `tpr` of the positive ones."""
+    return false_at(curve(positive, scores, weights), tpr)
+
+
+def best_f1(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
+    """The largest F1 that any one threshold gives; chosen on the items themselves, so an optimistic number."""
+    found = curve(positive, scores, weights)
+    return _where_both(found, (2 * found.true / (found.true + found.false + found.true[:, -1:])).max(1))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Weight of the positive and of the negative items at or above each distinct score, from the highest down: (R, S)."""
+
+    true: Floats
+    false: Floats
+    thresholds: Floats  # (S,)
+
+
+def curve(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Curve:
+    """The counts that all ranking numbers are made of; sorted once, whatever the number of weightings.
+
+    Raises ValueError for scores that are not finite, or arrays of different lengths.
+    """
+    positive, scores = np.asarray(positive).astype(bool), np.asarray(scores)
+    weights = np.ones((1, len(scores))) if weights is None else weights
+    if not len(scores) or positive.shape != scores.shape or weights.shape[1:] != scores.shape:
+        raise ValueError(
+            f"expected N labels, N scores and weights (R, N), got {positive.shape}, {scores.shape}, {weights.shape}"
+        )
+    if not np.isfinite(scores).all():
+        raise ValueError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not finite")
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
+    sorted_weights = weights[:, order]
+    flags = positive[order]
+    true = np.cumsum(sorted_weights * flags, axis=1)[:, ends]
+    false = np.cumsum(sorted_weights * ~flags, axis=1)[:, ends]
+    return Curve(true, false, falling[ends].astype(np.float64))
+
+
+def area(found: Curve) -> Floats:
+    """AUROC of a curve: the trapezoids under it."""
+    width = np.diff(found.false, axis=1, prepend=0)
+    height = found.true - np.diff(found.true, axis=1, prepend=0) / 2
+    return _where_both(found, (width * height).sum(1), found.true[:, -1] * found.false[:, -1])
+
+
+def mean_precision(found: Curve) -> Floats:
+    """Average precision of a curve."""
+    flagged = found.true + found.false
+    precision = np.divide(found.true, flagged, out=np.zeros_like(flagged), where=flagged > 0)
+    return _where_both(found, (np.diff(found.true, axis=1, prepend=0) * precision).sum(1), found.true[:, -1])
+
+
+def false_at(found: Curve, tpr: float) -> Floats:
+    """The false positive rate where the curve first reaches a true positive rate."""
+    enough = found.true >= tpr * found.true[:, -1:] * (1 - 1e-12)
+    first = enough.argmax(1)[:, None]
+    return _where_both(found, np.take_along_axis(found.false, first, axis=1)[:, 0], found.false[:, -1])
+
+
+def at_threshold(positive: NDArray[Any], flagged: NDArray[Any], weights: Floats | None = None) -> dict[str, Floats]:
+    """F1, `false_alarm_rate` (share of negative items flagged) and `detection_rate` (share of positive items flagged)."""
+    positive, flagged = np.asarray(positive).astype(bool), np.asarray(flagged).astype(bool)
+    weights = np.ones((1, len(positive))) if weights is None else weights
+    hit, called = weights @ (positive & flagged), weights @ flagged
+    true, false = weights @ positive, weights @ ~positive
+    with np.errstate(invalid="ignore"):
+        f1 = np.where(true > 0, 2 * hit / (true + called), np.nan)
+        return {"f1": f1, "false_alarm_rate": (called - hit) / false, "detection_rate": hit / true}
+
+
+def roc_points(positive: NDArray[Any], scores: NDArray[Any]) -> tuple[Floats, Floats]:
+    """False and true positive rates of every threshold, from (0, 0) to (1, 1); NaN where one kind is missing."""
+    found = curve(positive, scores)
+    with np.errstate(invalid="ignore"):
+        rates = [np.append(0.0, counts[0]) / counts[0, -1] for counts in (found.false, found.true)]
+    return rates[0], rates[1]
+
+
+def _where_both(found: Curve, value: Floats, whole: Floats | float = 1.0) -> Floats:
+    """value / whole, NaN for weightings without positive or without negative items."""
+    both = (found.true[:, -1] > 0) & (found.false[:, -1] > 0)
+    quotient: Floats = np.divide(value, whole, out=np.full(len(value), np.nan), where=both)
+    return quotient
