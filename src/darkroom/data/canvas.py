@@ -61,6 +61,8 @@ class Canvas:
         self.free = size is None
         """Whether the size is still that of the images themselves."""
         self.channels = 3 if color == "rgb" else 1
+        self.vanished = 0
+        """How many masks marked something before they were fitted and nothing after."""
 
     def add(self, image: Bytes, mask: Bytes | None = None) -> int:
         """Write an image (H, W, 1 or 3) and its mask (H, W), of the same height and width. Gives the mask's row or -1."""
@@ -79,7 +81,9 @@ class Canvas:
         self.images.append(_to_rgb(fitted) if fitted.shape[2] < self.channels else fitted)
         if mask is None:
             return -1
-        self.masks.append(fit(mask, self.size, how=self.how, mask=True))
+        fitted = fit(mask, self.size, how=self.how, mask=True)
+        self.vanished += bool(mask.any() and not fitted.any())
+        self.masks.append(fitted)
         return self.masks.count - 1
 
     def __enter__(self) -> Self:

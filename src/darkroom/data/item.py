@@ -65,6 +65,8 @@ class Contents:
     """The class names in the order of their numbers; those without an image too."""
     unused: tuple[Unused, ...] = ()
     warnings: tuple[str, ...] = ()
+    only_test: frozenset[str] = frozenset()
+    """Classes that are meant to be in test alone, such as defects."""
     levels: tuple[float, float] | None = None
     """The values that mean black and white, where the source knows them."""
 

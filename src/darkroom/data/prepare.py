@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data import card, decode, inspect, split
+from darkroom.data import card, decode, inspect, pictures, split
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
@@ -31,7 +31,8 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
     contents = source.contents(raw)
     with files.folder(out) as fresh:
         read = _read(contents, spec, fresh)
-        classes = tuple(name for name in contents.classes if any(item.label == name for item in read.items))
+        found = {item.label for item in read.items}
+        classes = tuple(name for name in contents.classes if name in found)
         numbers = {name: number for number, name in enumerate(classes)}
         labels = np.array([numbers.get(item.label or "", -1) for item in read.items], dtype=np.int64)
         copies = inspect.find_copies(read.fingerprints, labels.tolist())
@@ -68,7 +69,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
             spec, contents, table, classes, copies, read.shape, excluded=len(read.excluded), warnings=read.warnings
         )
         files.write_json(fresh / "card.json", summary)
-        card.draw(fresh, summary, table)
+        pictures.draw(fresh, summary, table)
     log({f"data/{key}": summary[key] for key in ("images", "excluded", "duplicates")})
 
 
@@ -107,6 +108,11 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
         raise ValueError(_nothing(contents, read.excluded))
     assert canvas.size is not None
     read.shape = (*canvas.size, canvas.channels)
+    if canvas.vanished:
+        size_now = "×".join(map(str, canvas.size))
+        read.warnings.append(
+            f"masks with nothing left of them at {size_now} pixels: {canvas.vanished}; try a larger data.size"
+        )
     if frames:
         read.warnings.append(f"{frames} files hold several images (frames, pages); the first of each is used")
     for black, white in levels.used.values():

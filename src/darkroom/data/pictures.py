@@ -1,0 +1,149 @@
+"""The pictures of the data card: class counts, mean images, examples. For one class or hundreds, with any names."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from darkroom import figures
+from darkroom.data.store import SPLITS
+
+NAMED_CLASSES = 40
+"""Class counts are drawn with names up to so many classes, beyond as a curve."""
+SHOWN_CLASSES = 48
+"""How many classes the other pictures show."""
+EXAMPLES = 10
+PART_COLORS = dict(zip(SPLITS, (figures.COLORS[0], figures.COLORS[2], figures.COLORS[1]), strict=True))
+
+Picture = NDArray[np.uint8]
+
+
+def draw(root: Path, card: dict[str, Any], table: pd.DataFrame) -> None:
+    """Write class_counts.png, mean_images.png and contact_sheet.png beside the store in `root`."""
+    images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
+    masks = np.load(root / "masks.npy", mmap_mode="r", allow_pickle=False) if card["masks"] else None
+    _draw_counts(root / "class_counts.png", card["counts"] or {"no class": _counts(table)})
+    rows = {name: np.flatnonzero(table["label"] == number) for number, name in enumerate(card["classes"])}
+    first = dict(list((rows or {"no class": np.arange(len(table))}).items())[:SHOWN_CLASSES])
+    more = max(len(rows) - len(first), 0)
+    _draw_means(root / "mean_images.png", first, table, images, more=more)
+    if len(first) <= SHOWN_CLASSES // 2:
+        _draw_examples(root / "contact_sheet.png", first, table, images, masks)
+    else:
+        middles = [_example(int(members[len(members) // 2]), table, images, masks) for members in first.values()]
+        _draw_grid(root / "contact_sheet.png", middles, list(first), more=more)
+
+
+def shown(name: str, length: int = 28) -> str:
+    """A class name for a picture: on one line, without control characters, cut at `length`."""
+    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in name).strip() or "?"
+    return plain if len(plain) <= length else plain[: length - 1] + "…"
+
+
+def _counts(table: pd.DataFrame) -> dict[str, int]:
+    return {part: int((table["split"] == part).sum()) for part in SPLITS}
+
+
+def _draw_counts(path: Path, counts: dict[str, dict[str, int]]) -> None:
+    """Stacked bars: with a name each, or, when there are too many, from the largest class to the smallest."""
+    named = len(counts) <= NAMED_CLASSES
+    order = list(counts) if named else sorted(counts, key=lambda name: -sum(counts[name].values()))
+    drawn, axes = figures.figure(7, 1.1 + 0.26 * len(counts) if named else 3.2)
+    position, start = np.arange(len(order)), np.zeros(len(order))
+    for part in SPLITS:
+        values = np.array([counts[name][part] for name in order])
+        if named:
+            axes.barh(position, values, left=start, color=PART_COLORS[part], label=part, height=0.75)
+        else:
+            axes.bar(position, values, bottom=start, color=PART_COLORS[part], label=part, width=1)
+        start = start + values
+    if named:
+        for at, total in zip(position.tolist(), start.tolist(), strict=True):
+            axes.text(total, at, f" {int(total):,}", va="center", fontsize=8)
+        axes.set_yticks(position, [shown(name) for name in order], fontsize=8)
+        axes.invert_yaxis()
+        axes.set_xlim(0, start.max() * 1.1)
+        axes.set_xlabel("images")
+    else:
+        most, least = (f"{shown(order[end])} ({int(start[end]):,})" for end in (0, -1))
+        axes.set_xlabel(f"{len(order)} classes, from {most} to {least}")
+        axes.set_ylabel("images")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
+    figures.save(drawn, path)
+
+
+def _draw_means(
+    path: Path, rows: dict[str, NDArray[np.int64]], table: pd.DataFrame, images: Picture, *, more: int
+) -> None:
+    """The mean picture of each class over its train images, or over all it has where train has none."""
+    train = (table["split"] == "train").to_numpy()
+    means = []
+    for members in rows.values():
+        chosen = members[train[members]] if train[members].any() else members
+        total = np.zeros(images.shape[1:], np.float64)
+        for row in chosen:
+            total += images[row]
+        means.append(np.rint(total / len(chosen)).astype(np.uint8))
+    _draw_grid(path, means, list(rows), more=more)
+
+
+def _draw_examples(
+    path: Path, rows: dict[str, NDArray[np.int64]], table: pd.DataFrame, images: Picture, masks: Picture | None
+) -> None:
+    """A row of examples a class, spread evenly over its images."""
+    cells = np.full((len(rows), EXAMPLES, *images.shape[1:3], 3), 255, np.uint8)
+    for line, members in enumerate(rows.values()):
+        places = np.linspace(0, len(members) - 1, min(EXAMPLES, len(members))).round().astype(int)
+        for column, row in enumerate(members[places].tolist()):
+            cells[line, column] = _example(row, table, images, masks)
+    sheet = figures.tile(cells.reshape(-1, *cells.shape[2:]), columns=EXAMPLES)
+    labels = [shown(name) for name in rows]
+    side, margin = 0.62, 0.3 + 0.08 * max(len(label) for label in labels)  # inches
+    width = side * len(rows) * sheet.shape[1] / sheet.shape[0]
+    drawn, axes = figures.figure(width + margin, side * len(rows) + 0.1)
+    axes.imshow(sheet, interpolation="nearest")
+    step = (sheet.shape[0] + 2) / len(rows)
+    axes.set_yticks(step * (np.arange(len(rows)) + 0.5) - 1.5, labels, fontsize=8)
+    axes.tick_params(length=0)
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
+    figures.save(drawn, path)
+
+
+def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *, more: int) -> None:
+    """Pictures with a name above each, on rows of equal length where that can be."""
+    rows = math.ceil(len(pictures) / 8)
+    columns = math.ceil(len(pictures) / rows)
+    aspect = min(max(pictures[0].shape[0] / pictures[0].shape[1], 0.2), 5)
+    size = (columns * 1.1 + 0.2, rows * (1.1 * aspect + 0.2) + (0.3 if more else 0.1))
+    drawn = Figure(figsize=size, layout="constrained")
+    grid = drawn.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, picture, name in zip(grid.flat, pictures, names, strict=False):
+        axes.imshow(figures.enlarge(picture, 96), interpolation="nearest")
+        axes.set_title(shown(name, 16), fontsize=7, pad=2)
+    if more:
+        drawn.supxlabel(f"and {more} more classes", fontsize=8)
+    figures.save(drawn, path)
+
+
+def _example(row: int, table: pd.DataFrame, images: Picture, masks: Picture | None) -> Picture:
+    """An image as RGB with a red line around what its mask marks."""
+    image = np.asarray(images[row])
+    rgb = np.array(np.broadcast_to(image, (*image.shape[:2], 3)))
+    number = int(table["mask"].iloc[row])
+    if masks is not None and number >= 0:
+        marked = np.pad(masks[number] > 0, 1)
+        inside = marked[1:-1, 1:-1]
+        core = inside & marked[:-2, 1:-1] & marked[2:, 1:-1] & marked[1:-1, :-2] & marked[1:-1, 2:]
+        rgb[inside & ~core] = (220, 38, 38)
+    return rgb

@@ -1,0 +1,131 @@
+"""Images named in a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import pandas as pd
+from pydantic import Field
+
+from darkroom import settings
+from darkroom.data import place
+from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable
+from darkroom.registry import register
+
+ENDINGS = (".csv", ".tsv", ".parquet")
+NEEDED, OPTIONAL = ("path", "label"), ("split", "group", "mask")
+
+
+@register("source", "manifest")
+class Manifest:
+    """A table (CSV, TSV, parquet) with the columns path and label, and if you like split, group and mask; a row an image.
+
+    path and mask are relative to `root`, or to the table's folder. An empty label means none. split is train, val,
+    test or empty: empty ones are divided. Rows with the same group stay in one split. Other columns are ignored.
+    In an archive, the table is the one file there with such an ending.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: Annotated[str, Field(description="the table, or a zip or tar with table and images: local path or URL")],
+        sha256: Annotated[
+            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the table or archive, checked first")
+        ] = None,
+        root: Annotated[
+            str | None, Field(description="local folder that the table's paths start in; left out: the table's own")
+        ] = None,
+    ) -> None:
+        self.path, self.sha256, self.root = path, sha256, root
+
+    def fetch(self, raw: Path) -> None:
+        """Unpack the archive, or list the table and the images it names."""
+        place.bring(raw, self.path, self.sha256, plain=ENDINGS)
+        table, root = self._found(raw)
+        names = [name for column in ("path", "mask") for name in _read(table, self.path).get(column, ()) if name]
+        if self.root is not None or not (raw / place.KEPT).is_dir():
+            place.seen(raw, self.path, {table.name: table, **{name: root / name for name in sorted(set(names))}})
+
+    def contents(self, raw: Path) -> Contents:
+        """An item a row, in the table's order. Raises ValueError for missing columns and unknown splits."""
+        table, root = self._found(raw)
+        rows = _read(table, self.path)
+        inside = root if (raw / place.KEPT).is_dir() and self.root is None else None
+        items: list[Item] = []
+        unused: list[Unused] = []
+        times: Counter[str] = Counter()
+        columns = [rows[column] if column in rows else [""] * len(rows) for column in (*NEEDED, *OPTIONAL)]
+        for number, (name, label, split, group, mask) in enumerate(zip(*columns, strict=True), start=2):
+            shown = readable(name)
+            if not name:
+                unused.append(Unused(f"{table.name} row {number}", "no path"))
+                continue
+            if inside is not None and (leaving := next((n for n in (name, mask) if _leaves(n)), None)):
+                unused.append(Unused(shown, f"{readable(leaving)!r} leads out of the archive"))
+                continue
+            times[shown] += 1
+            items.append(
+                Item(
+                    id=shown if times[shown] == 1 else f"{shown}#{times[shown]}",
+                    image=root / name,
+                    label=class_name(label) if label else None,
+                    split=_split(split, f"{self.path} row {number}"),
+                    group=group or None,
+                    mask=root / mask if mask else None,
+                    origin=shown,
+                    mask_origin=readable(mask),
+                )
+            )
+        return Contents(items, ordered(item.label for item in items if item.label is not None), tuple(unused))
+
+    def _found(self, raw: Path) -> tuple[Path, Path]:
+        """The table and the folder that its paths start in."""
+        listing = place.listing(raw, self.path)
+        tables = [name for name in listing.names if name.lower().endswith(ENDINGS)]
+        if len(tables) != 1:
+            found = ", ".join(tables[:10]) or "none"
+            raise ValueError(f"data.source.path: {self.path}: expected one table ({', '.join(ENDINGS)}), found {found}")
+        table = listing.path(tables[0])
+        return table, table.parent if self.root is None else place.existing(self.root, "data.source.root")
+
+
+def _read(table: Path, path: str) -> pd.DataFrame:
+    """All columns as text, nothing as the empty string; a class called NA or None stays one."""
+    try:
+        if table.suffix.lower() == ".parquet":
+            found = pd.read_parquet(table)
+            texts = {
+                str(name): ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+                for name, column in found.items()
+            }
+            rows = pd.DataFrame(texts, dtype=object)
+        else:
+            separator = "\t" if table.suffix.lower() == ".tsv" else ","
+            rows = pd.read_csv(table, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise ValueError(f"data.source.path: {path} cannot be read as a table: {error}") from None
+    rows.columns = [str(name).strip() for name in rows.columns]
+    missing = [name for name in NEEDED if name not in rows.columns]
+    if missing:
+        raise ValueError(
+            f"data.source.path: {path} has the columns {', '.join(rows.columns)}; expected {', '.join(NEEDED)} and, if "
+            f"you like, {', '.join(OPTIONAL)}"
+        )
+    return rows
+
+
+def _split(text: str, where: str) -> str | None:
+    if not text.strip():
+        return None
+    split = SPLIT_NAMES.get(text.strip().lower())
+    if split is None:
+        hint = settings.nearest(text, SPLIT_NAMES)
+        raise ValueError(f'data.source.path: {where}: split "{text}"; expected train, val, test or nothing.{hint}')
+    return split
+
+
+def _leaves(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts
