@@ -17,7 +17,7 @@ from darkroom import registry, settings
 from darkroom.registry import Plugin
 from darkroom.settings import Section
 
-Path = tuple[int | str, ...]
+Steps = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Kind:
         """The types of a union, without null; the type itself when it is none."""
         if typing.get_origin(self.hint) not in (Union, types.UnionType):
             return [self]
-        return [Kind.of(part) for part in typing.get_args(self.hint) if part is not type(None)]
+        parts = [part for part in typing.get_args(self.hint) if part is not type(None)]
+        return [Kind.of(part, self.about if len(parts) == 1 else ()) for part in parts]
 
 
 def words(kind: Kind) -> str:
@@ -85,14 +86,14 @@ def words(kind: Kind) -> str:
 
 def problems(error: ValidationError, model: type[Section], raw: Mapping[str, Any]) -> list[str]:
     """A line for each place of `raw`, the config as the user wrote it, that `error` complains about."""
-    lines: dict[Path, str] = {}
+    lines: dict[Steps, str] = {}
     for problem in error.errors(include_url=False):
         place, line = _explain(problem, model, raw)
         lines.setdefault(place, line)
     return list(lines.values())
 
 
-def shown(path: Path) -> str:
+def shown(path: Steps) -> str:
     """A path as text: `augment.standard.transforms[1]`."""
     text = ""
     for step in path:
@@ -105,7 +106,7 @@ def shown(path: Path) -> str:
     return text
 
 
-def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]) -> tuple[Path, str]:
+def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]) -> tuple[Steps, str]:
     path, kind, keys = _locate(problem["loc"], Kind.of(model), raw)
     path = _written(path, raw)
     found, got = _look(raw, path)
@@ -132,9 +133,9 @@ def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]
             return path, f"{where}got {got}; expected {words(kind)}"
 
 
-def _locate(location: Path, kind: Kind, raw: Mapping[str, Any]) -> tuple[Path, Kind, list[str]]:
+def _locate(location: Steps, kind: Kind, raw: Mapping[str, Any]) -> tuple[Steps, Kind, list[str]]:
     """The path without pydantic's own steps, the type there, and the keys of the model around it."""
-    path: Path = ()
+    path: Steps = ()
     keys: list[str] = []
     around = kind
     for step in location:
@@ -149,7 +150,7 @@ def _locate(location: Path, kind: Kind, raw: Mapping[str, Any]) -> tuple[Path, K
     return path, kind, keys
 
 
-def _inside(kind: Kind, step: int | str, path: Path, raw: Mapping[str, Any]) -> Kind | None:
+def _inside(kind: Kind, step: int | str, path: Steps, raw: Mapping[str, Any]) -> Kind | None:
     """The type of a key or an item of this type; None when there is no such step."""
     if kind.get("json_schema_input_type") is not None:
         return None
@@ -167,7 +168,7 @@ def _inside(kind: Kind, step: int | str, path: Path, raw: Mapping[str, Any]) -> 
     return None
 
 
-def _model(kind: Kind, path: Path, raw: Mapping[str, Any]) -> type[Section] | None:
+def _model(kind: Kind, path: Steps, raw: Mapping[str, Any]) -> type[Section] | None:
     if kind.plugin:
         return registry.options(kind.plugin.kind, _plugin_name(kind.plugin, path, raw))
     for part in kind.parts:
@@ -176,7 +177,7 @@ def _model(kind: Kind, path: Path, raw: Mapping[str, Any]) -> type[Section] | No
     return None
 
 
-def _plugin_name(plugin: Plugin, path: Path, raw: Mapping[str, Any]) -> str:
+def _plugin_name(plugin: Plugin, path: Steps, raw: Mapping[str, Any]) -> str:
     for place in (path, _shared(path)):
         found, value = _look(raw, place)
         if found == len(place) and isinstance(value, Mapping):
@@ -186,19 +187,19 @@ def _plugin_name(plugin: Plugin, path: Path, raw: Mapping[str, Any]) -> str:
     return plugin.default or str(path[-2])
 
 
-def _shared(path: Path) -> Path:
+def _shared(path: Steps) -> Steps:
     """Where a member's key comes from: `classify.models.mlp.training.epochs` from `classify.training.epochs`."""
     return (path[0], *path[3:]) if len(path) > 3 and path[3] == "training" else path
 
 
-def _written(path: Path, raw: Mapping[str, Any]) -> Path:
+def _written(path: Steps, raw: Mapping[str, Any]) -> Steps:
     """The place that the user wrote: the member's own key, or the shared one that it inherited."""
     shared = _shared(path)
     own, inherited = _look(raw, path)[0], _look(raw, shared)[0]
     return path if path == shared or (own > 4 and own - 2 >= inherited) else shared
 
 
-def _look(raw: Any, path: Path) -> tuple[int, Any]:
+def _look(raw: Any, path: Steps) -> tuple[int, Any]:
     """How many steps of a path exist, and the value at the last of them."""
     for index, step in enumerate(path):
         known = step in raw if isinstance(raw, Mapping) else isinstance(raw, list | tuple) and step in range(len(raw))
