@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from darkroom.settings import Section
 
 
@@ -37,3 +39,5 @@ class BuildSpec(Section):
     classifiers: list[ClassifierEntry]
     generators: list[GeneratorEntry]
     detectors: list[DetectorEntry]
+    config: dict[str, Any] = {}
+    """The resolved config by section, shown under "How this was made"; without `tracking`, which is no part of a result."""

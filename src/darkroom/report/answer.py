@@ -1,0 +1,135 @@
+"""The answer in words: every sentence is made from the numbers, and says "no clear difference" where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from darkroom.report import findings, text
+from darkroom.report.card import Card
+from darkroom.report.classifiers import Classifiers
+from darkroom.report.detectors import Task, auroc
+from darkroom.report.generators import Generators
+from darkroom.report.intervals import Number
+from darkroom.report.table import Finding, say
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One large number."""
+
+    label: str
+    value: str
+    unit: str
+    span: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the page opens with."""
+
+    headline: Markup
+    basis: Markup
+    tiles: list[Tile]
+    findings: list[Finding]
+
+
+def answer(card: Card, found: Classifiers | None, generators: Generators | None, tasks: list[Task]) -> Answer:
+    """The headline is the classifiers' when there are any, else the detectors', the generators' or the data's."""
+    told: list[Finding] = []
+    if found is not None:
+        headline, basis = _classifier_headline(found)
+        for part in (findings.choices, findings.tta, findings.calibration, findings.classes):
+            told += part(found)
+    elif tasks:
+        headline, basis = _detector_headline(tasks[0]), Markup("")
+    elif generators is not None:
+        headline, basis = _generator_headline(generators), Markup("")
+    else:
+        counts = text.plural(card.images, "image"), text.plural(len(card.classes), "class", "classes")
+        headline, basis = say("<b>{}</b> in {}.", *counts), Markup("No model was trained on them.")
+    told += findings.generation(generators) if generators is not None else []
+    told += [*findings.detection(tasks), *findings.warnings(card)]
+    return Answer(headline, basis, [*_tiles(found, generators, tasks)], told)
+
+
+def _classifier_headline(found: Classifiers) -> tuple[Markup, Markup]:
+    best = found.best
+    accuracy = best.share("views", "plain", "raw", "accuracy")
+    headline = say(
+        "{} is right on <b>{}</b> of {} test images{}.",
+        findings.titled(best),
+        f"{text.percent(accuracy.value)}{text.unit('percent')}" if accuracy.value is not None else "an unknown share",
+        text.count(found.items),
+        _span(accuracy, "percent"),
+    )
+    several = len(found.ranked) > 1
+    rank = found.ranks[best.keys]
+    if not several:
+        chosen = say("It is the only classifier of this run.")
+    elif found.by_validation:
+        chosen = say(
+            "It was chosen among {} by its accuracy on the validation images, {}, before the test images were looked at.",
+            text.plural(len(found.ranked), "classifier"),
+            text.full(rank, "percent"),
+        )
+    else:
+        chosen = say(
+            "It was chosen among {} by macro F1 on the test images themselves, as there is no validation accuracy: "
+            "the best of several test scores is an optimistic one.",
+            text.plural(len(found.ranked), "classifier"),
+        )
+    if found.seeds > 1:
+        chosen += say(" Numbers of models are means over {} seeds, with a t-interval.", found.seeds)
+    return headline, chosen
+
+
+def _generator_headline(generators: Generators) -> Markup:
+    elbo = generators.elbos[0]
+    value = text.nats(elbo.value) if elbo.value is not None else "an unknown number of"
+    span = _span(elbo, "nats")
+    return say("<b>{}</b> reaches an ELBO of <b>{}</b> nats an image{}.", generators.ranked[0].title, value, span)
+
+
+def _detector_headline(task: Task) -> Markup:
+    score = auroc(task.best)
+    value = text.decimal(score.value) if score.value is not None else "unknown"
+    words = "With <b>{}</b> as normal, <b>{}</b> tells anomalies apart with AUROC <b>{}</b>{}."
+    return say(words, task.normal_text, task.best.title, value, _span(score, "decimal"))
+
+
+def _span(number: Number, style: str) -> Markup:
+    span = text.interval(number, style)
+    return say(" <span>({})</span>", span) if span else Markup("")
+
+
+def _tiles(found: Classifiers | None, generators: Generators | None, tasks: list[Task]) -> Iterator[Tile]:
+    if found is not None:
+        best, title = found.best, found.best.title
+        yield _tile("Balanced accuracy", best.share("views", "plain", "raw", "balanced_accuracy"), "percent", title)
+        yield _tile(
+            "Calibration error",
+            best.number("views", "plain", "calibrated", "ece", bounds=(0, 1)),
+            "decimal",
+            f"{title}, after scaling",
+        )
+    if tasks:
+        note = f"{tasks[0].best.title}, normal: {tasks[0].normal_text}"
+        yield _tile("Anomaly AUROC", auroc(tasks[0].best), "decimal", note)
+        if found is None:
+            yield _tile(
+                "Anomalies flagged", tasks[0].best.share("image", "detection_rate"), "percent", "at the threshold"
+            )
+            alarms = tasks[0].best.share("image", "false_alarm_rate")
+            yield _tile("False alarms", alarms, "percent", "normal test images flagged")
+    if generators is not None:
+        yield _tile("ELBO, nats an image", generators.elbos[0], "nats", generators.ranked[0].title)
+
+
+def _tile(label: str, number: Number, style: str, note: str) -> Tile:
+    value = text.STYLES[style](number.value) if number.value is not None else text.DASH
+    span = text.interval(number, style) if number.value is not None else number.reason
+    return Tile(label, value, text.unit(style) if number.value is not None else "", span, note)

@@ -1,0 +1,159 @@
+"""Each finding as a sentence: what was compared, the difference with its interval, and whether it is a clear one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from markupsafe import Markup
+
+from darkroom.report import text
+from darkroom.report.card import Card
+from darkroom.report.classifiers import Classifiers
+from darkroom.report.comparisons import NONE, Effect, accuracy_change
+from darkroom.report.detectors import Task, auroc
+from darkroom.report.generators import Generators
+from darkroom.report.intervals import Difference
+from darkroom.report.results import Classifier
+from darkroom.report.table import Finding, say
+
+MOST = 4
+"""Comparisons spelled out at the top; when there are more, only those of the best classifier are."""
+
+
+def titled(classifier: Classifier) -> Markup:
+    """A classifier's name within a sentence."""
+    if classifier.policy == NONE:
+        return say("<b>{}</b> without augmentation", classifier.model)
+    return say("<b>{}</b> with <b>{}</b>", classifier.model, classifier.policy)
+
+
+def choices(found: Classifiers) -> Iterator[Finding]:
+    """What the best network has over the others, and what each policy brought."""
+    for effect in found.network_effects[:MOST]:
+        yield _network(effect)
+    policies = found.policy_effects
+    if len(policies) > MOST:
+        policies = [effect for effect in policies if effect.to.model == found.best.model]
+    for effect in policies:
+        yield _policy(effect)
+
+
+def tta(found: Classifiers) -> Iterator[Finding]:
+    """How many predictions test-time augmentation turned, for the best classifier."""
+    best = found.best
+    fixed, broken = (best.measured("metrics", "tta", key).value for key in ("fixed", "broken"))
+    if fixed is None or broken is None:
+        return
+    of, to = text.plural(fixed, "wrong answer"), text.plural(broken, "right answer")
+    words = say("For {}, TTA turned {} right and {} wrong", titled(best), of, to)
+    words += say(", in the mean over seeds") if len(best.runs) > 1 else Markup("")
+    effect = accuracy_change(best, best, views=("tta", "plain"))
+    if effect is None:
+        yield Finding("TTA", "counted", "note", words + Markup("."))
+        return
+    words += say(": {} of accuracy.", text.points(effect.difference))
+    yield Finding("TTA", *_verdict(effect.difference), words)
+
+
+def calibration(found: Classifiers) -> Iterator[Finding]:
+    """What temperature scaling did to the expected calibration error of the best classifier."""
+    best = found.best
+    raw, scaled = (best.number("views", "plain", stage, "ece", bounds=(0, 1)) for stage in ("raw", "calibrated"))
+    if raw.value is None or scaled.value is None:
+        return
+    before, after = text.full(raw, "decimal"), text.full(scaled, "decimal")
+    if raw.overlaps(scaled):
+        words = say("ECE of {}: {} as trained, {} after temperature scaling.", titled(best), before, after)
+        yield Finding("Calibration", "no clear difference", "even", words)
+        return
+    cut = scaled.value < raw.value
+    done = "cut" if cut else "raised"
+    words = say("Temperature scaling {} the ECE of {} from {} to {}.", done, titled(best), before, after)
+    yield Finding("Calibration", "helped" if cut else "hurt", "good" if cut else "bad", words)
+
+
+def classes(found: Classifiers) -> Iterator[Finding]:
+    """The weak classes of the best classifier."""
+    if found.lowest is None:
+        return
+    name, f1 = found.lowest
+    lowest = say("The lowest is <b>{}</b> with F1 {}.", name, text.full(f1, "percent"))
+    if not found.weak:
+        yield Finding("Classes", "none is weak", "even", say("No class lies clearly below the mean F1. {}", lowest))
+        return
+    shown = found.weak if len(found.weak) <= 2 * MOST else [*found.weak[: 2 * MOST], "more"]
+    lie = text.plural(len(found.weak), "class lies", "classes lie")
+    words = say("{} clearly below the mean F1: {}. {}", lie, text.listed(shown), lowest)
+    yield Finding("Classes", "some are weak", "bad", words)
+
+
+def generation(generators: Generators) -> Iterator[Finding]:
+    """The best generator's likelihood bound and its parts."""
+    best, elbo = generators.ranked[0], text.full(generators.elbos[0], "nats")
+    words = say("<b>{}</b> gives the test images an ELBO of {} nats an image", best.title, elbo)
+    reconstruction, kl = (best.number("test", part).value for part in ("reconstruction", "kl"))
+    if reconstruction is not None and kl is not None:
+        words += say(": reconstruction {}, KL {}", text.nats(reconstruction), text.nats(kl))
+    active, latent = (best.measured("metrics", key).value for key in ("active_units", "latent"))
+    if active is not None and latent is not None:
+        words += say("; {} of {} latent units are in use", text.count(active), text.count(latent))
+    words += Markup(".")
+    verdict, tone = "measured", "note"
+    if len(generators.ranked) > 1:
+        apart = not generators.elbos[0].overlaps(generators.elbos[1])
+        verdict, tone = ("clear difference", "good") if apart else ("no clear difference", "even")
+        second = generators.ranked[1].title
+        words += say(" Next comes <b>{}</b> with {}.", second, text.full(generators.elbos[1], "nats"))
+    yield Finding("Generation", verdict, tone, words)
+
+
+def detection(tasks: list[Task]) -> Iterator[Finding]:
+    """The best detector of each task: how well it ranks and what its threshold does."""
+    for task in tasks[:MOST]:
+        best = task.best
+        score = text.full(auroc(best), "decimal")
+        words = say("With <b>{}</b> as normal, <b>{}</b> ranks best: AUROC {}", task.normal_text, best.title, score)
+        if task.lead is not None:
+            words += say("; over <b>{}</b> {}", task.ranked[1].title, text.points(task.lead, "decimal"))
+        alarms, caught = (best.share("image", m) for m in ("false_alarm_rate", "detection_rate"))
+        words += say(
+            ". At its threshold it flags {} of the normal test images and {} of the anomalies.",
+            text.full(alarms, "percent"),
+            text.full(caught, "percent"),
+        )
+        verdict, tone = "measured", "note"
+        if task.lead is not None:
+            verdict, tone = ("clear difference", "good") if task.lead.clear else ("no clear difference", "even")
+        yield Finding("Anomalies", verdict, tone, words)
+
+
+def warnings(card: Card) -> Iterator[Finding]:
+    """What the data card warns of."""
+    for warning in card.warnings:
+        yield Finding("Data", "warning", "bad", say("{}", warning))
+
+
+def _network(effect: Effect) -> Finding:
+    change, amount = effect.difference, text.points(effect.difference)
+    if not change.clear:
+        words = say("{} against {}: {} of accuracy.", titled(effect.to), titled(effect.base), amount)
+        return Finding("Network", "no clear difference", "even", words)
+    order = "more" if change.value > 0 else "less"
+    words = say("{} is {} accurate than {}: {}.", titled(effect.to), order, titled(effect.base), amount)
+    return Finding("Network", "clear difference", "good" if change.value > 0 else "bad", words)
+
+
+def _policy(effect: Effect) -> Finding:
+    verdict, tone = _verdict(effect.difference)
+    amount, policy, model = text.points(effect.difference), effect.to.policy, effect.to.model
+    if effect.difference.clear:
+        words = say("<b>{}</b> {} <b>{}</b>: {} of accuracy.", policy, verdict, model, amount)
+    else:
+        words = say("<b>{}</b> against no augmentation for <b>{}</b>: {} of accuracy.", policy, model, amount)
+    return Finding("Augmentation", verdict, tone, words)
+
+
+def _verdict(change: Difference) -> tuple[str, str]:
+    if not change.clear:
+        return "no clear difference", "even"
+    return ("helped", "good") if change.value > 0 else ("hurt", "bad")

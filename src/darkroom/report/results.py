@@ -1,0 +1,211 @@
+"""What the stages left in `results/NAME`, joined over seeds: a method is what the page has one row for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom import files
+from darkroom.report.config import BuildSpec
+from darkroom.report.intervals import BOUNDS, Number, number, over_seeds
+
+UNIT = (0.0, 1.0)
+"""The bounds of a share."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed of a method: what its training and its evaluation wrote."""
+
+    folder: Path
+    seed: int
+    model: dict[str, Any]
+    metrics: dict[str, Any]
+    model_timing: dict[str, Any]
+    timing: dict[str, Any]
+
+    def last(self, column: str) -> Number:
+        """A column of the training history at the last epoch."""
+        path = self.folder / "model" / "history.csv"
+        table = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        if column not in table or table.empty or pd.isna(table[column].iloc[-1]):
+            return Number(reason="not recorded")
+        return Number(float(table[column].iloc[-1]))
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table of the evaluation, such as `predictions.parquet`, in the order of its ids."""
+        path = self.folder / "evaluation" / name
+        return pd.read_parquet(path).sort_values("id", ignore_index=True) if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class Method:
+    """All seeds of one classifier, generator or detector."""
+
+    keys: tuple[str, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def title(self) -> str:
+        """The name a reader finds in the config."""
+        return self.keys[-1]
+
+    @property
+    def first(self) -> Run:
+        """The run whose pictures are shown."""
+        return self.runs[0]
+
+    def named(self, *path: str) -> list[str]:
+        """The class names that a result has as keys, in the order of the data set's classes."""
+        found = {key: None for run in self.runs for key in _at(run.metrics, *path)}
+        order = [str(name) for name in self.first.model.get("classes", []) if name in found]
+        return [*order, *(key for key in found if key not in order)]
+
+    def number(self, *path: str, bounds: tuple[float, float] = BOUNDS) -> Number:
+        """A number of the evaluation: over several seeds the mean with a t-interval."""
+        return over_seeds([number(run.metrics, *path) for run in self.runs], bounds)
+
+    def share(self, *path: str) -> Number:
+        """A number between 0 and 1."""
+        return self.number(*path, bounds=UNIT)
+
+    def measured(self, *path: str) -> Number:
+        """A mean of times or counts over seeds, from `model.json`, the training's or the evaluation's timing."""
+        source, *rest = path
+        values = [number(getattr(run, source), *rest).value for run in self.runs]
+        known = [v for v in values if v is not None]
+        return Number(float(np.mean(known))) if known else Number(reason="not recorded")
+
+    def last(self, column: str) -> Number:
+        """A column of the history at the last epoch, over seeds."""
+        return over_seeds([run.last(column) for run in self.runs])
+
+
+class Classifier(Method):
+    """All seeds of one network trained under one policy."""
+
+    @property
+    def policy(self) -> str:
+        return self.keys[0]
+
+    @property
+    def model(self) -> str:
+        return self.keys[1]
+
+    @property
+    def title(self) -> str:
+        return f"{self.model} + {self.policy}"
+
+
+class Detector(Method):
+    """All seeds of one detector on one task."""
+
+    @property
+    def task(self) -> str:
+        return self.keys[0]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything the page is made of."""
+
+    name: str
+    data: Path
+    root: Path
+    policies: list[str]
+    classifiers: list[Classifier]
+    generators: list[Method]
+    detectors: list[Detector]
+    normal: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by task
+    missing: list[str] = field(default_factory=list)
+    """Folders, below the results, of what the page should show and could not find."""
+
+
+def read(spec: BuildSpec, data: Path, root: Path) -> Results:
+    """Read all that the spec names. What is not there, or did not finish, is listed as missing."""
+    missing: list[str] = []
+    classifiers = [((e.policy, e.model), e.seed) for e in spec.classifiers]
+    generators = [((e.model,), e.seed) for e in spec.generators]
+    detectors = [((e.task, e.detector), e.seed) for e in spec.detectors]
+    policies = [p for p in spec.policies if p == "none" or _whole(root, f"augment/{p}", missing)]
+    normal = {e.task: e.normal for e in spec.detectors}
+    return Results(
+        spec.name,
+        data,
+        root,
+        policies,
+        [Classifier(*found) for found in _methods(root, "classify", classifiers, missing)],
+        [Method(*found) for found in _methods(root, "generate", generators, missing)],
+        [Detector(*found) for found in _methods(root, "detect", detectors, missing)],
+        normal,
+        missing,
+    )
+
+
+def timing(folder: Path) -> dict[str, Any]:
+    """The measured times of a stage, empty where there are none."""
+    path = folder / files.TIMING
+    return dict(files.read_json(path)) if path.is_file() else {}
+
+
+def correct(run: Run, view: str = "plain") -> NDArray[np.float64] | None:
+    """1 where the prediction of a view is right, else 0, in the order of the test items' ids; None where unknown."""
+    table = run.table("predictions.parquet")
+    column = f"prediction_{view}"
+    if table is None or column not in table or "label" not in table:
+        return None
+    right: NDArray[np.float64] = (table[column] == table["label"]).to_numpy().astype(np.float64)
+    return right
+
+
+def by_seed(first: Method, second: Method) -> Sequence[tuple[Run, Run]]:
+    """The runs of two methods that share a seed."""
+    others = {run.seed: run for run in second.runs}
+    return [(run, others[run.seed]) for run in first.runs if run.seed in others]
+
+
+def _at(value: Any, *path: str) -> dict[str, Any]:
+    for key in path:
+        value = value.get(key, {}) if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else {}
+
+
+def _methods(
+    root: Path, stage: str, entries: Sequence[tuple[tuple[str, ...], int]], missing: list[str]
+) -> Iterator[tuple[tuple[str, ...], tuple[Run, ...]]]:
+    """The runs of each method, those without results left out."""
+    for keys in dict.fromkeys(keys for keys, _ in entries):
+        seeds = [seed for other, seed in entries if other == keys]
+        found = [_run(root, "/".join((stage, *keys, f"seed-{seed}")), seed, missing) for seed in seeds]
+        if runs := tuple(run for run in found if run is not None):
+            yield keys, runs
+
+
+def _run(root: Path, path: str, seed: int, missing: list[str]) -> Run | None:
+    folder = root / path
+    parts = [_whole(root, f"{path}/{part}", missing) for part in ("model", "evaluation")]
+    if not all(parts):
+        return None
+    return Run(
+        folder,
+        seed,
+        files.read_json(folder / "model" / "model.json"),
+        files.read_json(folder / "evaluation" / "metrics.json"),
+        timing(folder / "model"),
+        timing(folder / "evaluation"),
+    )
+
+
+def _whole(root: Path, path: str, missing: list[str]) -> bool:
+    try:
+        files.read_manifest(root / path)
+    except FileNotFoundError:
+        missing.append(path)
+        return False
+    return True

