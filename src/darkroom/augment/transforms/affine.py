@@ -1,0 +1,115 @@
+"""Rotation, shift, scale and shear in one step.
+
+Albumentations' own affine transform builds each matrix twice, once for boxes, from six factors, and tests it for being
+the identity. On small images that is most of its time, so this one warps at once, from the same matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+import albumentations
+import cv2
+import numpy as np
+from albumentations.core.type_definitions import Targets
+from numpy.typing import NDArray
+from pydantic import Field
+
+from darkroom.augment.transforms import border
+from darkroom.registry import register
+from darkroom.settings import Probability
+
+
+class Affine(albumentations.DualTransform):
+    """Warp about the center; every amount is drawn evenly from minus to plus its limit.
+
+    Rotation and shear in degrees, shifts as shares of the sides; `scale` is the largest relative change of size.
+    """
+
+    _targets = (Targets.IMAGE, Targets.MASK)
+
+    def __init__(
+        self, *, rotate: float, translate: float, scale: float, shear: float, fill: str, interpolation: str, p: float
+    ) -> None:
+        super().__init__(p=p)
+        self.limits = rotate, translate, scale, shear
+        self.border, self.flag = border.FILLS[fill], border.INTERPOLATIONS[interpolation]
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw what is done to one image; shifts in pixels."""
+        height, width = params["shape"][:2]
+        rotate, translate, scale, shear = self.limits
+        draw = self.py_random.uniform
+        return {
+            "rotate": draw(-rotate, rotate),
+            "translate": {"x": draw(-translate, translate) * width, "y": draw(-translate, translate) * height},
+            "scale": draw(1 - scale, 1 + scale),
+            "shear": draw(-shear, shear),
+        }
+
+    def apply(self, img: NDArray[np.uint8], *_: Any, **params: Any) -> NDArray[np.uint8]:
+        """Warp an image (H, W, C)."""
+        return self._warp(img, self.flag, params)
+
+    def apply_to_mask(self, mask: NDArray[np.uint8], *_: Any, **params: Any) -> NDArray[np.uint8]:
+        """Warp a mask (H, W) in the same way, by nearest pixel."""
+        return self._warp(mask, cv2.INTER_NEAREST, params)
+
+    def _warp(self, pixels: NDArray[np.uint8], flag: int, params: dict[str, Any]) -> NDArray[np.uint8]:
+        height, width = pixels.shape[:2]
+        warped: Any = cv2.warpAffine(
+            pixels, matrix(params, height, width), (width, height), flags=flag, borderMode=self.border
+        )
+        return warped.reshape(pixels.shape)  # type: ignore[no-any-return]
+
+
+def matrix(params: dict[str, Any], height: int, width: int) -> NDArray[np.float64]:
+    """The (2, 3) matrix that takes a pixel (x, y) to its new place: scaled, rotated, sheared, then shifted."""
+    angle, slant, scale = math.radians(params["rotate"]), math.tan(math.radians(params["shear"])), params["scale"]
+    cos, sin = scale * math.cos(angle), scale * math.sin(angle)
+    a, b, c, d = cos - slant * sin, sin + slant * cos, -sin, cos
+    x, y = (width - 1) / 2, (height - 1) / 2
+    shift = params["translate"]
+    return np.array([[a, b, x + shift["x"] - a * x - b * y], [c, d, y + shift["y"] - c * x - d * y]])
+
+
+@register("transform", "rotate")
+def rotate(
+    *,
+    degrees: Annotated[float, Field(gt=0, le=180, description="largest angle, either way")] = 15.0,
+    fill: Annotated[
+        Literal["reflect", "constant", "edge"],
+        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+    ] = "reflect",
+    interpolation: Annotated[
+        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
+    ] = "nearest",
+    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+) -> Any:
+    """Rotate about the center by a random angle."""
+    return Affine(rotate=degrees, translate=0, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p)
+
+
+@register("transform", "affine")
+def affine(
+    *,
+    rotate: Annotated[float, Field(ge=0, le=180, description="largest angle in degrees, either way")] = 15.0,
+    translate: Annotated[float, Field(ge=0, lt=1, description="largest shift along each side, as a share of it")] = 0.1,
+    scale: Annotated[
+        float, Field(ge=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1")
+    ] = 0.1,
+    shear: Annotated[float, Field(ge=0, le=60, description="largest slant in degrees, either way")] = 5.0,
+    fill: Annotated[
+        Literal["reflect", "constant", "edge"],
+        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+    ] = "reflect",
+    interpolation: Annotated[
+        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
+    ] = "nearest",
+    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+) -> Any:
+    """Rotate, shift, scale and slant at once, each by a random amount."""
+    return Affine(
+        rotate=rotate, translate=translate, scale=scale, shear=shear, fill=fill, interpolation=interpolation, p=p
+    )

@@ -1,0 +1,117 @@
+import json
+
+import numpy as np
+import pytest
+
+from darkroom import files
+from darkroom.augment import apply
+from darkroom.augment.config import ApplySpec
+from darkroom.data.store import open_store
+from darkroom.log import silent
+
+EVERYTHING = ["hflip", "affine", "crop", "elastic", "brightness_contrast", "gauss_noise", "cutout"]
+
+
+def applied(data, out, *, workers=1, **spec):
+    apply.run(ApplySpec(**spec), data=data, out=out, log=silent, workers=workers)
+    return open_store(out)
+
+
+@pytest.mark.parametrize("shape", [(20, 24, 1), (16, 16, 3)])
+def test_bytes_do_not_depend_on_workers_or_chunks(tmp_path, make, monkeypatch, shape):
+    data = make(tmp_path / "data", shape=shape, masked=6)
+    one = applied(data, tmp_path / "one", copies=5, transforms=EVERYTHING)
+    applied(data, tmp_path / "two", copies=5, transforms=EVERYTHING, workers=2)
+    monkeypatch.setattr(apply, "CHUNK", 1)
+    applied(data, tmp_path / "single", copies=5, transforms=EVERYTHING)
+    assert one.images.shape == (5 * 8, *shape)
+    assert one.images.dtype == np.uint8
+    assert (
+        files.read_manifest(tmp_path / "one")
+        == files.read_manifest(tmp_path / "two")
+        == files.read_manifest(tmp_path / "single")
+    )
+
+
+def test_another_seed_draws_otherwise(tmp_path, data):
+    first = applied(data, tmp_path / "first", copies=3, seed=1)
+    again = applied(data, tmp_path / "again", copies=3, seed=1)
+    other = applied(data, tmp_path / "other", copies=3, seed=2)
+    assert np.array_equal(first.images, again.images)
+    assert not any(np.array_equal(a, b) for a, b in zip(first.images, other.images, strict=True))
+
+
+def test_more_copies_keep_the_first_ones(tmp_path, data):
+    few = applied(data, tmp_path / "few", copies=2)
+    many = applied(data, tmp_path / "many", copies=4)
+    assert np.array_equal(few.images, many.images[: len(few.images)])
+
+
+def test_no_two_copies_of_an_image_are_alike(tmp_path, data):
+    store = applied(data, tmp_path / "out", copies=6)
+    assert len({image.tobytes() for image in store.images}) == len(store.images)
+
+
+def test_every_row_names_its_parent_and_what_was_done(tmp_path, data):
+    parents = open_store(data).items.set_index("id")
+    store = applied(data, tmp_path / "out", copies=3, transforms=["affine", {"name": "hflip", "p": 0.5}])
+    items = store.items
+    assert list(items) == ["id", "label", "split", "group", "mask", "parent", "transforms"]
+    assert items["id"].is_unique
+    assert set(items["split"]) == {"train"}
+    assert (parents.loc[items["parent"], "split"] == "train").all()
+    for column in ("label", "group"):
+        assert items[column].tolist() == parents.loc[items["parent"], column].tolist()
+    names = [[step["name"] for step in json.loads(text)] for text in items["transforms"]]
+    assert {tuple(n) for n in names} == {("affine",), ("affine", "hflip")}
+    assert (items.groupby("parent").size() == 3).all()
+
+
+def test_record_is_true(tmp_path, data):
+    store = applied(data, tmp_path / "out", copies=4, transforms=[{"name": "hflip", "p": 0.5}])
+    source = open_store(data)
+    by_id = dict(zip(source.items["id"], source.images, strict=True))
+    for image, row in zip(store.images, store.items.itertuples(), strict=True):
+        original = by_id[row.parent]
+        expected = original[:, ::-1] if json.loads(row.transforms) else original
+        assert np.array_equal(image, expected)
+
+
+def test_masks_come_along_for_the_items_that_have_one(tmp_path, make):
+    data = make(tmp_path / "data", masked=5)
+    store = applied(data, tmp_path / "out", copies=3, transforms=[{"name": "affine", "rotate": 40}])
+    with_mask = store.items["mask"].to_numpy() >= 0
+    assert store.masks is not None
+    assert store.masks.shape == (with_mask.sum(), 20, 24)
+    assert sorted(store.items["mask"][with_mask]) == list(range(with_mask.sum()))
+    for image, index in zip(store.images[with_mask], store.items["mask"][with_mask], strict=True):
+        assert np.array_equal(np.where(image[..., 0] > 128, 255, 0), store.masks[index])
+
+
+def test_a_store_without_masks_gets_none(tmp_path, data):
+    assert applied(data, tmp_path / "out", copies=1).masks is None
+
+
+def test_the_folder_holds_what_is_promised(tmp_path, data):
+    applied(data, tmp_path / "out", copies=1)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("images.npy", "items.parquet", "store.json", "contact_sheet.png", "timing.json", "manifest.json")
+    }
+    assert files.read_json(tmp_path / "out" / "timing.json").keys() == {"seconds", "images_per_second", "workers"}
+
+
+def test_one_image_of_one_class_is_enough(tmp_path, make):
+    data = make(tmp_path / "data", count=1)
+    assert len(applied(data, tmp_path / "out", copies=2, workers=2).images) == 2
+
+
+def test_no_training_images_is_an_error_that_leaves_nothing(tmp_path, make):
+    data = make(tmp_path / "data", split=["test"] * 12)
+    with pytest.raises(ValueError, match=r"made has no training images.*data\.split"):
+        applied(data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_workers_must_be_at_least_one(tmp_path, data):
+    with pytest.raises(ValueError, match="must be at least 1"):
+        applied(data, tmp_path / "out", workers=0)
