@@ -8,16 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom import files, registry
 from darkroom.fit.batches import as_float
-from darkroom.fit.trainer import Fitted
 from darkroom.settings import Section
 
 WEIGHTS, ABOUT, HISTORY = "weights.pt", "model.json", "history.csv"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training left beside the weights. `history` has a row an epoch; times are this machine's."""
+
+    history: pd.DataFrame
+    seconds: float
+    images_per_second: float
+    precision: str
+    channels_last: bool
 
 
 @dataclass(frozen=True)

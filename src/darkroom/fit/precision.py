@@ -10,7 +10,7 @@ Precision = Literal["fp32", "bf16"]
 
 
 def resolve(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
-    """What is wanted; for `auto`, bf16 where the processor multiplies in it (AVX-512 BF16, AMX, recent GPUs), else fp32."""
+    """What is wanted; `auto` is bf16 where the processor multiplies in it (AVX-512 BF16, AMX, recent GPUs), else fp32."""
     if wanted != "auto":
         return wanted
     if torch.cuda.is_available():

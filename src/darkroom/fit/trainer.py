@@ -7,7 +7,6 @@ import os
 import sys
 import time
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ import torch
 from torch import Tensor
 
 from darkroom.fit.batches import Batches
-from darkroom.fit.precision import Precision, resolve
+from darkroom.fit.model import Fitted
+from darkroom.fit.precision import resolve
 from darkroom.fit.task import Task
 from darkroom.log import Log
 from darkroom.randomness import derive
@@ -25,17 +25,6 @@ from darkroom.randomness import derive
 CHECKPOINT = "last.ckpt"
 CHECKPOINT_SECONDS = 20.0
 """Training is saved at the first epoch's end after this many seconds; a resumed run ends with the same weights."""
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What training left beside the weights. `history` has a row an epoch; times are this machine's."""
-
-    history: pd.DataFrame
-    seconds: float
-    images_per_second: float
-    precision: Precision
-    channels_last: bool
 
 
 def fit(

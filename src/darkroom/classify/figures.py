@@ -1,0 +1,88 @@
+"""The pictures of a classifier: where it errs, whether its confidence can be believed, how it learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from darkroom.classify.calibration import reliability
+from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, save
+
+
+def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Path) -> None:
+    """The confusion matrix (K, K): shade is the share of the true class, numbers are items (up to 25 classes)."""
+    k = len(classes)
+    size = min(12.0, max(3.6, 1.8 + 0.36 * k))
+    drawn, axes = figure(size + 0.6, size)
+    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if k <= 25:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                color = "white" if shares[row, column] > 0.55 else INK
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=color)
+    names = [_short(name) for name in classes]
+    step = max(1, k // 40)
+    axes.set_xticks(range(0, k, step), names[::step], rotation=0 if max(map(len, names)) < 3 else 90)
+    axes.set_yticks(range(0, k, step), names[::step])
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    axes.spines[:].set_visible(False)
+    save(drawn, path)
+
+
+def draw_reliability(
+    before: NDArray[np.float64], after: NDArray[np.float64], labels: NDArray[np.int64], temperature: float, path: Path
+) -> None:
+    """Share right against confidence, before and after temperature scaling, with how many items each bin has."""
+    drawn = Figure(figsize=(5, 5), layout="constrained")
+    upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="perfect")
+    for probabilities, color, name in (
+        (before, COLORS[1], "as trained"),
+        (after, ACCENT, f"temperature {temperature:.2f}"),
+    ):
+        confidence, right, counts = reliability(probabilities, labels)
+        filled = counts > 0
+        upper.plot(confidence[filled], right[filled], marker="o", markersize=4, color=color, label=name)
+        lower.stairs(counts, np.linspace(0, 1, len(counts) + 1), color=color, fill=False, linewidth=1.5)
+    upper.set_ylabel("share right")
+    upper.set_ylim(0, 1.02)
+    upper.legend(frameon=False, loc="upper left")
+    lower.set_yscale("symlog")
+    lower.set_ylabel("items")
+    lower.set_xlabel("confidence")
+    lower.set_xlim(0, 1)
+    save(drawn, path)
+
+
+def draw_curves(history: pd.DataFrame, path: Path) -> None:
+    """Loss of training and validation, and validation accuracy, by epoch."""
+    drawn = Figure(figsize=(7, 3), layout="constrained")
+    left, right = drawn.subplots(1, 2)
+    epochs = history["epoch"] + 1
+    left.plot(epochs, history["train_loss"], label="training")
+    if "val_loss" in history:
+        left.plot(epochs, history["val_loss"], label="validation")
+        right.plot(epochs, history["val_accuracy"], color=COLORS[1])
+        right.yaxis.set_major_formatter(PercentFormatter(1))
+    else:
+        right.text(0.5, 0.5, "no validation images", ha="center", transform=right.transAxes)
+    left.set_yscale("log")
+    left.set_ylabel("cross-entropy (nats)")
+    left.legend(frameon=False)
+    right.set_ylabel("validation accuracy")
+    for axes in (left, right):
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    save(drawn, path)
+
+
+def _short(name: str) -> str:
+    name = " ".join(name.split())
+    return name if len(name) <= 16 else name[:15] + "…"

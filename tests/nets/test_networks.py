@@ -1,0 +1,74 @@
+"""Every registered network: shapes, finite values, a gradient for every parameter, the same output after loading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from darkroom import files, registry
+from darkroom.fit.model import load_weights, rebuild, save_model
+from darkroom.nets.layers import Standardize
+
+SHAPES = [(1, 8, 8), (3, 32, 32), (1, 33, 17)]
+
+
+def build(name: str, shape: tuple[int, int, int], classes: int = 5) -> nn.Module:
+    torch.manual_seed(0)
+    network: nn.Module = registry.build(registry.options("network", name)(), shape, classes)
+    return network
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", registry.entries("network"))
+def test_logits_have_a_column_a_class_and_are_finite(name: str, shape: tuple[int, int, int]) -> None:
+    logits = build(name, shape)(torch.rand(4, *shape))
+    assert logits.shape == (4, 5)
+    assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", registry.entries("network"))
+def test_every_parameter_has_a_gradient(name: str) -> None:
+    network = build(name, (3, 16, 16)).train()
+    network(torch.rand(8, 3, 16, 16)).logsumexp(1).sum().backward()
+    without = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", registry.entries("network"))
+def test_a_saved_network_says_the_same(name: str, tmp_path: Path) -> None:
+    network = build(name, (1, 12, 12)).eval()
+    options = registry.options("network", name)()
+    with files.folder(tmp_path / "model") as fresh:
+        save_model(fresh, network, plugin=options, shape=(1, 12, 12), classes=tuple("abcde"), fitted=None)
+    torch.manual_seed(1)
+    loaded = rebuild("network", tmp_path / "model", (1, 12, 12), 5)
+    images = torch.rand(3, 1, 12, 12)
+    assert torch.equal(network(images), loaded(images))
+
+
+def test_weights_of_another_layout_are_refused(tmp_path: Path) -> None:
+    torch.save(build("mlp", (1, 8, 8)).state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_weights(tmp_path, build("mlp", (1, 9, 9)))
+
+
+def test_a_pickle_offered_as_weights_is_refused(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (print, ("harm",))
+
+    torch.save({"weight": Harm()}, tmp_path / "weights.pt")
+    with pytest.raises(Exception, match="weights_only|Unsupported"):
+        load_weights(tmp_path, build("mlp", (1, 8, 8)))
+
+
+def test_standardize_gives_mean_zero_and_deviation_one() -> None:
+    images = torch.rand(64, 2, 5, 5) * torch.tensor([1.0, 0.2]).reshape(1, 2, 1, 1) + 0.3
+    layer = Standardize(2)
+    layer.fit(images.mean((0, 2, 3)), images.std((0, 2, 3)))
+    out = layer(images)
+    assert torch.allclose(out.mean((0, 2, 3)), torch.zeros(2), atol=1e-5)
+    assert torch.allclose(out.std((0, 2, 3)), torch.ones(2), atol=1e-4)
