@@ -143,6 +143,15 @@ def test_templates_beside_a_module_belong_to_it(package: Path) -> None:
     assert code() != with_page
 
 
+def test_every_library_that_the_project_imports_has_a_version() -> None:
+    forget()
+    root = Path(provenance.__file__).parent
+    names = [".".join(("darkroom", *p.relative_to(root).with_suffix("").parts)) for p in root.rglob("*.py")]
+    versions = provenance.libraries(names)
+    assert {"torch", "numpy", "yaml", "PIL"} <= set(versions)
+    assert all(version[0].isdigit() for version in versions.values())
+
+
 def test_all_imports_of_darkroom_are_absolute() -> None:
     """The closure follows absolute imports only."""
     relative = [
