@@ -217,6 +217,8 @@ def _pointed(name: str, to: str) -> str:
 def _place(target: Path, name: str) -> Path:
     """Where a file goes; its folder is made. Raises ArchiveError when something is there already."""
     path = _inside(target, name)
+    if path == target:
+        raise ArchiveError(f"the member name {name!r} leads out of the archive")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -235,6 +237,6 @@ def _parts(name: str) -> list[str]:
     unified = readable(name).replace("\\", "/")
     parts = [part for part in unified.split("/") if part not in ("", ".")]
     drive = len(unified) > 1 and unified[1] == ":" and unified[0].isalpha()
-    if unified.startswith("/") or drive or ".." in parts or "\0" in unified or not parts:
+    if unified.startswith("/") or drive or ".." in parts or "\0" in unified:
         raise ArchiveError(f"the member name {name!r} leads out of the archive")
     return parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ Picture = NDArray[np.uint8]
 
 def draw(root: Path, card: dict[str, Any], table: pd.DataFrame) -> None:
     """Write class_counts.png, mean_images.png and contact_sheet.png beside the store in `root`."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # names in letters that the font lacks become boxes
+        _draw(root, card, table)
+
+
+def _draw(root: Path, card: dict[str, Any], table: pd.DataFrame) -> None:
     images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
     masks = np.load(root / "masks.npy", mmap_mode="r", allow_pickle=False) if card["masks"] else None
     _draw_counts(root / "class_counts.png", card["counts"] or {"no class": _counts(table)})
@@ -122,17 +129,21 @@ def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *,
     """Pictures with a name above each, on rows of equal length where that can be."""
     rows = math.ceil(len(pictures) / 8)
     columns = math.ceil(len(pictures) / rows)
+    side, gap, line = 1.06, 0.06, 0.2  # inches
     aspect = min(max(pictures[0].shape[0] / pictures[0].shape[1], 0.2), 5)
-    size = (columns * 1.1 + 0.2, rows * (1.1 * aspect + 0.2) + (0.3 if more else 0.1))
-    drawn = Figure(figsize=size, layout="constrained")
-    grid = drawn.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, picture, name in zip(grid.flat, pictures, names, strict=False):
-        axes.imshow(figures.enlarge(picture, 96), interpolation="nearest")
-        axes.set_title(shown(name, 16), fontsize=7, pad=2)
+    width, height = columns * (side + gap) + gap, rows * (side * aspect + line) + gap + (line if more else 0)
+    drawn = Figure(figsize=(width, height))
+    axes = drawn.add_axes((0, 0, 1, 1))
+    for index, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        left, top = gap + index % columns * (side + gap), index // columns * (side * aspect + line) + line
+        place = (left, left + side, top + side * aspect, top)
+        axes.imshow(figures.enlarge(picture, 96), interpolation="nearest", extent=place, aspect="auto")
+        axes.text(left + side / 2, top - 0.04, shown(name, 16), fontsize=7, ha="center", va="bottom")
     if more:
-        drawn.supxlabel(f"and {more} more classes", fontsize=8)
+        axes.text(gap, height - gap, f"and {more} more classes", fontsize=8, va="bottom")
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.axis("off")
     figures.save(drawn, path)
 
 

@@ -205,7 +205,8 @@ def _load(url: str, target: Path) -> None:
                 while block := answer.read(1 << 20):
                     out.write(block)
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            raise ValueError(f"data.source.path: could not download {url}: {getattr(error, 'reason', error)}") from None
+            reason = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
+            raise ValueError(f"data.source.path: could not download {url}: {reason}") from None
     if expected and target.stat().st_size != int(expected):
         got = f"{target.stat().st_size:,} of {int(expected):,} bytes"
         raise ValueError(f"data.source.path: could not download {url}: the connection ended after {got}")
