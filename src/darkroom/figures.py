@@ -10,6 +10,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -41,6 +42,17 @@ def figure(width: float = 6, height: float = 4) -> tuple[Figure, Axes]:
     """A figure with one pair of axes; width and height in inches at 130 dots each."""
     drawn = Figure(figsize=(width, height), layout="constrained")
     return drawn, drawn.subplots()
+
+
+def log_scale(axes: Axes) -> None:
+    """A logarithmic y axis with plain numbers at its ticks."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    low, high = axes.get_ylim()
+    few = high / low < 30  # less than one and a half decades: the powers of ten alone would say too little
+    axes.yaxis.set_minor_formatter(
+        FuncFormatter(lambda value, place: f"{value:g}" if few and f"{value:e}"[0] in "235" else "")
+    )
 
 
 def save(drawn: Figure, path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_pickle_offered_as_weights_is_refused(tmp_path: Path) -> None:
             return (print, ("harm",))
 
     torch.save({"weight": Harm()}, tmp_path / "weights.pt")
-    with pytest.raises(Exception, match="weights_only|Unsupported"):
+    with pytest.raises(Exception, match=r"weights_only|Unsupported"):
         load_weights(tmp_path, build("mlp", (1, 8, 8)))
 
 

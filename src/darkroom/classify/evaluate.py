@@ -33,6 +33,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
 
     Raises ValueError when the test split has no labelled image.
     """
+    torch.set_num_threads(1)  # sums depend on their number
     store = open_store(data)
     about = read_about(model)
     network = rebuild("network", model, about.shape, len(about.classes))

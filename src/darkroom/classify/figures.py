@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from darkroom.classify.calibration import reliability
-from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, save
+from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, log_scale, save
 
 
 def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Path) -> None:
@@ -49,12 +49,13 @@ def draw_reliability(
     ):
         confidence, right, counts = reliability(probabilities, labels)
         filled = counts > 0
-        upper.plot(confidence[filled], right[filled], marker="o", markersize=4, color=color, label=name)
-        lower.stairs(counts, np.linspace(0, 1, len(counts) + 1), color=color, fill=False, linewidth=1.5)
+        upper.plot(confidence[filled], right[filled], linewidth=1, color=color, label=name)
+        upper.scatter(confidence[filled], right[filled], s=8 + 4 * np.sqrt(counts[filled]), color=color)
+        lower.stairs(counts + 0.5, np.linspace(0, 1, len(counts) + 1), color=color, baseline=0.5, linewidth=1.5)
     upper.set_ylabel("share right")
     upper.set_ylim(0, 1.02)
-    upper.legend(frameon=False, loc="upper left")
-    lower.set_yscale("symlog")
+    upper.legend(frameon=False, loc="lower right")
+    log_scale(lower)
     lower.set_ylabel("items")
     lower.set_xlabel("confidence")
     lower.set_xlim(0, 1)
@@ -73,7 +74,7 @@ def draw_curves(history: pd.DataFrame, path: Path) -> None:
         right.yaxis.set_major_formatter(PercentFormatter(1))
     else:
         right.text(0.5, 0.5, "no validation images", ha="center", transform=right.transAxes)
-    left.set_yscale("log")
+    log_scale(left)
     left.set_ylabel("cross-entropy (nats)")
     left.legend(frameon=False)
     right.set_ylabel("validation accuracy")

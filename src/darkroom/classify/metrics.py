@@ -55,8 +55,9 @@ def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int
 
 def _by_class(weights: Floats, predicted: Labels, labels: Labels, classes: int) -> dict[str, Floats]:
     """Precision, recall and F1 of each class and their means."""
-    counts = [weights @ mask for mask in _masks(predicted, labels, classes)]
-    right, called, true = (np.stack(counts[part::3], axis=1) for part in range(3))  # each (R, K)
+    called_as, truly = np.eye(classes)[predicted], np.eye(classes)[labels]  # (N, K)
+    counts = weights @ np.concatenate([called_as * truly, called_as, truly], axis=1)
+    right, called, true = np.split(counts, 3, axis=1)  # each (R, K)
     precision, recall = _share(right, called), _share(right, true)
     f1 = _share(2 * right, called + true)
     present = true > 0
@@ -66,14 +67,6 @@ def _by_class(weights: Floats, predicted: Labels, labels: Labels, classes: int) 
         found[f"macro_{name}"] = _share((value * present).sum(1), present.sum(1))
     found["balanced_accuracy"] = found["macro_recall"]
     return found
-
-
-def _masks(predicted: Labels, labels: Labels, classes: int) -> list[Floats]:
-    masks = []
-    for k in range(classes):
-        called, true = predicted == k, labels == k
-        masks += [(called & true).astype(float), called.astype(float), true.astype(float)]
-    return masks
 
 
 def _macro_auroc(weights: Floats, probabilities: Floats, labels: Labels) -> Floats:

@@ -1,0 +1,101 @@
+"""Training and evaluating a classifier through its stages, on real digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from darkroom import files, registry
+from darkroom.classify import evaluate, train
+from darkroom.classify.config import EvaluateSpec, TrainSpec
+from darkroom.classify.metrics import SCORES
+from darkroom.data.store import labelled, open_store
+from darkroom.fit.model import read_about, rebuild
+from darkroom.log import silent
+
+
+def train_spec(network: str = "mlp", seed: int = 0, epochs: int = 4) -> TrainSpec:
+    return TrainSpec.model_validate(
+        {"network": network, "training": {"epochs": epochs, "batch_size": 64}, "seed": seed}
+    )
+
+
+def evaluate_spec(*views: str) -> EvaluateSpec:
+    return EvaluateSpec.model_validate({"network": "mlp", "tta": list(views), "resamples": 200, "seed": 0})
+
+
+@pytest.fixture(scope="module")
+def model(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("classify") / "model"
+    train.run(train_spec(), data=digits, out=out, log=silent)
+    return out
+
+
+def test_the_same_spec_and_data_give_the_same_bytes(model: Path, digits: Path, tmp_path: Path) -> None:
+    train.run(train_spec(), data=digits, out=tmp_path / "again", log=silent)
+    assert files.read_manifest(model) == files.read_manifest(tmp_path / "again")
+    train.run(train_spec(seed=1), data=digits, out=tmp_path / "other", log=silent)
+    other = files.read_manifest(tmp_path / "other")
+    assert other["weights.pt"] != files.read_manifest(model)["weights.pt"]
+    assert other["model.json"] == files.read_manifest(model)["model.json"]
+
+
+def test_evaluation_writes_every_number_with_its_interval(model: Path, digits: Path, tmp_path: Path) -> None:
+    logged: dict[str, float] = {}
+    evaluate.run(
+        evaluate_spec("shift"),
+        data=digits,
+        model=model,
+        out=tmp_path / "evaluation",
+        log=lambda values, step=None: logged.update(values),
+    )
+    found = files.read_json(tmp_path / "evaluation" / "metrics.json")
+    store = open_store(digits)
+    test = labelled(store, "test")
+    for view in ("plain", "tta"):
+        for kind in ("raw", "calibrated"):
+            for score in SCORES:
+                interval = found["views"][view][kind][score]
+                assert interval["low"] <= interval["value"] <= interval["high"], (view, kind, score)
+        assert np.sum(found["confusion"][view]) == found["items"] == len(test)
+    table = pd.read_parquet(tmp_path / "evaluation" / "predictions.parquet")
+    right = {view: (table[f"prediction_{view}"] == table["label"]).to_numpy() for view in ("plain", "tta")}
+    assert found["views"]["plain"]["raw"]["accuracy"]["value"] == pytest.approx(right["plain"].mean())
+    assert found["tta"]["fixed"] == (right["tta"] & ~right["plain"]).sum()
+    assert found["tta"]["broken"] == (right["plain"] & ~right["tta"]).sum()
+    assert np.allclose(table.filter(regex="^p_plain").sum(axis=1), 1)
+    assert found["views"]["plain"]["raw"]["accuracy"]["value"] > 0.8
+    assert logged["test/accuracy"] == found["views"]["plain"]["raw"]["accuracy"]["value"]
+    assert {"confusion.png", "reliability.png", "curves.png"} <= set(files.read_manifest(tmp_path / "evaluation"))
+
+
+def test_views_that_change_nothing_turn_nothing(model: Path, digits: Path) -> None:
+    about = read_about(model)
+    network = rebuild("network", model, about.shape, len(about.classes))
+    images = torch.rand(5, *about.shape)
+    plain = evaluate.plain_logits(network, images).softmax(1)
+    same = evaluate.tta_logits(network, [lambda batch: [batch, batch]], images).exp()
+    assert torch.allclose(plain, same, atol=1e-6)
+
+
+def test_one_class_is_not_enough(digits: Path, tmp_path: Path) -> None:
+    store = open_store(digits)
+    items = store.items.assign(label=0)
+    with files.folder(tmp_path / "one") as fresh:
+        np.save(fresh / "images.npy", np.asarray(store.images))
+        from darkroom.data.store import describe_store
+
+        describe_store(fresh, name="one", classes=("only",), items=items)
+    with pytest.raises(ValueError, match="at least two classes; one has only"):
+        train.run(train_spec(), data=tmp_path / "one", out=tmp_path / "model", log=silent)
+    assert not (tmp_path / "model").exists()
+
+
+def test_every_network_is_trained_from_its_registered_name(digits: Path, tmp_path: Path) -> None:
+    for name in registry.entries("network"):
+        train.run(train_spec(name, epochs=1), data=digits, out=tmp_path / name, log=silent)
+        assert read_about(tmp_path / name).plugin["name"] == name
