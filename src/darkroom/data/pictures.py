@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkroom import figures
@@ -79,10 +80,12 @@ def _draw_counts(path: Path, counts: dict[str, dict[str, int]]) -> None:
         axes.invert_yaxis()
         axes.set_xlim(0, start.max() * 1.1)
         axes.set_xlabel("images")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         most, least = (f"{shown(order[end])} ({int(start[end]):,})" for end in (0, -1))
         axes.set_xlabel(f"{len(order)} classes, from {most} to {least}")
         axes.set_ylabel("images")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
     figures.save(drawn, path)
 
@@ -106,16 +109,18 @@ def _draw_examples(
     path: Path, rows: dict[str, NDArray[np.int64]], table: pd.DataFrame, images: Picture, masks: Picture | None
 ) -> None:
     """A row of examples a class, spread evenly over its images."""
-    cells = np.full((len(rows), EXAMPLES, *images.shape[1:3], 3), 255, np.uint8)
+    columns = min(EXAMPLES, max(len(members) for members in rows.values()))
+    cells = np.full((len(rows), columns, *images.shape[1:3], 3), 255, np.uint8)
     for line, members in enumerate(rows.values()):
-        places = np.linspace(0, len(members) - 1, min(EXAMPLES, len(members))).round().astype(int)
+        places = np.linspace(0, len(members) - 1, min(columns, len(members))).round().astype(int)
         for column, row in enumerate(members[places].tolist()):
             cells[line, column] = _example(row, table, images, masks)
-    sheet = figures.tile(cells.reshape(-1, *cells.shape[2:]), columns=EXAMPLES)
+    sheet = figures.tile(cells.reshape(-1, *cells.shape[2:]), columns=columns)
     labels = [shown(name) for name in rows]
-    side, margin = 0.62, 0.3 + 0.08 * max(len(label) for label in labels)  # inches
-    width = side * len(rows) * sheet.shape[1] / sheet.shape[0]
-    drawn, axes = figures.figure(width + margin, side * len(rows) + 0.1)
+    margin = 0.3 + 0.08 * max(len(label) for label in labels)  # inches, as all below
+    aspect = sheet.shape[1] / sheet.shape[0]
+    height = min(0.62 * len(rows), 10 / aspect)
+    drawn, axes = figures.figure(height * aspect + margin, max(height, 0.2 * len(rows)) + 0.1)
     axes.imshow(sheet, interpolation="nearest")
     step = (sheet.shape[0] + 2) / len(rows)
     axes.set_yticks(step * (np.arange(len(rows)) + 0.5) - 1.5, labels, fontsize=8)

@@ -112,13 +112,15 @@ def listing(raw: Path, path: str) -> Listing:
 
 
 def existing(path: str, key: str = "data.source.path") -> Path:
-    """A local path that must be there. Raises ValueError with the config key and a near name."""
+    """A local path that must be there. Raises ValueError with the config key."""
     local = Path(path).expanduser()
     if not local.exists():
         near = ""
         with contextlib.suppress(OSError):
             near = settings.nearest(local.name, (other.name for other in local.parent.iterdir()))
         raise ValueError(f"{key}: there is no file or folder {path} (relative paths start in {Path.cwd()}).{near}")
+    if not os.access(local, os.R_OK):
+        raise ValueError(f"{key}: {path} cannot be read: no permission")
     return local
 
 

@@ -33,8 +33,8 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         read = _read(contents, spec, fresh)
         found = {item.label for item in read.items}
         classes = tuple(name for name in contents.classes if name in found)
-        numbers = {name: number for number, name in enumerate(classes)}
-        labels = np.array([numbers.get(item.label or "", -1) for item in read.items], dtype=np.int64)
+        numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
+        labels = np.array([numbers.get(item.label, -1) for item in read.items], dtype=np.int64)
         copies = inspect.find_copies(read.fingerprints, labels.tolist())
         groups = inspect.group_numbers([item.group for item in read.items], copies.first)
         ids = [item.id for item in read.items]
