@@ -68,7 +68,10 @@ def source_fingerprint(root: Path, cache: Path) -> str:
         status = path.stat()
         state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         earlier = known.get(name)
-        seen[name] = [*state, earlier[-1] if isinstance(earlier, list) and earlier[:-1] == state else files.sha256(path)]
+        seen[name] = [
+            *state,
+            earlier[-1] if isinstance(earlier, list) and earlier[:-1] == state else files.sha256(path),
+        ]
     if seen != known:
         try:
             cache.parent.mkdir(parents=True, exist_ok=True)
