@@ -12,8 +12,8 @@ rule augment_apply:
     params:
         spec=lambda wildcards: plan.spec("augment apply", **wildcards),
         code=lambda wildcards: plan.code("augment apply", **wildcards),
-        data=subpath(input[0], parent=True),
-        out=subpath(output[0], parent=True),
+        data=f"{DATA}/prepared",
+        out=f"{RESULTS}/augment/{{policy}}",
     message:
         "augment: {wildcards.policy}"
     shell:

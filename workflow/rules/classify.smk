@@ -24,14 +24,14 @@ rule classify_train:
     params:
         spec=lambda wildcards: plan.spec("classify train", **wildcards),
         code=lambda wildcards: plan.code("classify train", **wildcards),
-        data=subpath(input.data[0], parent=True),
+        data=f"{DATA}/prepared",
         copies=lambda wildcards: (
             ""
             if wildcards.policy == "none"
             else f"--copies {RESULTS}/augment/{wildcards.policy}"
         ),
         checkpoints=lambda wildcards: plan.checkpoints("classify train", **wildcards),
-        out=subpath(output[0], parent=True),
+        out=f"{CLASSIFIER}/model",
     message:
         "train classifier: {wildcards.model} on {wildcards.policy}, seed {wildcards.seed}"
     shell:
@@ -72,9 +72,9 @@ rule classify_evaluate:
     params:
         spec=lambda wildcards: plan.spec("classify evaluate", **wildcards),
         code=lambda wildcards: plan.code("classify evaluate", **wildcards),
-        data=subpath(input.data[0], parent=True),
-        model=subpath(input.model[0], parent=True),
-        out=subpath(output[0], parent=True),
+        data=f"{DATA}/prepared",
+        model=f"{CLASSIFIER}/model",
+        out=f"{CLASSIFIER}/evaluation",
     message:
         "evaluate classifier: {wildcards.model} on {wildcards.policy}, seed {wildcards.seed}"
     shell:

@@ -9,7 +9,7 @@ rule data_fetch:
     params:
         spec=plan.spec("data fetch"),
         code=plan.code("data fetch"),
-        out=subpath(output[0], parent=True),
+        out=f"{DATA}/raw",
     message:
         "fetch {plan.config.name}"
     shell:
@@ -26,8 +26,8 @@ rule data_prepare:
     params:
         spec=plan.spec("data prepare"),
         code=plan.code("data prepare"),
-        raw=subpath(input[0], parent=True),
-        out=subpath(output[0], parent=True),
+        raw=f"{DATA}/raw",
+        out=f"{DATA}/prepared",
     message:
         "prepare {plan.config.name}"
     shell:

@@ -14,9 +14,9 @@ rule detect_fit:
     params:
         spec=lambda wildcards: plan.spec("detect fit", **wildcards),
         code=lambda wildcards: plan.code("detect fit", **wildcards),
-        data=subpath(input.data[0], parent=True),
+        data=f"{DATA}/prepared",
         checkpoints=lambda wildcards: plan.checkpoints("detect fit", **wildcards),
-        out=subpath(output[0], parent=True),
+        out=f"{DETECTOR}/model",
     message:
         "fit detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"
     shell:
@@ -46,9 +46,9 @@ rule detect_evaluate:
     params:
         spec=lambda wildcards: plan.spec("detect evaluate", **wildcards),
         code=lambda wildcards: plan.code("detect evaluate", **wildcards),
-        data=subpath(input.data[0], parent=True),
-        model=subpath(input.model[0], parent=True),
-        out=subpath(output[0], parent=True),
+        data=f"{DATA}/prepared",
+        model=f"{DETECTOR}/model",
+        out=f"{DETECTOR}/evaluation",
     message:
         "evaluate detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"
     shell:

@@ -14,9 +14,9 @@ rule generate_train:
     params:
         spec=lambda wildcards: plan.spec("generate train", **wildcards),
         code=lambda wildcards: plan.code("generate train", **wildcards),
-        data=subpath(input.data[0], parent=True),
+        data=f"{DATA}/prepared",
         checkpoints=lambda wildcards: plan.checkpoints("generate train", **wildcards),
-        out=subpath(output[0], parent=True),
+        out=f"{GENERATOR}/model",
     message:
         "train generator: {wildcards.model}, seed {wildcards.seed}"
     shell:
@@ -41,9 +41,9 @@ rule generate_evaluate:
     params:
         spec=lambda wildcards: plan.spec("generate evaluate", **wildcards),
         code=lambda wildcards: plan.code("generate evaluate", **wildcards),
-        data=subpath(input.data[0], parent=True),
-        model=subpath(input.model[0], parent=True),
-        out=subpath(output[0], parent=True),
+        data=f"{DATA}/prepared",
+        model=f"{GENERATOR}/model",
+        out=f"{GENERATOR}/evaluation",
     message:
         "evaluate generator: {wildcards.model}, seed {wildcards.seed}"
     shell:

@@ -25,8 +25,8 @@ rule report_build:
     params:
         spec=plan.spec("report build"),
         code=plan.code("report build"),
-        data=subpath(input.data[0], parent=True),
-        out=subpath(output[0], parent=True),
+        data=f"{DATA}/prepared",
+        out=f"{RESULTS}/report",
     message:
         "write {output.page}"
     shell:
