@@ -221,6 +221,12 @@ def test_classes_keep_the_order_of_the_data_set(plant: Plant, tmp_path: Path) ->
     assert rows == list(classes)
 
 
+def test_the_settings_are_shown_as_they_were(plant: Plant, tmp_path: Path) -> None:
+    text = plant().build(tmp_path / "out")
+    assert '<pre tabindex="0">standard:\n  copies: 8</pre>' in text
+    assert "Settings: <code>classify</code>" in text
+
+
 def test_weak_classes_are_marked(plant: Plant, tmp_path: Path) -> None:
     tree = plant()
     path = tree.results / "classify/standard/resnet/seed-0/evaluation/metrics.json"

@@ -63,6 +63,7 @@ def _render(spec: BuildSpec, results: Results, album: Album) -> str:
         answer=answer(data, found, made, tasks),
         missing=results.missing,
         models=_models(results),
+        policy_settings={name: _yaml(value) for name, value in dict(spec.config.get("augment") or {}).items()},
         settings={section: _yaml(value) for section, value in spec.config.items() if isinstance(value, dict | list)},
         album=album,
         style=Markup(style),

@@ -47,10 +47,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Policies:
-    """The augmentation section: a table of the policies and their contact sheets."""
+    """The augmentation section: a table of the policies, and a contact sheet of each."""
 
     table: Table
-    figures: list[Figure]
+    sheets: list[tuple[str, list[Figure]]]
 
 
 def data_card(results: Results) -> Card:
@@ -66,9 +66,9 @@ def data_card(results: Results) -> Card:
         )
     if card["duplicates"]:
         groups = text.plural(card["duplicate_groups"], "group")
-        facts.append(
-            f"{text.plural(card['duplicates'], 'exact duplicate')} in {groups}, kept in one split so that none leaks"
-        )
+        facts.append(f"{text.plural(card['duplicates'], 'exact duplicate')}, in {groups}")
+    if card.get("unlabelled"):
+        facts.append(f"{text.plural(card['unlabelled'], 'image')} without a label")
     if card["masks"]:
         facts.append(f"{text.plural(card['masks'], 'image')} with a mask of the anomaly")
     return Card(
@@ -95,7 +95,7 @@ def data_card(results: Results) -> Card:
 def policies(results: Results) -> Policies | None:
     """None when no policy makes images."""
     made = [policy for policy in results.policies if policy != "none"]
-    rows, figures = [], []
+    rows, sheets = [], []
     for policy in made:
         folder = results.root / "augment" / policy
         items, times = pd.read_parquet(folder / "items.parquet"), timing(folder)
@@ -112,13 +112,11 @@ def policies(results: Results) -> Policies | None:
                 ],
             )
         )
-        figures += figure(
-            folder / "contact_sheet.png",
-            f"Images before and after the policy {policy}",
-            f"Policy {policy}: training images and their transformed copies.",
-        )
+        alt = f"Images before and after the policy {policy}"
+        caption = f"Policy {policy}: training images, and their transformed copies beside them."
+        sheets.append((policy, figure(folder / "contact_sheet.png", alt, caption)))
     columns = ["Images made", "From training images", "Time", "Images a second", "Workers"]
-    return Policies(Table("Policy", columns, rows), figures) if rows else None
+    return Policies(Table("Policy", columns, rows), sheets) if rows else None
 
 
 def _counts(card: dict[str, Any]) -> Table:

@@ -100,7 +100,7 @@ def _right(ranked: Sequence[Classifier], ranks: dict[tuple[str, ...], Number], b
     tta = any("tta" in run.metrics.get("views", {}) for c in ranked for run in c.runs)
     columns = ["Accuracy, %", "Balanced accuracy, %", "Macro F1, %", "Macro AUROC"]
     columns = (["Validation accuracy, %"] if by_validation else []) + columns
-    columns += ["With TTA, %", "TTA: made right / wrong"] if tta else []
+    columns += ["With TTA, %", "TTA fixed / broke"] if tta else []
     cells = []
     for c in ranked:
         plain = {m: c.share("views", "plain", "raw", m) for m in ("accuracy", "balanced_accuracy", "macro_f1")}
@@ -193,10 +193,10 @@ def _figures(classifier: Classifier) -> list[Figure]:
             f"Confusion matrix of {title}",
             f"Confusion matrix{seed}: true class by row, predicted class by column.",
         ),
+        *figure(root / "curves.png", f"Training curves of {title}", f"Training{seed}: loss and accuracy by epoch."),
         *figure(
             root / "reliability.png",
             f"Reliability diagram of {title}",
             f"Reliability{seed}: how often it is right at each confidence; on the diagonal, confidence can be believed.",
         ),
-        *figure(root / "curves.png", f"Training curves of {title}", f"Training{seed}: loss and accuracy by epoch."),
     ]

@@ -80,7 +80,7 @@ def _task(results: Results, found: list[Detector]) -> Task:
         verdicts=_verdicts(ranked),
         by_class=_by_class(ranked),
         galleries=[(d.title, _gallery(d)) for d in ranked],
-        plots=[plot for name in PLOTS for d in ranked for plot in _plot(d, name)],
+        plots=[plot for d in ranked for name in PLOTS for plot in _plot(d, name)],
     )
 
 
