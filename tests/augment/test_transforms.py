@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from darkroom import registry
 from darkroom.augment.config import Policy
-from darkroom.augment.policies import Pipeline, build
+from darkroom.augment.policies import Numbers, Pipeline, build
 from darkroom.augment.transforms.affine import matrix
 
 NAMES = list(registry.entries("transform"))
@@ -111,6 +111,23 @@ def test_a_draw_depends_on_seed_item_and_copy_alone(seed, item, copy):
     used, fresh = (pipeline(*transforms, size=(12, 12), seed=seed) for _ in range(2))
     used.draw(noise((12, 12), seed=1), item="another", copy=3)
     assert np.array_equal(used.draw(image, item=item, copy=copy).image, fresh.draw(image, item=item, copy=copy).image)
+
+
+def test_every_kind_of_number_follows_from_the_state():
+    source = np.random.default_rng(0)
+    start, numbers = source.bit_generator.state, Numbers(source)
+
+    def some():
+        source.bit_generator.state = start
+        numbers.begin()
+        pair = [numbers.randint(0, 9), numbers.gauss(), numbers.choice("abc"), numbers.uniform(2, 3), numbers.gauss()]
+        return [*pair, numbers.getrandbits(70), numbers.sample(range(50), 5), [numbers.random() for _ in range(40)]]
+
+    first = some()
+    numbers.gauss()
+    assert some() == first
+    assert len(set(first[-1])) == 40
+    assert all(numbers.getrandbits(k) < 2**k for k in range(1, 70))
 
 
 def test_transforms_draw_independently_of_each_other():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ UNTOLD = frozenset(
 )
 """Parameters of Albumentations that follow from the image, the config or other parameters, or that say nothing."""
 LONGEST = 64
-"""Arrays of more numbers are not told."""
+"""Arrays of more whole numbers are not told."""
 
 
 class Drawn(NamedTuple):
@@ -39,9 +40,9 @@ class Pipeline:
 
     def __init__(self, policy: Policy, size: tuple[int, int]) -> None:
         self._seed = policy.seed
-        self._numbers = random.Random()
         self._bits = np.random.PCG64(0)
         generator = np.random.Generator(self._bits)
+        self._numbers = Numbers(generator)
         self._steps = [(options.name, build(options, size)) for options in policy.transforms]  # type: ignore[attr-defined]
         for _, transform in self._steps:
             transform.set_random_state(generator, self._numbers)
@@ -61,16 +62,41 @@ class Pipeline:
         return Drawn(data["image"], data.get("mask"), f"[{','.join(applied)}]")
 
     def _begin(self, item: str, copy: int) -> None:
-        """Set both generators to the state that belongs to this draw: 10 µs, where new generators would cost 70."""
-        key = hashlib.blake2b(f"{self._seed}/{copy}/{item}".encode(), digest_size=40).digest()
-        self._numbers.seed(int.from_bytes(key[:8], "little"))
-        state, increment = int.from_bytes(key[8:24], "little"), int.from_bytes(key[24:], "little") | 1
+        """Put both generators into the state that belongs to this draw; new generators would take ten times as long."""
+        key = hashlib.blake2b(f"{self._seed}/{copy}/{item}".encode(), digest_size=32).digest()
+        state, increment = int.from_bytes(key[:16], "little"), int.from_bytes(key[16:], "little") | 1
         self._bits.state = {
             "bit_generator": "PCG64",
             "state": {"state": state, "inc": increment},
             "has_uint32": 0,
             "uinteger": 0,
         }
+        self._numbers.begin()
+
+
+class Numbers(random.Random):
+    """Python's random numbers, taken from a NumPy generator: seeding Python's own is slower than a light transform."""
+
+    def __init__(self, source: np.random.Generator) -> None:
+        super().__init__()
+        self._source = source
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget numbers taken ahead, as the source was given another state."""
+        self._ahead: Iterator[float] = iter(())
+        self.gauss_next = None
+
+    def random(self) -> float:
+        """The next number from 0 to below 1."""
+        for number in self._ahead:
+            return number
+        self._ahead = iter(self._source.random(16).tolist())
+        return next(self._ahead)
+
+    def getrandbits(self, k: int) -> int:
+        """The next k bits."""
+        return int.from_bytes(self._source.bytes(-(-k // 8)), "little") >> (-k % 8)
 
 
 def build(options: BaseModel, size: tuple[int, int]) -> Any:
@@ -81,7 +107,7 @@ def build(options: BaseModel, size: tuple[int, int]) -> Any:
 
 
 def _told(name: str, params: dict[str, Any]) -> str:
-    """One applied transform as JSON: its name and what was drawn, whole fields of noise or shifts left out.
+    """One applied transform as JSON: its name and the numbers drawn, but no matrices or fields of noise.
 
     Written by hand: the json module would take as long as an affine transform of a small image.
     """
@@ -93,7 +119,8 @@ def _told(name: str, params: dict[str, Any]) -> str:
             text += f',"{key}":{value:.5g}'
         elif isinstance(value, dict):
             text += f',"{key}":{{' + ",".join([f'"{axis}":{number:.5g}' for axis, number in value.items()]) + "}"
-        elif isinstance(value, tuple) or (value.ndim == 2 and value.size <= LONGEST):
-            numbers = value if isinstance(value, tuple) else value.ravel().tolist()
-            text += f',"{key}":[' + ",".join([f"{number:.5g}" for number in numbers]) + "]"
+        elif isinstance(value, tuple):
+            text += f',"{key}":[' + ",".join([str(number) for number in value]) + "]"
+        elif value.dtype.kind == "i" and value.size <= LONGEST:
+            text += f',"{key}":{value.tolist()}'
     return text + "}"
