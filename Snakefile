@@ -1,9 +1,11 @@
 """Darkroom: `snakemake` runs the default data set, `snakemake --configfile FILE` another."""
 
 import os
+import sys
+
 from snakemake.utils import min_version
 
-from darkroom.config import ConfigError, load
+from darkroom.config import ConfigError, load, parse
 from darkroom.plan import Plan
 
 min_version("9.27")
@@ -16,9 +18,13 @@ if not workflow.configfiles:
 
 
 try:
+    for file in workflow.configfiles:
+        parse(
+            file
+        )  # stricter than Snakemake's own reading: a key given twice is an error
     plan = Plan(load(config, path=", ".join(map(str, workflow.configfiles))))
 except ConfigError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(str(error))
 DATA, RESULTS = plan.data, plan.results
 os.environ.setdefault("MLFLOW_TRACKING_URI", plan.config.tracking.uri)
 

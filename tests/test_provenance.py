@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from darkroom import provenance
+from darkroom.data.place import local_files
 
 STAGE = '''"""A stage."""
 from __future__ import annotations
@@ -176,7 +177,7 @@ def images(tmp_path: Path) -> Path:
 
 
 def fingerprint(root: Path) -> str:
-    return provenance.source_fingerprint(root, root.parent / "cache" / "fingerprint.json")
+    return provenance.source_fingerprint(local_files(root), root.parent / "cache" / "fingerprint.json")
 
 
 def test_touching_changes_nothing(images: Path) -> None:

@@ -11,6 +11,7 @@ from darkroom import provenance, registry
 from darkroom.augment.config import NONE, ApplySpec
 from darkroom.classify import config as classify
 from darkroom.config import Config
+from darkroom.data import place
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.detect import config as detect
 from darkroom.files import canonical
@@ -41,6 +42,7 @@ class Plan:
         """Everything that the report shows."""
         return BuildSpec(
             name=self.config.name,
+            config=self.config.model_dump(mode="json", exclude={"name", "tracking"}, exclude_none=True),
             policies=list(self.config.augment),
             classifiers=[
                 ClassifierEntry(policy=policy, model=model, seed=seed)
@@ -92,7 +94,9 @@ class Plan:
 
     def checkpoints(self, stage: str, **wildcards: Any) -> str:
         """Where a training job saves itself: a folder for this spec and code, outside the outputs that a rerun deletes."""
-        key = hashlib.sha256(f"{self.spec(stage, **wildcards)} {self.code(stage, **wildcards)}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{self.spec(stage, **wildcards)} {self.code(stage, **wildcards)}".encode()).hexdigest()[
+            :16
+        ]
         return f"{self.results}/checkpoints/{stage.replace(' ', '-')}-{key}"
 
     def threads(self, stage: str, **wildcards: Any) -> int:
@@ -150,17 +154,16 @@ class Plan:
         raise ValueError(f'no stage "{stage}" for {config.name}')
 
     def _fingerprint(self) -> str | None:
-        """Of the local files that the source names."""
+        """Of the local files that the source names; a manifest without `root` reads the folder that it lies in."""
         source = self.config.data.source
-        places = [
-            Path(str(getattr(source, key))).expanduser() for key in ("path", "root") if getattr(source, key, None)
-        ]
-        found = [
-            provenance.source_fingerprint(place, Path(self.data, f".fingerprint-{index}.json"))
-            for index, place in enumerate(places)
-            if place.exists()
-        ]
-        return "-".join(found) or None
+        path, root = getattr(source, "path", None), getattr(source, "root", None)
+        if path is None or not (local := Path(path).expanduser()).exists():
+            return None
+        places = [local]
+        if hasattr(source, "root"):
+            places.append(Path(root).expanduser() if root else local.parent)
+        found = {f"{n}/{name}": file for n, p in enumerate(places) for name, file in place.local_files(p).items()}
+        return provenance.source_fingerprint(found, Path(self.data, ".fingerprint.json"))
 
 
 @functools.cache

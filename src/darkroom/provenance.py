@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -52,8 +52,8 @@ def closure(modules: frozenset[str]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def source_fingerprint(root: Path, cache: Path) -> str:
-    """A hash over the names and contents of the files at `root` (a file or a folder).
+def source_fingerprint(found: Mapping[str, Path], cache: Path) -> str:
+    """A hash over the names and contents of a source's files.
 
     Contents are read again only when a file's size, times or inode differ from those in `cache`, so that a touched
     file costs a read and changes nothing, and a file replaced under an old time is seen.
@@ -63,15 +63,7 @@ def source_fingerprint(root: Path, cache: Path) -> str:
     except (OSError, ValueError):
         known = None
     known = known if isinstance(known, dict) else {}
-    seen: dict[str, list[object]] = {}
-    for name, path in _walk(root):
-        status = path.stat()
-        state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        earlier = known.get(name)
-        seen[name] = [
-            *state,
-            earlier[-1] if isinstance(earlier, list) and earlier[:-1] == state else files.sha256(path),
-        ]
+    seen = {name: _content(path, known.get(name)) for name, path in sorted(found.items())}
     if seen != known:
         try:
             cache.parent.mkdir(parents=True, exist_ok=True)
@@ -80,19 +72,20 @@ def source_fingerprint(root: Path, cache: Path) -> str:
             fresh.replace(cache)
         except OSError:
             pass  # the cache only saves time
-    return hashlib.sha256(files.canonical({name: state[-1] for name, state in seen.items()}).encode()).hexdigest()
+    contents = files.canonical({name: state[-1] for name, state in seen.items()})
+    return hashlib.sha256(contents.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _walk(root: Path) -> Iterator[tuple[str, Path]]:
-    if root.is_file():
-        yield root.name, root
-        return
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.is_file():
-                yield path.relative_to(root).as_posix(), path
+def _content(path: Path, earlier: object) -> list[object]:
+    """Size, times and inode of a file, and the sha256 of its content: the earlier one where nothing else differs."""
+    try:
+        status = path.stat()
+        state: list[object] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        if isinstance(earlier, list) and earlier[:-1] == state:
+            return earlier
+        return [*state, files.sha256(path)]
+    except OSError as error:
+        return [error.strerror]  # the stage says what that means for the data
 
 
 def _source(module: str) -> Path | None:

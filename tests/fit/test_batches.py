@@ -25,7 +25,9 @@ def seen(made: Batches) -> tuple[list[int], list[int]]:
 
 @given(items=st.integers(1, 40), copies=st.integers(0, 3), seed=st.integers(0, 9), batch_size=st.integers(1, 16))
 @settings(max_examples=40, deadline=None)
-def test_an_epoch_shows_every_item_once_under_its_own_label(items: int, copies: int, seed: int, batch_size: int) -> None:
+def test_an_epoch_shows_every_item_once_under_its_own_label(
+    items: int, copies: int, seed: int, batch_size: int
+) -> None:
     images, labels = seen(batches(items, copies, seed=seed, batch_size=batch_size))
     assert sorted(labels) == list(range(items))
     assert images == labels

@@ -22,7 +22,9 @@ class Small(Task):
         return {"loss": F.cross_entropy(self.network(images).float(), labels)}
 
 
-def train(epochs: int = 3, *, seed: int = 0, checkpoints: Path | None = None, log: object = silent) -> tuple[Small, object]:
+def train(
+    epochs: int = 3, *, seed: int = 0, checkpoints: Path | None = None, log: object = silent
+) -> tuple[Small, object]:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 6, 6, 1), dtype=np.uint8)
     labels = random.integers(0, 3, 60)
@@ -79,6 +81,8 @@ def test_history_has_a_row_an_epoch_and_the_rate_ends_at_zero() -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Small, "losses", lambda self, images, labels: {"loss": self.network(images).sum() * float("nan")})
+    monkeypatch.setattr(
+        Small, "losses", lambda self, images, labels: {"loss": self.network(images).sum() * float("nan")}
+    )
     with pytest.raises(FloatingPointError, match=r"step 1.*lower training\.optimizer\.lr"):
         train(2)

@@ -87,8 +87,7 @@ def bring(raw: Path, path: str, sha256: str | None, *, plain: Collection[str] = 
         _check(local, path, sha256)
         if _unpacked(local, path, raw, plain):
             return
-    listing = _walk(local) if local.is_dir() else Listing(local.parent, (local.name,), ())
-    seen(raw, path, {name: listing.path(name) for name in listing.names})
+    seen(raw, path, local_files(local))
 
 
 def seen(raw: Path, path: str, found: dict[str, Path]) -> None:
@@ -109,6 +108,12 @@ def listing(raw: Path, path: str) -> Listing:
         return _walk(kept)
     local = existing(path)
     return _walk(local) if local.is_dir() else Listing(local.parent, (local.name,), ())
+
+
+def local_files(local: Path) -> dict[str, Path]:
+    """Every file at a local path by name: a source reads no others."""
+    found = _walk(local) if local.is_dir() else Listing(local.parent, (local.name,), ())
+    return {name: found.path(name) for name in found.names}
 
 
 def existing(path: str, key: str = "data.source.path") -> Path:
