@@ -11,6 +11,9 @@ from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section, unique
 
 
+Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)]
+
+
 class Classifier(Section):
     """One classifier: a network and how it is trained."""
 
@@ -31,7 +34,7 @@ class Classify(Section):
     """A number of seeds, or a list of them."""
     training: Training = Training()
     """What all models share."""
-    tta: Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True)] = [{"name": "shift"}]  # type: ignore[list-item]
+    tta: Views = [{"name": "shift"}]  # type: ignore[list-item]
     """Views of a test image whose probabilities are averaged with the plain image's: test-time augmentation."""
     resamples: Count = 1000
     """Bootstrap resamples behind each 95 % interval."""
