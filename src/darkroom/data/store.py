@@ -50,7 +50,7 @@ class Store:
             raise ValueError(f'no split "{split}"; the splits are {", ".join(SPLITS)}')
         chosen = (self.items["split"] == split).to_numpy()
         if classes is not None:
-            chosen &= self.items["label"].isin([self.label(name) for name in classes]).to_numpy()
+            chosen = chosen & self.items["label"].isin([self.label(name) for name in classes]).to_numpy()
         return np.flatnonzero(chosen)
 
     def label(self, name: str) -> int:
