@@ -10,7 +10,6 @@ from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section, unique
 
-
 Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)]
 
 

@@ -13,12 +13,21 @@ from darkroom.registry import Plugin, entry
 from darkroom.settings import Count, Name, Section, unique
 
 
+class DetectorTraining(Training):
+    """As for classifiers, but in more and smaller steps, as normal images may be few."""
+
+    epochs: Count = 40
+    """Passes over the normal training images."""
+    batch_size: Count = 32
+    """Images a step."""
+
+
 class Detector(Section):
     """One detector, and how it is trained where it is a network."""
 
     detector: Annotated[Section, Plugin("detector", named_by_entry=True)]
     """Which detector; left out, the one called like this entry."""
-    training: Training | None = Training()
+    training: DetectorTraining | None = DetectorTraining()
     """Overrides of `detect.training`, key by key; of no use to a detector that is fitted in closed form."""
 
     @model_validator(mode="after")
@@ -64,7 +73,7 @@ class Detect(Section):
     """Detectors by name. Left out: `pca` and `autoencoder`."""
     seeds: Seeds = (0,)
     """A number of seeds, or a list of them."""
-    training: Training = Training()
+    training: DetectorTraining = DetectorTraining()
     """What all detectors that are trained share."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Share of normal images that may be called anomalous: the threshold is that quantile of the validation normals."""

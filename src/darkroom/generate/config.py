@@ -11,12 +11,21 @@ from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section
 
 
+class GeneratorTraining(Training):
+    """As for classifiers, but longer."""
+
+    epochs: Count = 30
+    """Passes over the training images."""
+    batch_size: Count = 64
+    """Images a step."""
+
+
 class Generator(Section):
     """One generative model and how it is trained."""
 
     generator: Annotated[Section, Plugin("generator", named_by_entry=True)]
     """Which family; left out, the one called like this entry."""
-    training: Training = Training()
+    training: GeneratorTraining = GeneratorTraining()
     """Overrides of `generate.training`, key by key."""
 
 
@@ -27,7 +36,7 @@ class Generate(Section):
     """Generators by name. Left out: `vae`."""
     seeds: Seeds = (0,)
     """A number of seeds, or a list of them."""
-    training: Training = Training()
+    training: GeneratorTraining = GeneratorTraining()
     """What all models share."""
     samples: Count = 64
     """Samples drawn for the report."""
