@@ -88,8 +88,18 @@ def bare_loop(spec: ApplySpec, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
     def stock(options: Any) -> Any:
-        if options.name != "affine":  # the one that we do not take from Albumentations as it is
-            return build(options, images.shape[1:3])
+        ours = build(options, images.shape[1:3])
+        if options.name == "elastic":
+            return albumentations.ElasticTransform(
+                alpha=ours.alpha,
+                sigma=ours.sigma,
+                noise_distribution="uniform",
+                interpolation=cv2.INTER_NEAREST,
+                border_mode=cv2.BORDER_REFLECT_101,
+                p=options.p,
+            )
+        if options.name != "affine":
+            return ours  # is Albumentations' own
         shift = (-options.translate, options.translate)
         return albumentations.Affine(
             rotate=(-options.rotate, options.rotate),

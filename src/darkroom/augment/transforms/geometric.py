@@ -6,6 +6,8 @@ import math
 from typing import Annotated, Any, Literal
 
 import albumentations
+import cv2
+import numpy as np
 from pydantic import Field
 
 from darkroom.augment.transforms import border
@@ -83,12 +85,26 @@ def elastic(
     """Shift every pixel along a smooth random field (Simard et al. 2003)."""
     side = min(size)
     pixels = sigma * side
-    return albumentations.ElasticTransform(
-        # Uniform noise from -1 to 1 deviates by 1 / sqrt(3); smoothing it by a Gaussian of width s leaves 1 / (2 sqrt(pi) s).
+    return Elastic(
+        # Uniform noise from -1 to 1 deviates by 1 / sqrt(3); smoothed by a Gaussian of width s, 1 / (2 sqrt(pi) s) of it stays.
         alpha=displacement * side * math.sqrt(3) * 2 * math.sqrt(math.pi) * pixels,
         sigma=pixels,
-        noise_distribution="uniform",
         border_mode=border.FILLS[fill],
         interpolation=border.INTERPOLATIONS[interpolation],
         p=p,
     )
+
+
+class Elastic(albumentations.ElasticTransform):
+    """Albumentations' elastic transform with the two fields of shifts smoothed apart.
+
+    There they lie one below the other while they are smoothed, so that each leaks into the other at the seam.
+    """
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw where each pixel comes from."""
+        height, width = params["shape"][:2]
+        noise = self.random_generator.random((height, width, 2), dtype=np.float32) - np.float32(0.5)
+        shifts = cv2.GaussianBlur(noise, (0, 0), self.sigma) * np.float32(2 * self.alpha)
+        columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+        return {"map_x": shifts[..., 0] + columns, "map_y": shifts[..., 1] + rows}
