@@ -5,7 +5,8 @@ import sys
 
 from snakemake.utils import min_version
 
-from darkroom.config import ConfigError, load, parse
+from darkroom.config import ConfigError, load
+from darkroom.config import parse as read_strictly
 from darkroom.plan import Plan
 
 min_version("9.27")
@@ -19,9 +20,7 @@ if not workflow.configfiles:
 
 try:
     for file in workflow.configfiles:
-        parse(
-            file
-        )  # stricter than Snakemake's own reading: a key given twice is an error
+        read_strictly(file)  # Snakemake's reading keeps one of two equal keys
     plan = Plan(load(config, path=", ".join(map(str, workflow.configfiles))))
 except ConfigError as error:
     sys.exit(str(error))

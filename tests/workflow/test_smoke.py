@@ -1,0 +1,85 @@
+"""The smoke config from one end to the other, through Snakemake: results, page, tracking, and nothing to do after it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from darkroom import files
+
+CONFIG = ("--configfile", "config/smoke.yaml")
+
+
+@pytest.fixture(scope="module")
+def smoke(project):
+    """The project after the run."""
+    project.call(*CONFIG)
+    return project
+
+
+def test_every_stage_leaves_a_whole_folder(smoke) -> None:
+    results = smoke.root / "results" / "smoke"
+    manifests = [*results.rglob("manifest.json"), *(smoke.root / "data" / "smoke").rglob("manifest.json")]
+    assert len(manifests) == 2 + 1 + 8 + 2 + 4 + 1
+    for manifest in manifests:
+        for name, digest in files.read_manifest(manifest.parent).items():
+            assert files.sha256(manifest.parent / name) == digest
+    assert not list(results.rglob(".*.new")) + list(results.rglob(".*.old"))
+    assert not (results / "checkpoints").exists() or not list((results / "checkpoints").rglob("*.ckpt"))
+
+
+def test_the_page_stands_alone_and_names_every_model(smoke) -> None:
+    page = (smoke.root / "results/smoke/report/index.html").read_text(encoding="utf-8")
+    for name in ("mlp", "resnet", "standard", "vae", "pca", "autoencoder"):
+        assert name in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+
+
+def test_a_second_run_has_nothing_to_do(smoke) -> None:
+    assert smoke.planned(*CONFIG) == set()
+    assert "Nothing to be done" in smoke.call(*CONFIG).stderr
+
+
+def test_snakemakes_own_report_works(smoke) -> None:
+    smoke.call(*CONFIG, "--report", "snakemake-report.html")
+    assert "confusion" in (smoke.root / "snakemake-report.html").read_text(encoding="utf-8")
+
+
+def test_every_job_is_a_run_in_mlflow(smoke) -> None:
+    script = """
+import json, mlflow
+client = mlflow.MlflowClient()
+experiment = client.get_experiment_by_name("smoke")
+runs = client.search_runs([experiment.experiment_id], max_results=1000)
+print(json.dumps([[r.info.run_id, r.info.status, r.data.tags, r.data.metrics, r.data.params,
+    [a.path for a in client.list_artifacts(r.info.run_id)], len(r.inputs.dataset_inputs)] for r in runs]))
+"""
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:///results/mlflow.db"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=smoke.root, env=environment, capture_output=True, text=True
+    )
+    import json
+
+    runs = json.loads(done.stdout.splitlines()[-1])
+    assert not list(Path(smoke.root, "results/.tracking").glob("*.jsonl"))
+    jobs = {tags["job"]: run for run in runs if "job" in (tags := run[2])}
+    parents = {tags["method"]: run for run in runs if "method" in (tags := run[2])}
+    assert len(jobs) == 18
+    assert {run[1] for run in jobs.values()} == {"FINISHED"}
+    assert set(parents) >= {"classify/none/mlp", "generate/vae", "detect/normal-1/pca"}
+    trained = jobs["results/smoke/classify/standard/resnet/seed-0/model"]
+    assert trained[3]["train/loss"] > 0
+    assert trained[4]["training.epochs"] == "3"
+    assert {"weights.pt", "history.csv"} <= set(trained[5])
+    assert trained[6] == 2  # the prepared images and their copies
+    evaluated = jobs["results/smoke/classify/standard/resnet/seed-0/evaluation"]
+    assert evaluated[2]["built_from.model"] == trained[0]
+    assert (
+        evaluated[2]["mlflow.parentRunId"] == trained[2]["mlflow.parentRunId"] == parents["classify/standard/resnet"][0]
+    )
+    assert parents["classify/standard/resnet"][3]["test/accuracy"] == evaluated[3]["test/accuracy"]
