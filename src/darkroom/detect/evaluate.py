@@ -1,0 +1,206 @@
+"""The job `detect evaluate`: a threshold from validation normals, and what it and the scores do on the test split."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from darkroom import files
+from darkroom.data.store import Store, labelled, open_store
+from darkroom.detect.config import EvaluateSpec
+from darkroom.detect.detector import Detector
+from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
+from darkroom.detect.items import anomalous, normal_rows
+from darkroom.detect.pixels import PixelCounts
+from darkroom.detect.threshold import Threshold, from_normals
+from darkroom.fit.batches import as_float
+from darkroom.fit.model import chunks, read_about, rebuild
+from darkroom.log import Log
+from darkroom.measure import ranking
+from darkroom.measure.bootstrap import Floats, Interval, intervals
+from darkroom.randomness import derive
+
+Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Scores = NDArray[np.float64]
+BATCH = 64
+
+
+@torch.inference_mode()
+def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
+    """Score the detector in `model`. Raises ValueError when there are no normal validation or no labelled test images."""
+    store = open_store(data)
+    about = read_about(model)
+    detector = rebuild("detector", model, about.shape)
+    assert isinstance(detector, Detector)
+    if about.channels_last:
+        detector.to(memory_format=torch.channels_last)
+    val, test = normal_rows(store, "val", spec.normal), labelled(store, "test")
+    if not len(test):
+        raise ValueError(f"{store.name} has no labelled test images; set data.split.test above 0")
+    unusual = anomalous(store, test, spec.normal)
+    val_scores, _ = scored(detector, store, val)
+    threshold = from_normals(val_scores, spec.false_alarms)
+    pixels = None if store.masks is None else PixelCounts()
+    scores, seconds = scored(detector, store, test, unusual, pixels)
+    draws = Draws(spec.resamples, spec.seed)
+    result = {
+        "normal": list(spec.normal),
+        "n_normal": int((~unusual).sum()),
+        "n_anomalous": int(unusual.sum()),
+        "threshold": threshold.value,
+        "threshold_rule": threshold.rule,
+        "image": draws.image_metrics(unusual, scores, scores > threshold.value),
+        "by_class": draws.by_class(store, test, unusual, scores, scores > threshold.value),
+        "pixel": draws.pixel_metrics(pixels),
+    }
+    with files.folder(out) as fresh:
+        files.write_json(fresh / "metrics.json", result)
+        table = pd.concat(
+            [
+                _table(store, val, np.zeros(len(val), bool), val_scores, threshold),
+                _table(store, test, unusual, scores, threshold),
+            ]
+        )
+        table.to_parquet(fresh / "scores.parquet", index=False)
+        top = np.argsort(-scores, kind="stable")[: spec.examples]
+        draw_gallery(shown(detector, store, test[top], unusual[top], scores[top], threshold), fresh / "gallery.png")
+        draw_histogram(val_scores, scores[~unusual], scores[unusual], threshold.value, fresh / "histogram.png")
+        draw_roc(unusual, scores, threshold.value, fresh / "roc.png")
+        times = {"seconds": seconds, "ms_per_image": seconds / len(test) * 1000}
+        files.write_json(fresh / files.TIMING, times)
+    log(_flat(result))
+
+
+def scored(
+    detector: Detector, store: Store, rows: Rows, unusual: Flags | None = None, pixels: PixelCounts | None = None
+) -> tuple[Scores, float]:
+    """The scores (N,) of these rows and the seconds it took, one batch in memory at a time; maps go to `pixels`.
+
+    Images that are anomalous but have no mask are left out there: what is anomalous in them is not known.
+    """
+    found, seconds = [], 0.0
+    masks = store.items["mask"].to_numpy(dtype=np.int64)
+    for start, images in zip(range(0, len(rows), BATCH), chunks(store.images, rows, batch_size=BATCH), strict=True):
+        begun = time.monotonic()
+        scores, maps = detector.score(images)
+        found.append(scores.double().cpu().numpy())
+        seconds += time.monotonic() - begun
+        if pixels is None or unusual is None or store.masks is None or maps is None:
+            continue
+        for index, values in enumerate(maps.float().cpu().numpy(), start=start):
+            mask = masks[rows[index]]
+            if mask >= 0 or not unusual[index]:
+                pixels.add(values, store.masks[mask] > 0 if mask >= 0 else np.zeros(values.shape, bool))
+    return np.concatenate(found), seconds
+
+
+class Draws:
+    """Metrics with intervals, each from its own stream of resamples."""
+
+    def __init__(self, resamples: int, seed: int) -> None:
+        self.resamples, self.seed = resamples, seed
+
+    def _generator(self, *keys: str) -> np.random.Generator:
+        return np.random.default_rng(derive(self.seed, "bootstrap", *keys))
+
+    def image_metrics(self, unusual: Flags, scores: Scores, flagged: Flags) -> dict[str, Interval]:
+        """Threshold-free numbers and those at the threshold; anomalies are the positive kind."""
+
+        def statistic(weights: Floats) -> dict[str, Floats]:
+            found = ranking.curve(unusual, scores, weights)
+            return {
+                "auroc": ranking.area(found),
+                "average_precision": ranking.mean_precision(found),
+                "fpr95": ranking.false_at(found, 0.95),
+                **ranking.at_threshold(unusual, flagged, weights),
+            }
+
+        missing = "normal" if unusual.all() else "anomalous"
+        return intervals(
+            statistic,
+            len(scores),
+            resamples=self.resamples,
+            generator=self._generator("image"),
+            reason=f"the test split has no {missing} image",
+        )
+
+    def by_class(
+        self, store: Store, rows: Rows, unusual: Flags, scores: Scores, flagged: Flags
+    ) -> dict[str, dict[str, Any]]:
+        """Each anomalous class against all normal images."""
+        found = {}
+        for label in np.unique(store.labels[rows[unusual]]):
+            name, of_class = store.classes[label], store.labels[rows] == label
+            kept = of_class | ~unusual
+            numbers = intervals(
+                lambda weights, y=of_class[kept], s=scores[kept]: {"auroc": ranking.auroc(y, s, weights)},  # type: ignore[misc]
+                int(kept.sum()),
+                resamples=self.resamples,
+                generator=self._generator("class", name),
+                reason="the test split has no normal image",
+            )
+            found[name] = {"items": int(of_class.sum()), "flagged": int((flagged & of_class).sum()), **numbers}
+        return found
+
+    def pixel_metrics(self, pixels: PixelCounts | None) -> dict[str, Any]:
+        """Numbers over pixels, or why there are none."""
+        if pixels is None:
+            return {"value": None, "reason": "the data set has no masks"}
+        if not pixels.rows:
+            return {"value": None, "reason": "the detector makes no maps"}
+        return pixels.metrics(resamples=self.resamples, generator=self._generator("pixel"))
+
+
+def shown(
+    detector: Detector, store: Store, rows: Rows, unusual: Flags, scores: Scores, threshold: Threshold
+) -> list[Shown]:
+    """What the gallery needs of these rows, made again as none was kept."""
+    examples = []
+    for row, strange, score in zip(rows, unusual, scores, strict=True):
+        image = as_float(store.images[[row]])
+        rebuilt, maps = detector.reconstruct(image), detector.score(image).maps
+        examples.append(
+            Shown(
+                image=store.images[row],
+                reconstruction=None if rebuilt is None else _as_bytes(rebuilt),
+                error=None if maps is None else maps[0].numpy(),
+                name=store.classes[store.labels[row]],
+                score=float(score),
+                anomalous=bool(strange),
+                flagged=bool(score > threshold.value),
+            )
+        )
+    return examples
+
+
+def _as_bytes(images: torch.Tensor) -> NDArray[np.uint8]:
+    found: NDArray[np.uint8] = (images[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    return found
+
+
+def _table(store: Store, rows: Rows, unusual: Flags, scores: Scores, threshold: Threshold) -> pd.DataFrame:
+    """A row an image."""
+    return pd.DataFrame(
+        {
+            **{column: store.items[column].to_numpy()[rows] for column in ("id", "label", "split")},
+            "anomalous": unusual,
+            "score": scores,
+            "flagged": scores > threshold.value,
+        }
+    )
+
+
+def _flat(result: dict[str, Any]) -> dict[str, float]:
+    """The numbers as metrics: `test/auroc`, `test/pixel/auroc`, `test/per_class/crack/auroc`."""
+    flat = {f"test/{name}": found["value"] for name, found in result["image"].items()}
+    if "auroc" in result["pixel"]:
+        flat |= {f"test/pixel/{name}": found["value"] for name, found in result["pixel"].items()}
+    flat |= {f"test/per_class/{name}/auroc": found["auroc"]["value"] for name, found in result["by_class"].items()}
+    return {**{name: value for name, value in flat.items() if value is not None}, "threshold": result["threshold"]}

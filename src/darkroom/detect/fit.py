@@ -1,0 +1,38 @@
+"""The job `detect fit`: one detector on the normal training images with one seed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+
+from darkroom import files, registry
+from darkroom.data.store import open_store
+from darkroom.detect.config import FitSpec
+from darkroom.detect.detector import Detector
+from darkroom.detect.items import normal_rows
+from darkroom.fit.model import save_model
+from darkroom.log import Log
+from darkroom.randomness import derive
+
+
+def run(spec: FitSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
+    """Fit on the normal images of the train split of the prepared store `data`.
+
+    Raises ValueError when the train or the validation split has no normal image.
+    """
+    store = open_store(data)
+    train, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
+    torch.set_num_threads(spec.training.threads if spec.training else 1)
+    torch.manual_seed(derive(spec.seed, "weights"))
+    given = (store.shape, spec.training) if spec.training else (store.shape,)
+    detector: Detector = registry.build(spec.detector, *given)
+    started = time.monotonic()
+    fitted = detector.fit(store.images, train, val, seed=spec.seed, log=log, checkpoints=checkpoints)
+    seconds = time.monotonic() - started
+    with files.folder(out) as fresh:
+        save_model(fresh, detector, plugin=spec.detector, shape=store.shape, classes=store.classes, fitted=fitted)
+        if fitted is None:
+            times = {"seconds": seconds, "images_per_second": len(train) / max(seconds, 1e-9)}
+            files.write_json(fresh / files.TIMING, times)

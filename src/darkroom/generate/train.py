@@ -1,0 +1,35 @@
+"""The job `generate train`: one generative model on the training images with one seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from darkroom import files, registry
+from darkroom.data.store import open_store
+from darkroom.fit.batches import plain_batches, training_batches
+from darkroom.fit.model import save_model
+from darkroom.generate.config import TrainSpec
+from darkroom.generate.model import GenerativeModel
+from darkroom.log import Log
+from darkroom.randomness import derive
+
+
+def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
+    """Train on the train split of the prepared store `data`, with or without labels.
+
+    Raises ValueError when there is no training image.
+    """
+    store = open_store(data)
+    rows, held_out = store.rows("train"), store.rows("val")
+    if not len(rows):
+        raise ValueError(f"{store.name} has no training images; lower data.split.val and data.split.test")
+    torch.set_num_threads(spec.training.threads)
+    torch.manual_seed(derive(spec.seed, "weights"))
+    network: GenerativeModel = registry.build(spec.generator, store.shape)
+    train = training_batches(store, rows, None, batch_size=spec.training.batch_size, seed=spec.seed)
+    val = plain_batches(store, held_out, batch_size=256) if len(held_out) else None
+    fitted = network.fit(train, val, spec.training, seed=spec.seed, log=log, checkpoints=checkpoints)
+    with files.folder(out) as fresh:
+        save_model(fresh, network, plugin=spec.generator, shape=store.shape, classes=store.classes, fitted=fitted)

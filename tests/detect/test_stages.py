@@ -1,0 +1,175 @@
+"""Fitting and evaluating detectors through their stages, on real digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from torch import Tensor
+
+from darkroom import files
+from darkroom.data.store import describe_store, open_store
+from darkroom.detect import evaluate, fit
+from darkroom.detect.config import EvaluateSpec, FitSpec
+from darkroom.detect.detector import Detector, Scored
+from darkroom.log import silent
+
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def fit_spec(detector: str = "pca", normal: tuple[str, ...] = ("1",)) -> FitSpec:
+    training = {"epochs": 5}
+    return FitSpec.model_validate({"detector": detector, "training": training, "normal": normal, "seed": 0})
+
+
+def evaluate_spec(detector: str = "pca", normal: tuple[str, ...] = ("1",)) -> EvaluateSpec:
+    options = {"false_alarms": 0.05, "examples": 5, "resamples": 100, "seed": 0}
+    return EvaluateSpec.model_validate({"detector": detector, "normal": normal, **options})
+
+
+@pytest.fixture
+def changed(digits: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a store of the digits with another table, and masks where given."""
+
+    def make(change: Change, masks: np.ndarray | None = None) -> Path:
+        store = open_store(digits)
+        with files.folder(tmp_path / "data") as fresh:
+            np.save(fresh / "images.npy", np.asarray(store.images))
+            if masks is not None:
+                np.save(fresh / "masks.npy", masks)
+            describe_store(fresh, name="digits", classes=store.classes, items=change(store.items.copy()))
+        return tmp_path / "data"
+
+    return make
+
+
+def both(data: Path, root: Path, detector: str = "pca", normal: tuple[str, ...] = ("1",)) -> dict[str, Any]:
+    """Fit and evaluate, and give metrics.json."""
+    fit.run(fit_spec(detector, normal), data=data, out=root / "model", log=silent)
+    spec = evaluate_spec(detector, normal)
+    evaluate.run(spec, data=data, model=root / "model", out=root / "evaluation", log=silent)
+    found: dict[str, Any] = files.read_json(root / "evaluation" / "metrics.json")
+    return found
+
+
+@pytest.mark.parametrize("detector", ["pca", "autoencoder"])
+def test_a_whole_run_finds_other_digits(detector: str, digits: Path, tmp_path: Path) -> None:
+    found = both(digits, tmp_path, detector)
+    image = found["image"]
+    assert image["auroc"]["value"] > (0.95 if detector == "pca" else 0.7)
+    assert all(number["low"] <= number["value"] <= number["high"] for number in image.values())
+    assert found["pixel"] == {"value": None, "reason": "the data set has no masks"}
+    assert "1" not in found["by_class"]
+    assert sum(entry["items"] for entry in found["by_class"].values()) == found["n_anomalous"]
+    table = pd.read_parquet(tmp_path / "evaluation" / "scores.parquet")
+    assert list(table) == ["id", "label", "split", "anomalous", "score", "flagged"]
+    assert (table["flagged"] == (table["score"] > found["threshold"])).all()
+    val, test = table[table["split"] == "val"], table[table["split"] == "test"]
+    assert not val["anomalous"].any()
+    assert val["flagged"].mean() <= 0.05
+    assert image["detection_rate"]["value"] == pytest.approx(test[test["anomalous"]]["flagged"].mean())
+    assert image["false_alarm_rate"]["value"] == pytest.approx(test[~test["anomalous"]]["flagged"].mean())
+    assert {"gallery.png", "histogram.png", "roc.png"} <= set(files.read_manifest(tmp_path / "evaluation"))
+    assert set(files.read_json(tmp_path / "model" / files.TIMING)) == {"seconds", "images_per_second"}
+
+
+@pytest.mark.parametrize("detector", ["pca", "autoencoder"])
+def test_the_same_spec_and_data_give_the_same_bytes(detector: str, digits: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        both(digits, tmp_path / name, detector)
+    for stage in ("model", "evaluation"):
+        first, second = (files.read_manifest(tmp_path / name / stage) for name in ("first", "second"))
+        assert first == second
+
+
+def test_fitting_sees_normal_training_images_alone(changed: Callable[..., Path], digits: Path, tmp_path: Path) -> None:
+    both(digits, tmp_path / "whole")
+
+    def only(items: pd.DataFrame) -> pd.DataFrame:
+        store = open_store(digits)
+        keep = (items["label"] == store.label("1")) | (items["split"] != "train")
+        return items.assign(split=items["split"].where(keep, "test"))
+
+    data = changed(only)
+    fit.run(fit_spec(), data=data, out=tmp_path / "few", log=silent)
+    weights = [files.read_manifest(tmp_path / name)["weights.pt"] for name in ("whole/model", "few")]
+    assert weights[0] == weights[1]
+
+
+def test_masks_give_pixel_metrics(changed: Callable[..., Path], tmp_path: Path) -> None:
+    masks = np.zeros((2, 8, 8), np.uint8)
+    masks[0, :, :4], masks[1, :, 4:] = 255, 255
+
+    def masked(items: pd.DataFrame) -> pd.DataFrame:
+        chosen = items.index[(items["split"] == "test") & (items["label"] == 0)]
+        items.loc[chosen, "mask"] = np.arange(len(chosen)) % 2
+        return items
+
+    found = both(changed(masked, masks), tmp_path)
+    assert 0 < found["pixel"]["auroc"]["value"] < 1
+    assert found["pixel"]["average_precision"]["low"] is not None
+
+
+@pytest.mark.parametrize(("kept", "missing"), [("normal", "anomalous"), ("anomalous", "normal")])
+def test_a_test_set_of_one_kind_leaves_metrics_out(
+    kept: str, missing: str, changed: Callable[..., Path], tmp_path: Path
+) -> None:
+    def one_kind(items: pd.DataFrame) -> pd.DataFrame:
+        other = (items["label"] == 1) == (missing == "normal")
+        return items[~((items["split"] == "test") & other)].reset_index(drop=True)
+
+    store_rows: list[np.ndarray] = []
+
+    def with_images(items: pd.DataFrame) -> pd.DataFrame:
+        kept_items = one_kind(items)
+        store_rows.append(items.index[items["id"].isin(kept_items["id"])].to_numpy())
+        return kept_items
+
+    data = changed(with_images)
+    np.save(data / "images.npy", np.load(data / "images.npy")[store_rows[0]])
+    found = both(data, tmp_path)
+    assert found["image"]["auroc"] == {"value": None, "reason": f"the test split has no {missing} image"}
+    there = "false_alarm_rate" if kept == "normal" else "detection_rate"
+    assert found["image"][there]["value"] is not None
+    assert (found["by_class"] == {}) == (kept == "normal")
+
+
+def test_what_is_missing_is_named(changed: Callable[..., Path], digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r'detect\.normal: digits has no class "good"; there are: 0, 1, 2'):
+        fit.run(fit_spec(normal=("good",)), data=digits, out=tmp_path / "model", log=silent)
+    without = changed(lambda items: items[~((items["label"] == 1) & (items["split"] == "train"))])
+    with pytest.raises(ValueError, match="no image of 1 in the train split of digits, whose classes there are: 0, 2"):
+        fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
+    without = changed(lambda items: items[~((items["label"] == 1) & (items["split"] == "val"))])
+    with pytest.raises(ValueError, match=r"no image of 1 in the val split .* set data.split.val above 0"):
+        fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
+    assert not (tmp_path / "model").exists()
+
+
+class Brightness(Detector):
+    """Scores by the mean value; neither map nor reconstruction."""
+
+    def fit(self, images: Any, train: Any, val: Any, **more: Any) -> None: ...
+
+    def score(self, images: Tensor) -> Scored:
+        return Scored(images.mean((1, 2, 3)), None)
+
+
+def test_a_detector_of_scores_alone_has_a_report(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit.run(fit_spec(), data=digits, out=tmp_path / "model", log=silent)
+    monkeypatch.setattr(evaluate, "rebuild", lambda *given: Brightness())
+    evaluate.run(evaluate_spec(), data=digits, model=tmp_path / "model", out=tmp_path / "evaluation", log=silent)
+    assert "gallery.png" in files.read_manifest(tmp_path / "evaluation")
+
+
+def test_scores_do_not_depend_on_the_batches(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(digits)
+    rows = store.rows("test")[:50]
+    whole, _ = evaluate.scored(Brightness(), store, rows)
+    monkeypatch.setattr(evaluate, "BATCH", 7)
+    parts, _ = evaluate.scored(Brightness(), store, rows)
+    assert np.allclose(whole, parts)

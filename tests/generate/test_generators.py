@@ -1,0 +1,91 @@
+"""Every registered generator: shapes, range, draws that repeat, parameters that learn, the same output after loading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from darkroom import files, registry
+from darkroom.fit.batches import Batches, Pool
+from darkroom.fit.model import rebuild, save_model
+from darkroom.generate.config import GeneratorTraining
+from darkroom.generate.model import GenerativeModel, LatentModel
+from darkroom.log import silent
+
+SHAPES = [(1, 8, 8), (3, 33, 17)]
+TRAINING = GeneratorTraining(epochs=1, batch_size=8)
+NAMES = list(registry.entries("generator"))
+
+
+def build(name: str, shape: tuple[int, int, int]) -> GenerativeModel:
+    torch.manual_seed(0)
+    model: GenerativeModel = registry.build(registry.options("generator", name)(), shape)
+    return model
+
+
+def batches(shape: tuple[int, int, int], items: int = 24) -> Batches:
+    channels, height, width = shape
+    images = np.random.default_rng(0).integers(0, 256, (items, height, width, channels), dtype=np.uint8)
+    return Batches(Pool([images]), np.arange(items)[:, None], np.zeros(items, np.int64), batch_size=8, seed=0)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+@torch.inference_mode()
+def test_samples_are_images_and_repeat_with_their_generator(name: str, shape: tuple[int, int, int]) -> None:
+    model = build(name, shape).eval()
+    first, again, other = (model.sample(5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first.shape == (5, *shape)
+    assert torch.isfinite(first).all()
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+@torch.inference_mode()
+def test_a_latent_space_leads_back_to_images(name: str, shape: tuple[int, int, int]) -> None:
+    model = build(name, shape).eval()
+    if not isinstance(model, LatentModel):
+        pytest.skip("has no latent space")
+    images, others = torch.rand(3, *shape), torch.rand(3, *shape)
+    assert model.encode(images)[0].shape == (3, model.latent)
+    assert model.reconstruct(images).shape == images.shape
+    ways = model.interpolate(images, others, 4)
+    assert ways.shape == (3, 4, *shape)
+    assert torch.allclose(ways[:, 0], model.reconstruct(images), atol=1e-5)
+    assert torch.allclose(ways[:, -1], model.reconstruct(others), atol=1e-5)
+    bound = model.bound(images, torch.Generator().manual_seed(0))
+    assert bound.elbo.shape == (3,)
+    assert (bound.kl >= 0).all()
+    assert torch.equal(bound.elbo, model.bound(images, torch.Generator().manual_seed(0)).elbo)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_learns_and_a_seed_repeats(name: str) -> None:
+    weights = []
+    for _ in range(2):
+        model = build(name, (1, 9, 12))
+        before = {n: p.detach().clone() for n, p in model.named_parameters()}
+        fitted = model.fit(batches((1, 9, 12)), None, TRAINING, seed=0, log=silent)
+        assert [n for n, p in model.named_parameters() if torch.equal(p, before[n])] == []
+        assert len(fitted.history) == 1
+        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert torch.equal(*weights)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_model_draws_the_same(name: str, tmp_path: Path) -> None:
+    model = build(name, (1, 12, 12)).eval()
+    options = registry.options("generator", name)()
+    with files.folder(tmp_path / "model") as fresh:
+        save_model(fresh, model, plugin=options, shape=(1, 12, 12), classes=(), fitted=None)
+    torch.manual_seed(1)
+    loaded = rebuild("generator", tmp_path / "model", (1, 12, 12))
+    assert isinstance(loaded, GenerativeModel)
+    assert torch.equal(*(m.sample(3, torch.Generator().manual_seed(0)) for m in (model, loaded)))
