@@ -49,7 +49,8 @@ class Project:
 
     def planned(self, *arguments: str) -> set[str]:
         """The jobs that would run now, by the messages of their rules."""
-        return set(JOB.findall(self.call("--dry-run", *arguments).stderr))
+        plan = self.call("--dry-run", *arguments)
+        return set(JOB.findall(plan.stdout + plan.stderr))
 
 
 @pytest.fixture(scope="session")
