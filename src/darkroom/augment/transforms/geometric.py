@@ -69,7 +69,7 @@ def elastic(
     displacement: Annotated[
         float,
         Field(gt=0, le=0.5, description="typical shift in the middle, as a share of the shorter side; edges move more"),
-    ] = 0.04,
+    ] = 0.03,
     sigma: Annotated[
         float, Field(gt=0, le=0.5, description="smoothness of the field of shifts, as a share of the shorter side")
     ] = 0.14,
