@@ -81,7 +81,10 @@ class Delivery:
     def header(self) -> dict[str, Any]:
         """The file's first line."""
         with self.path.open(encoding="utf-8") as stream:
-            header: dict[str, Any] = json.loads(stream.readline())["header"]
+            line = stream.readline()
+        if not line.endswith("\n"):
+            raise _NeverBeganError
+        header: dict[str, Any] = json.loads(line)["header"]
         return header
 
     def advance(self) -> bool:
@@ -94,6 +97,10 @@ class Delivery:
             if ended or not alive:
                 self._close()
             self.failing_since = None
+        except _NeverBeganError:
+            if not alive:
+                self.path.unlink()
+            return not alive
         except Exception as error:  # whatever the server or its client throws: the records stay for the next try
             print(f"darkroom: tracking: {type(error).__name__}: {error}", file=sys.stderr)
             self.failing_since = None if alive else self.failing_since or time.monotonic()
@@ -110,6 +117,8 @@ class Delivery:
     def _experiment(self) -> str:
         name = self.header["dataset"]
         if found := self.client.get_experiment_by_name(name):
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         local = os.environ[track.URI].startswith("sqlite:")
         place = Path("results/mlartifacts", name).absolute().as_uri() if local else None
@@ -117,7 +126,13 @@ class Delivery:
 
     def _create(self, experiment: str) -> Run:
         header, job = self.header, Job(self.header["job"])
-        tags = {"spool": self.path.stem, "stage": header["stage"], "job": header["job"], "dataset": header["dataset"]}
+        tags = {
+            "mlflow.source.name": f"darkroom {header['stage']}",
+            "spool": self.path.stem,
+            "stage": header["stage"],
+            "job": header["job"],
+            "dataset": header["dataset"],
+        }
         tags |= job.tags() | self._provenance()
         for name, place in header["inputs"].items():
             if earlier := self._current(experiment, place):
@@ -241,6 +256,10 @@ class Delivery:
         fresh.replace(self.note)
 
 
+class _NeverBeganError(Exception):
+    """The stage died, or has yet to write, before its first line was whole."""
+
+
 class Job:
     """What a job's folder says: `results/NAME/classify/POLICY/MODEL/seed-S/STEP`."""
 
@@ -263,10 +282,8 @@ class Job:
         return {**dict(zip(names, self.inner[1:], strict=False)), "seed": str(self.seed)}
 
     def title(self, stage: str) -> str:
-        """A short name for the run."""
-        section, step = stage.split()
-        middle = [p for p in self.inner[1:] if p not in {"model", "evaluation", section}]
-        return " ".join([section, step, *middle]) if middle and self.seed is not None else f"{stage} {self.inner[-1]}"
+        """A short name for the run: the stage and what it was about."""
+        return " ".join([stage, *(self.inner[1:-1] if self.seed is not None else self.tags().values())])
 
 
 def summary(name: str, values: list[float]) -> dict[str, float]:
@@ -294,8 +311,16 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _key(name: str) -> str:
-    """A name that MLflow takes: class names may hold anything."""
-    return re.sub(r"[^\w./: -]", "_", name)[:240] or "_"
+    """A name that MLflow takes, another for every name: class names may hold anything."""
+    return _told_apart("/".join(_told_apart(part, 100) for part in name.split("/")), 240)
+
+
+def _told_apart(part: str, longest: int) -> str:
+    """Without what MLflow refuses; where that changes it, or it is cut, with a hash of what it was."""
+    plain = re.sub(r"[^\w./: -]", "_", part) if part.strip(".") else "_"
+    if plain == part and len(part) <= longest:
+        return part
+    return f"{plain[: longest - 9].rstrip('/')}-{hashlib.sha256(part.encode()).hexdigest()[:8]}"
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,173 @@
+"""Tracking: nothing lost, nothing twice, nothing slowed; killed runs closed, reruns superseding, seeds summed up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom import files, mlflow_sender, track
+
+JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An empty project folder with a database of its own, and a client for it."""
+    from mlflow import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv(track.URI, uri)
+    monkeypatch.setattr(mlflow_sender, "PAUSE", 0.05)
+    monkeypatch.setattr(mlflow_sender, "PATIENCE", 0.3)
+    return MlflowClient(uri)
+
+
+def header(seed: int = 0) -> dict[str, Any]:
+    return {
+        "stage": "classify evaluate",
+        "dataset": "set",
+        "job": JOB.format(seed),
+        "spec": {"training": {"lr": 0.1}, "text": "x" * 9000},
+        "modules": ["darkroom.log"],
+        "inputs": {},
+    }
+
+
+def write(seed: int = 0, *, accuracy: float = 0.9, fail: bool = False) -> None:
+    """What a stage does, without starting a sender."""
+    with files.folder(Path(JOB.format(seed))) as fresh:
+        files.write_json(fresh / "metrics.json", {})
+    run = track.Run(header(seed))
+    for step in range(1500):
+        run({"train/loss": 1 / (step + 1)}, step)
+    run({"test/accuracy": accuracy, "test/per_class/<b>'/recall": 0.5})
+    error = ValueError("no normal images") if fail else None
+    run.__exit__(type(error) if error else None, error, None)
+
+
+def runs(client: Any) -> dict[str, Any]:
+    experiment = client.get_experiment_by_name("set")
+    found = client.search_runs([experiment.experiment_id], max_results=100)
+    return {run.data.tags.get("job", run.data.tags.get("method")): run for run in found}
+
+
+def test_every_number_arrives_once_and_in_order(store: Any) -> None:
+    write()
+    mlflow_sender.main(track.SPOOL)
+    run = runs(store)[JOB.format(0)]
+    history = store.get_metric_history(run.info.run_id, "train/loss")
+    assert [(m.step, m.value) for m in history] == [(step, 1 / (step + 1)) for step in range(1500)]
+    assert run.info.status == "FINISHED"
+    assert run.data.params["training.lr"] == "0.1"
+    assert [a.path for a in store.list_artifacts(run.info.run_id)] == ["manifest.json", "metrics.json"]
+    assert list(track.SPOOL.glob("*.jsonl")) == []
+
+
+def test_a_sender_that_dies_half_way_is_followed_by_one_that_goes_on(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write()
+    whole = mlflow_sender.Delivery._log
+    calls = []
+
+    def fails_second(self: Any, metrics: Any) -> None:
+        calls.append(len(metrics))
+        if len(calls) == 2:
+            raise ConnectionError("the server went away")
+        whole(self, metrics)
+
+    monkeypatch.setattr(mlflow_sender.Delivery, "_log", fails_second)
+    [path] = track.SPOOL.glob("*.jsonl")
+    assert not mlflow_sender.Delivery(path).advance()
+    assert mlflow_sender.Delivery(path).advance()
+    run = runs(store)[JOB.format(0)]
+    assert len(store.get_metric_history(run.info.run_id, "train/loss")) == 1500
+    assert len([key for key in runs(store) if key == JOB.format(0)]) == 1
+
+
+def test_a_failed_stage_says_why(store: Any) -> None:
+    write(fail=True)
+    mlflow_sender.main(track.SPOOL)
+    run = runs(store)[JOB.format(0)]
+    assert run.info.status == "FAILED"
+    assert run.data.tags["error"] == "ValueError: no normal images"
+
+
+def test_a_killed_stage_is_closed_as_killed(store: Any) -> None:
+    code = f"""
+import time
+from darkroom import track
+run = track.Run({header()!r})
+run({{"train/loss": 1.0}}, 7)
+print("ready", flush=True)
+time.sleep(60)
+"""
+    stage = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert stage.stdout is not None
+    assert stage.stdout.readline() == "ready\n"
+    [path] = track.SPOOL.glob("*.jsonl")
+    delivery = mlflow_sender.Delivery(path)
+    assert not delivery.advance()
+    assert runs(store)[JOB.format(0)].info.status == "RUNNING"
+    os.kill(stage.pid, signal.SIGKILL)
+    stage.wait()
+    assert delivery.advance()
+    assert runs(store)[JOB.format(0)].info.status == "KILLED"
+    assert not path.exists()
+
+
+def test_a_rerun_supersedes_and_can_be_undone(store: Any) -> None:
+    write(accuracy=0.8)
+    mlflow_sender.main(track.SPOOL)
+    first = runs(store)[JOB.format(0)]
+    write(accuracy=0.9)
+    mlflow_sender.main(track.SPOOL)
+    second = runs(store)[JOB.format(0)]
+    assert second.data.metrics["test/accuracy"] == 0.9
+    earlier = store.get_run(first.info.run_id)
+    assert earlier.info.lifecycle_stage == "deleted"
+    assert earlier.data.tags["superseded_by"] == second.info.run_id
+    assert runs(store)["classify/none/mlp"].data.metrics["test/accuracy"] == 0.9
+
+
+def test_the_parent_carries_mean_and_interval_over_seeds(store: Any) -> None:
+    for seed, accuracy in enumerate((0.90, 0.92, 0.94)):
+        write(seed, accuracy=accuracy)
+    mlflow_sender.main(track.SPOOL)
+    parent = runs(store)["classify/none/mlp"]
+    assert parent.data.metrics["seeds"] == 3
+    assert parent.data.metrics["test/accuracy"] == pytest.approx(0.92)
+    assert parent.data.metrics["test/accuracy/std"] == pytest.approx(0.02)
+    half = 4.302653 * 0.02 / 3**0.5  # Student's t with two degrees of freedom
+    assert parent.data.metrics["test/accuracy/high"] == pytest.approx(0.92 + half, abs=1e-6)
+    children = [run for key, run in runs(store).items() if key.startswith("results")]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+def test_without_a_server_the_records_stay_and_go_later(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = os.environ[track.URI]
+    monkeypatch.setenv(track.URI, "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    started = time.monotonic()
+    write()
+    assert time.monotonic() - started < 2
+    mlflow_sender.main(track.SPOOL)
+    assert len(list(track.SPOOL.glob("*.jsonl"))) == 1
+    monkeypatch.setenv(track.URI, there)
+    mlflow_sender.main(track.SPOOL)
+    assert runs(store)[JOB.format(0)].info.status == "FINISHED"
+
+
+def test_a_file_of_a_stage_that_never_began_is_dropped(store: Any) -> None:
+    track.SPOOL.mkdir(parents=True)
+    (track.SPOOL / "broken.jsonl").write_text('{"header": {"sta')
+    mlflow_sender.main(track.SPOOL)
+    assert list(track.SPOOL.glob("*.jsonl")) == []
