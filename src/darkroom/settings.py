@@ -60,6 +60,13 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f' Did you mean "{known[match[0]]}"?' if match else ""
 
 
+def choice(word: str, choices: Sequence[str], most: int = 20) -> str:
+    """A hint ` Did you mean "x"? There are: ...` for a name from the data that is none of these."""
+    shown = ", ".join(printable(name) for name in choices[:most]) or "none"
+    more = f" and {len(choices) - most} more" if len(choices) > most else ""
+    return f"{nearest(word, choices)} There are: {shown}{more}"
+
+
 def quoted(value: Any, longest: int = 60) -> str:
     """A config value on one line, as a person may have written it."""
     return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False, default=str), longest)

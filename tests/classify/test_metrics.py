@@ -48,7 +48,8 @@ def test_a_weighting_is_the_set_with_items_repeated(answers: tuple[np.ndarray, n
 def test_a_class_without_items_is_left_out_of_the_means() -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]])
     found = scores(np.ones((1, 2)), probabilities, np.array([0, 1]))
-    assert found["balanced_accuracy"][0] == found["macro_auroc"][0] == 1
+    assert found["balanced_accuracy"][0] == found["macro_auroc"][0] == found["macro_f1"][0] == 1
+    assert all(np.isnan(found[f"{part}/2"][0]) for part in ("precision", "recall", "f1"))
 
 
 def test_temperature_undoes_a_known_one_and_never_changes_the_answer() -> None:

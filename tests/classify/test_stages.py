@@ -13,7 +13,7 @@ from darkroom import files, registry
 from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.classify.metrics import SCORES
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import Store, describe_store, labelled, open_store
 from darkroom.fit.model import read_about, rebuild
 from darkroom.log import silent
 
@@ -87,12 +87,38 @@ def test_one_class_is_not_enough(digits: Path, tmp_path: Path) -> None:
     items = store.items.assign(label=0)
     with files.folder(tmp_path / "one") as fresh:
         np.save(fresh / "images.npy", np.asarray(store.images))
-        from darkroom.data.store import describe_store
-
         describe_store(fresh, name="one", classes=("only",), items=items)
-    with pytest.raises(ValueError, match="at least two classes; one has only"):
+    with pytest.raises(ValueError, match='at least two classes; one has only "only"'):
         train.run(train_spec(), data=tmp_path / "one", out=tmp_path / "model", log=silent)
     assert not (tmp_path / "model").exists()
+
+
+def without(store: Store, gone: pd.Series[bool], out: Path) -> Path:
+    """The store with these items no longer in test."""
+    items = store.items.assign(split=store.items["split"].mask(gone & (store.items["split"] == "test"), "train"))
+    with files.folder(out) as fresh:
+        np.save(fresh / "images.npy", np.asarray(store.images))
+        describe_store(fresh, name=store.name, classes=store.classes, items=items)
+    return out
+
+
+def test_a_missing_test_split_is_said_before_the_training(digits: Path, tmp_path: Path) -> None:
+    store = open_store(digits)
+    data = without(store, store.items["label"] >= 0, tmp_path / "data")
+    with pytest.raises(ValueError, match=r"no labelled test images; set data\.split\.test above 0"):
+        train.run(train_spec(), data=data, out=tmp_path / "model", log=silent)
+
+
+def test_a_class_without_test_images_has_no_numbers(model: Path, digits: Path, tmp_path: Path) -> None:
+    store = open_store(digits)
+    data = without(store, store.items["label"] == 3, tmp_path / "data")
+    evaluate.run(evaluate_spec(), data=data, model=model, out=tmp_path / "evaluation", log=silent)
+    found = files.read_json(tmp_path / "evaluation" / "metrics.json")["per_class"]["plain"]
+    for label, parts in found.items():
+        assert (parts["support"] == 0) == (label == "3")
+        for part in ("precision", "recall", "f1"):
+            assert (parts[part]["value"] is None) == (label == "3")
+    assert found["3"]["f1"]["reason"] == evaluate.NO_ITEM
 
 
 def test_every_network_is_trained_from_its_registered_name(digits: Path, tmp_path: Path) -> None:

@@ -112,6 +112,17 @@ def test_masks_give_pixel_metrics(changed: Callable[..., Path], tmp_path: Path) 
     found = both(changed(masked, masks), tmp_path)
     assert 0 < found["pixel"]["auroc"]["value"] < 1
     assert found["pixel"]["average_precision"]["low"] is not None
+    assert found["pixel_left_out"] == found["n_anomalous"] - found["by_class"]["0"]["items"]
+
+
+def test_an_anomaly_whose_mask_marks_nothing_is_no_normal_image(changed: Callable[..., Path], tmp_path: Path) -> None:
+    def masked(items: pd.DataFrame) -> pd.DataFrame:
+        items.loc[(items["split"] == "test") & (items["label"] != 1), "mask"] = 0
+        return items
+
+    found = both(changed(masked, np.zeros((1, 8, 8), np.uint8)), tmp_path)
+    assert found["pixel"] == {"value": None, "reason": "no test image has a mask with anomalous pixels"}
+    assert found["pixel_left_out"] == found["n_anomalous"]
 
 
 @pytest.mark.parametrize(("kept", "missing"), [("normal", "anomalous"), ("anomalous", "normal")])
@@ -139,7 +150,7 @@ def test_a_test_set_of_one_kind_leaves_metrics_out(
 
 
 def test_what_is_missing_is_named(changed: Callable[..., Path], digits: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r'detect\.normal: digits has no class "good"; there are: 0, 1, 2'):
+    with pytest.raises(ValueError, match=r'detect\.normal: digits has no class "good"\. There are: 0, 1, 2'):
         fit.run(fit_spec(normal=("good",)), data=digits, out=tmp_path / "model", log=silent)
     without = changed(lambda items: items[~((items["label"] == 1) & (items["split"] == "train"))])
     with pytest.raises(ValueError, match="no image of 1 in the train split of digits, whose classes there are: 0, 2"):
@@ -147,7 +158,16 @@ def test_what_is_missing_is_named(changed: Callable[..., Path], digits: Path, tm
     without = changed(lambda items: items[~((items["label"] == 1) & (items["split"] == "val"))])
     with pytest.raises(ValueError, match=r"no image of 1 in the val split .* set data.split.val above 0"):
         fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
+    without = changed(lambda items: items[items["split"] != "test"])
+    with pytest.raises(ValueError, match=r"no labelled test images; set data\.split\.test above 0"):
+        fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
     assert not (tmp_path / "model").exists()
+
+
+def test_an_error_stays_on_one_line_whatever_the_class_is_called(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"has no class") as caught:
+        fit.run(fit_spec(normal=("a\nb\x1b",)), data=digits, out=tmp_path / "model", log=silent)
+    assert str(caught.value).isprintable()
 
 
 class Brightness(Detector):

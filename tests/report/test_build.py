@@ -238,6 +238,31 @@ def test_weak_classes_are_marked(plant: Plant, tmp_path: Path) -> None:
     assert findings(text)["Classes"][0].startswith("some are weak: 1 class lies clearly below the mean F1: 8.")
 
 
+def test_detectors_that_cannot_be_ranked_are_not_said_to_be(plant: Plant, tmp_path: Path) -> None:
+    tree = plant(classifiers=(), generators=())
+    why = {"value": None, "reason": "the test split has no anomalous image"}
+    for path in tree.results.glob("detect/*/*/seed-0/evaluation/metrics.json"):
+        metrics = files.read_json(path)
+        metrics["image"] |= dict.fromkeys(("auroc", "average_precision", "fpr95", "detection_rate", "f1"), why)
+        files.write_json(path, metrics)
+    text = tree.build(tmp_path / "out")
+    found = findings(text)["Anomalies"][0]
+    assert "no detector can be ranked: the test split has no anomalous image." in found
+    assert "of the normal test images." in found
+    assert "ranks best" not in text
+    assert "tells anomalies apart" not in text
+
+
+def test_what_pixel_metrics_leave_out_is_told(plant: Plant, tmp_path: Path) -> None:
+    tree = plant()
+    for path in tree.results.glob("detect/*/*/seed-0/evaluation/metrics.json"):
+        metrics = files.read_json(path)
+        score = {"value": 0.9, "low": 0.8, "high": 1.0}
+        metrics |= {"pixel": {"auroc": score, "average_precision": score}, "pixel_left_out": 9}
+        files.write_json(path, metrics)
+    assert "Pixel metrics leave out 9 of the anomalous test images" in tree.build(tmp_path / "out")
+
+
 def test_a_run_that_is_all_missing_still_has_a_page(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=(), generators=(), detectors=())
     more = {

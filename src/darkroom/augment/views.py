@@ -45,7 +45,9 @@ class Shift:
         n = self.pixels
         height, width = images.shape[-2:]
         if n >= min(height, width):
-            raise ValueError(f"a view shifts by {n} pixels, the images have {height}x{width}; lower pixels in tta")
+            raise ValueError(
+                f"a view shifts by {n} pixels, the images have {height}x{width}; lower pixels in classify.tta"
+            )
         padded = functional.pad(images, (n, n, n, n), mode="replicate")
         corners = ((n, 0), (n, 2 * n), (0, n), (2 * n, n))
         return [padded[..., top : top + height, left : left + width] for top, left in corners]

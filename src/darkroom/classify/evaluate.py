@@ -18,7 +18,7 @@ from darkroom.classify.calibration import fit_temperature, log_softmax
 from darkroom.classify.config import EvaluateSpec
 from darkroom.classify.figures import draw_confusion, draw_curves, draw_reliability
 from darkroom.classify.metrics import SCORES, confusion, scores
-from darkroom.data.store import Store, labelled, open_store
+from darkroom.data.store import Store, labelled, needed, open_store
 from darkroom.fit.model import HISTORY, predict, read_about, rebuild
 from darkroom.log import Log
 from darkroom.measure.bootstrap import intervals
@@ -26,6 +26,7 @@ from darkroom.randomness import derive
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+NO_ITEM = "the test split has no image of this class"
 
 
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
@@ -39,9 +40,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     network = rebuild("network", model, about.shape, len(about.classes))
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
-    test, val = labelled(store, "test"), labelled(store, "val")
-    if not len(test):
-        raise ValueError(f"{store.name} has no labelled test images; set data.split.test above 0")
+    test, val = needed(store, "test"), labelled(store, "val")
     views = [registry.build(view) for view in spec.tta]
     looks: dict[str, Callable[[Tensor], Tensor]] = {"plain": lambda images: plain_logits(network, images)}
     if views:
@@ -110,7 +109,10 @@ def _measured(answers: dict[str, Answer], labels: Labels, store: Store, spec: Ev
         result["views"][name] = {kind: {score: values[score] for score in SCORES} for kind, values in found.items()}
         result["per_class"][name] = {
             label: {
-                **{part: found["raw"][f"{part}/{k}"] for part in ("precision", "recall", "f1")},
+                **{
+                    part: found["raw"][f"{part}/{k}"] if support[k] else {"value": None, "reason": NO_ITEM}
+                    for part in ("precision", "recall", "f1")
+                },
                 "support": int(support[k]),
             }
             for k, label in enumerate(store.classes)

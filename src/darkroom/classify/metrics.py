@@ -29,7 +29,8 @@ SCORES = (
 def scores(weights: Floats, probabilities: Floats, labels: Labels) -> dict[str, Floats]:
     """Every metric of `SCORES`, and `precision/k`, `recall/k`, `f1/k` of each class k.
 
-    Macro means are over the classes that have items; precision of a class that is never predicted is 0. `ece` is the
+    Those of a class are NaN where it has no item, and macro means are over the classes that have some; precision of a
+    class with items that is never predicted is 0. `ece` is the
     expected calibration error in 15 equal bins of confidence (Naeini et al. 2015), `brier` the sum over classes
     (Brier 1950), `nll` in nats.
     """
@@ -58,11 +59,13 @@ def _by_class(weights: Floats, predicted: Labels, labels: Labels, classes: int) 
     called_as, truly = np.eye(classes)[predicted], np.eye(classes)[labels]  # (N, K)
     counts = weights @ np.concatenate([called_as * truly, called_as, truly], axis=1)
     right, called, true = np.split(counts, 3, axis=1)  # each (R, K)
-    precision, recall = _share(right, called), _share(right, true)
-    f1 = _share(2 * right, called + true)
     present = true > 0
-    parts = {"precision": precision, "recall": recall, "f1": f1}
-    found = {f"{name}/{k}": value[:, k] for name, value in parts.items() for k in range(classes)}
+    parts = {"precision": _share(right, called), "recall": _share(right, true), "f1": _share(2 * right, called + true)}
+    found = {
+        f"{name}/{k}": np.where(present[:, k], value[:, k], np.nan)
+        for name, value in parts.items()
+        for k in range(classes)
+    }
     for name, value in parts.items():
         found[f"macro_{name}"] = _share((value * present).sum(1), present.sum(1))
     found["balanced_accuracy"] = found["macro_recall"]

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from darkroom import files, registry
+from darkroom import files, registry, settings
 from darkroom.classify.config import TrainSpec
-from darkroom.data.store import Store, labelled, open_store
+from darkroom.data.store import Store, labelled, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import save_model
 from darkroom.fit.task import Task
@@ -40,14 +40,19 @@ def run(
 ) -> None:
     """Train on the train split of the prepared store `data`, with the augmented `copies` where there are any.
 
-    Raises ValueError when there are fewer than two classes to tell apart in the training images.
+    Raises ValueError when there are fewer than two classes to tell apart in the training images, or no test images to
+    measure it on.
     """
     store = open_store(data)
     rows = labelled(store, "train")
     classes = np.unique(store.labels[rows])
     if len(classes) < 2:
-        named = ", ".join(store.classes[label] for label in classes) or "none"
-        raise ValueError(f"classify needs training images of at least two classes; {store.name} has {named}")
+        named = f"only {settings.quoted(store.classes[classes[0]])}" if len(classes) else "none"
+        raise ValueError(
+            f"classify needs training images of at least two classes; {store.name} has {named}. "
+            "Add another, or leave the section out"
+        )
+    needed(store, "test")  # said before the training, not after it
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
     network = registry.build(spec.network, store.shape, len(store.classes))

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom import files
+from darkroom import files, settings
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("id", "label", "split", "group", "mask")
@@ -56,7 +56,7 @@ class Store:
     def label(self, name: str) -> int:
         """The number of a class. Raises ValueError with the classes there are."""
         if name not in self.classes:
-            raise ValueError(f'no class "{name}" in {self.name}; there are: {", ".join(self.classes)}')
+            raise ValueError(f"no class {settings.quoted(name)} in {self.name}.{settings.choice(name, self.classes)}")
         return self.classes.index(name)
 
     @property
@@ -83,6 +83,18 @@ def labelled(store: Store, split: str) -> NDArray[np.int64]:
     """The rows of a split that have a label."""
     rows = store.rows(split)
     return rows[store.labels[rows] >= 0]
+
+
+def needed(store: Store, split: str, *, labels: bool = True) -> NDArray[np.int64]:
+    """The rows of a split that a stage cannot do without. Raises ValueError with the config key when there are none."""
+    rows = labelled(store, split) if labels else store.rows(split)
+    if not len(rows):
+        what = f"labelled {split}" if labels else split
+        raise ValueError(
+            f"{store.name} has no {what} images; set data.split.{split} above 0 or, where it is, add images "
+            "(of each class one goes to train first, and copies of a picture stay in one split)"
+        )
+    return rows
 
 
 def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame) -> None:

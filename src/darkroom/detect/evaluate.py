@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.data.store import Store, labelled, open_store
+from darkroom.data.store import Store, needed, open_store
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector
 from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
@@ -41,9 +41,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     assert isinstance(detector, Detector)
     if about.channels_last:
         detector.to(memory_format=torch.channels_last)
-    val, test = normal_rows(store, "val", spec.normal), labelled(store, "test")
-    if not len(test):
-        raise ValueError(f"{store.name} has no labelled test images; set data.split.test above 0")
+    val, test = normal_rows(store, "val", spec.normal), needed(store, "test")
     unusual = anomalous(store, test, spec.normal)
     val_scores, _ = scored(detector, store, val)
     threshold = from_normals(val_scores, spec.false_alarms)
@@ -59,6 +57,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         "image": draws.image_metrics(unusual, scores, scores > threshold.value),
         "by_class": draws.by_class(store, test, unusual, scores, scores > threshold.value),
         "pixel": draws.pixel_metrics(pixels),
+        "pixel_left_out": pixels.left_out if pixels else 0,
     }
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", result)
@@ -83,7 +82,8 @@ def scored(
 ) -> tuple[Scores, float]:
     """The scores (N,) of these rows and the seconds it took, one batch in memory at a time; maps go to `pixels`.
 
-    Images that are anomalous but have no mask are left out there: what is anomalous in them is not known.
+    Images that are anomalous but have no mask, or one that marks nothing, are left out there: what is anomalous in them
+    is not known.
     """
     found, seconds = [], 0.0
     masks = store.items["mask"].to_numpy(dtype=np.int64)
@@ -96,8 +96,11 @@ def scored(
             continue
         for index, values in enumerate(maps.float().cpu().numpy(), start=start):
             mask = masks[rows[index]]
-            if mask >= 0 or not unusual[index]:
-                pixels.add(values, store.masks[mask] > 0 if mask >= 0 else np.zeros(values.shape, bool))
+            marked = store.masks[mask] > 0 if mask >= 0 else np.zeros(values.shape, bool)
+            if marked.any() or not unusual[index]:
+                pixels.add(values, marked)
+            else:
+                pixels.left_out += 1
     return np.concatenate(found), seconds
 
 
@@ -153,7 +156,7 @@ class Draws:
         """Numbers over pixels, or why there are none."""
         if pixels is None:
             return {"value": None, "reason": "the data set has no masks"}
-        if not pixels.rows:
+        if not pixels.rows and not pixels.left_out:
             return {"value": None, "reason": "the detector makes no maps"}
         return pixels.metrics(resamples=self.resamples, generator=self._generator("pixel"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from darkroom import files, registry
-from darkroom.data.store import open_store
+from darkroom.data.store import needed, open_store
 from darkroom.detect.config import FitSpec
 from darkroom.detect.detector import Detector
 from darkroom.detect.items import normal_rows
@@ -20,10 +20,11 @@ from darkroom.randomness import derive
 def run(spec: FitSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
     """Fit on the normal images of the train split of the prepared store `data`.
 
-    Raises ValueError when the train or the validation split has no normal image.
+    Raises ValueError when the train or the validation split has no normal image, or the test split none at all.
     """
     store = open_store(data)
     train, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
+    needed(store, "test")  # said before the training, not after it
     torch.set_num_threads(spec.training.threads if spec.training else 1)
     torch.manual_seed(derive(spec.seed, "weights"))
     given = (store.shape, spec.training) if spec.training else (store.shape,)

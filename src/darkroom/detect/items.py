@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom import settings
 from darkroom.data.store import Store
 
 HINTS = {
     "train": "name classes that it has, or move images there",
-    "val": "the threshold is set from them: set data.split.val above 0 or give the class more images",
+    "val": "the threshold is set from them: set data.split.val above 0 or give the class more images "
+    "(copies of a picture stay in one split)",
 }
 
 
@@ -20,16 +22,15 @@ def normal_rows(store: Store, split: str, normal: tuple[str, ...]) -> NDArray[np
     """
     unknown = [name for name in normal if name not in store.classes]
     if unknown:
-        raise ValueError(
-            f'detect.normal: {store.name} has no class "{unknown[0]}"; there are: {", ".join(store.classes)}'
-        )
+        hint = settings.choice(unknown[0], store.classes)
+        raise ValueError(f"detect.normal: {store.name} has no class {settings.quoted(unknown[0])}.{hint}")
     rows = store.rows(split, normal)
     if not len(rows):
         labels = store.labels[store.rows(split)]
-        there = [name for label, name in enumerate(store.classes) if (labels == label).any()]
+        there = [settings.printable(name) for label, name in enumerate(store.classes) if (labels == label).any()]
         raise ValueError(
-            f"detect.normal: no image of {', '.join(normal)} in the {split} split of {store.name}, "
-            f"whose classes there are: {', '.join(there) or 'none'}; {HINTS[split]}"
+            f"detect.normal: no image of {', '.join(map(settings.printable, normal))} in the {split} split of "
+            f"{store.name}, whose classes there are: {', '.join(there) or 'none'}; {HINTS[split]}"
         )
     return rows
 

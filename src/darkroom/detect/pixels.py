@@ -20,6 +20,8 @@ class PixelCounts:
 
     def __init__(self) -> None:
         self.rows: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # an image's levels and their pixels
+        self.left_out = 0
+        """Anomalous images of which it is not known where the anomaly is."""
 
     def add(self, values: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
         """One image: its map (H, W) of values of at least 0, and where it is anomalous."""
@@ -31,7 +33,7 @@ class PixelCounts:
 
     def metrics(self, *, resamples: int, generator: np.random.Generator) -> dict[str, Interval] | Interval:
         """AUROC and average precision over pixels; resampled are images, as the pixels of one are no separate evidence."""
-        used = np.unique(np.concatenate([place for place, _ in self.rows]))
+        used = np.unique(np.concatenate([place for place, _ in self.rows] or [np.empty(0, np.int64)]))
         positive, levels = used >= LEVELS, used % LEVELS
         if not positive.any():
             return {"value": None, "reason": "no test image has a mask with anomalous pixels"}

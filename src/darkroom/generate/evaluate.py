@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom import figures, files
-from darkroom.data.store import Store, open_store
+from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.batches import as_float
 from darkroom.fit.model import HISTORY, chunks, predict, read_about, rebuild
 from darkroom.generate.config import EvaluateSpec
@@ -42,9 +42,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     assert isinstance(network, GenerativeModel)
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
-    rows = store.rows("test")
-    if not len(rows):
-        raise ValueError(f"{store.name} has no test images; set data.split.test above 0")
+    rows = needed(store, "test", labels=False)
     started = time.monotonic()
     samples = as_bytes(network.sample(spec.samples, torch.Generator().manual_seed(derive(spec.seed, "samples"))))
     sampling = time.monotonic() - started

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from darkroom import files, registry
-from darkroom.data.store import open_store
+from darkroom.data.store import needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import save_model
 from darkroom.generate.config import TrainSpec
@@ -19,12 +19,13 @@ from darkroom.randomness import derive
 def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
     """Train on the train split of the prepared store `data`, with or without labels.
 
-    Raises ValueError when there is no training image.
+    Raises ValueError when there is no training image, or no test image to measure it on.
     """
     store = open_store(data)
     rows, held_out = store.rows("train"), store.rows("val")
     if not len(rows):
         raise ValueError(f"{store.name} has no training images; lower data.split.val and data.split.test")
+    needed(store, "test", labels=False)  # said before the training, not after it
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
     network: GenerativeModel = registry.build(spec.generator, store.shape)

@@ -96,7 +96,9 @@ def _generator_headline(generators: Generators) -> Markup:
 
 def _detector_headline(task: Task) -> Markup:
     score = auroc(task.best)
-    value = text.decimal(score.value) if score.value is not None else "unknown"
+    if score.value is None:
+        return say("With <b>{}</b> as normal, no detector can be ranked: {}.", task.normal_text, score.reason)
+    value = text.decimal(score.value)
     words = "With <b>{}</b> as normal, <b>{}</b> tells anomalies apart with AUROC <b>{}</b>{}."
     return say(words, task.normal_text, task.best.title, value, _span(score, "decimal"))
 

@@ -34,6 +34,8 @@ class Task:
     auroc: Chart
     ranks: Table
     no_pixels: str
+    left_out: int
+    """Anomalous test images that pixel metrics do not count, as it is not known where their anomaly is."""
     verdicts: Table
     by_class: Table
     galleries: list[tuple[str, list[Figure]]]
@@ -77,6 +79,7 @@ def _task(results: Results, found: list[Detector]) -> Task:
         auroc=chart.numbers([(d.title, auroc(d)) for d in ranked], "decimal", chosen=0),
         ranks=_ranks(ranked, pixels=not _no_pixels(ranked)),
         no_pixels=_no_pixels(ranked),
+        left_out=max(int(run.metrics.get("pixel_left_out", 0)) for d in ranked for run in d.runs),
         verdicts=_verdicts(ranked),
         by_class=_by_class(ranked),
         galleries=[(d.title, _gallery(d)) for d in ranked],

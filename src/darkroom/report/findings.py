@@ -111,16 +111,24 @@ def detection(tasks: list[Task]) -> Iterator[Finding]:
     """The best detector of each task: how well it ranks and what its threshold does."""
     for task in tasks[:MOST]:
         best = task.best
-        score = text.full(auroc(best), "decimal")
-        words = say("With <b>{}</b> as normal, <b>{}</b> ranks best: AUROC {}", task.normal_text, best.title, score)
-        if task.lead is not None:
-            words += say("; over <b>{}</b> {}", task.ranked[1].title, text.points(task.lead, "decimal"))
-        alarms, caught = (best.share("image", m) for m in ("false_alarm_rate", "detection_rate"))
-        words += say(
-            ". At its threshold it flags {} of the normal test images and {} of the anomalies.",
-            text.full(alarms, "percent"),
-            text.full(caught, "percent"),
-        )
+        score = auroc(best)
+        if score.value is None:
+            words = say("With <b>{}</b> as normal, no detector can be ranked: {}.", task.normal_text, score.reason)
+            words += say(" At its threshold <b>{}</b> flags", best.title)
+        else:
+            words = say(
+                "With <b>{}</b> as normal, <b>{}</b> ranks best: AUROC {}",
+                task.normal_text,
+                best.title,
+                text.full(score, "decimal"),
+            )
+            if task.lead is not None:
+                words += say("; over <b>{}</b> {}", task.ranked[1].title, text.points(task.lead, "decimal"))
+            words += Markup(". At its threshold it flags")
+        rates = {"false_alarm_rate": "of the normal test images", "detection_rate": "of the anomalies"}
+        shares = [(best.share("image", name), of) for name, of in rates.items()]
+        known = [say("{} {}", text.full(share, "percent"), of) for share, of in shares if share.value is not None]
+        words += say(" {}.", Markup(" and ").join(known) if known else "an unknown share")
         verdict, tone = "measured", "note"
         if task.lead is not None:
             verdict, tone = ("clear difference", "good") if task.lead.clear else ("no clear difference", "even")
