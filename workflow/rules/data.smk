@@ -7,7 +7,7 @@ rule data_fetch:
     log:
         f"{RESULTS}/logs/data/fetch.log",
     params:
-        spec=plan.spec("data fetch"),
+        spec=lambda wildcards: plan.spec("data fetch"),
         code=plan.code("data fetch"),
         out=f"{DATA}/raw",
     message:
@@ -24,7 +24,7 @@ rule data_prepare:
     log:
         f"{RESULTS}/logs/data/prepare.log",
     params:
-        spec=plan.spec("data prepare"),
+        spec=lambda wildcards: plan.spec("data prepare"),
         code=plan.code("data prepare"),
         raw=f"{DATA}/raw",
         out=f"{DATA}/prepared",

@@ -23,7 +23,7 @@ rule report_build:
     log:
         f"{RESULTS}/logs/report.log",
     params:
-        spec=plan.spec("report build"),
+        spec=lambda wildcards: plan.spec("report build"),
         code=plan.code("report build"),
         data=f"{DATA}/prepared",
         out=f"{RESULTS}/report",
