@@ -162,6 +162,7 @@ def test_without_a_server_the_records_stay_and_go_later(store: Any, monkeypatch:
     mlflow_sender.main(track.SPOOL)
     assert len(list(track.SPOOL.glob("*.jsonl"))) == 1
     monkeypatch.setenv(track.URI, there)
+    track.direct(track.SPOOL)
     mlflow_sender.main(track.SPOOL)
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
 
@@ -171,3 +172,55 @@ def test_a_file_of_a_stage_that_never_began_is_dropped(store: Any) -> None:
     (track.SPOOL / "broken.jsonl").write_text('{"header": {"sta')
     mlflow_sender.main(track.SPOOL)
     assert list(track.SPOOL.glob("*.jsonl")) == []
+
+
+def test_every_name_becomes_one_that_mlflow_takes_and_no_two_the_same() -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    classes = [
+        "a",
+        "a<",
+        "a>",
+        ".",
+        "..",
+        "../x",
+        "a//b",
+        "a/b",
+        "/a",
+        "a/",
+        "",
+        "a\nb",
+        "é",
+        "\u202e",
+        "x" * 300,
+        "x" * 301,
+    ]
+    names = [f"test/per_class/{name}/{part}" for name in classes for part in ("f1", "recall")]
+    keys = [mlflow_sender._key(name) for name in names]
+    for key in keys:
+        _validate_metric_name(key)
+    assert len(set(keys)) == len(names)
+    assert keys[0] == names[0]
+
+
+def test_a_sender_at_work_follows_to_another_place(store: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What one server has begun to receive arrives whole at the next."""
+    write()
+    first = mlflow_sender.Delivery(next(track.SPOOL.glob("*.jsonl")))
+    first._open()
+    monkeypatch.setenv(track.URI, there := f"sqlite:///{tmp_path}/other.db")
+    track.direct(track.SPOOL)
+    monkeypatch.setenv(track.URI, "http://127.0.0.1:9")  # what this sender was started with
+    mlflow_sender.main(track.SPOOL)
+    assert list(track.SPOOL.glob("*.jsonl")) == []
+    arrived = runs(type(store)(there))[JOB.format(0)]
+    assert arrived.info.status == "FINISHED"
+    assert arrived.data.metrics["test/accuracy"] == 0.9
+
+
+def test_sync_needs_no_variable_where_a_run_had_one(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    write()
+    track.direct(track.SPOOL)
+    monkeypatch.delenv(track.URI)
+    assert track.sync() == []
+    assert runs(store)[JOB.format(0)].info.status == "FINISHED"

@@ -53,6 +53,9 @@ def _work(spool: Path, given_up: set[Path]) -> None:
     while time.monotonic() - idle < 3 * PAUSE:
         for path in sorted(set(spool.glob("*.jsonl")) - given_up):
             idle = time.monotonic()
+            if _redirected(spool):
+                deliveries.clear()
+                given_up.clear()
             delivery = deliveries.setdefault(path, Delivery(path))
             if delivery.advance():
                 del deliveries[path]
@@ -61,12 +64,24 @@ def _work(spool: Path, given_up: set[Path]) -> None:
         time.sleep(PAUSE)
 
 
+def _redirected(spool: Path) -> bool:
+    """Go where runs are to go now; true when that is another place than before."""
+    uri = track.destination(spool)
+    if uri is None or uri == os.environ.get(track.URI):
+        return False
+    os.environ[track.URI] = uri
+    return True
+
+
 class Delivery:
     """One spool file on its way. What has been sent is noted beside it, so that a new sender goes on from there."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.note = path, path.with_suffix(".sent")
+        self.uri = os.environ[track.URI]
         sent = json.loads(self.note.read_text()) if self.note.exists() else {}
+        if sent.get("uri") != self.uri:  # what another server got is not here
+            sent = {}
         self.run_id: str | None = sent.get("run")
         self.offset: int = sent.get("offset", 0)
         self.ending: dict[str, Any] = {"end": "KILLED", "error": None}
@@ -75,7 +90,7 @@ class Delivery:
     @functools.cached_property
     def client(self) -> MlflowClient:
         """Connected at first use; with a new database that makes its tables."""
-        return MlflowClient()
+        return MlflowClient(self.uri)
 
     @functools.cached_property
     def header(self) -> dict[str, Any]:
@@ -120,7 +135,7 @@ class Delivery:
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
-        local = os.environ[track.URI].startswith("sqlite:")
+        local = self.uri.startswith("sqlite:")
         place = Path("results/mlartifacts", name).absolute().as_uri() if local else None
         return str(self.client.create_experiment(name, artifact_location=place))
 
@@ -252,7 +267,7 @@ class Delivery:
 
     def _remember(self) -> None:
         fresh = self.note.with_suffix(".new")
-        fresh.write_text(json.dumps({"run": self.run_id, "offset": self.offset}))
+        fresh.write_text(json.dumps({"uri": self.uri, "run": self.run_id, "offset": self.offset}))
         fresh.replace(self.note)
 
 

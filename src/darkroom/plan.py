@@ -85,7 +85,8 @@ class Plan:
 
     def spec(self, stage: str, **wildcards: Any) -> str:
         """The resolved spec of a job as JSON with sorted keys."""
-        return canonical(self.job(stage, **wildcards).model_dump(mode="json"))
+        text = canonical(self.job(stage, **wildcards).model_dump(mode="json"))
+        return text.replace("<", "\\u003c")  # Snakemake's report puts it into a script as it stands
 
     def code(self, stage: str, **wildcards: Any) -> str:
         """What else makes the job stale: a hash of its code, and the versions of the libraries which that imports."""

@@ -24,6 +24,7 @@ from typing import Any, Self
 SPOOL = Path("results/.tracking")
 URI = "MLFLOW_TRACKING_URI"
 SENDER_LOCK = "sender.lock"
+DESTINATION = "destination"
 
 
 class Run:
@@ -38,6 +39,7 @@ class Run:
         self._write({"header": {**header, "start": _now()}})
 
     def __enter__(self) -> Self:
+        direct(self.path.parent)
         if not held(self.path.with_name(SENDER_LOCK)):
             _start_sender(self.path.parent)
         return self
@@ -59,11 +61,34 @@ class Run:
             print(f"darkroom: tracking: {error}", file=sys.stderr)
 
 
+def direct(spool: Path) -> None:
+    """Have all that is not sent yet go to MLFLOW_TRACKING_URI, also by a sender that is at work; unset changes nothing."""
+    uri = os.environ.get(URI)
+    if uri and uri != destination(spool):
+        fresh = spool / f".{DESTINATION}.{os.getpid()}"
+        with contextlib.suppress(OSError):  # a full disk must not fail the stage over its log
+            fresh.write_text(uri, encoding="utf-8")
+            fresh.replace(spool / DESTINATION)
+
+
+def destination(spool: Path) -> str | None:
+    """The MLFLOW_TRACKING_URI of the last stage or `sync` that had one."""
+    try:
+        return (spool / DESTINATION).read_text(encoding="utf-8") or None
+    except OSError:
+        return None
+
+
 def sync(*, spool: Path = SPOOL, patience: float = 60.0) -> list[Path]:
-    """Send what earlier runs left behind and wait for it; gives the spool files that remain."""
-    deadline = time.monotonic() + patience
+    """Send what earlier runs left behind, as long as it goes on arriving; gives the spool files that remain."""
+    direct(spool)
     sender: subprocess.Popen[bytes] | None = None
-    while (left := sorted(spool.glob("*.jsonl"))) and time.monotonic() < deadline:
+    before, deadline = -1, 0.0
+    while left := sorted(spool.glob("*.jsonl")):
+        if len(left) != before:
+            before, deadline = len(left), time.monotonic() + patience
+        if time.monotonic() > deadline:
+            break
         if not held(spool / SENDER_LOCK):
             if sender is not None and sender.poll() is not None:
                 break  # it did what it could
@@ -99,6 +124,8 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
 def _start_sender(spool: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
     environment.pop("MLFLOW_RUN_ID", None)  # it would make every run the same one
+    if uri := destination(spool):
+        environment[URI] = uri
     with (spool / "sender.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "darkroom.mlflow_sender", str(spool)],

@@ -45,6 +45,25 @@ def test_a_second_run_has_nothing_to_do(smoke) -> None:
     assert "Nothing to be done" in smoke.call(*CONFIG).stderr
 
 
+def test_names_of_any_letters_make_a_plan(project, tmp_path: Path) -> None:
+    names = ["{}{x}", "{wildcards.seed}", "$HOME `id`", "</td>", "a\nb", "'\""]
+    (folder := tmp_path / "{a} $b").mkdir()
+    for index in range(3):
+        for name in names:
+            (inside := folder / name.replace("/", "-")).mkdir(exist_ok=True)
+            (inside / f"{index}.png").write_bytes(b"")
+    content = {
+        "name": "names",
+        "data": {"source": {"name": "folder", "path": str(folder)}},
+        "detect": {"normal": names},
+    }
+    planned = project.planned("--configfile", str(project.config("names", content)))
+    assert len(planned) == 4 * len(names) + 3  # fit and evaluate two detectors; fetch, prepare, report
+    commands = project.call("--configfile", "config/names.yaml", "--dry-run", "--printshellcmds").stdout
+    assert "--spec" in commands
+    assert "</td>" not in commands  # it would end a script in Snakemake's report
+
+
 def test_snakemakes_own_report_works(smoke) -> None:
     smoke.call(*CONFIG, "--report", "snakemake-report.html")
     assert "confusion" in (smoke.root / "snakemake-report.html").read_text(encoding="utf-8")
