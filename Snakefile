@@ -1,6 +1,7 @@
 """Darkroom: `snakemake` runs the default data set, `snakemake --configfile FILE` another."""
 
 import os
+import shutil
 import sys
 
 from snakemake.utils import min_version
@@ -59,4 +60,7 @@ onsuccess:
 
 
 onerror:
+    for folder in (DATA, RESULTS):
+        if os.path.isdir(folder) and shutil.disk_usage(folder).free < 2**20:
+            print(f"the disk that holds {folder} is full", file=sys.stderr)
     shell("python -m darkroom sync || true")

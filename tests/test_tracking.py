@@ -224,3 +224,24 @@ def test_sync_needs_no_variable_where_a_run_had_one(store: Any, monkeypatch: pyt
     monkeypatch.delenv(track.URI)
     assert track.sync() == []
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
+
+
+def test_a_full_disk_fails_no_stage(store: Any) -> None:
+    script = f"""
+from pathlib import Path
+from darkroom import track
+run = track.Run({header()!r})
+run.stream.close()
+run.stream = Path("/dev/full").open("a", encoding="utf-8", buffering=1)
+run({{"train/loss": 0.5}}, 1)
+run.__exit__(None, None, None)
+"""
+    with Path("/dev/full").open("wb") as full:
+        assert subprocess.run([sys.executable, "-c", script], stderr=full, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_stage_is_killed_not_failed(store: Any, kind: type[BaseException]) -> None:
+    track.Run(header()).__exit__(kind, kind(), None)
+    mlflow_sender.main(track.SPOOL)
+    assert runs(store)[JOB.format(0)].info.status == "KILLED"

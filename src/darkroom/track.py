@@ -50,15 +50,18 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        status = "FINISHED" if kind is None else "KILLED" if kind is KeyboardInterrupt else "FAILED"
+        # Lightning turns Ctrl-C into SystemExit
+        status = "FINISHED" if kind is None else "FAILED" if issubclass(kind, Exception) else "KILLED"
         self._write({"end": status, "error": f"{kind.__name__}: {error}" if kind else None, "time": _now()})
-        self.stream.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is tried again here
+            self.stream.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
         try:
             self.stream.write(json.dumps(record) + "\n")
         except OSError as error:  # a full disk must not fail the stage over its log
-            print(f"darkroom: tracking: {error}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # the stage's own log may lie on the same disk
+                print(f"darkroom: tracking: {error}", file=sys.stderr)
 
 
 def direct(spool: Path) -> None:
