@@ -8,6 +8,8 @@ rule augment_apply:
         f"{RESULTS}/augment/{{policy}}/manifest.json",
     log:
         f"{RESULTS}/logs/augment/{{policy}}.log",
+    # classifiers wait for it: first, while all cores are free
+    priority: 10
     threads: 2
     params:
         spec=lambda wildcards: plan.spec("augment apply", **wildcards),

@@ -20,6 +20,8 @@ rule classify_train:
         f"{CLASSIFIER}/model/manifest.json",
     log:
         f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/train.log",
+    # the longest jobs of most runs: early, so that none is left alone at the end
+    priority: 5
     threads: lambda wildcards: plan.threads("classify train", **wildcards)
     params:
         spec=lambda wildcards: plan.spec("classify train", **wildcards),
