@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import files, mlflow_sender, track
+from darkroom import files, mlflow_names, mlflow_sender, track
 
 JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 
@@ -196,7 +196,7 @@ def test_every_name_becomes_one_that_mlflow_takes_and_no_two_the_same() -> None:
         "x" * 301,
     ]
     names = [f"test/per_class/{name}/{part}" for name in classes for part in ("f1", "recall")]
-    keys = [mlflow_sender._key(name) for name in names]
+    keys = [mlflow_names.metric_name(name) for name in names]
     for key in keys:
         _validate_metric_name(key)
     assert len(set(keys)) == len(names)

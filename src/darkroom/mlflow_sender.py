@@ -11,11 +11,10 @@ import functools
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from darkroom import provenance, track
 from darkroom.files import MANIFEST, sha256
+from darkroom.mlflow_names import Job, flat, metric_name, quoted, summary
 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
@@ -158,7 +158,7 @@ class Delivery:
         run = self.client.create_run(
             experiment, start_time=header["start"], tags=tags, run_name=job.title(header["stage"])
         )
-        params = [Param(_key(k), str(v)[:6000]) for k, v in _flat(header["spec"])]
+        params = [Param(metric_name(k), str(v)[:6000]) for k, v in flat(header["spec"])]
         for some in range(0, len(params), 100):
             self.client.log_batch(run.info.run_id, params=params[some : some + 100])
         if inputs := list(self._datasets()):
@@ -191,11 +191,11 @@ class Delivery:
                 yield DatasetInput(dataset, [InputTag("mlflow.data.context", name)])
 
     def _current(self, experiment: str, job: str) -> Run | None:
-        found = self.client.search_runs([experiment], f"tags.job = '{_quoted(job)}'", max_results=1)
+        found = self.client.search_runs([experiment], f"tags.job = '{quoted(job)}'", max_results=1)
         return found[0] if found else None
 
     def _parent(self, experiment: str, job: Job) -> str:
-        found = self.client.search_runs([experiment], f"tags.method = '{_quoted(job.method)}'", max_results=1)
+        found = self.client.search_runs([experiment], f"tags.method = '{quoted(job.method)}'", max_results=1)
         if found:
             return str(found[0].info.run_id)
         tags = {"method": job.method, "dataset": self.header["dataset"], **job.tags()}
@@ -218,7 +218,9 @@ class Delivery:
                         return True
                     if "metrics" in record:
                         step = record["step"] or 0
-                        metrics += [Metric(_key(k), v, record["time"], step) for k, v in record["metrics"].items()]
+                        metrics += [
+                            Metric(metric_name(k), v, record["time"], step) for k, v in record["metrics"].items()
+                        ]
                     read_to = stream.tell()
                 if not metrics:
                     return False
@@ -273,73 +275,6 @@ class Delivery:
 
 class _NeverBeganError(Exception):
     """The stage died, or has yet to write, before its first line was whole."""
-
-
-class Job:
-    """What a job's folder says: `results/NAME/classify/POLICY/MODEL/seed-S/STEP`."""
-
-    def __init__(self, folder: str) -> None:
-        self.parts = Path(folder).parts
-        seeds = [part for part in self.parts if re.fullmatch(r"seed-\d+", part)]
-        self.seed = int(seeds[0].removeprefix("seed-")) if seeds else None
-        self.inner = self.parts[2:] if len(self.parts) > 2 else self.parts
-
-    @property
-    def method(self) -> str:
-        """The job without its seed and step: what several seeds are runs of."""
-        return "/".join(self.inner[: next(i for i, p in enumerate(self.inner) if p.startswith("seed-"))])
-
-    def tags(self) -> dict[str, str]:
-        """Model, policy, task and seed, as far as the folder has them."""
-        if self.seed is None:
-            return {"policy": self.inner[1]} if self.inner[0] == "augment" else {}
-        names = {"classify": ("policy", "model"), "generate": ("model",), "detect": ("task", "model")}[self.inner[0]]
-        return {**dict(zip(names, self.inner[1:], strict=False)), "seed": str(self.seed)}
-
-    def title(self, stage: str) -> str:
-        """A short name for the run: the stage and what it was about."""
-        return " ".join([stage, *(self.inner[1:-1] if self.seed is not None else self.tags().values())])
-
-
-def summary(name: str, values: list[float]) -> dict[str, float]:
-    """Mean, standard deviation and 95 % t interval of one metric over seeds; the mean alone of a single seed."""
-    import numpy as np
-    from scipy import special
-
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return {name: mean}
-    std = float(np.std(values, ddof=1))
-    half = float(special.stdtrit(len(values) - 1, 0.975)) * std / len(values) ** 0.5
-    return {name: mean, f"{name}/std": std, f"{name}/low": mean - half, f"{name}/high": mean + half}
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
-    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for index, item in enumerate(value):
-            yield from _flat(item, f"{prefix}.{index}")
-    else:
-        yield prefix, value
-
-
-def _key(name: str) -> str:
-    """A name that MLflow takes, another for every name: class names may hold anything."""
-    return _told_apart("/".join(_told_apart(part, 100) for part in name.split("/")), 240)
-
-
-def _told_apart(part: str, longest: int) -> str:
-    """Without what MLflow refuses; where that changes it, or it is cut, with a hash of what it was."""
-    plain = re.sub(r"[^\w./: -]", "_", part) if part.strip(".") else "_"
-    if plain == part and len(part) <= longest:
-        return part
-    return f"{plain[: longest - 9].rstrip('/')}-{hashlib.sha256(part.encode()).hexdigest()[:8]}"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def destination(spool: Path) -> str | None:
         return None
 
 
-def sync(*, spool: Path = SPOOL, patience: float = 60.0) -> list[Path]:
+def sync(*, spool: Path = SPOOL, patience: float = 20.0) -> list[Path]:
     """Send what earlier runs left behind, as long as it goes on arriving; gives the spool files that remain."""
     direct(spool)
     sender: subprocess.Popen[bytes] | None = None

@@ -169,7 +169,7 @@ def test_a_real_change_in_the_training_loop(stale) -> None:
 
 
 def test_the_tracking_code_and_the_reports_template(stale) -> None:
-    with edited(stale.root / "src/darkroom/track.py", "patience: float = 60.0", "patience: float = 61.0"):
+    with edited(stale.root / "src/darkroom/track.py", "patience: float = 20.0", "patience: float = 21.0"):
         assert planned(stale) == set()
     with edited(stale.root / "src/darkroom/report/page.html", "<body", "<!-- --><body"):
         assert planned(stale) == {REPORT}
