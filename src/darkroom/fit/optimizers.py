@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import torch
@@ -45,10 +44,6 @@ def groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """The trainable parameters in two groups: those that decay and those that do not."""
     trainable = [p for p in network.parameters() if p.requires_grad]
     return [
-        {"params": _list(p for p in trainable if p.ndim > 1), "weight_decay": weight_decay},
-        {"params": _list(p for p in trainable if p.ndim <= 1), "weight_decay": 0.0},
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def _list(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    return list(parameters)
