@@ -29,6 +29,7 @@ GUIDE = Path(__file__).with_name("reference.md")
 KINDS = {
     "source": "Sources",
     "transform": "Transforms",
+    "batch transform": "Batch transforms",
     "view": "Views",
     "network": "Networks",
     "optimizer": "Optimizers",
@@ -106,6 +107,11 @@ class _EditorSchema(GenerateJsonSchema):
         return {**super().dict_schema(schema), "type": ["object", "null"]}
 
 
+def _anchor(kind: str) -> str:
+    """Where Markdown viewers find a kind's heading."""
+    return KINDS[kind].lower().replace(" ", "-")
+
+
 def _models() -> dict[type[BaseModel], list[str]]:
     """Every section model below Config with the places it is used at, in reading order."""
     found: dict[type[BaseModel], list[str]] = {}
@@ -157,12 +163,12 @@ def _table(fields: dict[str, FieldInfo]) -> list[str]:
 def _takes(field: FieldInfo) -> str:
     kind = Kind.of_field(field)
     if kind.plugin:
-        return f"{_article(kind.plugin.kind)} [{kind.plugin.kind}](#{KINDS[kind.plugin.kind].lower()})"
+        return f"{_article(kind.plugin.kind)} [{kind.plugin.kind}](#{_anchor(kind.plugin.kind)})"
     item = (
         Kind.of(*getattr(kind.hint, "__args__", ()) or (Any,)) if getattr(kind.hint, "__origin__", 0) is list else None
     )
     if item and item.plugin:
-        return f"list of [{KINDS[item.plugin.kind].lower()}](#{KINDS[item.plugin.kind].lower()})"
+        return f"list of [{KINDS[item.plugin.kind].lower()}](#{_anchor(item.plugin.kind)})"
     if inner := list(_nested(kind, "")):
         model, suffix = inner[0]
         heading = _heading(_models()[model])

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent
 PACKAGES = {
     "source": "data/sources",
     "transform": "augment/transforms",
+    "batch transform": "augment/batch",
     "view": "augment/views.py",
     "network": "nets",
     "optimizer": "fit/optimizers.py",
@@ -114,7 +115,7 @@ def options(kind: str, name: str) -> type[Section]:
         hint = eval(ast.unparse(argument.annotation), dict(names))  # our own source, with the names above only
         value = ... if default is None else ast.literal_eval(default)
         fields[argument.arg] = (hint, value)
-    model = create_model(f"{kind.title()}_{name}", __base__=Section, __doc__=found.summary, **fields)
+    model = create_model(f"{kind.title().replace(' ', '')}_{name}", __base__=Section, __doc__=found.summary, **fields)
     model.plugin = (kind, name)  # type: ignore[attr-defined]
     return model
 

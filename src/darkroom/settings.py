@@ -9,6 +9,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -40,6 +41,18 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Marks an option of a transform that says how far it goes; a policy's `strength` scales it.
+
+    `of` is the operation as `data.label_preserving` names it, `neutral` the value that changes nothing.
+    """
+
+    of: str
+    neutral: float = 0.0
+
 
 Values = TypeVar("Values", bound=Sequence[Any])
 
