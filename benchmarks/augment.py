@@ -49,7 +49,9 @@ def main() -> None:
         for size, shape in SHAPES.items():
             for policy, transforms in POLICIES.items():
                 folder = Path(scratch) / f"{size}-{policy}"
-                bare, one, two, same = measure(ApplySpec(copies=COPIES, transforms=transforms), shape, folder)
+                bare, one, two, same = measure(
+                    ApplySpec(copies=COPIES, offline=transforms, classes={}, balance=False, seed=0), shape, folder
+                )
                 verdict = "same" if same else "DIFFERENT"
                 print(
                     f"{size:8} {policy:9} {bare:8,.0f} {one:9,.0f} {two:10,.0f} {one / bare:9.2f} {two / one:6.2f}  {verdict}",
@@ -112,7 +114,7 @@ def bare_loop(spec: ApplySpec, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
             p=options.p,
         )
 
-    compose = albumentations.Compose([stock(options) for options in spec.transforms], seed=spec.seed)
+    compose = albumentations.Compose([stock(options) for options in spec.offline], seed=spec.seed)
     made = np.empty((COPIES * len(images), *images.shape[1:]), np.uint8)
     for copy in range(COPIES):
         for row, image in enumerate(images):

@@ -10,6 +10,7 @@ from pydantic import ValidationError, model_validator
 
 from darkroom import explain, settings, strict_yaml
 from darkroom.augment.config import NONE, Policy
+from darkroom.augment.strength import operations, strongest
 from darkroom.classify.config import Classify
 from darkroom.data.config import Data
 from darkroom.detect.config import Detect
@@ -94,7 +95,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(path, explain.problems(error, Config, raw)) from None
-    if found := [*_policy_problems(config), *(_data_problems(config) if need_data else ())]:
+    if found := [*_policy_problems(config), *_label_problems(config), *(_data_problems(config) if need_data else ())]:
         raise ConfigError(path, found)
     return config
 
@@ -107,6 +108,28 @@ def _policy_problems(config: Config) -> Iterator[str]:
         if policy not in known:
             hint = settings.nearest(policy, known)
             yield f'classify.policies[{index}]: no policy "{policy}".{hint} There are: {", ".join(known)}'
+
+
+def _label_problems(config: Config) -> Iterator[str]:
+    """Policies that go further than what `data.label_preserving` declares to keep the labels."""
+    declared = config.data.label_preserving
+    known = operations()
+    for operation in declared.keys() - known:
+        hint = settings.nearest(operation, known)
+        yield f"data.label_preserving.{operation}: no such operation.{hint} There are: {', '.join(sorted(known))}"
+    for name, policy in config.augment.items():
+        for part in ("offline", "online"):
+            for index, step in enumerate(getattr(policy, part)):
+                for operation, far in strongest(policy, step).items():
+                    limit = declared.get(operation, True)
+                    if operation in policy.allow_label_breaking or limit is True or far <= limit + 1e-9:
+                        continue
+                    reach = "" if limit is False else f" goes to {operation} {far:g}, which"
+                    yield (
+                        f"augment.{name}.{part}[{index}]: {step.name}{reach} does not keep the labels by "
+                        f"data.label_preserving.{operation}: {str(limit).lower() if limit is False else f'{limit:g}'}; "
+                        f"leave it out or make it weaker, or set augment.{name}.allow_label_breaking: [{operation}]"
+                    )
 
 
 def _data_problems(config: Config) -> Iterator[str]:

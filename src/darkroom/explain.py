@@ -94,7 +94,7 @@ def problems(error: ValidationError, model: type[Section], raw: Mapping[str, Any
 
 
 def shown(path: Steps) -> str:
-    """A path as text: `augment.standard.transforms[1]`."""
+    """A path as text: `augment.standard.offline[1]`."""
     text = ""
     for step in path:
         if isinstance(step, int):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from darkroom import provenance, registry
-from darkroom.augment.config import NONE, ApplySpec
+from darkroom.augment.config import NONE, ApplySpec, OnlineSpec
 from darkroom.classify import config as classify
 from darkroom.config import Config
 from darkroom.data import place
@@ -19,6 +19,9 @@ from darkroom.generate import config as generate
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
 from darkroom.settings import Section
 from darkroom.stages import STAGES
+
+
+Part = TypeVar("Part", bound=Section)
 
 
 class Plan:
@@ -37,13 +40,17 @@ class Plan:
             return []
         return [NONE, *self.config.augment] if section.policies is None else section.policies
 
+    def makes_copies(self, policy: str) -> bool:
+        """Whether a policy has an offline part, so that classifiers wait for its copies."""
+        return policy != NONE and self.config.augment[policy].makes_copies
+
     @property
     def entries(self) -> BuildSpec:
         """Everything that the report shows."""
         return BuildSpec(
             name=self.config.name,
             config=self.config.model_dump(mode="json", exclude={"name", "tracking"}, exclude_none=True),
-            policies=list(self.config.augment),
+            policies=[policy for policy in self.config.augment if self.makes_copies(policy)],
             classifiers=[
                 ClassifierEntry(policy=policy, model=model, seed=seed)
                 for section in [self.config.classify]
@@ -123,15 +130,17 @@ class Plan:
             case "data fetch":
                 return FetchSpec(source=config.data.source, fingerprint=self._fingerprint())
             case "data prepare":
-                return PrepareSpec(name=config.name, **_fields(config.data))
+                return _part(PrepareSpec, config.data, name=config.name)
             case "augment apply":
-                return ApplySpec(**_fields(config.augment[wild["policy"]]))
+                return _part(ApplySpec, config.augment[wild["policy"]])
             case "report build":
                 return self.entries
         if config.classify and stage.startswith("classify"):
             classifier = config.classify.models[wild["model"]]
             if stage == "classify train":
-                return classify.TrainSpec(seed=int(wild["seed"]), **_fields(classifier))
+                policy = config.augment.get(wild["policy"])
+                online = _part(OnlineSpec, policy) if policy else OnlineSpec()
+                return classify.TrainSpec(seed=int(wild["seed"]), policy=online, **_fields(classifier))
             shared = {"tta": config.classify.tta, "resamples": config.classify.resamples}
             return classify.EvaluateSpec(network=classifier.network, seed=int(wild["seed"]), **shared)
         if config.generate and stage.startswith("generate"):
@@ -171,6 +180,12 @@ class Plan:
 def _code(modules: frozenset[str]) -> str:
     versions = (f"{name}={version}" for name, version in provenance.libraries(modules).items())
     return " ".join([provenance.code(modules), *versions])
+
+
+def _part(model: type[Part], section: Section, **more: Any) -> Part:
+    """A job's spec made of those values of a section that it has fields for."""
+    shared = model.model_fields.keys() & section.__class__.model_fields.keys()
+    return model(**{name: getattr(section, name) for name in shared}, **more)
 
 
 def _fields(section: Section) -> dict[str, Any]:

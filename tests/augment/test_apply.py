@@ -5,25 +5,26 @@ import pytest
 
 from darkroom import files
 from darkroom.augment import apply
-from darkroom.augment.config import ApplySpec
+from darkroom.augment.config import ApplySpec, Policy
 from darkroom.data.store import open_store
 from darkroom.log import silent
 
 EVERYTHING = ["hflip", "affine", "crop", "elastic", "brightness_contrast", "gauss_noise", "cutout"]
 
 
-def applied(data, out, *, workers=1, **spec):
-    apply.run(ApplySpec(**spec), data=data, out=out, log=silent, workers=workers)
+def applied(data, out, *, workers=1, **policy):
+    spec = ApplySpec(**Policy(**policy).model_dump(include=set(ApplySpec.model_fields)))
+    apply.run(spec, data=data, out=out, log=silent, workers=workers)
     return open_store(out)
 
 
 @pytest.mark.parametrize("shape", [(20, 24, 1), (16, 16, 3)])
 def test_bytes_do_not_depend_on_workers_or_chunks(tmp_path, make, monkeypatch, shape):
     data = make(tmp_path / "data", shape=shape, masked=6)
-    one = applied(data, tmp_path / "one", copies=5, transforms=EVERYTHING)
-    applied(data, tmp_path / "two", copies=5, transforms=EVERYTHING, workers=2)
+    one = applied(data, tmp_path / "one", copies=5, offline=EVERYTHING)
+    applied(data, tmp_path / "two", copies=5, offline=EVERYTHING, workers=2)
     monkeypatch.setattr(apply, "CHUNK", 1)
-    applied(data, tmp_path / "single", copies=5, transforms=EVERYTHING)
+    applied(data, tmp_path / "single", copies=5, offline=EVERYTHING)
     assert one.images.shape == (5 * 8, *shape)
     assert one.images.dtype == np.uint8
     assert (
@@ -54,9 +55,9 @@ def test_no_two_copies_of_an_image_are_alike(tmp_path, data):
 
 def test_every_row_names_its_parent_and_what_was_done(tmp_path, data):
     parents = open_store(data).items.set_index("id")
-    store = applied(data, tmp_path / "out", copies=3, transforms=["affine", {"name": "hflip", "p": 0.5}])
+    store = applied(data, tmp_path / "out", copies=3, offline=["affine", {"name": "hflip", "p": 0.5}])
     items = store.items
-    assert list(items) == ["id", "label", "split", "group", "mask", "parent", "transforms"]
+    assert list(items) == ["id", "label", "split", "group", "mask", "parent", "copy", "transforms"]
     assert items["id"].is_unique
     assert set(items["split"]) == {"train"}
     assert (parents.loc[items["parent"], "split"] == "train").all()
@@ -68,7 +69,7 @@ def test_every_row_names_its_parent_and_what_was_done(tmp_path, data):
 
 
 def test_record_is_true(tmp_path, data):
-    store = applied(data, tmp_path / "out", copies=4, transforms=[{"name": "hflip", "p": 0.5}])
+    store = applied(data, tmp_path / "out", copies=4, offline=[{"name": "hflip", "p": 0.5}])
     source = open_store(data)
     by_id = dict(zip(source.items["id"], source.images, strict=True))
     for image, row in zip(store.images, store.items.itertuples(), strict=True):
@@ -79,7 +80,7 @@ def test_record_is_true(tmp_path, data):
 
 def test_masks_come_along_for_the_items_that_have_one(tmp_path, make):
     data = make(tmp_path / "data", masked=5)
-    store = applied(data, tmp_path / "out", copies=3, transforms=[{"name": "affine", "rotate": 40}])
+    store = applied(data, tmp_path / "out", copies=3, offline=[{"name": "affine", "rotate": 40}])
     with_mask = store.items["mask"].to_numpy() >= 0
     assert store.masks is not None
     assert store.masks.shape == (with_mask.sum(), 20, 24)

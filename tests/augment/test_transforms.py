@@ -18,7 +18,7 @@ SIZES = [(8, 8), (33, 17), (28, 28)]
 
 
 def pipeline(*transforms, size=(28, 28), seed=0):
-    return Pipeline(Policy(transforms=list(transforms), seed=seed), size)
+    return Pipeline(Policy(offline=list(transforms)).offline, size, seed=seed)
 
 
 def noise(size, channels=1, seed=0):
@@ -167,7 +167,7 @@ def test_affine_goes_where_albumentations_would(size, rotate, scale, shear, x, y
 
 def test_elastic_shifts_the_middle_by_what_it_says():
     size = (64, 64)
-    options = Policy(transforms=[{"name": "elastic", "p": 1, "displacement": 0.05, "sigma": 0.1}]).transforms[0]
+    options = Policy(offline=[{"name": "elastic", "p": 1, "displacement": 0.05, "sigma": 0.1}]).offline[0]
     transform = build(options, size)
     transform.set_random_seed(0)
     shifts = []

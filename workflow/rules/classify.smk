@@ -4,11 +4,11 @@ CLASSIFIER = f"{RESULTS}/classify/{{policy}}/{{model}}/seed-{{seed}}"
 
 
 def copies_of(wildcards):
-    """The augmented copies to train on; none for the policy that changes nothing."""
+    """The augmented copies to train on, where the policy makes any beforehand."""
     return (
-        []
-        if wildcards.policy == "none"
-        else expand(rules.augment_apply.output, policy=wildcards.policy)
+        expand(rules.augment_apply.output, policy=wildcards.policy)
+        if plan.makes_copies(wildcards.policy)
+        else []
     )
 
 
@@ -28,9 +28,9 @@ rule classify_train:
         code=lambda wildcards: plan.code("classify train", **wildcards),
         data=f"{DATA}/prepared",
         copies=lambda wildcards: (
-            ""
-            if wildcards.policy == "none"
-            else f"--copies {RESULTS}/augment/{wildcards.policy}"
+            f"--copies {RESULTS}/augment/{wildcards.policy}"
+            if plan.makes_copies(wildcards.policy)
+            else ""
         ),
         checkpoints=lambda wildcards: plan.checkpoints("classify train", **wildcards),
         out=f"{CLASSIFIER}/model",

@@ -17,8 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import figures, files, registry
+from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.augment.config import ApplySpec
 from darkroom.augment.policies import Pipeline
+from darkroom.augment.strength import scaled
 from darkroom.data.store import Store, describe_store, new_array, open_store
 from darkroom.log import Log
 
@@ -27,10 +29,11 @@ CHUNK = 512
 
 
 def run(spec: ApplySpec, *, data: Path, out: Path, log: Log, workers: int = 1) -> None:
-    """Write `copies` transformed copies of every training image of the store at `data` as a store at `out`.
+    """Write transformed copies of the training images of the store at `data` as a store at `out`.
 
-    Row `copy * n + i` is that copy of the i-th of n training images. The bytes do not depend on `workers`, the number
-    of processes. Raises ValueError when there is no training image.
+    First come all first copies in the order of the images, then all second ones; a class may have more than another.
+    The bytes do not depend on `workers`, the number of processes. Raises ValueError when there is no training image, or
+    none gets a copy.
     """
     if workers < 1:
         raise ValueError(f"--workers is {workers}; it must be at least 1")
@@ -38,21 +41,24 @@ def run(spec: ApplySpec, *, data: Path, out: Path, log: Log, workers: int = 1) -
     rows = store.rows("train")
     if not len(rows):
         raise ValueError(f"{store.name} has no training images to augment; see data.split in the config")
+    settings = per_class(spec, store)
+    number = settings.copies[store.labels[rows]]
+    if not number.any():
+        raise ValueError(f"no training image of {store.name} gets a copy; raise the policy's copies")
     with files.folder(out) as fresh:
-        table = _table(store, rows, spec.copies)
+        table, origins = _table(store, rows, number)
         new_array(fresh / "images.npy", (len(table), *store.images.shape[1:]))
         masked = int((table["mask"] >= 0).sum())
         if masked and store.masks is not None:
             new_array(fresh / "masks.npy", (masked, *store.masks.shape[1:]))
         started = time.perf_counter()
         job = Job(spec.model_dump_json(), data.resolve(), fresh.resolve())
-        table["transforms"] = [
-            text for part in _draw(job, _chunks(store, rows, table, workers), workers) for text in part
-        ]
+        chunks = _chunks(store, table, origins, workers)
+        table["transforms"] = [text for part in _draw(job, chunks, workers) for text in part]
         seconds = time.perf_counter() - started
         describe_store(fresh, name=store.name, classes=store.classes, items=table)
         copies = np.load(fresh / "images.npy", mmap_mode="r")
-        figures.save_image(_contact_sheet(store, rows, copies), fresh / "contact_sheet.png")
+        figures.save_image(_contact_sheet(store, table, origins, copies), fresh / "contact_sheet.png")
         speed = len(table) / seconds
         timing = {"seconds": round(seconds, 3), "images_per_second": round(speed, 1), "workers": workers}
         files.write_json(fresh / files.TIMING, timing)
@@ -76,6 +82,7 @@ class Chunk:
     copies: list[int]
     rows: list[int]  # of the parents, in the store that is read
     parents: list[str]
+    labels: list[int]
     masks: list[tuple[int, int]]  # (from, to) for each; -1 is none
 
 
@@ -86,16 +93,17 @@ class Painter:
         cv2.setNumThreads(0)  # the stage's own processes are all the parallelism there is
         self._images, self._masks = _array(job.data / "images.npy", "r"), _array(job.data / "masks.npy", "r")
         self._new_images, self._new_masks = _array(job.out / "images.npy", "r+"), _array(job.out / "masks.npy", "r+")
+        spec = ApplySpec.model_validate_json(job.policy)
         _, height, width, _ = self._images.shape
-        self._pipeline = Pipeline(ApplySpec.model_validate_json(job.policy), (height, width))
+        self._pipelines = _pipelines(spec, per_class(spec, open_store(job.data)), (height, width))
 
     def paint(self, chunk: Chunk) -> list[str]:
         """Make the copies of a chunk; gives what was applied to each."""
         applied = []
-        places = zip(chunk.copies, chunk.rows, chunk.parents, chunk.masks, strict=True)
-        for target, (copy, row, parent, (old, new)) in enumerate(places, chunk.start):
+        places = zip(chunk.copies, chunk.rows, chunk.parents, chunk.labels, chunk.masks, strict=True)
+        for target, (copy, row, parent, label, (old, new)) in enumerate(places, chunk.start):
             mask = None if old < 0 else self._masks[old]
-            drawn = self._pipeline.draw(self._images[row], mask, item=parent, copy=copy)
+            drawn = self._pipelines[label].draw(self._images[row], mask, item=parent, copy=copy)
             self._new_images[target] = drawn.image
             if drawn.mask is not None:
                 self._new_masks[new] = drawn.mask
@@ -135,57 +143,91 @@ def _array(path: Path, mode: Literal["r", "r+"]) -> NDArray[np.uint8]:
     return np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
 
 
-def _table(store: Store, rows: NDArray[np.int64], copies: int) -> pd.DataFrame:
-    """The table of the copies, first all first copies, then all second ones, still without their transforms."""
-    parents = store.items.iloc[np.tile(rows, copies)].reset_index(drop=True)
+def per_class(spec: ApplySpec, store: Store) -> PerClass:
+    """The policy's settings for each class of a store, by its training images."""
+    counts = class_counts(store.labels[store.rows("train")], len(store.classes))
+    return resolve(copies=spec.copies, own=spec.classes, balance=spec.balance, classes=store.classes, counts=counts)
+
+
+def _pipelines(spec: ApplySpec, settings: PerClass, size: tuple[int, int]) -> list[Pipeline]:
+    """A pipeline for each class number, the last for images without one; classes that are treated alike share one."""
+    made: dict[tuple[float, ...], Pipeline] = {}
+    found = []
+    for label in (*range(len(settings.copies) - 1), -1):
+        strengths = tuple(settings.strength(label, step.name) for step in spec.offline)  # type: ignore[attr-defined]
+        if strengths not in made:
+            steps = [scaled(step, strength) for step, strength in zip(spec.offline, strengths, strict=True)]
+            made[strengths] = Pipeline([step for step in steps if step is not None], size, seed=spec.seed)
+        found.append(made[strengths])
+    return found
+
+
+def _table(store: Store, rows: NDArray[np.int64], number: NDArray[np.int64]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """The table of the copies, first all first copies, then all second ones, still without their transforms.
+
+    `number` (n,) says how many copies each of the rows has. The second value is the row that each copy was made from.
+    """
+    copies = np.concatenate([np.full((number > copy).sum(), copy) for copy in range(int(number.max()))])
+    origins = np.concatenate([rows[number > copy] for copy in range(int(number.max()))])
+    parents = store.items.iloc[origins].reset_index(drop=True)
     masked = (parents["mask"] >= 0).to_numpy()
-    numbers = np.repeat(np.arange(copies), len(rows))
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
-            "id": [f"{parent}#{copy}" for parent, copy in zip(parents["id"], numbers, strict=True)],
+            "id": [f"{parent}#{copy}" for parent, copy in zip(parents["id"], copies, strict=True)],
             "label": parents["label"],
             "split": "train",
             "group": parents["group"],
             "mask": np.where(masked, np.cumsum(masked) - 1, -1),
             "parent": parents["id"],
+            "copy": copies,
         }
     )
+    return table, origins
 
 
-def _chunks(store: Store, rows: NDArray[np.int64], table: pd.DataFrame, workers: int) -> list[Chunk]:
+def _chunks(store: Store, table: pd.DataFrame, origins: NDArray[np.int64], workers: int) -> list[Chunk]:
     """The work in pieces of at most CHUNK images, small enough that all workers end at about the same time."""
     count = len(table)
     length = max(1, min(CHUNK, -(-count // (8 * workers))))
-    parents = table["parent"].tolist()
-    old = store.items["mask"].to_numpy()[rows].tolist()
-    new = table["mask"].tolist()
-    read = rows.tolist()
+    old = store.items["mask"].to_numpy()[origins]
     pieces = []
     for start in range(0, count, length):
-        places = [divmod(target, len(rows)) for target in range(start, min(start + length, count))]
+        part = slice(start, start + length)
         pieces.append(
             Chunk(
                 start=start,
-                copies=[copy for copy, _ in places],
-                rows=[read[index] for _, index in places],
-                parents=parents[start : start + length],
-                masks=[(old[index], new[start + offset]) for offset, (_, index) in enumerate(places)],
+                copies=table["copy"].to_numpy()[part].tolist(),
+                rows=origins[part].tolist(),
+                parents=table["parent"].iloc[part].tolist(),
+                labels=table["label"].to_numpy()[part].tolist(),
+                masks=list(zip(old[part].tolist(), table["mask"].to_numpy()[part].tolist(), strict=True)),
             )
         )
     return pieces
 
 
 def _contact_sheet(
-    store: Store, rows: NDArray[np.int64], copies: NDArray[np.uint8], *, originals: int = 10, columns: int = 8
+    store: Store,
+    table: pd.DataFrame,
+    origins: NDArray[np.int64],
+    copies: NDArray[np.uint8],
+    *,
+    originals: int = 10,
+    columns: int = 8,
 ) -> NDArray[np.uint8]:
     """Some images of all classes in turn, each on a line with its copies on the right."""
-    labels = pd.Series(store.labels[rows])
+    parents = np.unique(origins)
+    labels = pd.Series(store.labels[parents])
     turn = labels.groupby(labels).cumcount()
     chosen = np.lexsort((labels, turn))[:originals]
-    chosen = chosen[np.argsort(labels.to_numpy()[chosen], kind="stable")]
-    columns = min(columns, len(copies) // len(rows))
-    variants = copies[(chosen[:, None] + np.arange(columns) * len(rows)).ravel()]
-    left = figures.tile(store.images[rows[chosen]], columns=1)
-    right = figures.tile(variants, columns=columns)
+    chosen = parents[chosen[np.argsort(labels.to_numpy()[chosen], kind="stable")]]
+    columns = min(columns, int(table["copy"].max()) + 1)
+    blank = np.full(copies.shape[1:], 255, np.uint8)
+    variants = []
+    for parent in chosen:
+        made = [copies[row] for row in np.flatnonzero(origins == parent)[:columns]]
+        variants += [*made, *[blank] * (columns - len(made))]
+    left = figures.tile(store.images[chosen], columns=1)
+    right = figures.tile(np.stack(variants), columns=columns)
     gap = np.full((len(left), 12, 3), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from darkroom import registry
-from darkroom.augment.config import Policy
+from darkroom.settings import Section
 
 UNTOLD = frozenset(
     {"shape", "output_shape", "interpolation", "fill", "fill_mask", "seed", "kernel"}
@@ -36,14 +35,14 @@ class Drawn(NamedTuple):
 
 
 class Pipeline:
-    """The transforms of a policy in order, for images of one size (height, width)."""
+    """Transforms in order, for images of one size (height, width)."""
 
-    def __init__(self, policy: Policy, size: tuple[int, int]) -> None:
-        self._seed = policy.seed
+    def __init__(self, transforms: Sequence[Section], size: tuple[int, int], *, seed: int) -> None:
+        self._seed = seed
         self._bits = np.random.PCG64(0)
         generator = np.random.Generator(self._bits)
         self._numbers = Numbers(generator)
-        self._steps = [(options.name, build(options, size)) for options in policy.transforms]  # type: ignore[attr-defined]
+        self._steps = [(options.name, build(options, size)) for options in transforms]  # type: ignore[attr-defined]
         for _, transform in self._steps:
             transform.set_random_state(generator, self._numbers)
 
@@ -99,11 +98,11 @@ class Numbers(random.Random):
         return int.from_bytes(self._source.bytes(-(-k // 8)), "little") >> (-k % 8)
 
 
-def build(options: BaseModel, size: tuple[int, int]) -> Any:
+def build(options: Section, size: tuple[int, int]) -> Any:
     """The Albumentations transform that these options name, for images of this size (height, width)."""
     kind, name = options.__class__.plugin  # type: ignore[attr-defined]
     handed = {"size": size} if registry.entry(kind, name).takes("size") else {}
-    return registry.build(options, **handed)  # type: ignore[arg-type]
+    return registry.build(options, **handed)
 
 
 def _told(name: str, params: dict[str, Any]) -> str:

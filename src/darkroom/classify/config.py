@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from darkroom.augment.config import OnlineSpec
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section, unique
@@ -51,6 +52,8 @@ class Classify(Section):
 class TrainSpec(Classifier):
     """The job `classify train`."""
 
+    policy: OnlineSpec = OnlineSpec()
+    """What the policy does while training; its copies are an input of the job."""
     seed: int
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Section, Seed
+from darkroom.settings import Count, Name, NonNegative, Section, Seed
 
 
 class Split(Section):
@@ -29,8 +29,8 @@ class Split(Section):
         return self
 
 
-class Data(Section):
-    """One set of images."""
+class Images(Section):
+    """Which images, at what size, in which parts."""
 
     source: Annotated[Section, Plugin("source")]
     """Where the images come from; see the sources below."""
@@ -44,6 +44,14 @@ class Data(Section):
     """How to divide the items that come without a split."""
 
 
+class Data(Images):
+    """One set of images."""
+
+    label_preserving: dict[str, bool | NonNegative] = {}
+    """What keeps the labels of these images, by operation: `hflip: false` never does, `rotate: 15` up to 15 degrees. A
+    policy that goes further is an error, unless its `allow_label_breaking` names the operation."""
+
+
 class FetchSpec(Section):
     """The job `data fetch`."""
 
@@ -52,7 +60,7 @@ class FetchSpec(Section):
     """Of the files at the source's local path, so that a changed image is seen."""
 
 
-class PrepareSpec(Data):
+class PrepareSpec(Images):
     """The job `data prepare`."""
 
     name: Name

@@ -3,7 +3,7 @@
 images.npy      (N, H, W, C) uint8, C is 1 or 3
 masks.npy       (M, H, W) uint8, 0 or 255: where the anomalies of some images are
 items.parquet   a row an image: id, label, split, group, mask, origin, sha256
-                augmented stores instead: id, label, split, group, mask, parent, transforms
+                augmented stores instead: id, label, split, group, mask, parent, copy, transforms
 store.json      the data set's name and class names
 """
 

@@ -1,0 +1,72 @@
+"""What a policy means for each class: how many copies, how strong, how often in an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom import settings
+from darkroom.augment.config import STRONGEST, ClassSettings
+
+
+@dataclass(frozen=True)
+class PerClass:
+    """Settings by class number, with a last entry for images without a class."""
+
+    copies: NDArray[np.int64]  # (K + 1,) copies of each image
+    strengths: tuple[Mapping[str, float] | float, ...]  # (K + 1,) as given: one number, or by transform name
+    factors: NDArray[np.float64]  # (K + 1,) what balancing adds to them
+
+    def strength(self, label: int, transform: str) -> float:
+        """How far a transform goes for images of a class; -1 is no class."""
+        given = self.strengths[label]
+        own = given if isinstance(given, float) else given.get(transform, 1.0)
+        return own * float(self.factors[label])
+
+    def table(self, transform: str) -> NDArray[np.float64]:
+        """The strength of a transform for each class (K,)."""
+        return np.array([self.strength(label, transform) for label in range(len(self.copies) - 1)])
+
+
+def resolve(
+    *,
+    copies: int,
+    own: Mapping[str, ClassSettings],
+    balance: bool,
+    classes: Sequence[str],
+    counts: NDArray[np.int64],
+) -> PerClass:
+    """Work out a policy's settings for classes with `counts` (K,) training images.
+
+    With `balance` every class gets as many images, originals and copies together, as the largest class with its
+    `copies`, and strength (largest / own number)^(1/4) up to `STRONGEST`. Raises ValueError for a class that does not
+    exist.
+    """
+    for name in own:
+        if name not in classes:
+            raise ValueError(
+                f"the policy's classes name {settings.quoted(name)}, which the data does not have."
+                f"{settings.choice(name, classes)}"
+            )
+    most = int(counts.max()) if len(counts) else 0
+    number = np.full(len(classes) + 1, copies, np.int64)
+    factors = np.ones(len(classes) + 1)
+    if balance and most:
+        filled = np.maximum(counts, 1)
+        number[:-1] = np.maximum(np.ceil(most * (1 + copies) / filled).astype(np.int64) - 1, copies)
+        factors[:-1] = np.minimum((most / filled) ** 0.25, STRONGEST)
+    strengths: list[Mapping[str, float] | float] = [1.0] * (len(classes) + 1)
+    for name, given in own.items():
+        label = classes.index(name)
+        strengths[label] = given.strength
+        if given.copies is not None:
+            number[label] = given.copies
+    return PerClass(number, tuple(strengths), factors)
+
+
+def class_counts(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """How many of these labels each class has (K,); -1 is left out."""
+    return np.bincount(labels[labels >= 0], minlength=classes).astype(np.int64)

@@ -1,0 +1,80 @@
+"""How far a transform goes: its amounts read from its options, and scaled.
+
+An option marked with `Amount` is a distance from the value that changes nothing: strength 0.5 goes half as far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from darkroom import registry
+from darkroom.augment.config import STRONGEST, Policy
+from darkroom.settings import Amount, Section
+
+TINY = 1e-6
+"""How near an amount comes to a bound that is itself not allowed."""
+
+
+def marked(options: Section | type[Section]) -> Iterator[tuple[str, FieldInfo, Amount]]:
+    """The options of a transform that say how far it goes: name, field and mark of each."""
+    model = options if isinstance(options, type) else options.__class__
+    for name, field in model.model_fields.items():
+        for mark in field.metadata:
+            if isinstance(mark, Amount):
+                yield name, field, mark
+
+
+def scaled(options: Section, strength: float) -> Section | None:
+    """The transform at another strength, its amounts kept within their ranges; None at strength 0, which switches it off.
+
+    Raises ValueError for a negative strength.
+    """
+    if strength < 0:
+        raise ValueError(f"a strength is at least 0, got {strength}")
+    if strength == 0:
+        return None
+    changed: dict[str, Any] = {}
+    for name, field, mark in marked(options):
+        value = mark.neutral + strength * (getattr(options, name) - mark.neutral)
+        low, high = _range(field)
+        value = min(max(value, low), high)
+        changed[name] = round(value) if field.annotation is int else value
+    return options.model_copy(update=changed)
+
+
+def is_binary(options: Section) -> bool:
+    """Whether a transform is applied or not, with nothing between: its one amount is its probability."""
+    return all(name == "p" for name, _, _ in marked(options))
+
+
+def reach(options: Section) -> dict[str, float]:
+    """How far a transform goes, by operation: the distance of each amount from what changes nothing."""
+    return {mark.of: abs(getattr(options, option) - mark.neutral) for option, _, mark in marked(options)}
+
+
+def strongest(policy: Policy, options: Section) -> dict[str, float]:
+    """How far a transform of a policy goes for any class, by operation."""
+    name: str = options.name  # type: ignore[attr-defined]
+    own = [given.strength for given in policy.classes.values()]
+    most = max([1.0, *(s if isinstance(s, float) else s.get(name, 1.0) for s in own)])
+    stronger = scaled(options, most * (STRONGEST if policy.balance else 1.0))
+    return reach(stronger) if stronger else {}
+
+
+def operations() -> set[str]:
+    """Every operation that some transform is marked with."""
+    kinds = ("transform", "batch transform")
+    models = [registry.options(kind, name) for kind in kinds for name in registry.entries(kind)]
+    return {mark.of for model in models for _, _, mark in marked(model)}
+
+
+def _range(field: FieldInfo) -> tuple[float, float]:
+    """The smallest and the largest value of a field."""
+    low, high = float("-inf"), float("inf")
+    for bound in field.metadata:
+        low = max(low, getattr(bound, "ge", low), getattr(bound, "gt", low - TINY) + TINY)
+        high = min(high, getattr(bound, "le", high), getattr(bound, "lt", high + TINY) - TINY)
+    return low, high
