@@ -23,7 +23,7 @@ def test_views_keep_shape_type_and_range_and_repeat(name, channels, height, widt
     before = images.clone()
     large = {"rotate": {"degrees": 20}, "scale": {"by": 0.3}}.get(name, {})  # enough to be seen in 8 pixels
     views = view(name, **large)(images)
-    assert views
+    assert len(views) == len(view(name, **large).looks) > 0
     for seen, again in zip(views, view(name, **large)(images), strict=True):
         assert seen.shape == images.shape
         assert seen.dtype == dtype
@@ -31,6 +31,15 @@ def test_views_keep_shape_type_and_range_and_repeat(name, channels, height, widt
         assert 0 <= seen.min() <= seen.max() <= 1
         assert not torch.equal(seen, images)
     assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize("name", ["rotate", "scale", "crop", "five_crop", "ten_crop"])
+def test_interpolating_views_keep_the_range_and_differ_from_the_plain_image(name):
+    images = batch(3, 20, 13).round()
+    for seen in view(name, linear=True)(images):
+        assert seen.shape == images.shape
+        assert 0 <= seen.min() <= seen.max() <= 1
+        assert not torch.equal(seen, images)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,6 +95,36 @@ def test_scaling_enlarges_then_reduces():
     assert smaller.sum() == 16 * 16
 
 
+def test_five_crops_are_the_corners_and_the_middle_and_ten_their_mirror_images_too():
+    options = {"area": 0.25}
+    images = batch(3, 12, 20)
+    five, ten = view("five_crop", **options)(images), view("ten_crop", **options)(images)
+    assert (len(five), len(ten)) == (5, 10)
+    for crop, mirrored in zip(ten[:5], ten[5:], strict=True):
+        assert torch.equal(crop.flip(-1), mirrored)
+    assert all(torch.equal(*pair) for pair in zip(five, ten[:5], strict=True))
+    (middle,) = view("crop", **options)(images)
+    assert torch.equal(middle, five[4])
+    quarters = [images[..., top : top + 6, left : left + 10] for top in (0, 6) for left in (0, 10)]
+    parts = [*quarters, images[..., 3:9, 5:15]]
+    for crop, part in zip(five, parts, strict=True):
+        assert torch.equal(crop, part.repeat_interleave(2, -1).repeat_interleave(2, -2))
+
+
+def test_the_smaller_the_area_the_less_of_the_image_is_seen():
+    images = torch.zeros(1, 1, 32, 32)
+    images[..., 14:18, 14:18] = 1
+    sums = [float(view("crop", area=area, linear=True)(images)[0].sum()) for area in (0.9, 0.5, 0.1)]
+    assert 16 < sums[0] < sums[1] < sums[2]
+
+
+@pytest.mark.parametrize("area", [0.01, 0.999])
+@pytest.mark.parametrize("name", ["crop", "five_crop", "ten_crop"])
+def test_a_crop_takes_at_least_a_pixel_away_and_leaves_at_least_one(name, area):
+    for seen in view(name, area=area)(batch(1, 5, 3)):
+        assert not torch.equal(seen, batch(1, 5, 3))
+
+
 def test_a_shift_as_large_as_the_image_is_refused():
     with pytest.raises(ValueError, match="shifts by 12 pixels, the images have 12x12"):
         view("shift", pixels=12)(batch())
@@ -93,7 +132,14 @@ def test_a_shift_as_large_as_the_image_is_refused():
 
 @pytest.mark.parametrize(
     ("name", "wrong"),
-    [("shift", {"pixels": 0}), ("rotate", {"degrees": 200}), ("scale", {"by": 0}), ("hflip", {"p": 0.5})],
+    [
+        ("shift", {"pixels": 0}),
+        ("rotate", {"degrees": 200}),
+        ("scale", {"by": 0}),
+        ("crop", {"area": 1}),
+        ("ten_crop", {"area": 0}),
+        ("hflip", {"p": 0.5}),
+    ],
 )
 def test_options_out_of_range_are_refused(name, wrong):
     with pytest.raises(ValidationError):

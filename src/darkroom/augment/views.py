@@ -1,7 +1,7 @@
-"""Views of a test image: mild changes under which a classifier should say the same; their answers are averaged.
+"""Views of a test image: mild changes under which a classifier should say the same; their answers are merged.
 
-Each takes a batch of images (B, C, H, W), float in [0, 1], and gives batches of the same shape, type and device.
-The plain image is none of them.
+Each takes a batch of images (B, C, H, W), float in [0, 1], and gives batches of the same shape, type and device: one for
+each name in its `looks`. The plain image is none of them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom.registry import register
+from darkroom.settings import Amount
 
 
 @register("view", "hflip")
 class HorizontalFlip:
-    """The mirror image, left for right: one view."""
+    """The mirror image, left for right: one look."""
+
+    looks = ("mirrored",)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         return [images.flip(-1)]
@@ -27,7 +30,9 @@ class HorizontalFlip:
 
 @register("view", "vflip")
 class VerticalFlip:
-    """The mirror image, top for bottom: one view."""
+    """The mirror image, top for bottom: one look."""
+
+    looks = ("upside down",)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         return [images.flip(-2)]
@@ -35,7 +40,9 @@ class VerticalFlip:
 
 @register("view", "shift")
 class Shift:
-    """Shifted right, left, down and up, the edge repeated: four views."""
+    """Shifted right, left, down and up, the edge repeated: four looks."""
+
+    looks = ("right", "left", "down", "up")
 
     def __init__(self, *, pixels: Annotated[int, Field(ge=1, le=64, description="how far")] = 1) -> None:
         self.pixels = pixels
@@ -55,12 +62,14 @@ class Shift:
 
 @register("view", "rotate")
 class Rotate:
-    """Turned by an angle, both ways, the edge repeated: two views."""
+    """Turned by an angle, both ways, the edge repeated: two looks."""
+
+    looks = ("counter-clockwise", "clockwise")
 
     def __init__(
         self,
         *,
-        degrees: Annotated[float, Field(gt=0, le=180, description="the angle")] = 5.0,
+        degrees: Annotated[float, Field(gt=0, le=180, description="the angle"), Amount("rotate")] = 5.0,
         linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
     ) -> None:
         self.degrees, self.linear = degrees, linear
@@ -71,18 +80,101 @@ class Rotate:
 
 @register("view", "scale")
 class Scale:
-    """Enlarged and reduced about the center, the edge repeated: two views."""
+    """Enlarged and reduced about the center, the edge repeated: two looks."""
+
+    looks = ("larger", "smaller")
 
     def __init__(
         self,
         *,
-        by: Annotated[float, Field(gt=0, lt=1, description="0.1 gives factors 1.1 and 0.9")] = 0.1,
+        by: Annotated[float, Field(gt=0, lt=1, description="0.1 gives factors 1.1 and 0.9"), Amount("scale")] = 0.1,
         linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
     ) -> None:
         self.by, self.linear = by, linear
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         return [_turned(images, 0.0, factor, self.linear) for factor in (1 + self.by, 1 - self.by)]
+
+
+@register("view", "crop")
+class Crop:
+    """The middle cut out and enlarged to the full size: one look."""
+
+    looks = ("center",)
+
+    def __init__(
+        self,
+        *,
+        area: Annotated[
+            float,
+            Field(gt=0, lt=1, description="share of the image's area that is kept; at least one pixel a side goes"),
+            Amount("crop", neutral=1.0),
+        ] = 0.8,
+        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+    ) -> None:
+        self.area, self.linear = area, linear
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        return _crops(images, self.area, self.linear)[4:]
+
+
+@register("view", "five_crop")
+class FiveCrop:
+    """The four corners and the middle cut out, each enlarged to the full size: five looks."""
+
+    looks = ("top left", "top right", "bottom left", "bottom right", "center")
+
+    def __init__(
+        self,
+        *,
+        area: Annotated[
+            float,
+            Field(gt=0, lt=1, description="share of the image's area that each keeps; at least one pixel a side goes"),
+            Amount("crop", neutral=1.0),
+        ] = 0.8,
+        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+    ) -> None:
+        self.area, self.linear = area, linear
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        return _crops(images, self.area, self.linear)
+
+
+@register("view", "ten_crop")
+class TenCrop:
+    """The four corners and the middle, enlarged, and the mirror image of each: ten looks (Krizhevsky et al. 2012)."""
+
+    looks = (*FiveCrop.looks, *(f"{look}, mirrored" for look in FiveCrop.looks))
+
+    def __init__(
+        self,
+        *,
+        area: Annotated[
+            float,
+            Field(gt=0, lt=1, description="share of the image's area that each keeps; at least one pixel a side goes"),
+            Amount("crop", neutral=1.0),
+        ] = 0.8,
+        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+    ) -> None:
+        self.area, self.linear = area, linear
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        crops = _crops(images, self.area, self.linear)
+        return [*crops, *(crop.flip(-1) for crop in crops)]
+
+
+def _crops(images: Tensor, area: float, linear: bool) -> list[Tensor]:
+    """The corners and the middle, in the order of `FiveCrop.looks`, each (B, C, H, W) again."""
+    height, width = images.shape[-2:]
+    kept_height, kept_width = (max(1, min(round(side * math.sqrt(area)), side - 1)) for side in (height, width))
+    down, right = height - kept_height, width - kept_width
+    corners = ((0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2))
+    cut = [images[..., top : top + kept_height, left : left + kept_width].float() for top, left in corners]
+    if linear:
+        enlarged = [functional.interpolate(c, (height, width), mode="bilinear", align_corners=False) for c in cut]
+    else:
+        enlarged = [functional.interpolate(c, (height, width), mode="nearest-exact") for c in cut]
+    return [crop.clamp(0, 1).to(images.dtype) for crop in enlarged]
 
 
 def _turned(images: Tensor, degrees: float, factor: float, linear: bool) -> Tensor:
