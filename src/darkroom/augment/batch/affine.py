@@ -1,0 +1,126 @@
+"""Mirror, rotate, shift, scale and slant. See `warp` for what moves the pixels."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from darkroom.augment.batch.drawing import amount, change, coins, either_way
+from darkroom.augment.batch.warp import sources, warp
+from darkroom.registry import register
+from darkroom.settings import Amount, Probability
+
+
+@register("batch transform", "hflip")
+class HorizontalFlip:
+    """Mirror left and right."""
+
+    def __init__(
+        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("hflip")] = 0.5
+    ) -> None:
+        self.p = p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p * strength, len(images), draws)
+        return change(images, chosen, lambda part: part.flip(-1)), targets
+
+
+@register("batch transform", "vflip")
+class VerticalFlip:
+    """Mirror top and bottom."""
+
+    def __init__(
+        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("vflip")] = 0.5
+    ) -> None:
+        self.p = p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p * strength, len(images), draws)
+        return change(images, chosen, lambda part: part.flip(-2)), targets
+
+
+@register("batch transform", "affine")
+class Affine:
+    """Rotate, shift, scale and slant at once, each by a random amount."""
+
+    def __init__(
+        self,
+        *,
+        rotate: Annotated[
+            float, Field(ge=0, le=180, description="largest angle in degrees, either way"), Amount("rotate")
+        ] = 15.0,
+        translate: Annotated[
+            float, Field(ge=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
+        ] = 0.1,
+        scale: Annotated[
+            float,
+            Field(ge=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1"),
+            Amount("scale"),
+        ] = 0.1,
+        shear: Annotated[
+            float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
+        ] = 5.0,
+        fill: Annotated[
+            Literal["reflect", "constant", "edge"],
+            Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+        ] = "reflect",
+        interpolation: Annotated[
+            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
+        ] = "nearest",
+        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    ) -> None:
+        self.rotate, self.translate, self.scale, self.shear = rotate, translate, scale, shear
+        self.fill, self.interpolation, self.p = fill, interpolation, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        height, width = images.shape[-2:]
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        shift = amount(self.translate, strength, high=0.99)
+        maps = sources(
+            rotate=either_way(amount(self.rotate, strength, high=180) * (math.pi / 180), draws),
+            scale=1 + either_way(amount(self.scale, strength, high=0.99), draws),
+            shear_x=either_way(amount(self.shear, strength, high=60) * (math.pi / 180), draws),
+            shear_y=torch.zeros(len(images)),
+            shift_x=either_way(shift * width, draws),
+            shift_y=either_way(shift * height, draws),
+        )
+        return change(images, chosen, lambda part, own: warp(part, own, self.fill, self.interpolation), maps), targets
+
+
+@register("batch transform", "rotate")
+class Rotate:
+    """Rotate about the center by a random angle."""
+
+    def __init__(
+        self,
+        *,
+        degrees: Annotated[
+            float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")
+        ] = 15.0,
+        fill: Annotated[
+            Literal["reflect", "constant", "edge"],
+            Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+        ] = "reflect",
+        interpolation: Annotated[
+            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
+        ] = "nearest",
+        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    ) -> None:
+        self._affine = Affine(
+            rotate=degrees, translate=0, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p
+        )
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        return self._affine(images, targets, strength, draws)

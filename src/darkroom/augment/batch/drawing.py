@@ -1,0 +1,71 @@
+"""What every batch transform does: draw for each image, choose the images, change those and leave the others alone.
+
+All numbers are drawn on the processor, whatever device the images are on, so that a seed gives the same everywhere.
+How many are drawn never depends on an image's strength: one image's strength must not change the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def coins(p: float | Tensor, count: int, draws: torch.Generator) -> Tensor:
+    """Whether each image is changed (B,), with probability `p`, one for all or one for each; above 1 is always."""
+    return torch.rand(count, generator=draws) < p
+
+
+def between(low: float | Tensor, high: float | Tensor, count: int, draws: torch.Generator) -> Tensor:
+    """Evenly drawn numbers (B,) from `low` to `high`, each one for all or one for each image."""
+    return low + torch.rand(count, generator=draws) * (high - low)
+
+
+def either_way(limit: Tensor, draws: torch.Generator) -> Tensor:
+    """Evenly drawn numbers (B,) from minus to plus each image's limit."""
+    return (2 * torch.rand(len(limit), generator=draws) - 1) * limit
+
+
+def numpy_draws(draws: torch.Generator) -> np.random.Generator:
+    """A NumPy generator that follows from the next number of a torch one, for distributions that torch has not."""
+    return np.random.default_rng(int(torch.randint(2**62, (), generator=draws)))
+
+
+def amount(value: float, strength: Tensor, *, neutral: float = 0.0, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """An amount at each image's strength (B,): its distance from `neutral` is scaled, then kept within the range."""
+    return (neutral + strength * (value - neutral)).clamp(low, high)
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """The images (B, C, H, W) with the channels of a pixel side by side in memory, as batches come."""
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def take(images: Tensor, rows: Tensor) -> Tensor:
+    """The images of these rows, channels last."""
+    return images.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
+
+
+def put(images: Tensor, rows: Tensor, changed: Tensor) -> None:
+    """Write images into these rows, in place."""
+    images.permute(0, 2, 3, 1).index_copy_(0, rows, changed.permute(0, 2, 3, 1))
+
+
+def change(images: Tensor, chosen: Tensor, how: Callable[..., Tensor], *amounts: Tensor) -> Tensor:
+    """Change the chosen images (B,) by `how(images, *amounts)`, with one entry of each amount for each image.
+
+    The others stay bit for bit. `images` itself is left as it is, and given back when none is chosen.
+    """
+    images = channels_last(images)
+    rows = chosen.nonzero()[:, 0]
+    if not len(rows):
+        return images
+    device = images.device
+    if len(rows) == len(images):
+        return channels_last(how(images, *(given.to(device) for given in amounts)))
+    here = rows.to(device)
+    made = images.clone()
+    put(made, here, how(take(images, here), *(given[rows].to(device) for given in amounts)))
+    return made

@@ -1,0 +1,106 @@
+"""Mix each image with another of its batch; the class probabilities mix in the same proportion.
+
+Every image draws its own proportion and its own partner; each is the partner of one image.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from darkroom.augment.batch.drawing import change, channels_last, coins, numpy_draws
+from darkroom.registry import register
+from darkroom.settings import Amount, Positive, Probability
+
+
+@register("batch transform", "mixup")
+class MixUp:
+    """Blend two images and their classes (Zhang et al. 2017, arXiv 1710.09412)."""
+
+    def __init__(
+        self,
+        *,
+        alpha: Annotated[
+            Positive, Field(description="both parameters of the Beta distribution of the proportion; 1 is even")
+        ] = 0.2,
+        p: Annotated[Probability, Field(description="how often it is applied"), Amount("mixup")] = 1.0,
+    ) -> None:
+        self.alpha, self.p = alpha, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p * strength, len(images), draws)
+        share = beta(self.alpha, len(images), draws)
+        partner = torch.randperm(len(images), generator=draws)
+        whole = channels_last(images)
+
+        def blend(part: Tensor, own: Tensor, other: Tensor) -> Tensor:
+            return torch.lerp(part, whole[other], 1 - own[:, None, None, None])
+
+        return change(images, chosen, blend, share, partner), mixed(targets, chosen, share, partner)
+
+
+@register("batch transform", "cutmix")
+class CutMix:
+    """Paste a rectangle of another image; classes mix by its area (Yun et al. 2019, arXiv 1905.04899)."""
+
+    def __init__(
+        self,
+        *,
+        alpha: Annotated[
+            Positive, Field(description="both parameters of the Beta distribution of the area kept; 1 is even")
+        ] = 1.0,
+        p: Annotated[Probability, Field(description="how often it is applied"), Amount("cutmix")] = 1.0,
+    ) -> None:
+        self.alpha, self.p = alpha, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        height, width = images.shape[-2:]
+        chosen = coins(self.p * strength, len(images), draws)
+        side = (1 - beta(self.alpha, len(images), draws)).sqrt()
+        top, bottom = edges(side, height, draws)
+        left, right = edges(side, width, draws)
+        partner = torch.randperm(len(images), generator=draws)
+        whole = channels_last(images)
+
+        def paste(part: Tensor, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor, other: Tensor) -> Tensor:
+            inside = boxes(height, width, top, bottom, left, right)
+            return torch.where(inside[:, None], whole[other], part)
+
+        made = change(images, chosen, paste, top, bottom, left, right, partner)
+        kept = 1 - ((bottom - top) * (right - left)) / (height * width)
+        return made, mixed(targets, chosen, kept, partner)
+
+
+def beta(alpha: float, count: int, draws: torch.Generator) -> Tensor:
+    """Draws (B,) of the Beta distribution with both parameters `alpha`."""
+    return torch.from_numpy(numpy_draws(draws).beta(alpha, alpha, count)).float()
+
+
+def edges(side: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """First and one past the last pixel (B,) of stretches with share `side` of a length, evenly placed, then clipped."""
+    reach = (side * length).long()
+    middle = torch.randint(length, (len(side),), generator=draws)
+    first = middle - reach // 2
+    return first.clamp(min=0), (first + reach).clamp(max=length)
+
+
+def boxes(height: int, width: int, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """Where a pixel is inside the box of its image (B, H, W); edges (B,) in pixels, the last ones exclusive."""
+    y = torch.arange(height, device=top.device)
+    x = torch.arange(width, device=top.device)
+    rows = (y >= top[:, None]) & (y < bottom[:, None])
+    columns = (x >= left[:, None]) & (x < right[:, None])
+    return rows[:, :, None] & columns[:, None, :]
+
+
+def mixed(targets: Tensor, chosen: Tensor, share: Tensor, partner: Tensor) -> Tensor:
+    """Class probabilities (B, K): of the chosen images `share` is their own and the rest their partner's."""
+    own = torch.where(chosen, share, torch.ones(())).to(targets)[:, None]
+    return own * targets + (1 - own) * targets[partner.to(targets.device)]
