@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from darkroom import files
 from darkroom.augment import apply
-from darkroom.augment.config import ApplySpec
+from darkroom.augment.config import ApplySpec, Policy
 from darkroom.augment.policies import build
 from darkroom.data.store import describe_store
 from darkroom.log import silent
@@ -49,9 +49,7 @@ def main() -> None:
         for size, shape in SHAPES.items():
             for policy, transforms in POLICIES.items():
                 folder = Path(scratch) / f"{size}-{policy}"
-                bare, one, two, same = measure(
-                    ApplySpec(copies=COPIES, offline=transforms, classes={}, balance=False, seed=0), shape, folder
-                )
+                bare, one, two, same = measure(Policy(copies=COPIES, offline=transforms).apply_spec, shape, folder)
                 verdict = "same" if same else "DIFFERENT"
                 print(
                     f"{size:8} {policy:9} {bare:8,.0f} {one:9,.0f} {two:10,.0f} {one / bare:9.2f} {two / one:6.2f}  {verdict}",

@@ -30,7 +30,6 @@ from torchvision.transforms import v2
 
 from darkroom import registry
 from darkroom.augment import apply
-from darkroom.augment.config import ApplySpec
 from darkroom.classify.train import ClassifierTask, standardize
 from darkroom.config import read
 from darkroom.data import fetch, prepare
@@ -76,8 +75,7 @@ def data(root: Path) -> tuple[Store, Store, float]:
     fetch.run(FetchSpec(source=source), out=root / "raw", log=silent)
     prepare.run(PrepareSpec(name="mnist", source=source), raw=root / "raw", out=root / "prepared", log=silent)
     started = time.monotonic()
-    policy = ApplySpec.model_validate(CONFIG.augment["standard"].model_dump())
-    apply.run(policy, data=root / "prepared", out=root / "copies", log=silent, workers=2)
+    apply.run(CONFIG.augment["standard"].apply_spec, data=root / "prepared", out=root / "copies", log=silent, workers=2)
     return open_store(root / "prepared"), open_store(root / "copies"), time.monotonic() - started
 
 
@@ -116,7 +114,7 @@ def stage_speed(store: Store, copies: Store, epochs: int) -> float:
     rows = labelled(store, "train")
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=0)
     return fit(
-        ClassifierTask(network(store, 0), TRAINING.model_copy(update={"epochs": epochs})),
+        ClassifierTask(network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), classes=10),
         batches,
         None,
         seed=0,
@@ -213,7 +211,7 @@ class Clock(pl.Callback):
 def stage_fit(store: Store, copies: Store, seed: int, clock: Clock) -> None:
     """The loop of `classify train`."""
     rows = labelled(store, "train")
-    task = ClassifierTask(network(store, seed), TRAINING)
+    task = ClassifierTask(network(store, seed), TRAINING, classes=10)
     task.configure_callbacks = lambda: [clock]  # type: ignore[method-assign, assignment]
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=seed)
     fit(task, batches, plain_batches(store, labelled(store, "val"), batch_size=256), seed=seed, log=silent)

@@ -5,23 +5,20 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from darkroom import provenance, registry
-from darkroom.augment.config import NONE, ApplySpec, OnlineSpec
+from darkroom.augment.config import NONE, OnlineSpec
 from darkroom.classify import config as classify
 from darkroom.config import Config
 from darkroom.data import place
-from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.data.config import FetchSpec, Images, PrepareSpec
 from darkroom.detect import config as detect
 from darkroom.files import canonical
 from darkroom.generate import config as generate
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
 from darkroom.settings import Section
 from darkroom.stages import STAGES
-
-
-Part = TypeVar("Part", bound=Section)
 
 
 class Plan:
@@ -42,7 +39,7 @@ class Plan:
 
     def makes_copies(self, policy: str) -> bool:
         """Whether a policy has an offline part, so that classifiers wait for its copies."""
-        return policy != NONE and self.config.augment[policy].makes_copies
+        return policy != NONE and bool(self.config.augment[policy].offline)
 
     @property
     def entries(self) -> BuildSpec:
@@ -130,18 +127,19 @@ class Plan:
             case "data fetch":
                 return FetchSpec(source=config.data.source, fingerprint=self._fingerprint())
             case "data prepare":
-                return _part(PrepareSpec, config.data, name=config.name)
+                fields = Images.model_fields
+                return PrepareSpec(name=config.name, **{key: getattr(config.data, key) for key in fields})
             case "augment apply":
-                return _part(ApplySpec, config.augment[wild["policy"]])
+                return config.augment[wild["policy"]].apply_spec
             case "report build":
                 return self.entries
         if config.classify and stage.startswith("classify"):
             classifier = config.classify.models[wild["model"]]
             if stage == "classify train":
                 policy = config.augment.get(wild["policy"])
-                online = _part(OnlineSpec, policy) if policy else OnlineSpec()
+                online = policy.online_spec if policy else OnlineSpec()
                 return classify.TrainSpec(seed=int(wild["seed"]), policy=online, **_fields(classifier))
-            shared = {"tta": config.classify.tta, "resamples": config.classify.resamples}
+            shared = {key: getattr(config.classify, key) for key in ("tta", "tta_merge", "resamples")}
             return classify.EvaluateSpec(network=classifier.network, seed=int(wild["seed"]), **shared)
         if config.generate and stage.startswith("generate"):
             generator = config.generate.models[wild["model"]]
@@ -180,12 +178,6 @@ class Plan:
 def _code(modules: frozenset[str]) -> str:
     versions = (f"{name}={version}" for name, version in provenance.libraries(modules).items())
     return " ".join([provenance.code(modules), *versions])
-
-
-def _part(model: type[Part], section: Section, **more: Any) -> Part:
-    """A job's spec made of those values of a section that it has fields for."""
-    shared = model.model_fields.keys() & section.__class__.model_fields.keys()
-    return model(**{name: getattr(section, name) for name in shared}, **more)
 
 
 def _fields(section: Section) -> dict[str, Any]:

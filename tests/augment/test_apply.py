@@ -5,7 +5,7 @@ import pytest
 
 from darkroom import files
 from darkroom.augment import apply
-from darkroom.augment.config import ApplySpec, Policy
+from darkroom.augment.config import Policy
 from darkroom.data.store import open_store
 from darkroom.log import silent
 
@@ -13,8 +13,7 @@ EVERYTHING = ["hflip", "affine", "crop", "elastic", "brightness_contrast", "gaus
 
 
 def applied(data, out, *, workers=1, **policy):
-    spec = ApplySpec(**Policy(**policy).model_dump(include=set(ApplySpec.model_fields)))
-    apply.run(spec, data=data, out=out, log=silent, workers=workers)
+    apply.run(Policy(**policy).apply_spec, data=data, out=out, log=silent, workers=workers)
     return open_store(out)
 
 

@@ -86,9 +86,14 @@ class Policy(Section):
         return self
 
     @property
-    def makes_copies(self) -> bool:
-        """Whether there is anything to do before training."""
-        return bool(self.offline)
+    def apply_spec(self) -> ApplySpec:
+        """The part that is done before training."""
+        return ApplySpec(**{name: getattr(self, name) for name in ApplySpec.model_fields})
+
+    @property
+    def online_spec(self) -> OnlineSpec:
+        """The part that is done while training."""
+        return OnlineSpec(**{name: getattr(self, name) for name in OnlineSpec.model_fields})
 
 
 class ApplySpec(Section):

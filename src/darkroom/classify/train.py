@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom import files, registry, settings
+from darkroom.augment.classes import class_counts, resolve
+from darkroom.augment.config import OnlineSpec
+from darkroom.augment.online import OnlinePipeline
 from darkroom.classify.config import TrainSpec
+from darkroom.classify.losses import class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
 from darkroom.data.store import Store, labelled, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
-from darkroom.fit.model import save_model
+from darkroom.fit.config import Training
+from darkroom.fit.model import Fitted, save_model
+from darkroom.fit.sampling import Sampling
 from darkroom.fit.task import Task
 from darkroom.fit.trainer import fit
 from darkroom.log import Log
@@ -23,16 +29,54 @@ from darkroom.randomness import derive
 
 
 class ClassifierTask(Task):
-    """Cross-entropy of the logits."""
+    """Cross-entropy of the logits, on images that a policy's online part changes batch by batch."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: Training,
+        *,
+        classes: int,
+        online: OnlinePipeline | None = None,
+        weights: Tensor | None = None,
+    ) -> None:
+        super().__init__(network, training)
+        self.classes, self.online = classes, online
+        self.register_buffer("weights", weights, persistent=False)
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`loss` is the mean cross-entropy in nats."""
-        return {"loss": F.cross_entropy(self.network(images).float(), labels)}
+        """`loss` in nats: cross-entropy, with AugMix's consistency between the image and two changed ones added to it.
+
+        `accuracy` counts a mixed image by the share of its predicted class.
+        """
+        weights = self.get_buffer("weights") if self.weights is not None else None
+        if self.online is None:
+            targets = F.one_hot(labels, self.classes).float()
+            logits = self.network(images).float()
+            loss = soft_cross_entropy(logits, targets, weights)
+        elif self.online.consistency:
+            first, targets = self._changed(images, labels)
+            second, _ = self._changed(images, labels)
+            logits, *others = self.network(torch.cat([images, first, second])).float().chunk(3)
+            loss = soft_cross_entropy(logits, targets, weights)
+            loss = loss + self.online.consistency * jensen_shannon(logits, *others)
+        else:
+            changed, targets = self._changed(images, labels)
+            logits = self.network(changed).float()
+            loss = soft_cross_entropy(logits, targets, weights)
+        return {"loss": loss, "accuracy": soft_accuracy(logits.detach(), targets)}
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The loss and the share of right answers."""
         logits = self.network(images).float()
         return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
+
+    @torch.no_grad()
+    def _changed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch as the policy's online part changes it, in full precision: bf16 would blur where pixels go."""
+        assert self.online is not None
+        with torch.autocast(images.device.type, enabled=False):
+            return self.online(images, labels, self.draws)
 
 
 def run(
@@ -44,28 +88,79 @@ def run(
     measure it on.
     """
     store = open_store(data)
-    rows = labelled(store, "train")
-    classes = np.unique(store.labels[rows])
+    needed(store, "test")  # said before the training, not after it
+    network, fitted = train(
+        spec,
+        store,
+        labelled(store, "train"),
+        held_out=labelled(store, "val"),
+        copies=open_store(copies) if copies else None,
+        checkpoints=checkpoints,
+        log=log,
+    )
+    with files.folder(out) as fresh:
+        save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
+
+
+def train(
+    spec: TrainSpec,
+    store: Store,
+    rows: NDArray[np.int64],
+    *,
+    held_out: NDArray[np.int64],
+    copies: Store | None = None,
+    checkpoints: Path | None = None,
+    log: Log,
+) -> tuple[nn.Module, Fitted]:
+    """Build a classifier and train it on labelled rows of a store, validated on `held_out` ones where there are any.
+
+    Raises ValueError when the rows have fewer than two classes to tell apart.
+    """
+    labels = store.labels[rows]
+    classes = np.unique(labels)
     if len(classes) < 2:
         named = f"only {settings.quoted(store.classes[classes[0]])}" if len(classes) else "none"
         raise ValueError(
             f"classify needs training images of at least two classes; {store.name} has {named}. "
             "Add another, or leave the section out"
         )
-    needed(store, "test")  # said before the training, not after it
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
     network = registry.build(spec.network, store.shape, len(store.classes))
     standardize(network, store, rows)
-    train = training_batches(
-        store, rows, open_store(copies) if copies else None, batch_size=spec.training.batch_size, seed=spec.seed
+    policy, counts = spec.policy, class_counts(labels, len(store.classes))
+    batches = training_batches(
+        store,
+        rows,
+        copies,
+        batch_size=spec.training.batch_size,
+        seed=spec.seed,
+        sampling=_sampling(policy),
     )
-    held_out = labelled(store, "val")
+    task = ClassifierTask(
+        network,
+        spec.training,
+        classes=len(store.classes),
+        online=_online(policy, store.classes, counts),
+        weights=class_weights(torch.from_numpy(counts).float()) if policy.imbalance == "class_weights" else None,
+    )
     val = plain_batches(store, held_out, batch_size=256) if len(held_out) else None
-    task = ClassifierTask(network, spec.training)
-    fitted = fit(task, train, val, seed=spec.seed, log=log, checkpoints=checkpoints)
-    with files.folder(out) as fresh:
-        save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
+    return network, fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
+
+
+def _sampling(policy: OnlineSpec) -> Sampling:
+    if policy.balance or policy.imbalance == "oversampling":
+        return "even"
+    return "balanced_sampler" if policy.imbalance == "balanced_sampler" else "shuffled"
+
+
+def _online(policy: OnlineSpec, classes: tuple[str, ...], counts: NDArray[np.int64]) -> OnlinePipeline | None:
+    if not policy.online:
+        return None
+    own = resolve(copies=0, own=policy.classes, balance=policy.balance, classes=classes, counts=counts)
+    names = {step.name for step in policy.online}  # type: ignore[attr-defined]
+    strengths = {name: torch.from_numpy(own.table(name)) for name in names}
+    return OnlinePipeline(policy.online, strengths)
 
 
 def standardize(network: nn.Module, store: Store, rows: NDArray[np.int64], *, most: int = 5000) -> None:

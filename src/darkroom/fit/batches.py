@@ -8,6 +8,7 @@ run goes on as if it had never stopped.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom.data.store import Store
+from darkroom.fit.sampling import SAMPLINGS, Sampling
 from darkroom.randomness import derive
 
 
@@ -55,6 +57,7 @@ class Batches:
         *,
         batch_size: int,
         seed: int | None = None,
+        sampling: Sampling = "shuffled",
     ) -> None:
         if not len(variants):
             raise ValueError("there are no images to draw batches from")
@@ -65,7 +68,7 @@ class Batches:
         self.counts = np.array([len(rows) for rows in variants], np.int64)
         self.firsts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
         self.rows = np.concatenate(variants)
-        self.seed = seed
+        self.seed, self.sampling = seed, SAMPLINGS[sampling]
         self.epoch = 0
         edges = list(range(0, len(labels), batch_size))
         if len(edges) > 1 and len(labels) - edges[-1] == 1:
@@ -85,7 +88,7 @@ class Batches:
         if self.seed is None:
             return np.arange(self.items), self.rows[self.firsts]
         generator = np.random.default_rng(derive(self.seed, "epoch", self.epoch))
-        order = generator.permutation(self.items)
+        order = self.sampling(self.labels, generator)
         variant = generator.integers(0, self.counts[order])
         return order, self.rows[self.firsts[order] + variant]
 
@@ -101,18 +104,25 @@ def as_float(images: NDArray[np.uint8]) -> Tensor:
 
 
 def training_batches(
-    store: Store, rows: NDArray[np.int64], copies: Store | None, *, batch_size: int, seed: int
+    store: Store,
+    rows: NDArray[np.int64],
+    copies: Store | None,
+    *,
+    batch_size: int,
+    seed: int,
+    sampling: Sampling = "shuffled",
 ) -> Batches:
     """Batches of these rows of a prepared store, with the augmented copies that name them as their parents."""
+    how: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "sampling": sampling}
     if copies is None:
-        return Batches(Pool([store.images]), rows[:, None], store.labels[rows], batch_size=batch_size, seed=seed)
+        return Batches(Pool([store.images]), rows[:, None], store.labels[rows], **how)
     position = {item: index for index, item in enumerate(store.items["id"].to_numpy()[rows])}
     variants = [[int(row)] for row in rows]
     for row, parent in enumerate(copies.items["parent"]):
         if (index := position.get(parent)) is not None:
             variants[index].append(len(store.images) + row)
     pool = Pool([store.images, copies.images])
-    return Batches(pool, [np.array(v) for v in variants], store.labels[rows], batch_size=batch_size, seed=seed)
+    return Batches(pool, [np.array(v) for v in variants], store.labels[rows], **how)
 
 
 def plain_batches(store: Store, rows: NDArray[np.int64], *, batch_size: int) -> Batches:

@@ -34,13 +34,17 @@ class Totals:
 
 
 class Task(pl.LightningModule):
-    """A network and how it is trained. A family's subclass says what is lost on a batch."""
+    """A network and how it is trained. A family's subclass says what is lost on a batch.
+
+    `draws` is a generator on the processor that starts anew at every training batch, whatever came before.
+    """
 
     def __init__(self, network: nn.Module, training: Training) -> None:
         super().__init__()
         self.network = network
         self.settings = training
         self.train_totals, self.val_totals = Totals(), Totals()
+        self.draws = torch.Generator()
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Scalars of one batch: `loss`, which is minimised, and any parts to be followed.

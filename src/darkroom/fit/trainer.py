@@ -85,6 +85,9 @@ class _History(pl.Callback):
         torch.manual_seed(derive(self.seed, "noise", trainer.current_epoch))
         self.started = time.monotonic()
 
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        pl_module.draws.manual_seed(derive(self.seed, "batch", trainer.current_epoch, batch_idx))
+
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor) and batch_idx % 50 == 0 and not bool(torch.isfinite(loss)):

@@ -1,0 +1,97 @@
+"""What a policy does while training: draws of its own for every image, even classes, consistency."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from darkroom import files
+from darkroom.augment.config import OnlineSpec
+from darkroom.augment.online import OnlinePipeline
+from darkroom.classify import train
+from darkroom.classify.config import TrainSpec
+from darkroom.fit.batches import Batches, Pool
+from darkroom.fit.config import Training
+from darkroom.fit.trainer import fit
+from darkroom.log import silent
+
+SPEC = {"network": {"name": "mlp", "hidden": [32]}, "training": {"epochs": 2, "batch_size": 64}, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def plain(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the weights are without a policy."""
+    out = tmp_path_factory.mktemp("plain") / "model"
+    train.run(TrainSpec.model_validate(SPEC), data=digits, out=out, log=silent)
+    return files.read_manifest(out)["weights.pt"]
+
+
+def pipeline(*steps: Any) -> OnlinePipeline:
+    found = OnlineSpec.model_validate({"online": list(steps)}).online
+    return OnlinePipeline(found, {step.name: torch.ones(2) for step in found})  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"online": ["hflip", {"name": "affine", "p": 1}, "mixup"]},
+        {"online": [{"name": "hflip", "p": 1}], "classes": {"0": {"strength": 0}}},
+        {"imbalance": "class_weights"},
+        {"imbalance": "balanced_sampler"},
+        {"imbalance": "oversampling"},
+        {"balance": True},
+    ],
+    ids=str,
+)
+def test_a_policy_changes_the_training_in_the_same_way_each_time(
+    policy: dict[str, Any], plain: str, digits: Path, tmp_path: Path
+) -> None:
+    spec = TrainSpec.model_validate({**SPEC, "policy": policy})
+    for name in ("one", "two"):
+        train.run(spec, data=digits, out=tmp_path / name, log=silent)
+    one, two = (files.read_manifest(tmp_path / name)["weights.pt"] for name in ("one", "two"))
+    assert one == two
+    assert one != plain
+
+
+def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Recorded(train.ClassifierTask):
+        def _changed(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            changed = super()._changed(images, labels)
+            seen.append(changed[0].clone())
+            return changed
+
+    image = np.random.default_rng(0).integers(0, 256, (1, 12, 12, 1), np.uint8)
+    batches = Batches(Pool([image]), np.zeros((8, 1), np.int64), np.arange(8) % 2, batch_size=4, seed=0)
+    for _ in range(2):
+        task = Recorded(
+            torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 2)),
+            Training(epochs=3),
+            classes=2,
+            online=pipeline({"name": "affine", "p": 1}),
+        )
+        fit(task, batches, None, seed=5, log=silent)
+    drawn = [picture.flatten().numpy().tobytes() for batch in seen for picture in batch]
+    assert drawn[:24] == drawn[24:]  # the same seed, the same images
+    assert len(set(drawn[:24])) == 24  # and within a run no two alike, though all show one image
+
+
+def test_consistency_costs_nothing_where_views_agree_and_something_where_not() -> None:
+    class Split(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean((1, 2, 3))[:, None] * torch.tensor([[40.0, -40.0]])
+
+    online = pipeline({"name": "augmix", "consistency": 12})
+    task = train.ClassifierTask(Split(), Training(), classes=2, online=online)
+    images = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(16, dtype=torch.int64)
+    flat = float(task.losses(torch.zeros(16, 1, 12, 12), labels)["loss"])
+    assert flat == pytest.approx(np.log(2), rel=1e-3)
+    plain = float(train.ClassifierTask(Split(), Training(), classes=2).losses(images, labels)["loss"])
+    assert float(task.losses(images, labels)["loss"]) > plain
