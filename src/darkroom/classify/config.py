@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -12,6 +12,7 @@ from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section, unique
 
 Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)]
+Merge = Literal["mean", "geometric_mean", "max", "learned"]
 
 
 class Classifier(Section):
@@ -35,7 +36,10 @@ class Classify(Section):
     training: Training = Training()
     """What all models share."""
     tta: Views = [{"name": "shift"}]  # type: ignore[list-item]
-    """Views of a test image whose probabilities are averaged with the plain image's: test-time augmentation."""
+    """Views of a test image whose probabilities are merged with the plain image's: test-time augmentation."""
+    tta_merge: Merge = "mean"
+    """How: by their mean, their geometric mean, the largest of each class (both made to sum to one again), or a weighted
+    mean whose weights have the least cross-entropy on the validation images."""
     resamples: Count = 1000
     """Bootstrap resamples behind each 95 % interval."""
 
@@ -62,5 +66,6 @@ class EvaluateSpec(Section):
 
     network: Annotated[Section, Plugin("network")]
     tta: list[Annotated[Section, Plugin("view")]]
+    tta_merge: Merge
     resamples: Count
     seed: int

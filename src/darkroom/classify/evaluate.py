@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import csv
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from darkroom import files, registry
 from darkroom.classify.calibration import fit_temperature, log_softmax
 from darkroom.classify.config import EvaluateSpec
-from darkroom.classify.figures import draw_confusion, draw_curves, draw_reliability
+from darkroom.classify.figures import draw_confusion, draw_curves, draw_reliability, draw_turned
 from darkroom.classify.metrics import SCORES, confusion, scores
+from darkroom.classify.tta import all_logits, fit_weights, look_names, merge, plain_logits, turned
 from darkroom.data.store import Store, labelled, needed, open_store
 from darkroom.fit.model import HISTORY, predict, read_about, rebuild
 from darkroom.log import Log
@@ -27,10 +27,11 @@ from darkroom.randomness import derive
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 NO_ITEM = "the test split has no image of this class"
+NO_VALIDATION = "there are no labelled validation images to learn weights from, so all looks weigh the same"
 
 
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
-    """Score the model in `model` on the test split; the temperature comes from the validation split alone.
+    """Score the model in `model` on the test split; temperatures and weights come from the validation split alone.
 
     Raises ValueError when the test split has no labelled image.
     """
@@ -42,29 +43,47 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         network.to(memory_format=torch.channels_last)
     test, val = needed(store, "test"), labelled(store, "val")
     views = [registry.build(view) for view in spec.tta]
-    looks: dict[str, Callable[[Tensor], Tensor]] = {"plain": lambda images: plain_logits(network, images)}
+    names = look_names(views, [view.name for view in spec.tta])  # type: ignore[attr-defined]
+
+    def looks(rows: Labels) -> NDArray[np.float32]:
+        return predict(lambda images: all_logits(network, views, images), store.images, rows)
+
+    held_out = looks(val) if len(val) else np.empty((0, len(names), len(store.classes)), np.float32)
+    started = time.monotonic()
+    plain = predict(lambda images: plain_logits(network, images), store.images, test).astype(np.float64)
+    seconds = {"plain": time.monotonic() - started}
+    answers = {"plain": Answer(plain, fit_temperature(held_out[:, 0].astype(np.float64), store.labels[val]))}
+    weights = fit_weights(held_out, store.labels[val]) if views and spec.tta_merge == "learned" else None
     if views:
-        looks["tta"] = lambda images: tta_logits(network, views, images)
-    answers, seconds = {}, {}
-    for name, look in looks.items():
         started = time.monotonic()
-        logits = predict(look, store.images, test).astype(np.float64)
-        seconds[name] = (time.monotonic() - started) / len(test) * 1000
-        held_out = predict(look, store.images, val).astype(np.float64) if len(val) else np.empty((0, logits.shape[1]))
-        temperature = fit_temperature(held_out, store.labels[val])
-        answers[name] = Answer(logits, temperature)
+        merged = merge(looks(test), spec.tta_merge, weights)
+        seconds["tta"] = time.monotonic() - started
+        temperature = fit_temperature(merge(held_out, spec.tta_merge, weights), store.labels[val])
+        answers["tta"] = Answer(merged, temperature)
     labels = store.labels[test]
     result = _measured(answers, labels, store, spec)
+    if views:
+        counts = [{**view.model_dump(), "looks": len(built.looks)} for view, built in zip(spec.tta, views, strict=True)]
+        result["tta"] |= {"merge": spec.tta_merge, "views": counts, "looks": names}
+        if weights is not None:
+            result["tta"]["weights"] = dict(zip(names, weights.tolist(), strict=True))
+            result["tta"] |= {} if len(val) else {"note": NO_VALIDATION}
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", result)
-        _predictions(answers, store, test).to_parquet(fresh / "predictions.parquet", index=False)
+        predictions = _predictions(answers, store, test)
+        predictions.to_parquet(fresh / "predictions.parquet", index=False)
         shown = answers["plain"]
         draw_confusion(confusion(shown.predicted, labels, len(store.classes)), store.classes, fresh / "confusion.png")
         draw_reliability(shown.raw, shown.calibrated, labels, shown.temperature, fresh / "reliability.png")
         draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
-        files.write_json(
-            fresh / files.TIMING, {"seconds": sum(seconds.values()) * len(test) / 1000, "ms_per_image": seconds}
-        )
+        if views:
+            found = turned(predictions, store.classes)
+            # every text is quoted, as names may hold commas, quotes and line breaks
+            found.to_csv(fresh / "tta.csv", index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+            if len(found):
+                draw_turned(found, store.images, test, fresh / "tta.png")
+        times = {name: taken / len(test) * 1000 for name, taken in seconds.items()}
+        files.write_json(fresh / files.TIMING, {"seconds": sum(seconds.values()), "ms_per_image": times})
     log(_flat(result))
 
 
@@ -76,20 +95,6 @@ class Answer:
         self.raw: Floats = np.exp(log_softmax(logits))
         self.calibrated: Floats = np.exp(log_softmax(logits / temperature))
         self.predicted: Labels = logits.argmax(1)
-
-
-@torch.inference_mode()
-def plain_logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Logits (B, K) of images (B, C, H, W) in [0, 1]."""
-    logits: Tensor = network(images).float()
-    return logits
-
-
-def tta_logits(network: nn.Module, views: list[Any], images: Tensor) -> Tensor:
-    """The logarithm (B, K) of the mean probability over the plain image and its views."""
-    looks = [images, *(view for make in views for view in make(images))]
-    probabilities = torch.stack([plain_logits(network, look).softmax(1) for look in looks]).mean(0)
-    return probabilities.clamp_min(1e-12).log()
 
 
 def _measured(answers: dict[str, Answer], labels: Labels, store: Store, spec: EvaluateSpec) -> dict[str, Any]:
@@ -121,8 +126,7 @@ def _measured(answers: dict[str, Answer], labels: Labels, store: Store, spec: Ev
         result["confusion"][name] = confusion(answer.predicted, labels, len(store.classes)).tolist()
     if "tta" in answers:
         before, after = answers["plain"].predicted == labels, answers["tta"].predicted == labels
-        turned = {"fixed": int((after & ~before).sum()), "broken": int((before & ~after).sum())}
-        result["tta"] = {**turned, "views": [view.model_dump()["name"] for view in spec.tta]}
+        result["tta"] = {"fixed": int((after & ~before).sum()), "broken": int((before & ~after).sum())}
     return result
 
 

@@ -1,7 +1,8 @@
-"""The pictures of a classifier: where it errs, whether its confidence can be believed, how it learned."""
+"""The pictures of a classifier: where it errs, if its confidence can be believed, how it learned, what views turned."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from darkroom.classify.calibration import reliability
-from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, log_scale, save
+from darkroom.figures import ACCENT, COLORS, FAINT, INK, enlarge, figure, log_scale, save
+
+TURNED = 24
+"""Items in the picture of what test-time augmentation turned; half of each kind where there are so many."""
 
 
 def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Path) -> None:
@@ -81,6 +85,36 @@ def draw_curves(history: pd.DataFrame, path: Path) -> None:
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
+    save(drawn, path)
+
+
+def draw_turned(found: pd.DataFrame, images: NDArray[np.uint8], rows: NDArray[np.int64], path: Path) -> None:
+    """Images that test-time augmentation fixed and broke: the true class above, the answer before and after below.
+
+    `found` is what `tta.turned` gives, not empty; the image of its row i is `images[rows[i]]`, (H, W, C).
+    """
+    kinds = {kind: found[found["turned"] == kind] for kind in ("fixed", "broken")}
+    room = {"fixed": TURNED - min(TURNED // 2, len(kinds["broken"])), "broken": TURNED // 2}
+    room["broken"] = max(room["broken"], TURNED - len(kinds["fixed"]))
+    shown = {kind: items[: room[kind]] for kind, items in kinds.items() if len(items)}
+    columns = min(8, max(4, *(len(items) for items in shown.values())))
+    lines = [math.ceil(len(items) / columns) for items in shown.values()]
+    drawn = Figure(figsize=(1.35 * columns, 0.4 * len(lines) + 1.85 * sum(lines)), layout="constrained")
+    parts = drawn.subfigures(len(lines), 1, height_ratios=lines, squeeze=False)[:, 0]
+    for part, (kind, items), count, color in zip(parts, shown.items(), lines, (ACCENT, COLORS[1]), strict=False):
+        some = f", {len(items)} of them shown" if len(items) < len(kinds[kind]) else ""
+        part.suptitle(f"{len(kinds[kind])} {kind}{some}", x=0.01, ha="left", color=color, fontweight="bold")
+        places = part.subplots(count, columns, squeeze=False).ravel()
+        pictures = images[rows[items.index.to_numpy()]]
+        for place, picture, item in zip(places, pictures, items.to_dict("records"), strict=False):
+            place.imshow(enlarge(picture, 112), interpolation="none")
+            before, after = _short(item["plain"]), _short(item["tta"])
+            place.set_title(_short(item["label"]), fontsize=9)
+            place.set_xlabel(f"{before} →{' ' if len(before + after) < 12 else chr(10)}{after}", fontsize=8)
+        for place in places:
+            place.set_xticks([])
+            place.set_yticks([])
+            place.spines[:].set_visible(False)
     save(drawn, path)
 
 
