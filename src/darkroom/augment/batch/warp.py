@@ -67,3 +67,14 @@ def resample(images: Tensor, x: Tensor, y: Tensor, fill: str, interpolation: str
     return functional.grid_sample(
         images, grid, mode=INTERPOLATIONS[interpolation], padding_mode=FILLS[fill], align_corners=True
     )
+
+
+def smoothing(sigma: Tensor, length: int) -> Tensor:
+    """Gaussian weights (B, length, length) of width sigma (B,), above 0, in pixels: row i makes pixel i of a side.
+
+    Near the border the weights that fall inside are raised to sum to one. Smooths by a matrix product, so that each
+    image can have a width of its own.
+    """
+    place = torch.arange(length, device=sigma.device, dtype=torch.float32)
+    far = (place[:, None] - place)[None] / sigma[:, None, None]
+    return torch.softmax(-far.square() / 2, dim=-1)

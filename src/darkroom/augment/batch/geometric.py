@@ -1,0 +1,178 @@
+"""Crops, shifts by whole pixels, slanted views and elastic warps. See `warp` for what moves the pixels."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
+from darkroom.augment.batch.warp import axes, resample, smoothing, warp
+from darkroom.registry import register
+from darkroom.settings import Amount, Probability
+
+
+@register("batch transform", "crop")
+class Crop:
+    """Cut out a random part and enlarge it to the full size."""
+
+    def __init__(
+        self,
+        *,
+        area: Annotated[
+            float,
+            Field(gt=0, le=1, description="smallest share of the image's area that is kept"),
+            Amount("crop", neutral=1.0),
+        ] = 0.7,
+        ratio: Annotated[float, Field(ge=1, le=4, description="largest change of the aspect ratio")] = 1.2,
+        interpolation: Annotated[
+            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
+        ] = "nearest",
+        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    ) -> None:
+        self.area, self.ratio, self.interpolation, self.p = area, ratio, interpolation, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        count, (height, width) = len(images), images.shape[-2:]
+        chosen = coins(self.p, count, draws) & (strength > 0)
+        area = between(amount(self.area, strength, neutral=1.0, low=0.01), 1.0, count, draws)
+        most = torch.minimum(-area.log(), torch.tensor(math.log(self.ratio)))  # so that neither side gets too long
+        ratio = either_way(most, draws).exp()
+        across, down = (area * ratio).sqrt(), (area / ratio).sqrt()
+        zero = torch.zeros(count)
+        x = either_way((1 - across).clamp(min=0) / 2 * width, draws)
+        y = either_way((1 - down).clamp(min=0) / 2 * height, draws)
+        maps = torch.stack([across, zero, x, zero, down, y], dim=1).view(-1, 2, 3)
+        return change(images, chosen, lambda part, own: warp(part, own, "edge", self.interpolation), maps), targets
+
+
+@register("batch transform", "pad_crop")
+class PadCrop:
+    """Pad all sides and cut the old size out of it anywhere: a shift by whole pixels, usual for CIFAR."""
+
+    def __init__(
+        self,
+        *,
+        pixels: Annotated[
+            int, Field(ge=1, le=64, description="width of the padding, so the largest shift"), Amount("pad_crop")
+        ] = 4,
+        fill: Annotated[
+            Literal["constant", "reflect", "edge"],
+            Field(description="what the padding shows: black, the mirrored image, or its edge repeated"),
+        ] = "constant",
+        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    ) -> None:
+        self.pixels, self.fill, self.p = pixels, fill, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        most = amount(self.pixels, strength, high=64).round()
+        x, y = ((torch.rand(len(images), generator=draws) * (2 * most + 1)).floor() - most for _ in range(2))
+        zero, one = torch.zeros(len(images)), torch.ones(len(images))
+        maps = torch.stack([one, zero, x, zero, one, y], dim=1).view(-1, 2, 3)
+        return change(images, chosen, lambda part, own: warp(part, own, self.fill, "nearest"), maps), targets
+
+
+@register("batch transform", "perspective")
+class Perspective:
+    """View the image at a slant: each corner moves in by a random amount."""
+
+    def __init__(
+        self,
+        *,
+        scale: Annotated[
+            float,
+            Field(gt=0, lt=0.5, description="how far corners move in, as a share of the side"),
+            Amount("perspective"),
+        ] = 0.1,
+        interpolation: Annotated[
+            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
+        ] = "nearest",
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.scale, self.interpolation, self.p = scale, interpolation, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        most = amount(self.scale, strength, high=0.49)
+        moved = torch.rand(len(images), 4, 2, generator=draws) * most[:, None, None]
+        corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+        maps = homography(corners + moved * (1 - 2 * corners))
+        return change(images, chosen, self._slanted, maps), targets
+
+    def _slanted(self, images: Tensor, maps: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        x, y = axes(images)
+        u, v = (x / max(width - 1, 1) + 0.5)[None, None, :], (y / max(height - 1, 1) + 0.5)[None, :, None]
+        a, b, c, d, e, f, g, h = maps[:, :, None, None].unbind(1)
+        depth = g * u + h * v + 1
+        across, down = (a * u + b * v + c) / depth - 0.5, (d * u + e * v + f) / depth - 0.5
+        return resample(images, across * (width - 1), down * (height - 1), "edge", self.interpolation)
+
+
+def homography(corners: Tensor) -> Tensor:
+    """The maps (B, 8) of the unit square to corners (B, 4, 2), in turn around it from the origin.
+
+    (u, v) goes to ((a u + b v + c) / (g u + h v + 1), (d u + e v + f) / (g u + h v + 1)). See Heckbert 1989.
+    """
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = (corner.unbind(-1) for corner in corners.double().unbind(1))
+    right, below, skew = (x1 - x2, y1 - y2), (x3 - x2, y3 - y2), (x0 - x1 + x2 - x3, y0 - y1 + y2 - y3)
+    area = right[0] * below[1] - below[0] * right[1]
+    g, h = (skew[0] * below[1] - below[0] * skew[1]) / area, (right[0] * skew[1] - skew[0] * right[1]) / area
+    first, second = (x1 - x0 + g * x1, x3 - x0 + h * x3, x0), (y1 - y0 + g * y1, y3 - y0 + h * y3, y0)
+    return torch.stack([*first, *second, g, h], dim=1).float()
+
+
+@register("batch transform", "elastic")
+class Elastic:
+    """Shift every pixel along a smooth random field (Simard et al. 2003)."""
+
+    def __init__(
+        self,
+        *,
+        displacement: Annotated[
+            float,
+            Field(gt=0, le=0.5, description="typical shift, as a share of the shorter side"),
+            Amount("elastic"),
+        ] = 0.03,
+        sigma: Annotated[
+            float, Field(gt=0, le=0.5, description="smoothness of the field of shifts, as a share of the shorter side")
+        ] = 0.14,
+        fill: Annotated[
+            Literal["reflect", "constant", "edge"],
+            Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+        ] = "reflect",
+        interpolation: Annotated[
+            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
+        ] = "nearest",
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.displacement, self.sigma = displacement, sigma
+        self.fill, self.interpolation, self.p = fill, interpolation, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        height, width = images.shape[-2:]
+        drawn = coins(self.p, len(images), draws)
+        noise = torch.randn(int(drawn.sum()), 2, height, width, generator=draws).to(images.device)
+        width_of = torch.tensor([self.sigma * min(height, width)], device=images.device)
+        # rows of length 1 make every smoothed number deviate by 1, as the noise does
+        down, across = (torch.nn.functional.normalize(smoothing(width_of, side)[0]) for side in (height, width))
+
+        def bend(part: Tensor, reach: Tensor, own: Tensor) -> Tensor:
+            shifts = (down @ noise[own] @ across.T) * reach[:, None, None, None]
+            x, y = axes(part)
+            return resample(part, x + shifts[:, 0], y[:, None] + shifts[:, 1], self.fill, self.interpolation)
+
+        reach = amount(self.displacement, strength, high=0.5) * min(height, width)
+        return change(images, drawn & (strength > 0), bend, reach, drawn.cumsum(0) - 1), targets

@@ -1,0 +1,136 @@
+"""Hide a part of each image, so that a network cannot rest on one part alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
+from darkroom.augment.batch.mixing import boxes
+from darkroom.registry import register
+from darkroom.settings import Amount, Count, Probability
+
+
+@register("batch transform", "cutout")
+class Cutout:
+    """Blank out random rectangles (DeVries and Taylor 2017, arXiv 1708.04552)."""
+
+    def __init__(
+        self,
+        *,
+        holes: Annotated[Count, Field(description="largest number of holes")] = 1,
+        size: Annotated[
+            float,
+            Field(gt=0, lt=1, description="largest side of a hole, as a share of the image's; the smallest is half"),
+            Amount("cutout"),
+        ] = 0.3,
+        value: Annotated[int, Field(ge=0, le=255, description="brightness of the holes")] = 0,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.holes, self.size, self.value, self.p = holes, size, value / 255, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        count, (height, width) = len(images), images.shape[-2:]
+        chosen = coins(self.p, count, draws) & (strength > 0)
+        largest = amount(self.size, strength, high=0.99)
+        number = torch.randint(1, self.holes + 1, (count,), generator=draws)
+        sides = [[between(largest / 2, largest, count, draws) for _ in range(2)] for _ in range(self.holes)]
+        edges = [(*stretch(down, height, draws), *stretch(across, width, draws)) for down, across in sides]
+
+        def blank(part: Tensor, number: Tensor, *corners: Tensor) -> Tensor:
+            hidden = torch.zeros(len(part), height, width, dtype=torch.bool, device=part.device)
+            for hole in range(self.holes):
+                inside = boxes(height, width, *corners[4 * hole : 4 * hole + 4])
+                hidden |= inside & (number > hole)[:, None, None]
+            return part.masked_fill(hidden[:, None], self.value)
+
+        return change(images, chosen, blank, number, *(edge for hole in edges for edge in hole)), targets
+
+
+@register("batch transform", "random_erasing")
+class RandomErasing:
+    """Replace a random rectangle by random pixels (Zhong et al. 2017, arXiv 1708.04896)."""
+
+    def __init__(
+        self,
+        *,
+        area: Annotated[
+            float,
+            Field(gt=0, lt=1, description="largest share of the image's area; the smallest is a sixteenth of it"),
+            Amount("random_erasing"),
+        ] = 0.33,
+        ratio: Annotated[
+            float, Field(ge=1, le=10, description="largest aspect ratio, and one over the smallest")
+        ] = 3.3,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.area, self.ratio, self.p = area, ratio, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        count, channels, height, width = images.shape
+        drawn = coins(self.p, count, draws)
+        largest = amount(self.area, strength, high=0.99).clamp(min=1e-6)
+        area = between(largest / 16, largest, count, draws)
+        ratio = either_way(torch.minimum(-area.log(), torch.tensor(math.log(self.ratio))), draws).exp()
+        corners = (*stretch((area * ratio).sqrt(), height, draws), *stretch((area / ratio).sqrt(), width, draws))
+        noise = torch.rand(int(drawn.sum()), height, width, channels, generator=draws).to(images)
+
+        def erase(part: Tensor, own: Tensor, *corners: Tensor) -> Tensor:
+            return torch.where(boxes(height, width, *corners)[:, None], noise[own].permute(0, 3, 1, 2), part)
+
+        return change(images, drawn & (strength > 0), erase, drawn.cumsum(0) - 1, *corners), targets
+
+
+@register("batch transform", "grid_dropout")
+class GridDropout:
+    """Blank out a square in each cell of a grid of random cell size and place (Chen et al. 2020, arXiv 2001.04086)."""
+
+    def __init__(
+        self,
+        *,
+        ratio: Annotated[
+            float, Field(gt=0, lt=1, description="side of a square, as a share of its cell's"), Amount("grid_dropout")
+        ] = 0.5,
+        cell: Annotated[
+            float,
+            Field(
+                gt=0, le=1, description="largest side of a cell, as a share of the shorter side; the smallest is half"
+            ),
+        ] = 0.5,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.ratio, self.cell, self.p = ratio, cell, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        count, (height, width) = len(images), images.shape[-2:]
+        chosen = coins(self.p, count, draws) & (strength > 0)
+        largest = self.cell * min(height, width)
+        cell = between(largest / 2, largest, count, draws).round().clamp(min=2)
+        hole = (cell * amount(self.ratio, strength, high=0.99)).round()
+        x, y = ((torch.rand(count, generator=draws) * cell).floor() for _ in range(2))
+
+        def blank(part: Tensor, cell: Tensor, hole: Tensor, x: Tensor, y: Tensor) -> Tensor:
+            rows, columns = (
+                (torch.arange(side, device=part.device) + start[:, None]) % cell[:, None] < hole[:, None]
+                for side, start in ((height, y), (width, x))
+            )
+            return part.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
+
+        return change(images, chosen, blank, cell, hole, x, y), targets
+
+
+def stretch(share: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """First and one past the last pixel (B,) of stretches with these shares of a length, evenly placed inside it."""
+    pixels = (share * length).round().clamp(max=length)
+    first = (torch.rand(len(share), generator=draws) * (length - pixels + 1)).floor()
+    return first, first + pixels

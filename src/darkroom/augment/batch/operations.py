@@ -1,0 +1,125 @@
+"""Changes of color and sharpness, each image by an amount of its own, as torchvision does them to one image.
+
+Images are floats (B, C, H, W) in [0, 1], amounts (B,) on the same device. Gray images have no color to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as torchvision
+
+
+def brightness(images: Tensor, factor: Tensor) -> Tensor:
+    """Multiply every pixel."""
+    return (images * _wide(factor)).clamp_(0, 1)
+
+
+def contrast(images: Tensor, factor: Tensor) -> Tensor:
+    """Stretch the distance to the mean brightness."""
+    return torch.lerp(gray(images).mean((1, 2, 3), keepdim=True), images, _wide(factor)).clamp_(0, 1)
+
+
+def saturation(images: Tensor, factor: Tensor) -> Tensor:
+    """Stretch the distance to gray."""
+    if images.shape[1] == 1:
+        return images
+    return torch.lerp(gray(images), images, _wide(factor)).clamp_(0, 1)
+
+
+def sharpness(images: Tensor, factor: Tensor) -> Tensor:
+    """Stretch the distance to a smoothed image; border pixels stay."""
+    if min(images.shape[-2:]) < 3:
+        return images
+    rows = images[:, :, :-2] + images[:, :, 1:-1] + images[:, :, 2:]
+    around = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+    inner = images[:, :, 1:-1, 1:-1]
+    made = images.clone()
+    made[:, :, 1:-1, 1:-1] = torch.lerp((around + 4 * inner) / 13, inner, _wide(factor)).clamp_(0, 1)
+    return made
+
+
+def hue(images: Tensor, turn: Tensor) -> Tensor:
+    """Turn the colors by a share of the color circle."""
+    if images.shape[1] == 1:
+        return images
+    value, low = images.amax(1), images.amin(1)
+    spread = value - low
+    red, green, blue = images.unbind(1)
+    angle = torch.where(value == blue, (red - green) / spread + 4, (green - blue) / spread)
+    angle = torch.where((value == green) & (value != red), (blue - red) / spread + 2, angle)
+    angle = torch.where((value == red), (green - blue) / spread, angle)
+    angle = torch.where(spread == 0, torch.zeros_like(angle), angle) + 6 * turn[:, None, None]
+    made = []
+    for start in (5, 3, 1):
+        place = (start + angle) % 6
+        made.append(value - spread * torch.minimum(place, 4 - place).clamp(0, 1))
+    return torch.stack(made, dim=1).clamp_(0, 1)
+
+
+def gamma(images: Tensor, exponent: Tensor) -> Tensor:
+    """Raise every pixel to a power."""
+    return images.pow(_wide(exponent))
+
+
+def grayscale(images: Tensor) -> Tensor:
+    """Take the colors away."""
+    return gray(images).expand_as(images)
+
+
+def posterize(images: Tensor, bits: Tensor) -> Tensor:
+    """Keep the upper bits, 0 to 8, of each pixel's byte."""
+    step = torch.exp2(8 - _wide(bits).round())
+    return torch.floor(torch.round(images * 255) / step) * (step / 255)
+
+
+def solarize(images: Tensor, threshold: Tensor) -> Tensor:
+    """Invert the pixels from a brightness on."""
+    return torch.where(images >= _wide(threshold), 1 - images, images)
+
+
+def autocontrast(images: Tensor) -> Tensor:
+    """Stretch each channel to the full range."""
+    stretched: Tensor = torchvision.autocontrast(images)
+    return stretched
+
+
+def equalize(images: Tensor) -> Tensor:
+    """Make all brightnesses about as frequent, in each channel."""
+    even: Tensor = torchvision.equalize((images * 255).round_().byte())
+    return even.float().div_(255)
+
+
+def invert(images: Tensor) -> Tensor:
+    """Swap bright and dark."""
+    return 1 - images
+
+
+def gray(images: Tensor) -> Tensor:
+    """The brightness (B, 1, H, W)."""
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = images.split(1, dim=1)
+    return red * 0.2989 + green * 0.587 + blue * 0.114
+
+
+def _wide(amounts: Tensor) -> Tensor:
+    """Amounts (B,) that multiply images (B, C, H, W)."""
+    return amounts[:, None, None, None]
+
+
+BY_VALUE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "brightness": lambda images, change: brightness(images, 1 + change),
+    "contrast": lambda images, change: contrast(images, 1 + change),
+    "saturation": lambda images, change: saturation(images, 1 + change),
+    "sharpness": lambda images, change: sharpness(images, 1 + change),
+    "posterize": posterize,
+    "solarize": solarize,
+    "autocontrast": lambda images, _: autocontrast(images),
+    "equalize": lambda images, _: equalize(images),
+    "invert": lambda images, _: invert(images),
+}
+"""The operations of policies that move no pixels, by name, with the amounts that policies give: 0 is no change of a
+factor."""

@@ -1,0 +1,133 @@
+"""Brightness, contrast, color and gamma; gray images have no saturation and no hue to change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from darkroom.augment.batch import operations
+from darkroom.augment.batch.drawing import amount, change, coins, either_way
+from darkroom.registry import register
+from darkroom.settings import Amount, Probability
+
+
+@register("batch transform", "brightness")
+class Brightness:
+    """Brighten or darken."""
+
+    def __init__(
+        self,
+        *,
+        by: Annotated[
+            float,
+            Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
+            Amount("brightness"),
+        ] = 0.2,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.by, self.p = by, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        factor = 1 + either_way(amount(self.by, strength), draws)
+        return change(images, chosen, operations.brightness, factor), targets
+
+
+@register("batch transform", "contrast")
+class Contrast:
+    """Raise or lower the contrast."""
+
+    def __init__(
+        self,
+        *,
+        by: Annotated[
+            float,
+            Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
+            Amount("contrast"),
+        ] = 0.2,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.by, self.p = by, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        factor = 1 + either_way(amount(self.by, strength), draws)
+        return change(images, chosen, operations.contrast, factor), targets
+
+
+@register("batch transform", "saturation")
+class Saturation:
+    """Make colors paler or stronger."""
+
+    def __init__(
+        self,
+        *,
+        by: Annotated[
+            float,
+            Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
+            Amount("saturation"),
+        ] = 0.2,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.by, self.p = by, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        factor = 1 + either_way(amount(self.by, strength), draws)
+        return change(images, chosen, operations.saturation, factor), targets
+
+
+@register("batch transform", "hue")
+class Hue:
+    """Turn all colors by the same random part of the color circle."""
+
+    def __init__(
+        self,
+        *,
+        by: Annotated[
+            float, Field(gt=0, le=0.5, description="largest turn, as a share of the color circle"), Amount("hue")
+        ] = 0.05,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.by, self.p = by, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        turn = either_way(amount(self.by, strength, high=0.5), draws)
+        return change(images, chosen, operations.hue, turn), targets
+
+
+@register("batch transform", "gamma")
+class Gamma:
+    """Raise brightness to a random power: below 1 it lifts the dark parts, above 1 it deepens them."""
+
+    def __init__(
+        self,
+        *,
+        gamma: Annotated[
+            float,
+            Field(gt=1, le=5, description="largest exponent; the smallest is one over it"),
+            Amount("gamma", neutral=1.0),
+        ] = 1.3,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    ) -> None:
+        self.gamma, self.p = gamma, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        most = amount(self.gamma, strength, neutral=1.0, low=1.0, high=5.0)
+        exponent = either_way(most.log(), draws).exp()
+        return change(images, chosen, operations.gamma, exponent), targets

@@ -1,0 +1,95 @@
+"""Fewer tones: without color, partly inverted, coarser, or spread evenly."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from darkroom.augment.batch import operations
+from darkroom.augment.batch.drawing import amount, between, change, coins
+from darkroom.registry import register
+from darkroom.settings import Amount, Probability
+
+
+@register("batch transform", "grayscale")
+class Grayscale:
+    """Take the colors away; the image keeps its channels."""
+
+    def __init__(
+        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("grayscale")] = 0.2
+    ) -> None:
+        self.p = p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p * strength, len(images), draws)
+        return change(images, chosen, operations.grayscale), targets
+
+
+@register("batch transform", "solarize")
+class Solarize:
+    """Invert the brightest pixels."""
+
+    def __init__(
+        self,
+        *,
+        threshold: Annotated[
+            float,
+            Field(ge=0, lt=1, description="lowest brightness from which pixels are inverted, drawn between it and 1"),
+            Amount("solarize", neutral=1.0),
+        ] = 0.5,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
+    ) -> None:
+        self.threshold, self.p = threshold, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p, len(images), draws) & (strength > 0)
+        threshold = between(amount(self.threshold, strength, neutral=1.0), 1.0, len(images), draws)
+        return change(images, chosen, operations.solarize, threshold), targets
+
+
+@register("batch transform", "posterize")
+class Posterize:
+    """Keep only the upper bits of each pixel."""
+
+    def __init__(
+        self,
+        *,
+        bits: Annotated[
+            int,
+            Field(ge=1, le=7, description="fewest bits that are left of eight, drawn between it and 7"),
+            Amount("posterize", neutral=8.0),
+        ] = 4,
+        p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
+    ) -> None:
+        self.bits, self.p = bits, p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        drawn = coins(self.p, len(images), draws)
+        most = 8 - amount(self.bits, strength, neutral=8.0, low=1.0, high=8.0).round()
+        taken = (torch.rand(len(images), generator=draws) * most).floor() + 1
+        return change(images, drawn & (most > 0), operations.posterize, 8 - taken), targets
+
+
+@register("batch transform", "equalize")
+class Equalize:
+    """Make all brightnesses about as frequent, in each channel."""
+
+    def __init__(
+        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("equalize")] = 0.2
+    ) -> None:
+        self.p = p
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        chosen = coins(self.p * strength, len(images), draws)
+        return change(images, chosen, operations.equalize), targets

@@ -1,0 +1,199 @@
+"""What the published policies do and how far: their operations, with the ranges that torchvision gives them.
+
+Plain Python, as the config's check of `data.label_preserving` reads it. Shears are slopes, shifts shares of the side (those
+of TrivialAugment pixels), turns degrees; factors are given as their distance from 1. What is only applied or not, such as
+`equalize`, has the value 1: that is how likely it then is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Range(NamedTuple):
+    """The values of an operation from the smallest magnitude to the largest; `signed` ones go either way."""
+
+    start: float
+    end: float
+    neutral: float = 0.0
+    signed: bool = False
+
+    def at(self, magnitude: float) -> float:
+        """The value at a magnitude from 0 to 1."""
+        return self.start + magnitude * (self.end - self.start)
+
+
+GEOMETRIC = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
+OPERATIONS = (
+    "identity",
+    *GEOMETRIC,
+    *("brightness", "saturation", "contrast", "sharpness", "posterize", "solarize"),
+    *("autocontrast", "equalize", "invert"),
+)
+"""All operations, those that move pixels first after the one that changes nothing."""
+BINARY = ("autocontrast", "equalize", "invert")
+MAGNITUDES = 30
+"""RandAugment's and TrivialAugment's magnitudes go from 0 to this."""
+LEVELS = 9
+"""AutoAugment's and AugMix's levels go from 0 to this."""
+PIXELS = 32
+"""TrivialAugment shifts by as many pixels at most, whatever the size of the image."""
+
+
+def _ranges(*, shear: float, shift: float, turn: float, factor: float, bits: tuple[float, float]) -> dict[str, Range]:
+    """The operations that the policies share, in the order of the papers."""
+    return {
+        "identity": Range(0, 0),
+        **{name: Range(0, shear, signed=True) for name in ("shear_x", "shear_y")},
+        **{name: Range(0, shift, signed=True) for name in ("translate_x", "translate_y")},
+        "rotate": Range(0, turn, signed=True),
+        **{name: Range(0, factor, signed=True) for name in ("brightness", "saturation", "contrast", "sharpness")},
+        "posterize": Range(*bits, neutral=8),
+        "solarize": Range(1, 0, neutral=1),
+        "autocontrast": Range(1, 1),
+        "equalize": Range(1, 1),
+    }
+
+
+RANDAUGMENT = _ranges(shear=0.3, shift=150 / 331, turn=30, factor=0.9, bits=(8, 4))
+AUTOAUGMENT = {**RANDAUGMENT, "invert": Range(1, 1)}
+TRIVIALAUGMENT = _ranges(shear=0.99, shift=PIXELS, turn=135, factor=0.99, bits=(8, 2))
+AUGMIX = _ranges(shear=0.3, shift=1 / 3, turn=30, factor=0.9, bits=(4, 0))
+AUGMIX.pop("identity")
+
+Step = tuple[str, float, int]
+"""An operation, how likely it is, and its level."""
+
+
+def _policy(text: str) -> tuple[tuple[Step, Step], ...]:
+    """Pairs of steps, a pair a line."""
+    pairs = [line.split() for line in text.strip().splitlines()]
+    return tuple(
+        ((first, float(p), int(level)), (second, float(q), int(other))) for first, p, level, second, q, other in pairs
+    )
+
+
+AUTOAUGMENT_POLICIES = {
+    "cifar10": _policy("""
+        invert 0.1 0 contrast 0.2 6
+        rotate 0.7 2 translate_x 0.3 9
+        sharpness 0.8 1 sharpness 0.9 3
+        shear_y 0.5 8 translate_y 0.7 9
+        autocontrast 0.5 0 equalize 0.9 0
+        shear_y 0.2 7 posterize 0.3 7
+        saturation 0.4 3 brightness 0.6 7
+        sharpness 0.3 9 brightness 0.7 9
+        equalize 0.6 0 equalize 0.5 0
+        contrast 0.6 7 sharpness 0.6 5
+        saturation 0.7 7 translate_x 0.5 8
+        equalize 0.3 0 autocontrast 0.4 0
+        translate_y 0.4 3 sharpness 0.2 6
+        brightness 0.9 6 saturation 0.2 8
+        solarize 0.5 2 invert 0 0
+        equalize 0.2 0 autocontrast 0.6 0
+        equalize 0.2 0 equalize 0.6 0
+        saturation 0.9 9 equalize 0.6 0
+        autocontrast 0.8 0 solarize 0.2 8
+        brightness 0.1 3 saturation 0.7 0
+        solarize 0.4 5 autocontrast 0.9 0
+        translate_y 0.9 9 translate_y 0.7 9
+        autocontrast 0.9 0 solarize 0.8 3
+        equalize 0.8 0 invert 0.1 0
+        translate_y 0.7 9 autocontrast 0.9 0
+        """),
+    "imagenet": _policy("""
+        posterize 0.4 8 rotate 0.6 9
+        solarize 0.6 5 autocontrast 0.6 0
+        equalize 0.8 0 equalize 0.6 0
+        posterize 0.6 7 posterize 0.6 6
+        equalize 0.4 0 solarize 0.2 4
+        equalize 0.4 0 rotate 0.8 8
+        solarize 0.6 3 equalize 0.6 0
+        posterize 0.8 5 equalize 1 0
+        rotate 0.2 3 solarize 0.6 8
+        equalize 0.6 0 posterize 0.4 6
+        rotate 0.8 8 saturation 0.4 0
+        rotate 0.4 9 equalize 0.6 0
+        equalize 0 0 equalize 0.8 0
+        invert 0.6 0 equalize 1 0
+        saturation 0.6 4 contrast 1 8
+        rotate 0.8 8 saturation 1 2
+        saturation 0.8 8 solarize 0.8 7
+        sharpness 0.4 7 invert 0.6 0
+        shear_x 0.6 5 equalize 1 0
+        saturation 0.4 0 equalize 0.6 0
+        equalize 0.4 0 solarize 0.2 4
+        solarize 0.6 5 autocontrast 0.6 0
+        invert 0.6 0 equalize 1 0
+        saturation 0.6 4 contrast 1 8
+        equalize 0.8 0 equalize 0.6 0
+        """),
+    "svhn": _policy("""
+        shear_x 0.9 4 invert 0.2 0
+        shear_y 0.9 8 invert 0.7 0
+        equalize 0.6 0 solarize 0.6 6
+        invert 0.9 0 equalize 0.6 0
+        equalize 0.6 0 rotate 0.9 3
+        shear_x 0.9 4 autocontrast 0.8 0
+        shear_y 0.9 8 invert 0.4 0
+        shear_y 0.9 5 solarize 0.2 6
+        invert 0.9 0 autocontrast 0.8 0
+        equalize 0.6 0 rotate 0.9 3
+        shear_x 0.9 4 solarize 0.3 3
+        shear_y 0.8 8 invert 0.7 0
+        equalize 0.9 0 translate_y 0.6 6
+        invert 0.9 0 equalize 0.6 0
+        contrast 0.3 3 rotate 0.8 4
+        invert 0.8 0 translate_y 0 2
+        shear_y 0.7 6 solarize 0.4 8
+        invert 0.6 0 rotate 0.8 4
+        shear_y 0.3 7 translate_x 0.9 3
+        shear_x 0.1 6 invert 0.6 0
+        solarize 0.7 2 translate_y 0.6 7
+        shear_y 0.8 4 invert 0.8 0
+        shear_x 0.7 9 translate_y 0.8 3
+        shear_y 0.8 5 autocontrast 0.7 0
+        shear_x 0.7 2 invert 0.1 0
+        """),
+}
+"""The pairs of steps that AutoAugment found on each data set: operation, probability and level, twice."""
+
+
+def reach(name: str, options: Mapping[str, Any]) -> dict[str, float]:
+    """How far a policy goes at most, by operation, as the distance from what changes nothing.
+
+    Degrees for `rotate` and `shear`, a share of the side for `translate` (TrivialAugment's 32 pixels count as the whole
+    side, which they are for the images of 32 pixels that it was made for), bits taken for `posterize`, a factor's distance
+    from 1 for `brightness` and its like; 1 for what is only applied or not. Raises ValueError for another transform.
+    """
+    ranges, used = _used(name, options)
+    far: dict[str, float] = {}
+    for operation, magnitude in used:
+        extent = ranges[operation]
+        distance = abs(extent.at(magnitude) - extent.neutral)
+        if name == "autoaugment" and operation not in BINARY:
+            distance *= options["magnitude"]
+        if operation.startswith("shear"):
+            distance = math.degrees(math.atan(distance))
+        if operation.startswith("translate") and name == "trivialaugment_wide":
+            distance /= PIXELS
+        plain = operation.removesuffix("_x").removesuffix("_y")
+        if distance:
+            far[plain] = max(far.get(plain, 0.0), distance)
+    return far
+
+
+def _used(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Range], list[tuple[str, float]]]:
+    """The ranges of a policy, and each operation with the largest magnitude it is used at, from 0 to 1."""
+    if name == "randaugment":
+        return RANDAUGMENT, [(operation, options["magnitude"] / MAGNITUDES) for operation in RANDAUGMENT]
+    if name == "trivialaugment_wide":
+        return TRIVIALAUGMENT, [(operation, options["magnitude"] / MAGNITUDES) for operation in TRIVIALAUGMENT]
+    if name == "augmix":
+        return AUGMIX, [(operation, (options["severity"] - 1) / LEVELS) for operation in AUGMIX]
+    if name == "autoaugment":
+        pairs = AUTOAUGMENT_POLICIES[options["policy"]]
+        return AUTOAUGMENT, [(operation, level / LEVELS) for pair in pairs for operation, p, level in pair if p]
+    raise ValueError(f"{name} is none of the policies autoaugment, randaugment, trivialaugment_wide, augmix")
