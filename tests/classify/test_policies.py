@@ -14,6 +14,7 @@ from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import OnlinePipeline
 from darkroom.classify import train
 from darkroom.classify.config import TrainSpec
+from darkroom.fit import trainer
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training
 from darkroom.fit.trainer import fit
@@ -83,15 +84,31 @@ def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
 
 
 def test_consistency_costs_nothing_where_views_agree_and_something_where_not() -> None:
-    class Split(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return images.mean((1, 2, 3))[:, None] * torch.tensor([[40.0, -40.0]])
-
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 2, bias=False))
     online = pipeline({"name": "augmix", "consistency": 12})
-    task = train.ClassifierTask(Split(), Training(), classes=2, online=online)
+    task = train.ClassifierTask(network, Training(), classes=2, online=online)
     images = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(0))
     labels = torch.zeros(16, dtype=torch.int64)
     flat = float(task.losses(torch.zeros(16, 1, 12, 12), labels)["loss"])
     assert flat == pytest.approx(np.log(2), rel=1e-3)
-    plain = float(train.ClassifierTask(Split(), Training(), classes=2).losses(images, labels)["loss"])
-    assert float(task.losses(images, labels)["loss"]) > plain
+    plain = float(train.ClassifierTask(network, Training(), classes=2).losses(images, labels)["loss"])
+    assert float(task.losses(images, labels)["loss"]) > plain + 1e-3
+
+
+def test_an_interrupted_training_draws_what_it_would_have_drawn(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = {"online": [{"name": "affine", "p": 1}, "mixup"], "imbalance": "balanced_sampler"}
+    spec = TrainSpec.model_validate({**SPEC, "policy": policy})
+    train.run(spec, data=digits, out=tmp_path / "whole", log=silent)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
+
+    def interrupted(values: Any, step: int | None = None) -> None:
+        if "train/learning_rate" in values and (tmp_path / "checkpoints").exists():
+            raise KeyboardInterrupt
+
+    kept = {"data": digits, "out": tmp_path / "resumed", "checkpoints": tmp_path / "checkpoints"}
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train.run(spec, log=interrupted, **kept)
+    train.run(spec, log=silent, **kept)
+    assert files.read_manifest(tmp_path / "whole") == files.read_manifest(tmp_path / "resumed")
