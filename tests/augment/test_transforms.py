@@ -1,5 +1,11 @@
+import hashlib
 import json
+import random
+import subprocess
+import sys
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,15 +16,30 @@ from darkroom import registry
 from darkroom.augment.config import Policy
 from darkroom.augment.policies import Numbers, Pipeline, build
 from darkroom.augment.transforms.affine import matrix
+from darkroom.augment.transforms.noise import line
 
 NAMES = list(registry.entries("transform"))
-MOVE = ("hflip", "vflip", "rotate", "affine", "crop", "perspective", "elastic")
-FILLED = ("rotate", "affine", "elastic")
-SIZES = [(8, 8), (33, 17), (28, 28)]
+FILLED = ("rotate", "translate", "scale", "shear", "affine", "elastic")
+MOVE = ("hflip", "vflip", "rotate90", "crop", "perspective", *FILLED)
+COLORED = ("saturation", "hue", "grayscale")
+SIZES = [(8, 8), (28, 20), (33, 17), (28, 28)]
 
 
 def pipeline(*transforms, size=(28, 28), seed=0):
     return Pipeline(Policy(offline=list(transforms)).offline, size, seed=seed)
+
+
+def always(name, size=(28, 28)):
+    """A transform with its default options that is always applied; oblong images allow half turns only."""
+    half = {"turns": [2]} if name == "rotate90" and size[0] != size[1] else {}
+    return {"name": name, "p": 1, **half}
+
+
+def photograph(size, channels, seed=0):
+    """Smooth blobs over most of the range: what noise and compression work on."""
+    smooth = cv2.GaussianBlur(noise(size, channels, seed), (0, 0), min(size) / 12).reshape(*size, channels)
+    low, high = smooth.min(), smooth.max()
+    return ((smooth - low) * (220 / (high - low)) + 20).astype(np.uint8)
 
 
 def noise(size, channels=1, seed=0):
@@ -32,10 +53,10 @@ def blobs(size):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, (224, 160)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shape_and_type_stay_and_the_input_is_left_alone(name, size, channels):
-    drawing = pipeline({"name": name, "p": 1}, size=size)
+    drawing = pipeline(always(name, size), size=size)
     image = noise(size, channels)
     image.flags.writeable = False  # as a store's images are
     changed = 0
@@ -45,7 +66,42 @@ def test_shape_and_type_stay_and_the_input_is_left_alone(name, size, channels):
         assert drawn.image.dtype == np.uint8
         assert [step["name"] for step in json.loads(drawn.applied)] == [name]
         changed += not np.array_equal(drawn.image, image)
-    assert changed
+    assert changed or (channels == 1 and name in COLORED)
+
+
+@pytest.mark.parametrize("name", COLORED)
+def test_colors_of_gray_images_stay_as_they_are(name):
+    gray = noise((28, 28))
+    for copy in range(4):
+        assert np.array_equal(pipeline(always(name)).draw(gray, item="x", copy=copy).image, gray)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_numbers_drawn_do_not_depend_on_what_was_drawn_before(name, channels):
+    image, other = noise((28, 28), channels), noise((28, 28), channels, seed=1)
+    used, fresh = pipeline(always(name), "gauss_noise"), pipeline(always(name), "gauss_noise")
+    for copy in range(3):
+        used.draw(other, item="other", copy=copy)
+        np.random.seed(copy)  # noqa: NPY002 - a transform that used it would be caught
+        random.seed(copy)
+        cv2.setRNGSeed(copy)
+        first, second = (drawing.draw(image, item="x", copy=copy) for drawing in (used, fresh))
+        assert np.array_equal(first.image, second.image)
+        assert first.applied == second.applied
+
+
+def fingerprint():
+    """Of one draw of every transform, its pixels and its record."""
+    drawn = [pipeline(always(name)).draw(noise((28, 28), 3), item="x", copy=1) for name in NAMES]
+    return hashlib.sha256(b"".join(d.image.tobytes() + d.applied.encode() for d in drawn)).hexdigest()
+
+
+def test_another_process_draws_the_same():
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import test_transforms as t; print(t.fingerprint())"
+    call = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    other = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == fingerprint()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -59,7 +115,7 @@ def test_never_applied_with_probability_zero(name):
 @pytest.mark.parametrize("name", MOVE)
 @pytest.mark.parametrize("size", SIZES)
 def test_a_mask_goes_where_its_image_goes(name, size):
-    drawing = pipeline({"name": name, "p": 1}, size=size)
+    drawing = pipeline(always(name, size), size=size)
     mask = blobs(size)
     for copy in range(10):
         drawn = drawing.draw(mask[..., None], mask, item="x", copy=copy)
@@ -177,6 +233,93 @@ def test_elastic_shifts_the_middle_by_what_it_says():
     assert np.std(shifts) == pytest.approx(0.05 * 64, rel=0.2)
 
 
+def test_quarter_turns_are_exact():
+    image = noise((8, 8), 3)
+    for turns in (1, 2, 3):
+        drawn = pipeline({"name": "rotate90", "turns": [turns], "p": 1}, size=(8, 8)).draw(image, item="x", copy=0)
+        assert np.array_equal(drawn.image, np.rot90(image, turns))
+    some = {pipeline(always("rotate90")).draw(noise((28, 28)), item="x", copy=n).applied for n in range(30)}
+    assert len(some) == 3
+
+
+def test_quarter_turns_of_oblong_images_are_refused():
+    with pytest.raises(ValueError, match=r"28x20 pixels; set its turns to \[2\].*data\.size"):
+        pipeline("rotate90", size=(28, 20))
+
+
+def test_contrast_keeps_the_mean_and_brightness_the_contrast():
+    image = photograph((32, 32), 1) // 4 + 96  # far from black and white
+    for copy in range(8):
+        contrasted = pipeline(always("contrast")).draw(image, item="x", copy=copy).image
+        assert contrasted.mean() == pytest.approx(image.mean(), abs=1)
+        brighter = pipeline({**always("brightness"), "brightness": 0.2}).draw(image, item="x", copy=copy).image
+        assert brighter.std() == pytest.approx(image.std(), abs=0.5)
+
+
+def test_a_full_turn_of_the_hue_takes_red_to_cyan_and_no_saturation_is_gray():
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 200
+    turns = {round(json.loads(d.applied)[0]["turn"], 2): d.image[0, 0] for d in _draws("hue", red, hue=0.5)}
+    assert all(color.max() == 200 for color in turns.values())  # brightness stays
+    assert len({tuple(color) for color in turns.values()}) > 10
+    for drawn in _draws("grayscale", red):
+        assert len(np.unique(drawn.image[0, 0])) == 1
+
+
+def _draws(name, image, **options):
+    drawing = pipeline({**always(name), **options}, size=image.shape[:2])
+    return [drawing.draw(image, item="x", copy=copy) for copy in range(20)]
+
+
+def test_jpeg_treats_red_and_blue_as_a_camera_does():
+    image = photograph((32, 32), 3)
+    (drawn, *_) = _draws("jpeg", image, quality=20)
+    quality = json.loads(drawn.applied)[0]["quality"]
+    _, coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
+    assert np.array_equal(cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), drawn.image)
+
+
+@settings(max_examples=40, deadline=None)
+@given(length=st.floats(1e-6, 40), angle=st.floats(0, 180))
+def test_a_motion_blur_has_the_length_that_it_says(length, angle):
+    weights = line(length, angle)
+    assert weights.shape[0] == weights.shape[1]
+    assert weights.shape[0] % 2 == 1
+    assert weights.min() >= 0
+    assert weights.sum() == pytest.approx(1, abs=1e-5)
+    place = np.arange(len(weights)) - len(weights) // 2
+    across, down = (weights.sum(axis) for axis in (0, 1))
+    assert across @ place == pytest.approx(0, abs=0.02)
+    spread = across @ place**2 + down @ place**2
+    assert spread == pytest.approx(length**2 / 12, rel=0.05, abs=0.55)  # each axis adds up to 1/4 by splitting pixels
+
+
+@pytest.mark.parametrize("size", [*SIZES, (224, 160)])
+def test_what_is_hidden_is_as_large_as_said(size):
+    white = np.full((*size, 1), 255, np.uint8)
+    pixel = 1 / min(size)
+    for drawn in _draws("cutout", white, size=0.5):
+        assert 0 < (drawn.image == 0).mean() <= 0.25
+    for drawn in _draws("random_erasing", white, area=0.3, fill="black"):
+        assert (drawn.image == 0).mean() <= 0.3 + pixel
+    shares = [(drawn.image == 0).mean() for drawn in _draws("grid_dropout", white, ratio=0.5)]
+    assert np.mean(shares) == pytest.approx(0.25, abs=0.1)
+
+
+def test_erasing_fills_with_noise_of_its_own():
+    white = np.full((32, 32, 3), 255, np.uint8)
+    fills = {drawn.image[(drawn.image != 255).any(-1)].tobytes() for drawn in _draws("random_erasing", white)}
+    assert len(fills) == 20
+
+
+def test_salt_and_pepper_are_white_and_black():
+    gray = np.full((40, 40, 3), 100, np.uint8)
+    for drawn in _draws("salt_and_pepper", gray, amount=0.2):
+        assert set(np.unique(drawn.image)) <= {0, 100, 255}
+        assert (drawn.image != 100).mean() <= 0.2
+        assert (drawn.image == drawn.image[..., :1]).all()
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
@@ -198,6 +341,22 @@ def test_elastic_shifts_the_middle_by_what_it_says():
         ("cutout", {"holes": 0}),
         ("cutout", {"value": 256}),
         ("affine", {"degrees": 5}),
+        ("rotate90", {"turns": []}),
+        ("rotate90", {"turns": [4]}),
+        ("translate", {"by": 1}),
+        ("shear", {"degrees": 61}),
+        ("brightness", {"brightness": 0}),
+        ("contrast", {"contrast": 1.1}),
+        ("hue", {"hue": 0.6}),
+        ("solarize", {"threshold": 1.1}),
+        ("posterize", {"bits": 8}),
+        ("clahe", {"clip": 1}),
+        ("salt_and_pepper", {"amount": 0}),
+        ("motion_blur", {"length": 0}),
+        ("jpeg", {"quality": 0}),
+        ("random_erasing", {"area": 1}),
+        ("random_erasing", {"fill": "white"}),
+        ("grid_dropout", {"ratio": 1}),
     ],
 )
 def test_options_out_of_range_are_refused(name, wrong):

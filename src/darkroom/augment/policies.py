@@ -18,7 +18,7 @@ from darkroom import registry
 from darkroom.settings import Section
 
 UNTOLD = frozenset(
-    {"shape", "output_shape", "interpolation", "fill", "fill_mask", "seed", "kernel"}
+    {"shape", "output_shape", "interpolation", "fill", "fill_mask", "mask", "seed", "kernel"}
     | {"bbox_matrix", "matrix_bbox", "max_height", "max_width"}
 )
 """Parameters of Albumentations that follow from the image, the config or other parameters, or that say nothing."""

@@ -51,8 +51,22 @@ def is_binary(options: Section) -> bool:
 
 
 def reach(options: Section) -> dict[str, float]:
-    """How far a transform goes, by operation: the distance of each amount from what changes nothing."""
-    return {mark.of: abs(getattr(options, option) - mark.neutral) for option, _, mark in marked(options)}
+    """How far a transform goes at most, by operation, in one unit for all transforms that do the same.
+
+    It is the distance of each amount from what changes nothing, except that turns are told in degrees, and what is
+    hidden as a share of the image's area. A transform that is never applied reaches nothing.
+    """
+    if getattr(options, "p", 1) == 0:
+        return {}
+    found = {mark.of: abs(getattr(options, option) - mark.neutral) for option, _, mark in marked(options)}
+    match options.model_dump():
+        case {"name": "rotate90", "turns": turns}:
+            return {"rotate": 180.0 if 2 in turns else 90.0}
+        case {"name": "cutout", "size": side, **more}:
+            return {"occlusion": min(1.0, more.get("holes", 1) * side**2)}
+        case {"name": "grid_dropout", "ratio": ratio}:
+            return {"occlusion": ratio**2}
+    return found
 
 
 def strongest(policy: Policy, options: Section) -> dict[str, float]:
@@ -75,6 +89,8 @@ def _range(field: FieldInfo) -> tuple[float, float]:
     """The smallest and the largest value of a field."""
     low, high = float("-inf"), float("inf")
     for bound in field.metadata:
-        low = max(low, getattr(bound, "ge", low), getattr(bound, "gt", low - TINY) + TINY)
-        high = min(high, getattr(bound, "le", high), getattr(bound, "lt", high + TINY) - TINY)
+        for key, toward in (("ge", 0.0), ("gt", TINY)):
+            low = max(low, getattr(bound, key) + toward) if hasattr(bound, key) else low
+        for key, toward in (("le", 0.0), ("lt", TINY)):
+            high = min(high, getattr(bound, key) - toward) if hasattr(bound, key) else high
     return low, high

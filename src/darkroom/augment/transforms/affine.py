@@ -18,7 +18,7 @@ from pydantic import Field
 
 from darkroom.augment.transforms import border
 from darkroom.registry import register
-from darkroom.settings import Probability
+from darkroom.settings import Amount, Probability
 
 
 class Affine(albumentations.DualTransform):
@@ -77,7 +77,7 @@ def matrix(params: dict[str, Any], height: int, width: int) -> NDArray[np.float6
 @register("transform", "rotate")
 def rotate(
     *,
-    degrees: Annotated[float, Field(gt=0, le=180, description="largest angle, either way")] = 15.0,
+    degrees: Annotated[float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")] = 15.0,
     fill: Annotated[
         Literal["reflect", "constant", "edge"],
         Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
@@ -91,15 +91,80 @@ def rotate(
     return Affine(rotate=degrees, translate=0, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p)
 
 
+@register("transform", "translate")
+def translate(
+    *,
+    by: Annotated[
+        float, Field(gt=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
+    ] = 0.1,
+    fill: Annotated[
+        Literal["reflect", "constant", "edge"],
+        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+    ] = "reflect",
+    interpolation: Annotated[
+        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
+    ] = "nearest",
+    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+) -> Any:
+    """Shift to any side by a random amount."""
+    return Affine(rotate=0, translate=by, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p)
+
+
+@register("transform", "scale")
+def scale(
+    *,
+    by: Annotated[
+        float,
+        Field(gt=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1"),
+        Amount("scale"),
+    ] = 0.2,
+    fill: Annotated[
+        Literal["reflect", "constant", "edge"],
+        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+    ] = "reflect",
+    interpolation: Annotated[
+        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
+    ] = "nearest",
+    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+) -> Any:
+    """Zoom in or out about the center by a random factor."""
+    return Affine(rotate=0, translate=0, scale=by, shear=0, fill=fill, interpolation=interpolation, p=p)
+
+
+@register("transform", "shear")
+def shear(
+    *,
+    degrees: Annotated[float, Field(gt=0, le=60, description="largest slant, either way"), Amount("shear")] = 10.0,
+    fill: Annotated[
+        Literal["reflect", "constant", "edge"],
+        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+    ] = "reflect",
+    interpolation: Annotated[
+        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
+    ] = "nearest",
+    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+) -> Any:
+    """Slant to the left or right by a random angle."""
+    return Affine(rotate=0, translate=0, scale=0, shear=degrees, fill=fill, interpolation=interpolation, p=p)
+
+
 @register("transform", "affine")
 def affine(
     *,
-    rotate: Annotated[float, Field(ge=0, le=180, description="largest angle in degrees, either way")] = 15.0,
-    translate: Annotated[float, Field(ge=0, lt=1, description="largest shift along each side, as a share of it")] = 0.1,
-    scale: Annotated[
-        float, Field(ge=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1")
+    rotate: Annotated[
+        float, Field(ge=0, le=180, description="largest angle in degrees, either way"), Amount("rotate")
+    ] = 15.0,
+    translate: Annotated[
+        float, Field(ge=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
     ] = 0.1,
-    shear: Annotated[float, Field(ge=0, le=60, description="largest slant in degrees, either way")] = 5.0,
+    scale: Annotated[
+        float,
+        Field(ge=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1"),
+        Amount("scale"),
+    ] = 0.1,
+    shear: Annotated[
+        float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
+    ] = 5.0,
     fill: Annotated[
         Literal["reflect", "constant", "edge"],
         Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),

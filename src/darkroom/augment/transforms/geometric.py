@@ -1,38 +1,86 @@
-"""Transforms that move pixels; masks move with them, always by nearest pixel. See also `affine`."""
+"""Flips, turns, crops and bends; masks move with the image, always by nearest pixel. See also `affine`."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import albumentations
 import cv2
 import numpy as np
+from albumentations.core.type_definitions import Targets
+from numpy.typing import NDArray
 from pydantic import Field
 
 from darkroom.augment.transforms import border
 from darkroom.registry import register
-from darkroom.settings import Probability
+from darkroom.settings import Amount, Probability
 
 
 @register("transform", "hflip")
-def hflip(*, p: Annotated[Probability, Field(description="how often it is applied")] = 0.5) -> Any:
+def hflip(*, p: Annotated[Probability, Field(description="how often it is applied"), Amount("hflip")] = 0.5) -> Any:
     """Mirror left and right."""
     return albumentations.HorizontalFlip(p=p)
 
 
 @register("transform", "vflip")
-def vflip(*, p: Annotated[Probability, Field(description="how often it is applied")] = 0.5) -> Any:
+def vflip(*, p: Annotated[Probability, Field(description="how often it is applied"), Amount("vflip")] = 0.5) -> Any:
     """Mirror top and bottom."""
     return albumentations.VerticalFlip(p=p)
+
+
+@register("transform", "rotate90")
+def rotate90(
+    size: tuple[int, int],
+    *,
+    turns: Annotated[
+        list[Literal[1, 2, 3]],
+        Field(min_length=1, description="quarter turns to choose from; oblong images allow only [2], upside down"),
+    ] = [1, 2, 3],  # noqa: B006 - read as a literal, never changed
+    p: Annotated[Probability, Field(description="how often it is applied"), Amount("rotate")] = 0.5,
+) -> Any:
+    """Rotate by quarter turns, with no loss of pixels."""
+    if size[0] != size[1] and set(turns) != {2}:
+        raise ValueError(
+            f"rotate90 with turns {turns} would change the size of images of {size[0]}x{size[1]} pixels; "
+            "set its turns to [2], or make the images square with data.size"
+        )
+    return QuarterTurns(turns, p=p)
+
+
+class QuarterTurns(albumentations.DualTransform):
+    """Rotate counter-clockwise by one of these numbers of quarter turns; Albumentations' own draws from all four."""
+
+    _targets = (Targets.IMAGE, Targets.MASK)
+
+    def __init__(self, turns: Sequence[int], *, p: float) -> None:
+        super().__init__(p=p)
+        self.turns = turns
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw how many."""
+        return {"turns": self.py_random.choice(self.turns)}
+
+    def apply(self, img: NDArray[np.uint8], turns: int, **_: Any) -> NDArray[np.uint8]:
+        """Turn an image (H, W, C), or a mask (H, W)."""
+        return np.rot90(img, turns)
+
+    apply_to_mask = apply
 
 
 @register("transform", "crop")
 def crop(
     size: tuple[int, int],
     *,
-    area: Annotated[float, Field(gt=0, le=1, description="smallest share of the image's area that is kept")] = 0.7,
-    ratio: Annotated[float, Field(ge=1, le=4, description="largest change of the aspect ratio")] = 1.2,
+    area: Annotated[
+        float,
+        Field(gt=0, le=1, description="smallest share of the image's area that is kept"),
+        Amount("crop", neutral=1.0),
+    ] = 0.7,
+    ratio: Annotated[
+        float, Field(ge=1, le=4, description="largest change of the aspect ratio"), Amount("aspect", neutral=1.0)
+    ] = 1.2,
     interpolation: Annotated[
         Literal["nearest", "linear", "cubic", "area"], Field(description="nearest keeps small images sharp")
     ] = "nearest",
@@ -52,14 +100,52 @@ def crop(
 @register("transform", "perspective")
 def perspective(
     *,
-    scale: Annotated[float, Field(gt=0, lt=0.5, description="how far corners move in, as a share of the side")] = 0.1,
+    scale: Annotated[
+        float,
+        Field(gt=0, lt=0.5, description="how far corners move in at most, as a share of the sides"),
+        Amount("perspective"),
+    ] = 0.15,
     interpolation: Annotated[
         Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
     ] = "nearest",
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
 ) -> Any:
     """View the image at a slant: each corner moves in by a random amount."""
-    return albumentations.Perspective(scale=(0.0, scale), interpolation=border.INTERPOLATIONS[interpolation], p=p)
+    return Perspective(scale, border.INTERPOLATIONS[interpolation], p=p)
+
+
+class Perspective(albumentations.DualTransform):
+    """Stretch a quadrilateral of the image to its full size.
+
+    Albumentations' own moves corners by normal draws folded at 0.32, so that it has no largest distance.
+    """
+
+    _targets = (Targets.IMAGE, Targets.MASK)
+
+    def __init__(self, scale: float, flag: int, *, p: float) -> None:
+        super().__init__(p=p)
+        self.scale, self.flag = scale, flag
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw how far each corner moves in: (4, 2) shares of width and height, clockwise from the top left."""
+        return {"corners": self.random_generator.random((4, 2)) * self.scale}
+
+    def apply(self, img: NDArray[np.uint8], corners: NDArray[np.float64], **_: Any) -> NDArray[np.uint8]:
+        """Warp an image (H, W, C)."""
+        return self._warp(img, corners, self.flag)
+
+    def apply_to_mask(self, mask: NDArray[np.uint8], corners: NDArray[np.float64], **_: Any) -> NDArray[np.uint8]:
+        """Warp a mask (H, W) in the same way, by nearest pixel."""
+        return self._warp(mask, corners, cv2.INTER_NEAREST)
+
+    def _warp(self, pixels: NDArray[np.uint8], corners: NDArray[np.float64], flag: int) -> NDArray[np.uint8]:
+        height, width = pixels.shape[:2]
+        far = np.array([width - 1, height - 1], np.float32)
+        outer = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+        inner = outer + (1 - 2 * outer) * corners.astype(np.float32)
+        matrix = cv2.getPerspectiveTransform(inner * far, outer * far)
+        warped = cv2.warpPerspective(pixels, matrix, (width, height), flags=flag, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(warped, np.uint8).reshape(pixels.shape)
 
 
 @register("transform", "elastic")
@@ -69,6 +155,7 @@ def elastic(
     displacement: Annotated[
         float,
         Field(gt=0, le=0.5, description="typical shift in the middle, as a share of the shorter side; edges move more"),
+        Amount("elastic"),
     ] = 0.03,
     sigma: Annotated[
         float, Field(gt=0, le=0.5, description="smoothness of the field of shifts, as a share of the shorter side")

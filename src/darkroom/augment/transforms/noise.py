@@ -1,21 +1,27 @@
-"""Noise and blur: what a worse camera would have seen."""
+"""Noise, blur and compression: what a worse camera would have seen."""
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import albumentations
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from darkroom.registry import register
-from darkroom.settings import Probability
+from darkroom.settings import Amount, Probability
 
 
 @register("transform", "gauss_noise")
 def gauss_noise(
     *,
     std: Annotated[
-        float, Field(gt=0, le=1, description="largest standard deviation, as a share of the full range")
+        float,
+        Field(gt=0, le=1, description="largest standard deviation, as a share of the full range"),
+        Amount("gauss_noise"),
     ] = 0.1,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
 ) -> Any:
@@ -23,11 +29,109 @@ def gauss_noise(
     return albumentations.GaussNoise(std_range=(0.0, std), p=p)
 
 
+@register("transform", "salt_and_pepper")
+def salt_and_pepper(
+    *,
+    amount: Annotated[
+        float, Field(gt=0, le=1, description="largest share of the pixels that is hit"), Amount("salt_and_pepper")
+    ] = 0.06,
+    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+) -> Any:
+    """Turn random pixels white or black, about as many each."""
+    return albumentations.SaltAndPepper(amount=(0.0, amount), p=p)
+
+
 @register("transform", "gauss_blur")
 def gauss_blur(
     *,
-    sigma: Annotated[float, Field(gt=0, le=20, description="largest width of the Gaussian, in pixels")] = 1.0,
+    sigma: Annotated[
+        float, Field(gt=0, le=20, description="largest width of the Gaussian, in pixels"), Amount("gauss_blur")
+    ] = 1.0,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
 ) -> Any:
     """Soften by a Gaussian of random width."""
     return albumentations.GaussianBlur(sigma_limit=(sigma / 4, sigma), p=p)
+
+
+@register("transform", "motion_blur")
+def motion_blur(
+    *,
+    length: Annotated[
+        float,
+        Field(gt=0, le=1, description="longest way that the image moves, as a share of the shorter side"),
+        Amount("motion_blur"),
+    ] = 0.15,
+    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+) -> Any:
+    """Smear along a straight line, as a moving camera does."""
+    return MotionBlur(length, p=p)
+
+
+class MotionBlur(albumentations.ImageOnlyTransform):
+    """Average over a line of any length and direction.
+
+    Albumentations' own draws lines of 3, 5, 7... whole pixels: too coarse a choice for small images.
+    """
+
+    def __init__(self, length: float, *, p: float) -> None:
+        super().__init__(p=p)
+        self.length = length
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw the line: from a fourth of the longest to the longest, in pixels, and its angle in degrees."""
+        longest = self.length * min(params["shape"][:2])
+        return {"length": self.py_random.uniform(longest / 4, longest), "angle": self.py_random.uniform(0, 180)}
+
+    def apply(self, img: NDArray[np.uint8], length: float, angle: float, **_: Any) -> NDArray[np.uint8]:
+        """Blur an image (H, W, C)."""
+        return np.asarray(cv2.filter2D(img, -1, line(length, angle)), np.uint8).reshape(img.shape)
+
+
+def line(length: float, angle: float) -> NDArray[np.float32]:
+    """The weights of a line of that length in pixels through the center (odd side, odd side); they sum to one."""
+    reach = math.ceil(length / 2)
+    weights = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    steps = 16 * reach
+    along = ((np.arange(steps) + 0.5) / steps - 0.5) * length
+    x, y = (reach + along * f(math.radians(angle)) for f in (math.cos, math.sin))
+    column, row = (np.minimum(np.floor(place).astype(int), max(2 * reach - 1, 0)) for place in (x, y))
+    for down in (0, 1):
+        for right in (0, 1):
+            share = np.abs(1 - down - (y - row)) * np.abs(1 - right - (x - column))
+            np.add.at(weights, (row + down, column + right), share)
+    weights /= weights.sum()
+    return weights
+
+
+@register("transform", "jpeg")
+def jpeg(
+    *,
+    quality: Annotated[
+        int,
+        Field(ge=1, le=100, description="lowest quality; drawn from it to 100, which changes next to nothing"),
+        Amount("jpeg", neutral=100),
+    ] = 30,
+    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+) -> Any:
+    """Compress as JPEG and read it back."""
+    return Jpeg(quality, p=p)
+
+
+class Jpeg(albumentations.ImageOnlyTransform):
+    """Write and read with a random quality. Albumentations' own hands red over as blue, which is coded more coarsely."""
+
+    def __init__(self, quality: int, *, p: float) -> None:
+        super().__init__(p=p)
+        self.quality = quality
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw the quality."""
+        return {"quality": self.py_random.randint(self.quality, 100)}
+
+    def apply(self, img: NDArray[np.uint8], quality: int, **_: Any) -> NDArray[np.uint8]:
+        """Compress an image (H, W, 1 or 3)."""
+        gray = img.shape[2] == 1
+        settings = (cv2.IMWRITE_JPEG_QUALITY, quality)
+        coded = cv2.imencode(".jpg", img if gray else cv2.cvtColor(img, cv2.COLOR_RGB2BGR), settings)[1]
+        seen: Any = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
+        return np.asarray(seen[..., None] if gray else cv2.cvtColor(seen, cv2.COLOR_BGR2RGB), np.uint8)
