@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import io
 import math
@@ -186,7 +187,9 @@ def _classifier(
         result["temperature"][view] = 1.31
         result["confusion"][view] = counts.tolist()
     if tta:
-        result["tta"] = {"fixed": len(fixed), "broken": 1, "views": ["shift"]}
+        looked = ["plain", *(f"shift: {way}" for way in ("right", "left", "down", "up"))]
+        result["tta"] = {"fixed": len(fixed), "broken": 1, "merge": "mean", "looks": looked}
+        result["tta"]["views"] = [{"name": "shift", "pixels": 1, "looks": 4}]
     history = pd.DataFrame(
         {"epoch": range(3), "step": [28, 56, 84], "learning_rate": 1e-3, "train_loss": [1, 0.5, 0.2]}
     )
@@ -198,11 +201,25 @@ def _classifier(
         files.write_json(fresh / "metrics.json", result)
         table = {"id": np.arange(items), "label": labels} | {f"prediction_{v}": a for v, a in looks.items()}
         pd.DataFrame(table).to_parquet(fresh / "predictions.parquet")
+        if tta:
+            _turned(fresh, labels, looks, classes)
         (fresh / "confusion.png").write_bytes(plot(6, 5.4))
         (fresh / "reliability.png").write_bytes(plot(5, 5))
         (fresh / "curves.png").write_bytes(plot(7, 3))
         times = {"plain": 0.31, **({"tta": 1.62} if tta else {})}
         files.write_json(fresh / files.TIMING, {"seconds": 1.2, "ms_per_image": times})
+
+
+def _turned(out: Path, labels: np.ndarray, looks: dict[str, np.ndarray], classes: Sequence[str]) -> None:
+    right = {name: answer == labels for name, answer in looks.items()}
+    fixed, broken = right["tta"] & ~right["plain"], right["plain"] & ~right["tta"]
+    rows = np.r_[np.flatnonzero(fixed), np.flatnonzero(broken)]
+    names = np.array(classes, object)
+    table = pd.DataFrame({"id": rows, "turned": np.where(fixed[rows], "fixed", "broken"), "label": names[labels[rows]]})
+    table = table.assign(plain=names[looks["plain"][rows]], tta=names[looks["tta"][rows]])
+    table = table.assign(plain_confidence=0.5123, tta_confidence=0.871)
+    table.to_csv(out / "tta.csv", index=False, quoting=csv.QUOTE_NONNUMERIC)
+    (out / "tta.png").write_bytes(sheet(8, 1))
 
 
 def _generator(out: Path, entry: GeneratorEntry, classes: Sequence[str], items: int) -> None:

@@ -128,6 +128,51 @@ def test_the_answer_is_computed(plant: Plant, tmp_path: Path) -> None:
     assert "14 of 16 latent units are in use" in found["Generation"][0]
 
 
+def table_of(page: str, label: str) -> list[list[str]]:
+    """The body of a table as text, row by row."""
+    body = page[page.index(f'aria-label="{label}"') :].split("<tbody>")[1].split("</tbody>")[0]
+    rows = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
+    return [
+        [" ".join(re.sub("<.*?>", " ", found).split()) for found in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)]
+        for row in rows
+    ]
+
+
+def test_test_time_augmentation_is_told_with_its_cost_and_what_it_turned(plant: Plant, tmp_path: Path) -> None:
+    tree = plant()
+    text = tree.build(tmp_path / "out")
+    page = Page(text)
+    assert (
+        "looked at 5 times: as it is, and by shift (4 looks). The probabilities are merged by their mean." in page.text
+    )
+    rows = {row[0]: row[1:] for row in table_of(text, "Test-time augmentation: gain and cost")}
+    assert len(rows) == 4
+    gain, fixed, broken, plain, tta, times = rows["resnet + standard"][2:]
+    assert gain.startswith("+0.4 ")
+    assert (fixed, broken, plain, tta, times) == ("3", "1", "0.31", "1.62", "× 5.23")
+    listed = table_of(text, "Images that test-time augmentation fixed and broke")
+    assert [row[0].split()[-1] for row in listed] == ["fixed"] * 3 + ["broken"]
+    assert listed[0][2].endswith("51.2 % sure")
+    assert "Learned weights" not in page.text
+    assert "for 1.62 ms an image instead of 0.31." in findings(text)["TTA"][0]
+    assert "Test-time augmentation" not in Page(plant(tta=False).build(tmp_path / "without")).text
+
+
+def test_learned_weights_are_shown_in_the_order_of_the_looks(plant: Plant, tmp_path: Path) -> None:
+    tree = plant(classifiers=[("none", "mlp")], seeds=(0, 1))
+    for seed, share in ((0, 0.6), (1, 0.8)):
+        path = tree.results / f"classify/none/mlp/seed-{seed}/evaluation/metrics.json"
+        metrics = files.read_json(path)
+        looks = metrics["tta"]["looks"]
+        weights = dict(zip(looks, [share, *[(1 - share) / 4] * 4], strict=True))
+        metrics["tta"] |= {"merge": "learned", "weights": weights, "note": "so <it> is said"}
+        files.write_json(path, metrics)
+    text = tree.build(tmp_path / "out")
+    rows = table_of(text, "Learned weights of the looks")
+    assert rows == [["plain", "70.0"], *([f"shift: {way}", "7.5"] for way in ("right", "left", "down", "up"))]
+    assert "the weights learned on the validation images; so <it> is said." in Page(text).text
+
+
 def test_equal_classifiers_are_not_told_apart(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=[("none", "resnet"), ("standard", "resnet")])
     evaluated = [tree.results / f"classify/{policy}/resnet/seed-0/evaluation" for policy in ("none", "standard")]

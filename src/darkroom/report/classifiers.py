@@ -13,6 +13,7 @@ from darkroom.report.comparisons import Effect, network_effects, policy_effects,
 from darkroom.report.intervals import Number
 from darkroom.report.results import Classifier, Results
 from darkroom.report.table import Cell, Figure, Row, Table, cell, figure, seconds
+from darkroom.report.tta import Tta, subsection
 
 MIXED_UP = 5
 """How many of the most frequent confusions are named."""
@@ -43,6 +44,7 @@ class Classifiers:
     right: Table
     trust: Table
     cost: Table
+    tta: Tta | None
     classes: Table
     weak: list[str]
     lowest: tuple[str, Number] | None
@@ -79,6 +81,7 @@ def section(results: Results) -> Classifiers | None:
         right=_right(ranked, ranks, by_validation),
         trust=_trust(ranked),
         cost=_cost(ranked),
+        tta=subsection(ranked, results),
         classes=classes,
         weak=weak,
         lowest=lowest,
@@ -97,25 +100,14 @@ def _rows(ranked: Sequence[Classifier], cells: list[list[Cell]]) -> list[Row]:
 
 def _right(ranked: Sequence[Classifier], ranks: dict[tuple[str, ...], Number], by_validation: bool) -> Table:
     """How often it is right."""
-    tta = any("tta" in run.metrics.get("views", {}) for c in ranked for run in c.runs)
     columns = ["Accuracy, %", "Balanced accuracy, %", "Macro F1, %", "Macro AUROC"]
     columns = (["Validation accuracy, %"] if by_validation else []) + columns
-    columns += ["With TTA, %", "TTA fixed / broke"] if tta else []
     cells = []
     for c in ranked:
         plain = {m: c.share("views", "plain", "raw", m) for m in ("accuracy", "balanced_accuracy", "macro_f1")}
         line = [cell(ranks[c.keys], "percent")] if by_validation else []
         line += [cell(n, "percent") for n in plain.values()]
         line.append(cell(c.share("views", "plain", "raw", "macro_auroc"), "decimal"))
-        if tta:
-            fixed, broken = c.measured("metrics", "tta", "fixed"), c.measured("metrics", "tta", "broken")
-            line.append(cell(c.share("views", "tta", "raw", "accuracy"), "percent"))
-            known = fixed.value is not None and broken.value is not None
-            line.append(
-                Cell(f"{text.count(fixed.value or 0)} / {text.count(broken.value or 0)}")
-                if known
-                else cell(fixed, "compact")
-            )
         cells.append(line)
     return Table("Classifier", columns, _rows(ranked, cells))
 
@@ -136,7 +128,6 @@ def _trust(ranked: Sequence[Classifier]) -> Table:
 
 
 def _cost(ranked: Sequence[Classifier]) -> Table:
-    tta = any("tta" in run.timing.get("ms_per_image", {}) for c in ranked for run in c.runs)
     cells = []
     for c in ranked:
         parameters = c.measured("model", "parameters")
@@ -146,10 +137,9 @@ def _cost(ranked: Sequence[Classifier]) -> Table:
             cell(c.measured("model_timing", "images_per_second"), "compact"),
             cell(c.measured("timing", "ms_per_image", "plain"), "compact"),
         ]
-        line += [cell(c.measured("timing", "ms_per_image", "tta"), "compact")] if tta else []
         cells.append([*line, Cell(str(c.first.model.get("precision", text.DASH)))])
-    columns = ["Parameters", "Training", "Training images a second", "ms an image"]
-    return Table("Classifier", [*columns, *(["ms with TTA"] if tta else []), "Precision"], _rows(ranked, cells))
+    columns = ["Parameters", "Training", "Training images a second", "ms an image", "Precision"]
+    return Table("Classifier", columns, _rows(ranked, cells))
 
 
 def _per_class(best: Classifier) -> tuple[Table, list[str], tuple[str, Number] | None]:

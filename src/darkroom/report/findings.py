@@ -39,7 +39,7 @@ def choices(found: Classifiers) -> Iterator[Finding]:
 
 
 def tta(found: Classifiers) -> Iterator[Finding]:
-    """How many predictions test-time augmentation turned, for the best classifier."""
+    """What test-time augmentation turned for the best classifier, what that brought and what it costs."""
     best = found.best
     fixed, broken = (best.measured("metrics", "tta", key).value for key in ("fixed", "broken"))
     if fixed is None or broken is None:
@@ -48,10 +48,14 @@ def tta(found: Classifiers) -> Iterator[Finding]:
     words = say("For {}, TTA turned {} right and {} wrong", titled(best), of, to)
     words += say(", in the mean over seeds") if len(best.runs) > 1 else Markup("")
     effect = accuracy_change(best, best, views=("tta", "plain"))
+    plain, slower = (best.measured("timing", "ms_per_image", view).value for view in ("plain", "tta"))
+    cost = Markup(".")
+    if plain is not None and slower is not None:
+        cost = say(", for {} ms an image instead of {}.", text.compact(slower), text.compact(plain))
     if effect is None:
-        yield Finding("TTA", "counted", "note", words + Markup("."))
+        yield Finding("TTA", "counted", "note", words + cost)
         return
-    words += say(": {} of accuracy.", text.points(effect.difference))
+    words += say(": {} of accuracy", text.points(effect.difference)) + cost
     yield Finding("TTA", *_verdict(effect.difference), words)
 
 
