@@ -121,6 +121,13 @@ def test_reach_is_in_one_unit_for_all_that_do_the_same(step, expected):
     assert reach(only) == expected
 
 
+def test_the_reach_of_a_policy_is_that_of_its_operations():
+    (drawn,) = Policy(online=[{"name": "randaugment", "operations": 1, "magnitude": 15}]).online
+    assert reach(drawn)["rotate"] == 15
+    assert {"invert", "sharpness", "autocontrast"} < operations()
+    assert not {"magnitude", "severity"} & operations()
+
+
 def test_the_strongest_of_all_classes_counts():
     policy = Policy(offline=[{"name": "rotate", "degrees": 10}], classes={"6": {"strength": {"rotate": 2}}})
     assert strongest(policy, policy.offline[0]) == {"rotate": 20}

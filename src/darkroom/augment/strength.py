@@ -11,9 +11,11 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from darkroom import registry
+from darkroom.augment import magnitudes
 from darkroom.augment.config import STRONGEST, Policy
 from darkroom.settings import Amount, Section
 
+POLICIES = ("autoaugment", "randaugment", "trivialaugment_wide", "augmix")
 TINY = 1e-6
 """How near an amount comes to a bound that is itself not allowed."""
 
@@ -60,6 +62,8 @@ def reach(options: Section) -> dict[str, float]:
         return {}
     found = {mark.of: abs(getattr(options, option) - mark.neutral) for option, _, mark in marked(options)}
     match options.model_dump():
+        case {"name": name, **more} if name in POLICIES:
+            return magnitudes.reach(name, more)
         case {"name": "rotate90", "turns": turns}:
             return {"rotate": 180.0 if 2 in turns else 90.0}
         case {"name": "cutout", "size": side, **more}:
@@ -79,10 +83,10 @@ def strongest(policy: Policy, options: Section) -> dict[str, float]:
 
 
 def operations() -> set[str]:
-    """Every operation that some transform is marked with."""
+    """Every operation that some transform does with its default options."""
     kinds = ("transform", "batch transform")
     models = [registry.options(kind, name) for kind in kinds for name in registry.entries(kind)]
-    return {mark.of for model in models for _, _, mark in marked(model)}
+    return {operation for model in models for operation in reach(model())}
 
 
 def _range(field: FieldInfo) -> tuple[float, float]:

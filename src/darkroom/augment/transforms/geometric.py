@@ -104,7 +104,7 @@ def perspective(
         float,
         Field(gt=0, lt=0.5, description="how far corners move in at most, as a share of the sides"),
         Amount("perspective"),
-    ] = 0.15,
+    ] = 0.1,
     interpolation: Annotated[
         Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
     ] = "nearest",

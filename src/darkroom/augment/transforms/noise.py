@@ -32,13 +32,15 @@ def gauss_noise(
 @register("transform", "salt_and_pepper")
 def salt_and_pepper(
     *,
-    amount: Annotated[
-        float, Field(gt=0, le=1, description="largest share of the pixels that is hit"), Amount("salt_and_pepper")
-    ] = 0.06,
+    share: Annotated[
+        float,
+        Field(gt=0, le=1, description="largest share of the pixels, half of them each"),
+        Amount("salt_and_pepper"),
+    ] = 0.05,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
 ) -> Any:
-    """Turn random pixels white or black, about as many each."""
-    return albumentations.SaltAndPepper(amount=(0.0, amount), p=p)
+    """Make random pixels black or white."""
+    return albumentations.SaltAndPepper(amount=(0.0, share), salt_vs_pepper=(0.5, 0.5), p=p)
 
 
 @register("transform", "gauss_blur")

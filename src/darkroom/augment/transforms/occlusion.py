@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import albumentations
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from darkroom.registry import register
@@ -39,23 +40,20 @@ def random_erasing(
         float, Field(gt=0, lt=1, description="largest share of the image's area"), Amount("occlusion")
     ] = 0.33,
     ratio: Annotated[float, Field(ge=1, le=10, description="largest ratio of the sides, either way")] = 3.3,
-    fill: Annotated[
-        Literal["random", "black"], Field(description="what is put there: noise, a new number in each pixel, or black")
-    ] = "random",
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
 ) -> Any:
     """Replace a random rectangle by noise (Zhong et al. 2017, arXiv 1708.04896)."""
-    return RandomErasing(area, ratio, fill="random" if fill == "random" else 0, p=p)
+    return RandomErasing(area, ratio, p=p)
 
 
 class RandomErasing(albumentations.CoarseDropout):
-    """One rectangle of random area and shape.
+    """One rectangle of random area and shape, filled with noise.
 
     Albumentations' own cuts the area down to what fits at every shape, and divides by zero for a very small one.
     """
 
-    def __init__(self, area: float, ratio: float, *, fill: Any, p: float) -> None:
-        super().__init__(fill=fill, p=p)
+    def __init__(self, area: float, ratio: float, *, p: float) -> None:
+        super().__init__(fill="random", p=p)
         self.area, self.ratio = area, ratio
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -74,39 +72,35 @@ class RandomErasing(albumentations.CoarseDropout):
 @register("transform", "grid_dropout")
 def grid_dropout(
     *,
-    cells: Annotated[
-        int, Field(ge=1, le=64, description="cells along each side; fewer where they would have less than 4 pixels")
-    ] = 4,
     ratio: Annotated[
-        float, Field(gt=0, lt=1, description="side of each hole, as a share of its cell's"), Amount("occlusion")
+        float, Field(gt=0, lt=1, description="side of a square, as a share of its cell's"), Amount("occlusion")
     ] = 0.5,
-    value: Annotated[int, Field(ge=0, le=255, description="brightness of the holes")] = 0,
+    cell: Annotated[
+        float,
+        Field(gt=0, le=1, description="largest side of a cell, as a share of the shorter side; the smallest is half"),
+    ] = 0.5,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
 ) -> Any:
-    """Blank out a hole in every cell of a grid (Chen et al. 2020, arXiv 2001.04086)."""
-    return GridDropout(cells, ratio, fill=value, p=p)
+    """Blank out a square in each cell of a grid of random cell size and place (Chen et al. 2020, arXiv 2001.04086)."""
+    return GridDropout(ratio, cell, p=p)
 
 
-class GridDropout(albumentations.CoarseDropout):
-    """Holes of one size on a regular grid at a random place in the image.
+class GridDropout(albumentations.ImageOnlyTransform):
+    """Black squares in regular order. Albumentations' own moves each hole by itself, which makes no grid."""
 
-    Albumentations' own moves each hole by itself, which makes no grid, and fails on cells of one pixel.
-    """
-
-    def __init__(self, cells: int, ratio: float, *, fill: int, p: float) -> None:
-        super().__init__(fill=fill, p=p)
-        self.cells, self.ratio = cells, ratio
+    def __init__(self, ratio: float, cell: float, *, p: float) -> None:
+        super().__init__(p=p)
+        self.ratio, self.cell = ratio, cell
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw where the grid begins."""
-        starts, ends = [], []
-        for side in reversed(params["shape"][:2]):
-            cells = max(1, min(self.cells, side // 4))
-            offset = self.py_random.random() - 1
-            first = np.round((np.arange(cells + 1) + offset) * side / cells).astype(np.int32)
-            starts.append(np.clip(first, 0, side))
-            ends.append(np.clip(first + round(self.ratio * side / cells), 0, side))
-        across, down = (np.stack([a, b], axis=1) for a, b in zip(starts, ends, strict=True))
-        holes = np.array([[x, y, to_x, to_y] for y, to_y in down for x, to_x in across], np.int32)
-        seen = (holes[:, 2] > holes[:, 0]) & (holes[:, 3] > holes[:, 1])
-        return {"holes": holes[seen], "seed": 0}
+        """Draw the grid: the side of a cell, of its square, and where the first cell begins, in pixels."""
+        largest = self.cell * min(params["shape"][:2])
+        draw = self.py_random
+        cell = max(2, round(draw.uniform(largest / 2, largest)))
+        return {"cell": cell, "hole": round(self.ratio * cell), "x": draw.randrange(cell), "y": draw.randrange(cell)}
+
+    def apply(self, img: NDArray[np.uint8], cell: int, hole: int, x: int, y: int, **_: Any) -> NDArray[np.uint8]:
+        """Change an image (H, W, C)."""
+        down, across = ((np.arange(side) + start) % cell < hole for side, start in zip(img.shape, (y, x), strict=False))
+        hidden = down[:, None] & across
+        return np.where(hidden[..., None], np.uint8(0), img)

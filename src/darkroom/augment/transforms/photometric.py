@@ -26,27 +26,29 @@ COUNTED = 2048
 @register("transform", "brightness")
 def brightness(
     *,
-    brightness: Annotated[
+    by: Annotated[
         float,
-        Field(gt=0, le=1, description="largest change, either way, as a share of the full range"),
+        Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
         Amount("brightness"),
-    ] = 0.3,
+    ] = 0.2,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
 ) -> Any:
-    """Brighten or darken every pixel by the same amount."""
-    return albumentations.RandomBrightnessContrast(brightness_limit=brightness, contrast_limit=0, p=p)
+    """Brighten or darken."""
+    return Jitter("factor", functional.adjust_brightness_torchvision, 1 - by, 1 + by, p=p)
 
 
 @register("transform", "contrast")
 def contrast(
     *,
-    contrast: Annotated[
-        float, Field(gt=0, le=1, description="largest relative change, either way"), Amount("contrast")
-    ] = 0.5,
+    by: Annotated[
+        float,
+        Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
+        Amount("contrast"),
+    ] = 0.2,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
 ) -> Any:
     """Raise or lower the contrast about the mean brightness."""
-    return Jitter("factor", functional.adjust_contrast_torchvision, 1 - contrast, 1 + contrast, p=p)
+    return Jitter("factor", functional.adjust_contrast_torchvision, 1 - by, 1 + by, p=p)
 
 
 @register("transform", "brightness_contrast")
@@ -69,27 +71,29 @@ def brightness_contrast(
 @register("transform", "saturation")
 def saturation(
     *,
-    saturation: Annotated[
-        float, Field(gt=0, le=1, description="largest relative change, either way"), Amount("saturation")
-    ] = 0.6,
+    by: Annotated[
+        float,
+        Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
+        Amount("saturation"),
+    ] = 0.2,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
 ) -> Any:
     """Make colors paler or stronger; gray images stay as they are."""
-    return Jitter("factor", functional.adjust_saturation_torchvision, 1 - saturation, 1 + saturation, p=p)
+    return Jitter("factor", functional.adjust_saturation_torchvision, 1 - by, 1 + by, p=p)
 
 
 @register("transform", "hue")
 def hue(
     *,
-    hue: Annotated[
+    by: Annotated[
         float,
         Field(gt=0, le=0.5, description="largest turn, either way, as a share of the color circle"),
         Amount("hue"),
-    ] = 0.1,
+    ] = 0.05,
     p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
 ) -> Any:
     """Turn all colors around the color circle; gray images stay as they are."""
-    return Jitter("turn", functional.adjust_hue_torchvision, -hue, hue, p=p)
+    return Jitter("turn", functional.adjust_hue_torchvision, -by, by, p=p)
 
 
 class Jitter(albumentations.ImageOnlyTransform):
@@ -151,7 +155,7 @@ def solarize(
         Field(ge=0, le=1, description="lowest brightness that is inverted, as a share of the range; drawn up to 1"),
         Amount("solarize", neutral=1.0),
     ] = 0.5,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
 ) -> Any:
     """Invert what is brighter than a random threshold."""
     return albumentations.Solarize(threshold_range=(threshold, 1.0), p=p)
@@ -164,8 +168,8 @@ def posterize(
         int,
         Field(ge=1, le=7, description="fewest bits that each channel keeps of its eight; drawn from it to 7"),
         Amount("posterize", neutral=8),
-    ] = 3,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    ] = 4,
+    p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
 ) -> Any:
     """Keep fewer levels of brightness."""
     return albumentations.Posterize(num_bits=(bits, 7), p=p)
@@ -173,7 +177,7 @@ def posterize(
 
 @register("transform", "equalize")
 def equalize(
-    *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("equalize")] = 0.3
+    *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("equalize")] = 0.2
 ) -> Any:
     """Spread each channel's brightness evenly over the range."""
     return albumentations.Equalize(p=p)
