@@ -38,6 +38,8 @@ MAGNITUDES = 30
 """RandAugment's and TrivialAugment's magnitudes go from 0 to this."""
 LEVELS = 9
 """AutoAugment's and AugMix's levels go from 0 to this."""
+DEPTH = 3
+"""AugMix draws chains of one to so many operations."""
 PIXELS = 32
 """TrivialAugment shifts by as many pixels at most, whatever the size of the image."""
 
@@ -166,34 +168,41 @@ def reach(name: str, options: Mapping[str, Any]) -> dict[str, float]:
 
     Degrees for `rotate` and `shear`, a share of the side for `translate` (TrivialAugment's 32 pixels count as the whole
     side, which they are for the images of 32 pixels that it was made for), bits taken for `posterize`, a factor's distance
-    from 1 for `brightness` and its like; 1 for what is only applied or not. Raises ValueError for another transform.
+    from 1 for `brightness` and its like; 1 for what is only applied or not. Where an image may be moved twice in the same
+    way, the distances add up. Raises ValueError for another transform.
     """
-    ranges, used = _used(name, options)
+    ranges, chains = _chains(name, options)
     far: dict[str, float] = {}
-    for operation, magnitude in used:
-        extent = ranges[operation]
-        distance = abs(extent.at(magnitude) - extent.neutral)
-        if name == "autoaugment" and operation not in BINARY:
-            distance *= options["magnitude"]
-        if operation.startswith("shear"):
-            distance = math.degrees(math.atan(distance))
-        if operation.startswith("translate") and name == "trivialaugment_wide":
-            distance /= PIXELS
-        plain = operation.removesuffix("_x").removesuffix("_y")
-        if distance:
+    for chain in chains:
+        gone: dict[str, float] = {}
+        for operation, magnitude in chain:
+            distance = abs(ranges[operation].at(magnitude) - ranges[operation].neutral)
+            before = gone.get(operation, 0.0)
+            gone[operation] = before + distance if operation in GEOMETRIC else max(before, distance)
+        for operation, distance in gone.items():
+            plain = operation.removesuffix("_x").removesuffix("_y")
             far[plain] = max(far.get(plain, 0.0), distance)
-    return far
-
-
-def _used(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Range], list[tuple[str, float]]]:
-    """The ranges of a policy, and each operation with the largest magnitude it is used at, from 0 to 1."""
-    if name == "randaugment":
-        return RANDAUGMENT, [(operation, options["magnitude"] / MAGNITUDES) for operation in RANDAUGMENT]
+    if "shear" in far:
+        far["shear"] = math.degrees(math.atan(far["shear"]))
+    if "posterize" in far:
+        far["posterize"] = round(far["posterize"])
     if name == "trivialaugment_wide":
-        return TRIVIALAUGMENT, [(operation, options["magnitude"] / MAGNITUDES) for operation in TRIVIALAUGMENT]
-    if name == "augmix":
-        return AUGMIX, [(operation, (options["severity"] - 1) / LEVELS) for operation in AUGMIX]
+        far["translate"] /= PIXELS
+    return {operation: distance for operation, distance in far.items() if distance}
+
+
+def _chains(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Range], list[list[tuple[str, float]]]]:
+    """A policy's ranges, and what one image may get: operations one after the other with magnitudes from 0 to 1."""
     if name == "autoaugment":
+        share = options["magnitude"] / LEVELS
         pairs = AUTOAUGMENT_POLICIES[options["policy"]]
-        return AUTOAUGMENT, [(operation, level / LEVELS) for pair in pairs for operation, p, level in pair if p]
-    raise ValueError(f"{name} is none of the policies autoaugment, randaugment, trivialaugment_wide, augmix")
+        return AUTOAUGMENT, [[(operation, level * share) for operation, p, level in pair if p] for pair in pairs]
+    if name == "randaugment":
+        ranges, magnitude, times = RANDAUGMENT, options["magnitude"] / MAGNITUDES, options["operations"]
+    elif name == "trivialaugment_wide":
+        ranges, magnitude, times = TRIVIALAUGMENT, options["magnitude"] / MAGNITUDES, 1
+    elif name == "augmix":
+        ranges, magnitude, times = AUGMIX, (options["severity"] - 1) / LEVELS, options["depth"] or DEPTH
+    else:
+        raise ValueError(f"{name} is none of the policies autoaugment, randaugment, trivialaugment_wide, augmix")
+    return ranges, [[(operation, magnitude)] * times for operation in ranges]

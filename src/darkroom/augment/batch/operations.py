@@ -71,8 +71,8 @@ def grayscale(images: Tensor) -> Tensor:
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
     """Keep the upper bits, 0 to 8, of each pixel's byte."""
-    step = torch.exp2(8 - _wide(bits).round())
-    return torch.floor(torch.round(images * 255) / step) * (step / 255)
+    step: Tensor = torch.exp2(8 - _wide(bits).round())
+    return torch.round(images * 255).div_(step).floor_().mul_(step / 255)
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
@@ -87,9 +87,9 @@ def autocontrast(images: Tensor) -> Tensor:
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Make all brightnesses about as frequent, in each channel."""
-    even: Tensor = torchvision.equalize((images * 255).round_().byte())
-    return even.float().div_(255)
+    """Make all brightnesses about as frequent, in each channel; with fewer than 256 pixels an image stays, as in Pillow."""
+    even: Tensor = torchvision.equalize(torch.round(images * 255).byte())
+    return even.float() / 255
 
 
 def invert(images: Tensor) -> Tensor:
@@ -101,8 +101,7 @@ def gray(images: Tensor) -> Tensor:
     """The brightness (B, 1, H, W)."""
     if images.shape[1] == 1:
         return images
-    red, green, blue = images.split(1, dim=1)
-    return red * 0.2989 + green * 0.587 + blue * 0.114
+    return images[:, :1] * 0.2989 + images[:, 1:2] * 0.587 + images[:, 2:] * 0.114
 
 
 def _wide(amounts: Tensor) -> Tensor:

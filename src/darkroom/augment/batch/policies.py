@@ -16,7 +16,7 @@ from torch import Tensor
 from darkroom.augment import magnitudes
 from darkroom.augment.batch.drawing import channels_last, numpy_draws
 from darkroom.augment.batch.operate import operate
-from darkroom.augment.magnitudes import BINARY, LEVELS, MAGNITUDES, OPERATIONS, Range
+from darkroom.augment.magnitudes import BINARY, DEPTH, LEVELS, MAGNITUDES, OPERATIONS, Range
 from darkroom.registry import register
 from darkroom.settings import Amount, Count, NonNegative, Positive
 
@@ -183,9 +183,11 @@ class AugMix:
     def _chain(self, images: Tensor, strength: Tensor, draws: torch.Generator) -> list[tuple[Tensor, Tensor]]:
         """The operations of a chain; those past an image's own depth change nothing."""
         count, size = len(images), (images.shape[-2], images.shape[-1])
-        depth = torch.randint(1, 4, (count,), generator=draws) if self.depth is None else torch.tensor(self.depth)
+        depth = (
+            torch.randint(1, DEPTH + 1, (count,), generator=draws) if self.depth is None else torch.tensor(self.depth)
+        )
         slots = []
-        for step in range(self.depth or 3):
+        for step in range(self.depth or DEPTH):
             operation = self.table.any(count, draws)
             magnitude = torch.randint(self.severity, (count,), generator=draws).double() / LEVELS
             operation, value = self.table.settle(operation, magnitude, strength, size, draws)
