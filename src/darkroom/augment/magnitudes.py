@@ -61,6 +61,7 @@ def _ranges(*, shear: float, shift: float, turn: float, factor: float, bits: tup
 
 RANDAUGMENT = _ranges(shear=0.3, shift=150 / 331, turn=30, factor=0.9, bits=(8, 4))
 AUTOAUGMENT = {**RANDAUGMENT, "invert": Range(1, 1)}
+AUTOAUGMENT.pop("identity")
 TRIVIALAUGMENT = _ranges(shear=0.99, shift=PIXELS, turn=135, factor=0.99, bits=(8, 2))
 AUGMIX = _ranges(shear=0.3, shift=1 / 3, turn=30, factor=0.9, bits=(4, 0))
 AUGMIX.pop("identity")
