@@ -21,7 +21,7 @@ from darkroom.data.store import Store, describe_store, labelled, open_store
 from darkroom.log import silent
 
 MERGES = typing.get_args(Merge)
-NASTY = ("a,b", 'say "x"\rand y', "=1+1", "日本", "e")
+NASTY = ('a,"b', "x\ry", "=1+1", "日本", "e")
 
 
 def looks_at(labels: np.ndarray, informed: tuple[float, ...], classes: int = 4, seed: int = 0) -> np.ndarray:
