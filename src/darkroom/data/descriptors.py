@@ -1,0 +1,86 @@
+"""Small descriptors by which two photographs of one object are recognised under other light.
+
+An image becomes gray, at most 32×32, and loses what light changes: a blurred copy is taken away, and what is left is
+divided by its local strength. The descriptors of a set are then whitened by the set's own covariance (Jégou & Chum 2012,
+"Negative evidences and co-occurrences in image retrieval"), so that what all images share, such as the outline of a
+digit or the border of a tile, counts little and what is an image's own counts much. The covariance is shrunk by the
+formula of Ledoit & Wolf 2004, so that a set of few images is hardly whitened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 32
+"""Larger images are reduced to this side by area."""
+BLUR = 1.5
+"""Standard deviation in pixels of the blur whose difference is kept; the local strength is taken over twice that."""
+QUIET = 2.0
+"""Added to the local strength, in gray levels: what is weaker than noise is not blown up."""
+DIMENSIONS = 256
+BLOCK = 2048
+
+Vectors = NDArray[np.float32]
+Float = TypeVar("Float", np.float32, np.float64)
+
+
+def describe(images: NDArray[np.uint8]) -> Vectors:
+    """Whitened descriptors, (N, at most 256), of images (N, H, W, C), the components of most variance first.
+
+    They have length 1, or are zeros where there is nothing to see.
+
+    Two passes over the images, a block at a time: images on disk may be more than memory holds.
+    """
+    pixels = min(images.shape[1], SIDE) * min(images.shape[2], SIDE)
+    total, squares, count = np.zeros(pixels), np.zeros((pixels, pixels)), 0
+    for block in _blocks(images):
+        seen = block[block.any(axis=1)]
+        total, squares, count = total + seen.sum(axis=0), squares + seen.T @ seen, count + len(seen)
+    if count < 2:
+        return np.zeros((len(images), 1), np.float32)
+    mean, moment = total / count, squares / count
+    covariance = moment - np.outer(mean, mean)
+    size = float(mean @ mean)
+    fourth = (1 + size) ** 2 - 4 * (1 + size) * size + 4 * float(mean @ moment @ mean)  # as all have length 1
+    values, axes = np.linalg.eigh(covariance)
+    values, axes = np.maximum(values[::-1], 0), axes[:, ::-1][:, :DIMENSIONS]
+    share = _shrinkage(values, fourth, count)
+    scale = np.sqrt((1 - share) * values + share * values.mean() + 1e-12)[: axes.shape[1]]
+    parts = []
+    for block in _blocks(images):
+        part = (block - mean) @ axes / scale * block.any(axis=1, keepdims=True)
+        parts.append(unit(part).astype(np.float32))
+    return np.concatenate(parts)
+
+
+def _shrinkage(values: NDArray[np.float64], fourth: float, count: int) -> float:
+    """How far a covariance with these eigenvalues goes to a multiple of the identity (Ledoit & Wolf 2004), 0 to 1."""
+    spread = float(((values - values.mean()) ** 2).sum())
+    return min(1.0, max(0.0, fourth - float((values**2).sum())) / count / spread) if spread > 0 else 1.0
+
+
+def _blocks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, len(images), BLOCK):
+        yield np.stack([_detail(np.asarray(image)) for image in images[start : start + BLOCK]])
+
+
+def _detail(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The fine structure of one image (H, W, C) as a flat vector of mean 0 and length 1, or 0 where it is flat."""
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
+    height, width = min(gray.shape[0], SIDE), min(gray.shape[1], SIDE)
+    small = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    fine = small - cv2.GaussianBlur(small, (0, 0), BLUR, borderType=cv2.BORDER_REFLECT)
+    strength = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), 2 * BLUR, borderType=cv2.BORDER_REFLECT))
+    vector = (fine / (strength + QUIET)).ravel().astype(np.float64)
+    return unit(vector - vector.mean())
+
+
+def unit(vectors: NDArray[Float]) -> NDArray[Float]:
+    """Vectors (..., D) at length 1; zeros where they are shorter than a thousandth."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.where(length > 1e-3, vectors / np.maximum(length, 1e-3), np.zeros_like(vectors))
