@@ -1,4 +1,5 @@
 from collections import Counter
+from random import Random
 
 import numpy as np
 from hypothesis import given, settings
@@ -144,3 +145,39 @@ def test_copies_are_found_and_conflicts_told(rows: list[tuple[str, int]]) -> Non
 def test_groups_join_through_copies() -> None:
     numbers = group_numbers(["a", "a", None, "b", None], {3: 1, 4: 2})
     assert numbers.tolist() == [0, 0, 1, 0, 1]
+
+
+@given(grouped(), st.integers(2, 6), st.integers(0, 3), st.randoms())
+@settings(max_examples=200)
+def test_folds_hold_groups_whole_in_any_order_of_the_rows(
+    made: tuple[list[int], list[int]], count: int, seed: int, random: Random
+) -> None:
+    labels, groups = np.array(made[0]), np.array(made[1])
+    ids = [f"item-{n}" for n in range(len(labels))]
+    found = split.folds(ids, labels, groups, count=count, seed=seed)
+    assert found.min() >= 0
+    assert found.max() < count
+    assert all(len(set(found[groups == group].tolist())) == 1 for group in groups)
+    turn = random.sample(range(len(labels)), len(labels))
+    turned = split.folds([ids[n] for n in turn], labels[turn], groups[turn] + 7, count=count, seed=seed)
+    assert turned.tolist() == found[turn].tolist()
+
+
+@given(labels_of, st.integers(2, 6))
+def test_folds_have_the_same_share_of_every_class(labels: list[int], count: int) -> None:
+    found = split.folds(
+        [str(n) for n in range(len(labels))], np.array(labels), np.arange(len(labels)), count=count, seed=0
+    )
+    for label in set(labels):
+        sizes = np.bincount(found[np.array(labels) == label], minlength=count)
+        assert sizes.max() - sizes.min() <= 1
+    sizes = np.bincount(found, minlength=count)
+    assert sizes.max() - sizes.min() <= len(set(labels))
+
+
+def test_another_seed_draws_other_folds() -> None:
+    one, two = (
+        split.folds([str(n) for n in range(60)], np.zeros(60, int), np.arange(60), count=5, seed=seed)
+        for seed in (0, 1)
+    )
+    assert one.tolist() != two.tolist()

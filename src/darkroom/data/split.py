@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,7 +31,7 @@ def assign(
     No draw tears a group apart: an item without a split follows the group it belongs to.
 
     Of a class with few groups, one goes to train first, then one to test, then one to val. The draw orders groups by a
-    hash of the seed and the first item's id, so that an image added or taken away moves few others.
+    hash of the seed and their first id, so that an image added or taken away moves few others.
     """
     parts: list[str] = [split or "" for split in given]
     wanted = {name: share for name, share in (("test", test), ("val", val)) if share and name not in parts}
@@ -45,6 +46,30 @@ def assign(
     for row, name in zip(pool, drawn, strict=True):
         parts[row] = name
     return parts
+
+
+def folds(ids: Sequence[str], labels: Labels, groups: Labels, *, count: int, seed: int) -> Labels:
+    """The fold of every item, 0 to count - 1: the same share of every class in each, groups whole.
+
+    Class by class, the rarest first, each group goes to the fold that has the fewest of the class, then the fewest of
+    all; large groups first, then by a hash of the seed and the group's first id. The order of the items does not matter.
+    """
+    members = _members(groups)
+    held = {group: Counter(labels[rows].tolist()) for group, rows in members.items()}
+    order = sorted(_order(members, ids, seed, "fold"), key=lambda group: -len(members[group]))
+    having: dict[int, list[int]] = {}
+    for group in order:
+        for label in held[group]:
+            having.setdefault(label, []).append(group)
+    placed: dict[int, int] = {}
+    of_class = [Counter[int]() for _ in range(count)]
+    for label, _ in sorted(Counter(labels.tolist()).items(), key=lambda item: (item[1], item[0])):
+        for group in having[label]:
+            if group not in placed:
+                fold = min(range(count), key=lambda fold: (of_class[fold][label], of_class[fold].total(), fold))
+                placed[group] = fold
+                of_class[fold] += held[group]
+    return np.array([placed[group] for group in groups.tolist()], dtype=np.int64)
 
 
 def torn(groups: Labels, parts: Sequence[str]) -> int:
@@ -67,10 +92,8 @@ def _following(groups: Labels, given: Sequence[str | None], free: NDArray[np.boo
 
 def _draw(ids: Sequence[str], labels: Labels, groups: Labels, wanted: dict[str, float], seed: int) -> list[str]:
     """Divide items by the wanted shares; whole groups, class by class, the rarest first."""
-    members: dict[int, list[int]] = {}
-    for row, group in enumerate(groups.tolist()):
-        members.setdefault(group, []).append(row)
-    order = sorted(members, key=lambda group: randomness.derive(seed, "split", ids[members[group][0]]))
+    members = _members(groups)
+    order = _order(members, ids, seed, "split")
     of_class: dict[int, list[int]] = {}
     for group in order:
         for label in sorted({int(labels[row]) for row in members[group]}):
@@ -80,6 +103,19 @@ def _draw(ids: Sequence[str], labels: Labels, groups: Labels, wanted: dict[str, 
     for label in sorted(of_class, key=lambda label: (size[label], label)):
         _place(label, of_class[label], members, labels, wanted, size[label], placed)
     return [placed[group] for group in groups.tolist()]
+
+
+def _members(groups: Labels) -> dict[int, list[int]]:
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(row)
+    return members
+
+
+def _order(members: dict[int, list[int]], ids: Sequence[str], seed: int, draw: str) -> list[int]:
+    """The groups in an order that depends on their ids alone."""
+    first = {group: min(ids[row] for row in rows) for group, rows in members.items()}
+    return sorted(members, key=lambda group: randomness.derive(seed, draw, first[group]))
 
 
 def _place(
