@@ -31,7 +31,7 @@ def test_the_contract_of_the_outputs(run: Callable[..., Any], classes: Path) -> 
     got = run(folder(classes))
     names = {path.name for path in got.root.iterdir()}
     assert names == {
-        "images.npy", "items.parquet", "store.json", "excluded.csv", "duplicates.csv", "card.json",
+        "images.npy", "items.parquet", "store.json", "excluded.csv", "duplicates.csv", "near_duplicates.csv", "card.json",
         "class_counts.png", "mean_images.png", "contact_sheet.png", "manifest.json",
     }  # fmt: skip
     assert set(COLUMNS) | {"origin", "sha256"} == set(got.store.items.columns)

@@ -117,7 +117,7 @@ def test_nothing_to_see(count: int) -> None:
 
 
 def test_the_search_is_exact() -> None:
-    vectors = describe(textures(700, side=20))
+    vectors = describe(textures(700, side=20), np.arange(700))
     near, similarity = twins.neighbours(vectors, np.array([3, 699, 5]), 20)
     exact = (vectors @ vectors.T).astype(np.float64)
     np.fill_diagonal(exact, -2)
@@ -130,3 +130,15 @@ def test_the_search_is_exact() -> None:
 def test_a_chain_of_chance_joins_nothing() -> None:
     chain = {(row, row + 1): 20.0 for row in range(9)}
     assert max(map(len, twins._coherent(chain))) <= 3
+
+
+def test_what_is_left_when_rows_are_taken_out() -> None:
+    images = textures(30)
+    found = twins.find(np.concatenate([images, images[:3], np.stack([lit(image) for image in images[:2]])]))
+    assert found.groups == ((0, 30, 33), (1, 31, 34), (2, 32))
+    stays = np.ones(35, bool)
+    stays[[5, 31, 2]] = False
+    left = found.among(stays)
+    assert left.groups == ((0, 28, 30), (1, 31))
+    assert left.pairs.tolist() == [[0, 28], [0, 30], [1, 31], [28, 30]]
+    assert len(left.similarity) == 4

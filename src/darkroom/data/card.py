@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +14,12 @@ from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents
 from darkroom.data.pictures import shown
 from darkroom.data.store import SPLITS
+from darkroom.data.twins import Twins, rule
 
 LARGE = 512
 """A side above this, taken from the images themselves, is worth a warning."""
+LARGEST = 8
+"""How many groups of near-duplicates the card names."""
 
 Counts = dict[str, dict[str, int]]
 
@@ -26,12 +30,17 @@ def summarize(
     table: pd.DataFrame,
     classes: tuple[str, ...],
     copies: Copies,
+    found_twins: Twins,
     shape: tuple[int, int, int],
     *,
     excluded: int,
+    left_out: dict[str, int],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """What card.json holds. `shape` is height, width, channels; `warnings` are those found while reading."""
+    """What card.json holds. `shape` is height, width, channels; `warnings` are those found while reading.
+
+    `left_out` counts the training images that a key of `data.split` cut.
+    """
     counts = {
         name: {part: int(((table["label"] == number) & (table["split"] == part)).sum()) for part in SPLITS}
         for number, name in enumerate(classes)
@@ -40,6 +49,7 @@ def summarize(
         *warnings,
         *_about_classes(spec, contents, table, counts),
         *_about_copies(table, copies),
+        *_about_twins(table, found_twins),
         *_about_size(spec, shape),
     ]
     return {
@@ -53,9 +63,48 @@ def summarize(
         "excluded": excluded,
         "duplicate_groups": copies.groups,
         "duplicates": len(copies.first),
+        "near_duplicates": _near_duplicates(spec, table, found_twins),
+        "left_out": left_out,
         "masks": int((table["mask"] >= 0).sum()),
         "warnings": found,
     }
+
+
+def _near_duplicates(spec: PrepareSpec, table: pd.DataFrame, found: Twins) -> dict[str, Any]:
+    """What was found, by which rule, and how many pairs a random split with parts of these sizes tears on average."""
+    ids, sizes = table["id"].tolist(), table["split"].value_counts().to_numpy().astype(int)
+    together = (sizes * (sizes - 1)).sum() / max(len(table) * (len(table) - 1), 1)
+    threshold = dict(zip(("5 %", "50 %", "95 %"), found.threshold, strict=True)) if found.threshold else None
+    return {
+        "sought": spec.split.near_duplicates,
+        "rule": rule(),
+        "similarity_needed": threshold,
+        "pairs": len(found.pairs),
+        "groups": len(found.groups),
+        "images": sum(map(len, found.groups)),
+        "largest": [{"size": len(rows), "ids": [ids[row] for row in rows]} for rows in found.groups[:LARGEST]],
+        "links_refused": found.refused,
+        "torn_by_random_split": round(len(found.pairs) * float(1 - together), 1),
+        "torn": sum(_torn_pairs(table, found).values()),
+    }
+
+
+def _torn_pairs(table: pd.DataFrame, found: Twins) -> Counter[tuple[str, ...]]:
+    """How many pairs stand in two splits, by these."""
+    parts = table["split"].to_numpy(dtype=object)[found.pairs]
+    return Counter(tuple(sorted(pair, key=SPLITS.index)) for pair in parts.tolist() if pair[0] != pair[1])
+
+
+def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
+    torn = _torn_pairs(table, found)
+    if not torn:
+        return []
+    where = ", ".join(f"{number} between {' and '.join(pair)}" for pair, number in sorted(torn.items()))
+    share = torn.total() / len(found.pairs)
+    return [
+        "near-duplicate pairs (one object photographed twice) that stand in two splits, because the source's own splits "
+        f"were kept: {torn.total()} of {len(found.pairs)} ({share:.0%}): {where}"
+    ]
 
 
 def listed(names: Sequence[str], limit: int = 5) -> str:
@@ -70,7 +119,8 @@ def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, c
         found.append(f"classes without a readable image, left out: {listed(empty)}")
     if single := [name for name, parts in counts.items() if sum(parts.values()) == 1]:
         found.append(f"classes with one image: {listed(single)}")
-    for part, share in (("train", 1.0), ("test", spec.split.test), ("val", spec.split.val)):
+    test = spec.split.test if spec.split.method == "random" else 1.0
+    for part, share in (("train", 1.0), ("test", test), ("val", spec.split.val)):
         expected = counts.keys() - contents.only_test if part != "test" else counts.keys()
         absent = [name for name, parts in counts.items() if not parts[part] and name in expected]
         if not share:

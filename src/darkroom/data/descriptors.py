@@ -29,8 +29,8 @@ Vectors = NDArray[np.float32]
 Float = TypeVar("Float", np.float32, np.float64)
 
 
-def describe(images: NDArray[np.uint8]) -> Vectors:
-    """Whitened descriptors, (N, at most 256), of images (N, H, W, C), the components of most variance first.
+def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Vectors:
+    """Whitened descriptors, (N, at most 256), of N rows of images (M, H, W, C), the components of most variance first.
 
     They have length 1, or are zeros where there is nothing to see.
 
@@ -38,11 +38,11 @@ def describe(images: NDArray[np.uint8]) -> Vectors:
     """
     pixels = min(images.shape[1], SIDE) * min(images.shape[2], SIDE)
     total, squares, count = np.zeros(pixels), np.zeros((pixels, pixels)), 0
-    for block in _blocks(images):
+    for block in _blocks(images, rows):
         seen = block[block.any(axis=1)]
         total, squares, count = total + seen.sum(axis=0), squares + seen.T @ seen, count + len(seen)
     if count < 2:
-        return np.zeros((len(images), 1), np.float32)
+        return np.zeros((len(rows), 1), np.float32)
     mean, moment = total / count, squares / count
     covariance = moment - np.outer(mean, mean)
     size = float(mean @ mean)
@@ -52,7 +52,7 @@ def describe(images: NDArray[np.uint8]) -> Vectors:
     share = _shrinkage(values, fourth, count)
     scale = np.sqrt((1 - share) * values + share * values.mean() + 1e-12)[: axes.shape[1]]
     parts = []
-    for block in _blocks(images):
+    for block in _blocks(images, rows):
         part = (block - mean) @ axes / scale * block.any(axis=1, keepdims=True)
         parts.append(unit(part).astype(np.float32))
     return np.concatenate(parts)
@@ -64,9 +64,9 @@ def _shrinkage(values: NDArray[np.float64], fourth: float, count: int) -> float:
     return min(1.0, max(0.0, fourth - float((values**2).sum())) / count / spread) if spread > 0 else 1.0
 
 
-def _blocks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
-    for start in range(0, len(images), BLOCK):
-        yield np.stack([_detail(np.asarray(image)) for image in images[start : start + BLOCK]])
+def _blocks(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, len(rows), BLOCK):
+        yield np.stack([_detail(np.asarray(images[row])) for row in rows[start : start + BLOCK].tolist()])
 
 
 def _detail(image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -23,16 +23,24 @@ NAMED_CLASSES = 40
 SHOWN_CLASSES = 48
 """How many classes the other pictures show."""
 EXAMPLES = 10
+SHOWN_TWINS = 12
+"""How many groups of near-duplicates are drawn."""
 PART_COLORS = dict(zip(SPLITS, (figures.COLORS[0], figures.COLORS[2], figures.COLORS[1]), strict=True))
 
 Picture = NDArray[np.uint8]
 
 
-def draw(root: Path, card: dict[str, Any], table: pd.DataFrame) -> None:
-    """Write class_counts.png, mean_images.png and contact_sheet.png beside the store in `root`."""
+def draw(root: Path, card: dict[str, Any], table: pd.DataFrame, twins: Sequence[Sequence[int]]) -> None:
+    """Write class_counts.png, mean_images.png and contact_sheet.png beside the store in `root`.
+
+    Where there are groups of near-duplicates, `twins`, the first of them are drawn in near_duplicates.png.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # names in letters that the font lacks become boxes
         _draw(root, card, table)
+        if twins:
+            images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
+            _draw_twins(root / "near_duplicates.png", twins[:SHOWN_TWINS], images)
 
 
 def _draw(root: Path, card: dict[str, Any], table: pd.DataFrame) -> None:
@@ -115,15 +123,29 @@ def _draw_examples(
         places = np.linspace(0, len(members) - 1, min(columns, len(members))).round().astype(int)
         for column, row in enumerate(members[places].tolist()):
             cells[line, column] = _example(row, table, images, masks)
-    sheet = figures.tile(cells.reshape(-1, *cells.shape[2:]), columns=columns)
-    labels = [shown(name) for name in rows]
+    _draw_rows(path, cells, [shown(name) for name in rows])
+
+
+def _draw_twins(path: Path, groups: Sequence[Sequence[int]], images: Picture) -> None:
+    """A row a group: up to ten images of it."""
+    columns = min(EXAMPLES, max(map(len, groups)))
+    cells = np.full((len(groups), columns, *images.shape[1:3], 3), 255, np.uint8)
+    for line, members in enumerate(groups):
+        for column, row in enumerate(members[:columns]):
+            cells[line, column] = images[row]
+    _draw_rows(path, cells, [f"{len(members)} images" for members in groups])
+
+
+def _draw_rows(path: Path, cells: Picture, labels: Sequence[str]) -> None:
+    """Pictures (rows, columns, H, W, 3) with a label at each row."""
+    sheet = figures.tile(cells.reshape(-1, *cells.shape[2:]), columns=cells.shape[1])
     margin = 0.3 + 0.08 * max(len(label) for label in labels)  # inches, as all below
     aspect = sheet.shape[1] / sheet.shape[0]
-    height = min(0.62 * len(rows), 10 / aspect)
-    drawn, axes = figures.figure(height * aspect + margin, max(height, 0.2 * len(rows)) + 0.1)
+    height = min(0.62 * len(labels), 10 / aspect)
+    drawn, axes = figures.figure(height * aspect + margin, max(height, 0.2 * len(labels)) + 0.1)
     axes.imshow(sheet, interpolation="nearest")
-    step = (sheet.shape[0] + 2) / len(rows)
-    axes.set_yticks(step * (np.arange(len(rows)) + 0.5) - 1.5, labels, fontsize=8)
+    step = (sheet.shape[0] + 2) / len(labels)
+    axes.set_yticks(step * (np.arange(len(labels)) + 0.5) - 1.5, labels, fontsize=8)
     axes.tick_params(length=0)
     axes.set_xticks([])
     axes.spines[:].set_visible(False)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data import card, decode, inspect, pictures, split
+from darkroom.data import card, cut, decode, held_out, inspect, pictures, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
@@ -36,20 +36,11 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
         labels = np.array([numbers.get(item.label, -1) for item in read.items], dtype=np.int64)
         copies = inspect.find_copies(read.fingerprints, labels.tolist())
-        groups = inspect.group_numbers([item.group for item in read.items], copies.first)
-        ids = [item.id for item in read.items]
-        parts = split.assign(
-            ids,
-            labels,
-            groups,
-            [item.split for item in read.items],
-            val=spec.split.val,
-            test=spec.split.test,
-            seed=spec.split.seed,
-        )
+        found_twins = _twins(fresh, copies, len(labels)) if spec.split.near_duplicates else twins.NONE
+        parts, groups = held_out.parts(spec.split, read.items, labels, copies.first | found_twins.links())
         table = pd.DataFrame(
             {
-                "id": ids,
+                "id": [item.id for item in read.items],
                 "label": labels,
                 "split": parts,
                 "group": groups,
@@ -58,19 +49,46 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
                 "sha256": read.fingerprints,
             }
         )
+        stays, left_out = cut.choose(spec.split, classes, table)
+        if not stays.all():
+            table, found_twins = cut.remove(fresh, table, stays), found_twins.among(stays)
+            copies = inspect.find_copies(table["sha256"].tolist(), table["label"].tolist())
         describe_store(fresh, name=spec.name, classes=classes, items=table)
-        _write_rows(fresh / "excluded.csv", ("origin", "reason"), read.excluded)
-        _write_rows(
-            fresh / "duplicates.csv",
-            ("id", "duplicate_of"),
-            [(ids[row], ids[first]) for row, first in sorted(copies.first.items())],
-        )
+        _write_lists(fresh, read, table["id"].tolist(), copies, found_twins)
         summary = card.summarize(
-            spec, contents, table, classes, copies, read.shape, excluded=len(read.excluded), warnings=read.warnings
+            spec,
+            contents,
+            table,
+            classes,
+            copies,
+            found_twins,
+            read.shape,
+            excluded=len(read.excluded),
+            left_out=left_out,
+            warnings=read.warnings,
         )
         files.write_json(fresh / "card.json", summary)
-        pictures.draw(fresh, summary, table)
-    log({f"data/{key}": summary[key] for key in ("images", "excluded", "duplicates")})
+        pictures.draw(fresh, summary, table, found_twins.groups)
+    counts = {f"data/{key}": summary[key] for key in ("images", "excluded", "duplicates")}
+    log({**counts, "data/near_duplicate_pairs": summary["near_duplicates"]["pairs"]})
+
+
+def _twins(root: Path, copies: inspect.Copies, count: int) -> twins.Twins:
+    """The near-duplicates among the images just written, of each picture the first."""
+    images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
+    return twins.find(images, np.array([row for row in range(count) if row not in copies.first], dtype=np.int64))
+
+
+def _write_lists(root: Path, read: _Read, ids: Sequence[str], copies: inspect.Copies, found: twins.Twins) -> None:
+    _write_rows(root / "excluded.csv", ("origin", "reason"), read.excluded)
+    duplicates = [(ids[row], ids[first]) for row, first in sorted(copies.first.items())]
+    _write_rows(root / "duplicates.csv", ("id", "duplicate_of"), duplicates)
+    pairs = zip(found.pairs.tolist(), found.similarity.tolist(), strict=True)
+    _write_rows(
+        root / "near_duplicates.csv",
+        ("id", "twin", "similarity"),
+        [(ids[row], ids[twin], f"{similarity:.4f}") for (row, twin), similarity in pairs],
+    )
 
 
 @dataclass
@@ -145,7 +163,7 @@ def _nothing(contents: Contents, excluded: Sequence[Unused]) -> str:
     return f"data.source: none of its {max(len(contents.items), len(excluded))} files is a readable image; {origin!r}: {reason}"
 
 
-def _write_rows(path: Path, head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> None:
+def _write_rows(path: Path, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(head)

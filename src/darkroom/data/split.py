@@ -42,7 +42,8 @@ def assign(
     for row in np.flatnonzero(free).tolist():
         parts[row] = taken.get(int(groups[row]), "") if not given[row] else "train"
     pool = np.array([row for row in np.flatnonzero(free).tolist() if int(groups[row]) not in taken], dtype=np.int64)
-    drawn = _draw([ids[row] for row in pool], labels[pool], groups[pool], wanted, seed)
+    size = dict(Counter(labels[free].tolist()))  # of all that are divided, those that follow a group too
+    drawn = _draw([ids[row] for row in pool], labels[pool], groups[pool], wanted, seed, size)
     for row, name in zip(pool, drawn, strict=True):
         parts[row] = name
     return parts
@@ -90,15 +91,16 @@ def _following(groups: Labels, given: Sequence[str | None], free: NDArray[np.boo
     return taken
 
 
-def _draw(ids: Sequence[str], labels: Labels, groups: Labels, wanted: dict[str, float], seed: int) -> list[str]:
-    """Divide items by the wanted shares; whole groups, class by class, the rarest first."""
+def _draw(
+    ids: Sequence[str], labels: Labels, groups: Labels, wanted: dict[str, float], seed: int, size: dict[int, int]
+) -> list[str]:
+    """Divide items by the wanted shares of each class's size; whole groups, class by class, the rarest first."""
     members = _members(groups)
     order = _order(members, ids, seed, "split")
     of_class: dict[int, list[int]] = {}
     for group in order:
         for label in sorted({int(labels[row]) for row in members[group]}):
             of_class.setdefault(label, []).append(group)
-    size = {label: int((labels == label).sum()) for label in of_class}
     placed: dict[int, str] = {}
     for label in sorted(of_class, key=lambda label: (size[label], label)):
         _place(label, of_class[label], members, labels, wanted, size[label], placed)

@@ -21,13 +21,20 @@ that no chain of chance runs through the set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.data.descriptors import Vectors, describe, unit
+from darkroom.data.descriptors import SIDE, Vectors, describe, unit
 
+RULE = (
+    "A pair is a near-duplicate when, going by how the neighbours of both images lie around them, fewer than {alarms:g} "
+    "unrelated pairs in the whole set would come so close, and that by {looks[0]} and by {looks[1]} components of "
+    "whitened, light-free descriptors of at most {side}×{side} gray pixels. Groups join when half of the pairs between "
+    "them do so."
+)
+"""The rule for the data card."""
 FALSE_ALARMS = 1e-4
 """Expected number of unrelated pairs in the whole set that are taken for twins."""
 LOOKS = (128, 256)
@@ -55,6 +62,23 @@ class Twins:
     threshold: tuple[float, float, float] | None = None
     """The similarity from which on a pair is a twin: the 5 %, 50 % and 95 % quantile over the images."""
 
+    def links(self) -> dict[int, int]:
+        """Every other row of a group → its first."""
+        return {row: rows[0] for rows in self.groups for row in rows[1:]}
+
+    def among(self, stays: NDArray[np.bool_]) -> Twins:
+        """The same among the rows that stay, numbered anew."""
+        number = np.cumsum(stays) - 1
+        both = stays[self.pairs].all(axis=1)
+        groups = [tuple(int(number[row]) for row in rows if stays[row]) for rows in self.groups]
+        left = sorted((rows for rows in groups if len(rows) > 1), key=lambda rows: (-len(rows), rows))
+        return replace(self, pairs=number[self.pairs[both]], similarity=self.similarity[both], groups=tuple(left))
+
+
+def rule() -> str:
+    """The rule in words."""
+    return RULE.format(alarms=FALSE_ALARMS, looks=LOOKS, side=SIDE)
+
 
 NONE = Twins(np.empty((0, 2), np.int64), np.empty(0))
 
@@ -65,12 +89,12 @@ def find(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> Tw
     Similarity is the cosine of whitened descriptors, to four places. The order of the rows and the number of threads do
     not matter. Time grows with the square of the number of images; memory by one and a half kilobytes an image.
     """
-    vectors = describe(images)
     chosen = np.arange(len(images)) if rows is None else rows
-    chosen = chosen[vectors[chosen].any(axis=1)]
+    vectors = describe(images, chosen)
+    seen = vectors.any(axis=1)
+    chosen, vectors = chosen[seen], vectors[seen]
     if len(chosen) < FEWEST:
         return NONE
-    vectors = vectors[chosen]
     first = _look(vectors, np.arange(len(vectors)), LOOKS[0])
     second = _look(vectors, np.unique(np.array(list(first.links), dtype=np.int64)), LOOKS[1])
     links = {pair: min(value, second.links[pair]) for pair, value in first.links.items() if pair in second.links}

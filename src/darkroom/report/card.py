@@ -67,6 +67,9 @@ def data_card(results: Results) -> Card:
     if card["duplicates"]:
         groups = text.plural(card["duplicate_groups"], "group")
         facts.append(f"{text.plural(card['duplicates'], 'exact duplicate')}, in {groups}")
+    facts += _near_duplicates(card.get("near_duplicates") or {})
+    for key, number in sorted(card.get("left_out", {}).items()):
+        facts.append(f"{text.plural(number, 'training image')} left out by data.split.{key}")
     if card.get("unlabelled"):
         facts.append(f"{text.plural(card['unlabelled'], 'image')} without a label")
     if card["masks"]:
@@ -83,11 +86,17 @@ def data_card(results: Results) -> Card:
         listings=[
             *_listing(results, "excluded.csv", "Images left out"),
             *_listing(results, "duplicates.csv", "Duplicates"),
+            *_listing(results, "near_duplicates.csv", "Near-duplicates"),
         ],
         figures=[
             *figure(results.data / "contact_sheet.png", "Examples of every class", "Examples of every class."),
             *figure(results.data / "class_counts.png", "Images of each class", "Images of each class, by split."),
             *figure(results.data / "mean_images.png", "The mean image of each class", "The mean image of each class."),
+            *figure(
+                results.data / "near_duplicates.png",
+                "Groups of near-duplicates",
+                "The largest groups of near-duplicates: a row shows one object.",
+            ),
         ],
     )
 
@@ -117,6 +126,20 @@ def policies(results: Results) -> Policies | None:
         sheets.append((policy, figure(folder / "contact_sheet.png", alt, caption)))
     columns = ["Images made", "From training images", "Time", "Images a second", "Workers"]
     return Policies(Table("Policy", columns, rows), sheets) if rows else None
+
+
+def _near_duplicates(found: dict[str, Any]) -> list[str]:
+    if not found.get("pairs"):
+        return []
+    pairs, groups = text.plural(found["pairs"], "near-duplicate pair"), text.plural(found["groups"], "group")
+    largest = found["largest"][0]["size"]
+    needed = found["similarity_needed"]["50 %"]
+    return [
+        f"{pairs} (one object photographed twice), in {groups} of {text.plural(found['images'], 'image')}, the largest of "
+        f"{largest}: a plain random split would tear {text.compact(found['torn_by_random_split'])} of the pairs apart, "
+        f"this one tears {text.count(found['torn'])}",
+        f"{found['rule'].rstrip('.')}; in the middle that takes a similarity of {text.compact(needed)}",
+    ]
 
 
 def _counts(card: dict[str, Any]) -> Table:

@@ -1,0 +1,74 @@
+"""Training images left out on purpose, for experiments with few or unbalanced images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom import randomness, settings
+from darkroom.data.config import Split
+from darkroom.data.store import new_array
+
+
+def limits(spec: Split, classes: Sequence[str], counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """For each key, `long_tail` and `keep`, the most training images of the classes it limits.
+
+    `counts` are the training images there are. Of K classes with training images, in the order of the store, number c
+    keeps n / long_tail ** (c / (K - 1)), where the first has n (Cui et al. 2019, "Class-balanced loss", arXiv
+    1901.05555); at least one. Raises ValueError for an unknown class.
+    """
+    for name in spec.keep:
+        if name not in classes:
+            raise ValueError(f"data.split.keep: no class {settings.quoted(name)}.{settings.choice(name, classes)}")
+    tail: dict[str, int] = {}
+    trained = [name for name in classes if counts.get(name, 0)]
+    if spec.long_tail is not None:
+        for place, name in enumerate(trained):
+            share = spec.long_tail ** -(place / max(len(trained) - 1, 1))
+            tail[name] = max(1, round(counts[trained[0]] * share))
+    return {"long_tail": tail, "keep": dict(spec.keep)}
+
+
+def choose(spec: Split, classes: Sequence[str], table: pd.DataFrame) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Which rows of a store's table stay, and how many each key cut. Only rows of train are cut, by a hash of their id."""
+    train = (table["split"] == "train").to_numpy()
+    labels = table["label"].to_numpy()
+    rows = {name: np.flatnonzero(train & (labels == number)) for number, name in enumerate(classes)}
+    ids = table["id"].tolist()
+    stays = np.ones(len(table), dtype=bool)
+    cut: dict[str, int] = {}
+    for key, most in limits(spec, classes, {name: len(members) for name, members in rows.items()}).items():
+        before = int(stays.sum())
+        for name, limit in most.items():
+            members = sorted(rows[name].tolist(), key=lambda row: randomness.derive(spec.seed, "cut", ids[row]))
+            stays[members[limit:]] = False
+        if most:
+            cut[key] = before - int(stays.sum())
+    return stays, cut
+
+
+def remove(root: Path, table: pd.DataFrame, stays: NDArray[np.bool_]) -> pd.DataFrame:
+    """Take the rows that do not stay out of `images.npy` and `masks.npy` in `root`; gives the table without them."""
+    kept = table[stays].reset_index(drop=True)
+    _keep_rows(root / "images.npy", np.flatnonzero(stays))
+    masked = kept.index[kept["mask"] >= 0]
+    if (root / "masks.npy").exists():
+        if len(masked):
+            _keep_rows(root / "masks.npy", kept.loc[masked, "mask"].to_numpy())
+        else:
+            (root / "masks.npy").unlink()
+    kept.loc[masked, "mask"] = np.arange(len(masked))
+    return kept
+
+
+def _keep_rows(path: Path, rows: NDArray[np.int64]) -> None:
+    old = np.load(path, mmap_mode="r", allow_pickle=False)
+    fresh = new_array(path.with_suffix(".new"), (len(rows), *old.shape[1:]))
+    for place, row in enumerate(rows.tolist()):
+        fresh[place] = old[row]
+    fresh.flush()  # type: ignore[attr-defined]
+    path.with_suffix(".new").replace(path)
