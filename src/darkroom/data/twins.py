@@ -13,7 +13,8 @@ and a pair is a twin when that number, seen from either image, is at most 0.0001
 strongest components of the descriptors, which is fast, and by 256, which tells two aeroplanes in one pose apart. Nothing
 is fitted to labels or to known pairs. The nearest third of the k neighbours counts only as "nearer than the rest" (a
 censored sample), so that twins do not hide each other; a group of more photographs of one object than that third is
-dense like a class, and may be missed.
+dense like a class, and may be missed. So may a second photograph that is shifted by more than half a pixel of the
+descriptor, 1/64 of the side, or, of images without detail of their own such as digits, one with strong noise.
 
 Links become groups from the strongest on; two groups join when at least half of the pairs between them are links, so
 that no chain of chance runs through the set.
@@ -45,8 +46,8 @@ FEWEST = 12
 """Fewer different images than this have no surroundings to compare with: no twins are sought."""
 NEAREST = 1e-3
 """Distances below this are taken as this."""
-ROWS, LANES, SPARE = 512, 32, 8
-"""Blocks of the search for neighbours; they change its speed alone."""
+LANES, SPARE, PRODUCTS = 32, 8, 2**25
+"""Of the search for neighbours; `PRODUCTS` similarities are in memory at once. They change its speed alone."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +152,11 @@ def neighbours(vectors: Vectors, rows: NDArray[np.int64], k: int) -> tuple[NDArr
     padded[:count] = vectors
     near = np.empty((len(rows), k), np.int64)
     similarity = np.empty((len(rows), k))
-    products = np.empty((ROWS, len(padded)), np.float32)
+    block = max(1, min(512, PRODUCTS // len(padded)))
+    products = np.empty((block, len(padded)), np.float32)
     lanes = np.arange(LANES)[None, :, None] * places
-    for start in range(0, len(rows), ROWS):
-        chosen = rows[start : start + ROWS]
+    for start in range(0, len(rows), block):
+        chosen = rows[start : start + block]
         unlike = products[: len(chosen)]
         np.matmul(-vectors[chosen], padded.T, out=unlike)
         unlike[:, count:] = 2
@@ -166,8 +168,8 @@ def neighbours(vectors: Vectors, rows: NDArray[np.int64], k: int) -> tuple[NDArr
         top = np.take_along_axis(column, np.argpartition(value, kept - 1, axis=1)[:, :kept], axis=1)
         exact = _similarities(vectors, chosen, top)
         order = np.lexsort((top, -exact), axis=1)[:, :k]
-        near[start : start + ROWS] = np.take_along_axis(top, order, axis=1)
-        similarity[start : start + ROWS] = np.take_along_axis(exact, order, axis=1)
+        near[start : start + block] = np.take_along_axis(top, order, axis=1)
+        similarity[start : start + block] = np.take_along_axis(exact, order, axis=1)
     return near, similarity
 
 
