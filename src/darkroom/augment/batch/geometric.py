@@ -110,13 +110,12 @@ class Perspective:
         return change(images, chosen, self._slanted, maps), targets
 
     def _slanted(self, images: Tensor, maps: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
         x, y = axes(images)
-        u, v = (x / max(width - 1, 1) + 0.5)[None, None, :], (y / max(height - 1, 1) + 0.5)[None, :, None]
+        u, v = (x[None, None, :] + 1) / 2, (y[None, :, None] + 1) / 2
         a, b, c, d, e, f, g, h = maps[:, :, None, None].unbind(1)
-        depth = g * u + h * v + 1
-        across, down = (a * u + b * v + c) / depth - 0.5, (d * u + e * v + f) / depth - 0.5
-        return resample(images, across * (width - 1), down * (height - 1), "edge", self.interpolation)
+        depth = (g * u + h * v + 1) / 2
+        places = torch.stack([(a * u + b * v + c) / depth, (d * u + e * v + f) / depth], dim=1).sub_(1)
+        return resample(images, places, "edge", self.interpolation)
 
 
 def homography(corners: Tensor) -> Tensor:
@@ -170,9 +169,11 @@ class Elastic:
         down, across = (torch.nn.functional.normalize(smoothing(width_of, side)[0]) for side in (height, width))
 
         def bend(part: Tensor, reach: Tensor, own: Tensor) -> Tensor:
-            shifts = (down @ noise[own] @ across.T) * reach[:, None, None, None]
+            places = (down @ noise[own] @ across.T) * reach[:, None, None, None]
             x, y = axes(part)
-            return resample(part, x + shifts[:, 0], y[:, None] + shifts[:, 1], self.fill, self.interpolation)
+            places[:, 0].mul_(2 / max(width - 1, 1)).add_(x)
+            places[:, 1].mul_(2 / max(height - 1, 1)).add_(y[:, None])
+            return resample(part, places, self.fill, self.interpolation)
 
         reach = amount(self.displacement, strength, high=0.5) * min(height, width)
         return change(images, drawn & (strength > 0), bend, reach, drawn.cumsum(0) - 1), targets

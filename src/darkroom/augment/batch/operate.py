@@ -1,7 +1,7 @@
 """One operation after another on a whole batch, each image with operations of its own.
 
-For each slot the images are sorted by operation. All that move pixels are warped at once, each by its own map; every other
-operation changes the stretch of the batch that drew it.
+In each slot all images whose pixels move are warped at once, each by its own map; every other operation changes at once
+the images that drew it, each by its own value.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from darkroom.augment.batch.drawing import channels_last, take
+from darkroom.augment.batch.drawing import channels_last
 from darkroom.augment.batch.operations import BY_VALUE
 from darkroom.augment.batch.warp import sources, warp
 from darkroom.augment.magnitudes import GEOMETRIC, OPERATIONS
 
-MOVING = slice(OPERATIONS.index(GEOMETRIC[0]), OPERATIONS.index(GEOMETRIC[-1]) + 1)
+MOVING = OPERATIONS.index(GEOMETRIC[-1])
+"""The last of the operations that move pixels, which follow the one that changes nothing."""
 
 
 def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpolation: str = "nearest") -> Tensor:
@@ -25,48 +26,44 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
 
     Values are those of `magnitudes`, with shifts in pixels, cut to whole ones. What comes in from outside is black.
     """
-    made = channels_last(images)
-    shown = torch.arange(len(images))  # the image that each row of `made` is
+    made = pixels(channels_last(images)).clone()
+    sorted_by_operation = torch.empty_like(made)
     for operation, value in slots:
-        order = torch.argsort(operation[shown], stable=True)
-        shown = shown[order]
-        made = take(made, order.to(made.device))
-        _apply(made, operation[shown], value[shown], interpolation)
-    return take(made, torch.argsort(shown).to(made.device))
+        order = torch.argsort(operation, stable=True)
+        rows, amounts = order.to(made.device), value[order].float().to(made.device)
+        ends = torch.bincount(operation, minlength=len(OPERATIONS)).cumsum(0).tolist()
+        parts = [made.index_select(0, rows[: ends[0]])]
+        if ends[0] < ends[MOVING]:
+            moving = order[ends[0] : ends[MOVING]]
+            maps = _maps(operation[moving], value[moving], *images.shape[-2:])
+            part = made.index_select(0, rows[ends[0] : ends[MOVING]]).permute(0, 3, 1, 2)
+            parts.append(pixels(warp(part, maps, "constant", interpolation)))
+        for number in range(MOVING + 1, len(OPERATIONS)):
+            start, end = ends[number - 1], ends[number]
+            if start < end:
+                part = made.index_select(0, rows[start:end]).permute(0, 3, 1, 2)
+                parts.append(pixels(BY_VALUE[OPERATIONS[number]](part, amounts[start:end])))
+        torch.cat(parts, out=sorted_by_operation)
+        torch.index_select(sorted_by_operation, 0, torch.argsort(rows), out=made)
+    return made.permute(0, 3, 1, 2)
 
 
-def _apply(images: Tensor, operation: Tensor, value: Tensor, interpolation: str) -> None:
-    """Change images that are sorted by operation, in place."""
-    ends = torch.bincount(operation, minlength=len(OPERATIONS)).cumsum(0).tolist()
-    first, last = ends[MOVING.start - 1], ends[MOVING.stop - 1]
-    if first < last:
-        maps = _maps(operation[first:last], value[first:last], images.shape[-2], images.shape[-1])
-        images[first:last] = warp(images[first:last], maps, "constant", interpolation)
-    value = value.float().to(images.device)
-    for number in range(MOVING.stop, len(OPERATIONS)):
-        start, end = ends[number - 1], ends[number]
-        if start < end:
-            images[start:end] = BY_VALUE[OPERATIONS[number]](images[start:end], value[start:end])
+def pixels(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) as (B, H, W, C)."""
+    return images.permute(0, 2, 3, 1)
 
 
 def _maps(operation: Tensor, value: Tensor, height: int, width: int) -> Tensor:
     """The maps (B, 2, 3) of operations that move pixels; shears keep the upper left corner, turns are to the left."""
-
-    def only(name: str) -> Tensor:
-        return torch.where(operation == OPERATIONS.index(name), value, torch.zeros(()).to(value))
-
-    sheared = {"shear_x": torch.atan(only("shear_x")), "shear_y": torch.atan(only("shear_y"))}
-    still, same = torch.zeros_like(value), torch.ones_like(value)
-    slanted = sources(
-        rotate=still, scale=same, **sheared, shift_x=still, shift_y=still, center=(-width / 2, -height / 2)
+    alone = {name: torch.where(operation == OPERATIONS.index(name), value, 0.0) for name in GEOMETRIC}
+    corner = torch.where((alone["shear_x"] != 0) | (alone["shear_y"] != 0), -0.5, 0.0).double()
+    return sources(
+        rotate=alone["rotate"] * (-math.pi / 180),
+        scale=torch.ones_like(value),
+        shear_x=torch.atan(alone["shear_x"]),
+        shear_y=torch.atan(alone["shear_y"]),
+        shift_x=alone["translate_x"].trunc(),
+        shift_y=alone["translate_y"].trunc(),
+        center_x=corner * width,
+        center_y=corner * height,
     )
-    moved = sources(
-        rotate=-only("rotate") * (math.pi / 180),
-        scale=same,
-        shear_x=still,
-        shear_y=still,
-        shift_x=only("translate_x").trunc(),
-        shift_y=only("translate_y").trunc(),
-    )
-    shearing = (operation == OPERATIONS.index("shear_x")) | (operation == OPERATIONS.index("shear_y"))
-    return torch.where(shearing[:, None, None], slanted, moved)

@@ -82,13 +82,13 @@ def solarize(images: Tensor, threshold: Tensor) -> Tensor:
 
 def autocontrast(images: Tensor) -> Tensor:
     """Stretch each channel to the full range."""
-    stretched: Tensor = torchvision.autocontrast(images)
+    stretched: Tensor = torchvision.autocontrast(images.contiguous())
     return stretched
 
 
 def equalize(images: Tensor) -> Tensor:
     """Make all brightnesses about as frequent, in each channel; with fewer than 256 pixels an image stays, as in Pillow."""
-    even: Tensor = torchvision.equalize(torch.round(images * 255).byte())
+    even: Tensor = torchvision.equalize(torch.round(images * 255).byte().contiguous())
     return even.float() / 255
 
 

@@ -1,7 +1,7 @@
 """Move the pixels of a whole batch at once, each image by a map of its own.
 
-Coordinates are in pixels from the middle of the image, x to the right and y down. A map says where each pixel of the
-result comes from. On small images `nearest` is the default everywhere: softened training images meet sharp test images.
+Coordinates are from the middle of the image, x to the right and y down. A map says where each pixel of the result comes
+from. On small images `nearest` is the default everywhere: softened training images meet sharp test images.
 """
 
 from __future__ import annotations
@@ -22,50 +22,54 @@ def sources(
     shear_y: Tensor,
     shift_x: Tensor,
     shift_y: Tensor,
-    center: tuple[float, float] = (0.0, 0.0),
+    center_x: Tensor | float = 0.0,
+    center_y: Tensor | float = 0.0,
 ) -> Tensor:
-    """The maps (B, 2, 3) that undo: shear, scale and turn about `center` (x, y), then shift; each amount (B,).
+    """The maps (B, 2, 3) that undo: shear, scale and turn about the center, then shift; each amount (B,).
 
     Turns are clockwise and, like shears, in radians; shifts are in pixels. The order is torchvision's.
     """
-    turn, slant = rotate.double(), torch.tan(shear_x.double())
-    lean = shear_y.double()
-    a, c = torch.cos(turn - lean) / torch.cos(lean), torch.sin(turn - lean) / torch.cos(lean)
-    b, d = -a * slant - torch.sin(turn), -c * slant + torch.cos(turn)
-    inverse = torch.stack([d, -b, -c, a], dim=1).view(-1, 2, 2) / scale.double()[:, None, None]
-    middle = torch.tensor(center, dtype=torch.float64)
-    moved = middle + torch.stack([shift_x, shift_y], dim=1).double()
-    return torch.cat([inverse, (middle - (inverse @ moved[..., None])[..., 0])[..., None]], dim=2).float()
+    turn, lean = rotate.double(), shear_y.double()
+    slant, cos_lean, zoom = torch.tan(shear_x.double()), torch.cos(lean), scale.double()
+    a, c = torch.cos(turn - lean) / cos_lean, torch.sin(turn - lean) / cos_lean
+    b, d = -(a * slant + torch.sin(turn)), torch.cos(turn) - c * slant
+    a, b, c, d = d / zoom, -b / zoom, -c / zoom, a / zoom  # its inverse: without the scale it has determinant 1
+    x, y = center_x + shift_x.double(), center_y + shift_y.double()
+    rows = [a, b, center_x - a * x - b * y, c, d, center_y - c * x - d * y]
+    return torch.stack(rows, dim=1).view(-1, 2, 3).float()
 
 
 def warp(images: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
-    """Move the pixels of images (B, C, H, W) by affine maps (B, 2, 3)."""
+    """Move the pixels of images (B, C, H, W), on any device, by affine maps (B, 2, 3) in pixels on the processor."""
+    height, width = images.shape[-2:]
+    edges = torch.tensor([(width - 1) / 2, (height - 1) / 2]).clamp(min=0.5)
+    # from here on both sides go from -1 to 1
+    maps = maps * torch.cat([edges, torch.ones(1)]) / edges[:, None]
+    farthest = float((maps.abs().sum(2)).max()) if fill == "reflect" else 1.0
     x, y = axes(images)
     maps = maps.to(images.device)
-    across, down = maps[..., 0, None] * x, maps[..., 1, None] * y + maps[..., 2, None]  # (B, 2, W), (B, 2, H)
-    return resample(
-        images,
-        across[:, 0, None, :] + down[:, 0, :, None],
-        across[:, 1, None, :] + down[:, 1, :, None],
-        fill,
-        interpolation,
-    )
+    across, down = maps[:, :, 0, None] * x, torch.addcmul(maps[:, :, 2, None], maps[:, :, 1, None], y)
+    places = across[:, :, None, :] + down[:, :, :, None]
+    while farthest > 1:  # mirroring the places at -1 and 1 is faster than grid_sample's reflection
+        places = torch.sub(places.clamp(-1, 1).mul_(2), places, out=places)
+        farthest -= 2
+    return resample(images, places, "edge" if fill == "reflect" else fill, interpolation)
 
 
 def axes(images: Tensor) -> tuple[Tensor, Tensor]:
-    """The coordinates of the columns (W,) and of the rows (H,)."""
+    """The columns (W,) and the rows (H,) of images, each from -1 for the first pixel to 1 for the last."""
     height, width = images.shape[-2:]
-    x = torch.arange(width, device=images.device, dtype=torch.float32) - (width - 1) / 2
-    y = torch.arange(height, device=images.device, dtype=torch.float32) - (height - 1) / 2
-    return x, y
+    return torch.linspace(-1, 1, width, device=images.device), torch.linspace(-1, 1, height, device=images.device)
 
 
-def resample(images: Tensor, x: Tensor, y: Tensor, fill: str, interpolation: str) -> Tensor:
-    """The images (B, C, H, W) with each pixel taken from (x, y), both (B, H, W)."""
-    height, width = images.shape[-2:]
-    grid = torch.stack([x * (2 / max(width - 1, 1)), y * (2 / max(height - 1, 1))], dim=-1)
+def resample(images: Tensor, places: Tensor, fill: str, interpolation: str) -> Tensor:
+    """The images (B, C, H, W) with each pixel taken from its place (B, 2, H, W): x and y, as in `axes`."""
     return functional.grid_sample(
-        images, grid, mode=INTERPOLATIONS[interpolation], padding_mode=FILLS[fill], align_corners=True
+        images,
+        places.permute(0, 2, 3, 1),
+        mode=INTERPOLATIONS[interpolation],
+        padding_mode=FILLS[fill],
+        align_corners=True,
     )
 
 
