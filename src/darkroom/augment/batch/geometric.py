@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
-from darkroom.augment.batch.warp import axes, resample, smoothing, warp
+from darkroom.augment.batch.warp import resample, smoothing, warp
 from darkroom.registry import register
 from darkroom.settings import Amount, Probability
 
@@ -110,12 +110,13 @@ class Perspective:
         return change(images, chosen, self._slanted, maps), targets
 
     def _slanted(self, images: Tensor, maps: Tensor) -> Tensor:
-        x, y = axes(images)
-        u, v = (x[None, None, :] + 1) / 2, (y[None, :, None] + 1) / 2
+        height, width = images.shape[-2:]
+        u = torch.linspace(0, 1, width, device=images.device)[None, None, :]
+        v = torch.linspace(0, 1, height, device=images.device)[None, :, None]
         a, b, c, d, e, f, g, h = maps[:, :, None, None].unbind(1)
-        depth = (g * u + h * v + 1) / 2
-        places = torch.stack([(a * u + b * v + c) / depth, (d * u + e * v + f) / depth], dim=1).sub_(1)
-        return resample(images, places, "edge", self.interpolation)
+        depth = g * u + h * v + 1
+        x, y = (a * u + b * v + c) * (width - 1) / depth, (d * u + e * v + f) * (height - 1) / depth
+        return resample(images, torch.stack([x, y], dim=1), "edge", self.interpolation)
 
 
 def homography(corners: Tensor) -> Tensor:
@@ -170,9 +171,8 @@ class Elastic:
 
         def bend(part: Tensor, reach: Tensor, own: Tensor) -> Tensor:
             places = (down @ noise[own] @ across.T) * reach[:, None, None, None]
-            x, y = axes(part)
-            places[:, 0].mul_(2 / max(width - 1, 1)).add_(x)
-            places[:, 1].mul_(2 / max(height - 1, 1)).add_(y[:, None])
+            places[:, 0] += torch.arange(width, device=part.device)
+            places[:, 1] += torch.arange(height, device=part.device)[:, None]
             return resample(part, places, self.fill, self.interpolation)
 
         reach = amount(self.displacement, strength, high=0.5) * min(height, width)

@@ -26,6 +26,7 @@ def saturation(images: Tensor, factor: Tensor) -> Tensor:
     """Stretch the distance to gray."""
     if images.shape[1] == 1:
         return images
+    images = images.contiguous()  # a plane a channel: several times faster here
     return torch.lerp(gray(images), images, _wide(factor)).clamp_(0, 1)
 
 

@@ -6,12 +6,11 @@ from. On small images `nearest` is the default everywhere: softened training ima
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-FILLS = {"reflect": "reflection", "constant": "zeros", "edge": "border"}
-INTERPOLATIONS = {"nearest": "nearest", "linear": "bilinear"}
 
 
 def sources(
@@ -40,37 +39,66 @@ def sources(
 
 
 def warp(images: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
-    """Move the pixels of images (B, C, H, W), on any device, by affine maps (B, 2, 3) in pixels on the processor."""
-    height, width = images.shape[-2:]
-    edges = torch.tensor([(width - 1) / 2, (height - 1) / 2]).clamp(min=0.5)
-    # from here on both sides go from -1 to 1
-    maps = maps * torch.cat([edges, torch.ones(1)]) / edges[:, None]
-    farthest = float((maps.abs().sum(2)).max()) if fill == "reflect" else 1.0
+    """Move the pixels of images (B, C, H, W), on any device, by maps (B, 2, 3) on the processor.
+
+    `fill` is what comes in from outside: `constant` black, `edge` or `reflect`; `interpolation` is `nearest` or `linear`.
+    """
     x, y = axes(images)
-    maps = maps.to(images.device)
-    across, down = maps[:, :, 0, None] * x, torch.addcmul(maps[:, :, 2, None], maps[:, :, 1, None], y)
+    middle = torch.stack([-x[0], -y[0]])
+    reach = (maps.abs() * torch.tensor([float(middle[0]), float(middle[1]), 1.0])).sum(2)
+    farthest = (reach / middle.cpu().clamp(min=0.5)).max() if len(maps) else torch.ones(())
+    here = maps.to(images.device)
+    across, down = here[:, :, 0, None] * x, torch.addcmul(here[:, :, 2, None], here[:, :, 1, None], y)
+    across += middle[:, None]
     places = across[:, :, None, :] + down[:, :, :, None]
-    while farthest > 1:  # mirroring the places at -1 and 1 is faster than grid_sample's reflection
-        places = torch.sub(places.clamp(-1, 1).mul_(2), places, out=places)
-        farthest -= 2
-    return resample(images, places, "edge" if fill == "reflect" else fill, interpolation)
+    mirrors = math.ceil((float(farthest) - 1) / 2)
+    return resample(images, places, fill, interpolation, mirrors=mirrors)
 
 
 def axes(images: Tensor) -> tuple[Tensor, Tensor]:
-    """The columns (W,) and the rows (H,) of images, each from -1 for the first pixel to 1 for the last."""
+    """The columns (W,) and the rows (H,) of images, in pixels from the middle."""
     height, width = images.shape[-2:]
-    return torch.linspace(-1, 1, width, device=images.device), torch.linspace(-1, 1, height, device=images.device)
+    x = torch.arange(width, device=images.device, dtype=torch.float32) - (width - 1) / 2
+    y = torch.arange(height, device=images.device, dtype=torch.float32) - (height - 1) / 2
+    return x, y
 
 
-def resample(images: Tensor, places: Tensor, fill: str, interpolation: str) -> Tensor:
-    """The images (B, C, H, W) with each pixel taken from its place (B, 2, H, W): x and y, as in `axes`."""
-    return functional.grid_sample(
-        images,
-        places.permute(0, 2, 3, 1),
-        mode=INTERPOLATIONS[interpolation],
-        padding_mode=FILLS[fill],
-        align_corners=True,
-    )
+def resample(images: Tensor, places: Tensor, fill: str, interpolation: str, *, mirrors: int = 2) -> Tensor:
+    """The images (B, C, H, W) with each pixel taken from its place (B, 2, H, W): x and y in pixels from the first one.
+
+    `places` is used up. Reflection mirrors places at both borders, `mirrors` times; it takes one for each side that they
+    may lie outside. Nearest pixels are picked by number, which is several times faster than `grid_sample`.
+    """
+    count, channels, height, width = images.shape
+    if interpolation == "nearest":
+        places.round_()
+    last = torch.tensor([width - 1.0, height - 1.0], device=images.device)[:, None, None]
+    if fill == "reflect":
+        for _ in range(mirrors):
+            places = torch.sub(_within(places, last).mul_(2), places, out=places)
+    if interpolation == "linear":
+        grid = (places * (2 / last.clamp(min=1)) - 1).permute(0, 2, 3, 1)
+        padding = "zeros" if fill == "constant" else "border"
+        return functional.grid_sample(images, grid, mode="bilinear", padding_mode=padding, align_corners=True)
+    inside = _within(places, last)
+    number = torch.add(inside[:, 0], inside[:, 1], alpha=width).int()
+    number += torch.arange(count, dtype=torch.int32, device=images.device)[:, None, None] * (height * width)
+    table = images.permute(0, 2, 3, 1).reshape(-1, channels)
+    if fill == "constant":  # one black pixel more, for all that lies outside
+        table = torch.cat([table, table.new_zeros(1, channels)])
+        outside = inside != places
+        number.masked_fill_(outside[:, 0] | outside[:, 1], len(table) - 1)
+    if channels == 1:
+        table = table[:, 0]
+    return table.index_select(0, number.view(-1)).view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _within(places: Tensor, last: Tensor) -> Tensor:
+    """The nearest places (B, 2, H, W) on the image."""
+    inside = torch.empty_like(places)
+    for axis, most in enumerate(last.flatten().tolist()):
+        torch.clamp(places[:, axis], 0, most, out=inside[:, axis])
+    return inside
 
 
 def smoothing(sigma: Tensor, length: int) -> Tensor:
