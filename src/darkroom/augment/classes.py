@@ -41,9 +41,9 @@ def resolve(
 ) -> PerClass:
     """Work out a policy's settings for classes with `counts` (K,) training images.
 
-    With `balance` every class gets as many images, originals and copies together, as the largest class with its
-    `copies`, and strength (largest / own number)^(1/4) up to `STRONGEST`. Raises ValueError for a class that does not
-    exist.
+    With `balance` every class gets as many images, originals and copies together, as the largest class with the policy's
+    `copies`, as near as whole numbers of copies come, and strength (largest / own number)^(1/4) up to `STRONGEST`.
+    Raises ValueError for a class that does not exist.
     """
     for name in own:
         if name not in classes:
@@ -56,7 +56,7 @@ def resolve(
     factors = np.ones(len(classes) + 1)
     if balance and most:
         filled = np.maximum(counts, 1)
-        number[:-1] = np.maximum(np.ceil(most * (1 + copies) / filled).astype(np.int64) - 1, copies)
+        number[:-1] = np.maximum(np.rint(most * (1 + copies) / filled).astype(np.int64) - 1, copies)
         factors[:-1] = np.minimum((most / filled) ** 0.25, STRONGEST)
     strengths: list[Mapping[str, float] | float] = [1.0] * (len(classes) + 1)
     for name, given in own.items():

@@ -106,6 +106,13 @@ class ApplySpec(Section):
     seed: int
 
 
+class GallerySpec(Section):
+    """The job `augment gallery`: the techniques to show, with the options to show them with."""
+
+    offline: Offline
+    online: Online
+
+
 class OnlineSpec(Section):
     """The part of a policy that acts while training."""
 

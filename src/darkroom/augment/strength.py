@@ -65,9 +65,11 @@ def reach(options: Section) -> dict[str, float]:
         case {"name": name, **more} if name in POLICIES:
             return magnitudes.reach(name, more)
         case {"name": "rotate90", "turns": turns}:
-            return {"rotate": 180.0 if 2 in turns else 90.0}
+            return {"rotate": 180.0 if turns is None or 2 in turns else 90.0}
         case {"name": "cutout", "size": side, **more}:
             return {"occlusion": min(1.0, more.get("holes", 1) * side**2)}
+        case {"name": "random_erasing", "area": area}:
+            return {"occlusion": area}
         case {"name": "grid_dropout", "ratio": ratio}:
             return {"occlusion": ratio**2}
     return found

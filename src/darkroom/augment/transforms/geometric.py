@@ -35,18 +35,19 @@ def rotate90(
     size: tuple[int, int],
     *,
     turns: Annotated[
-        list[Literal[1, 2, 3]],
-        Field(min_length=1, description="quarter turns to choose from; oblong images allow only [2], upside down"),
-    ] = [1, 2, 3],  # noqa: B006 - read as a literal, never changed
+        Annotated[list[Literal[1, 2, 3]], Field(min_length=1)] | None,
+        Field(description="quarter turns to choose from. Left out: all three, or only [2] for oblong images"),
+    ] = None,
     p: Annotated[Probability, Field(description="how often it is applied"), Amount("rotate")] = 0.5,
 ) -> Any:
     """Rotate by quarter turns, with no loss of pixels."""
-    if size[0] != size[1] and set(turns) != {2}:
+    square = size[0] == size[1]
+    if turns and not square and set(turns) != {2}:
         raise ValueError(
             f"rotate90 with turns {turns} would change the size of images of {size[0]}x{size[1]} pixels; "
-            "set its turns to [2], or make the images square with data.size"
+            "set its turns to [2] or leave them out, or make the images square with data.size"
         )
-    return QuarterTurns(turns, p=p)
+    return QuarterTurns(turns or ((1, 2, 3) if square else (2,)), p=p)
 
 
 class QuarterTurns(albumentations.DualTransform):

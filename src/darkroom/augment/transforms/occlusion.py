@@ -97,7 +97,12 @@ class GridDropout(albumentations.ImageOnlyTransform):
         largest = self.cell * min(params["shape"][:2])
         draw = self.py_random
         cell = max(2, round(draw.uniform(largest / 2, largest)))
-        return {"cell": cell, "hole": round(self.ratio * cell), "x": draw.randrange(cell), "y": draw.randrange(cell)}
+        return {
+            "cell": cell,
+            "hole": min(cell - 1, round(self.ratio * cell)),
+            "x": draw.randrange(cell),
+            "y": draw.randrange(cell),
+        }
 
     def apply(self, img: NDArray[np.uint8], cell: int, hole: int, x: int, y: int, **_: Any) -> NDArray[np.uint8]:
         """Change an image (H, W, C)."""
