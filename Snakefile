@@ -35,6 +35,7 @@ wildcard_constraints:
     detector=r"[^/]+",
     task=r"[^/]+",
     seed=r"\d+",
+    fold=r"\d+",
 
 
 report: "workflow/report/index.rst"
@@ -42,6 +43,7 @@ report: "workflow/report/index.rst"
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/augment.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/classify.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/detect.smk"

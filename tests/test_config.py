@@ -37,6 +37,7 @@ FULL: dict[str, Any] = {
         "training": {"epochs": 3, "optimizer": {"lr": 0.01}, "schedule": "cosine", "clip": 1.5},
         "tta": ["hflip", {"name": "shift", "pixels": 2}],
     },
+    "audit": {"folds": 2, "training": {"epochs": 2}, "policies": ["heavy"]},
     "generate": {"models": {"vae": {"training": {"batch_size": 64}}}, "samples": 16},
     "detect": {"normal": ["1", ["2", "3"]], "detectors": {"pca": {}, "autoencoder": {}}, "false_alarms": 0.1},
     "tracking": {"uri": "http://localhost:5000"},
@@ -214,7 +215,7 @@ def test_numbers_in_the_notation_that_yaml_takes_for_text() -> None:
 
 KEYS_OF_MLP = ", ".join(registry.options("network", "mlp").model_fields)
 LINES: list[tuple[dict[str, Any], str]] = [
-    ({"dat": 1}, "dat: no such key. Did you mean \"data\"? The keys here are: name, data, augment, classify, generate, "
+    ({"dat": 1}, "dat: no such key. Did you mean \"data\"? The keys here are: name, data, augment, audit, classify, generate, "
                  "detect, tracking"),
     ({"name": None}, "name: got nothing; expected name (letters, digits, - and _)"),
     ({"name": "a/b"}, 'name: got "a/b"; expected name (letters, digits, - and _)'),

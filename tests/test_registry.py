@@ -105,7 +105,7 @@ def test_no_name_is_given_twice_in_a_kind() -> None:
 
 
 def test_every_registration_lies_where_its_kind_is_looked_for() -> None:
-    marks = re.compile(r'^@register\("(\w+)", "(\w+)"\)', re.MULTILINE)
+    marks = re.compile(r'^@register\("([\w ]+)", "(\w+)"\)', re.MULTILINE)
     found = [m for p in registry.ROOT.rglob("*.py") for m in marks.findall(p.read_text(encoding="utf-8"))]
     assert sorted(found) == sorted(ALL)
 

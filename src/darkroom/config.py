@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from darkroom import explain, settings, strict_yaml
+from darkroom.audit.config import Audit
 from darkroom.augment.config import NONE, Policy
-from darkroom.augment.strength import operations, strongest
+from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
 from darkroom.data.config import Data
 from darkroom.detect.config import Detect
@@ -36,6 +37,8 @@ class Config(Section):
     """Where the images come from and how they are split."""
     augment: dict[Name, Policy] = {}
     """Offline augmentation policies by name."""
+    audit: Audit | None = None
+    """What each policy does to the labels of each class; a bare `audit:` takes every default."""
     classify: Classify | None = None
     """Classifiers; a bare `classify:` takes every default."""
     generate: Generate | None = None
@@ -103,6 +106,13 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
 def _policy_problems(config: Config) -> Iterator[str]:
     if NONE in config.augment:
         yield f'augment.{NONE}: the policy "{NONE}" always exists and changes nothing; use another name'
+    changing = [name for name, policy in config.augment.items() if policy.offline or policy.online]
+    if config.audit and config.audit.policies is None and not changing:
+        yield "audit: no policy in augment transforms images; add one, or leave audit out"
+    for index, policy in enumerate(config.audit.policies or [] if config.audit else []):
+        if policy not in changing:
+            hint = settings.choice(policy, changing)
+            yield f'audit.policies[{index}]: no policy "{policy}" that transforms images.{hint}'
     known = [NONE, *config.augment]
     for index, policy in enumerate(config.classify.policies or [] if config.classify else []):
         if policy not in known:
@@ -120,16 +130,25 @@ def _label_problems(config: Config) -> Iterator[str]:
     for name, policy in config.augment.items():
         for part in ("offline", "online"):
             for index, step in enumerate(getattr(policy, part)):
-                for operation, far in strongest(policy, step).items():
-                    limit = declared.get(operation, True)
-                    if operation in policy.allow_label_breaking or limit is True or far <= limit + 1e-9:
-                        continue
-                    reach = "" if limit is False else f" goes to {operation} {far:g}, which"
-                    yield (
-                        f"augment.{name}.{part}[{index}]: {step.name}{reach} does not keep the labels by "
-                        f"data.label_preserving.{operation}: {str(limit).lower() if limit is False else f'{limit:g}'}; "
-                        f"leave it out or make it weaker, or set augment.{name}.allow_label_breaking: [{operation}]"
-                    )
+                for operation, told in _broken(declared, strongest(policy, step)):
+                    if operation not in policy.allow_label_breaking:
+                        yield (
+                            f"augment.{name}.{part}[{index}]: {step.name} {told}; leave it out, make it weaker, or "
+                            f"write allow_label_breaking: [{operation}] into augment.{name}"
+                        )
+    for index, view in enumerate(config.classify.tta if config.classify else []):
+        for _, told in _broken(declared, reach(view)):
+            yield f"classify.tta[{index}]: {view.name} {told}; leave it out or make it weaker"  # type: ignore[attr-defined]
+
+
+def _broken(declared: Mapping[str, bool | float], reached: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """The operations that go further than declared, each with what to say of it."""
+    for operation, far in reached.items():
+        limit = declared.get(operation, True)
+        if limit is False and far > 0:
+            yield operation, f"does not keep the labels, as data.label_preserving.{operation} is false"
+        elif limit is not True and far > limit + 1e-9:
+            yield operation, f"goes to {far:g} where data.label_preserving.{operation} is {limit:g}"
 
 
 def _data_problems(config: Config) -> Iterator[str]:

@@ -26,7 +26,10 @@ class Job:
     def tags(self) -> dict[str, str]:
         """Model, policy, task and seed, as far as the folder has them."""
         if self.seed is None:
-            return {"policy": self.inner[1]} if self.inner[0] == "augment" else {}
+            if self.inner[:2] == ("audit", "models"):
+                return {"fold": self.inner[2].removeprefix("fold-")}
+            place = {"augment": 1, "audit": 2}.get(self.inner[0])
+            return {"policy": self.inner[place]} if place else {}
         names = {"classify": ("policy", "model"), "generate": ("model",), "detect": ("task", "model")}[self.inner[0]]
         return {**dict(zip(names, self.inner[1:], strict=False)), "seed": str(self.seed)}
 

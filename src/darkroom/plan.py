@@ -5,20 +5,23 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from darkroom import provenance, registry
-from darkroom.augment.config import NONE, OnlineSpec
+from darkroom.audit import config as audit
+from darkroom.augment.config import NONE, GallerySpec, OnlineSpec
 from darkroom.classify import config as classify
 from darkroom.config import Config
 from darkroom.data import place
-from darkroom.data.config import FetchSpec, Images, PrepareSpec
+from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.detect import config as detect
 from darkroom.files import canonical
 from darkroom.generate import config as generate
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
 from darkroom.settings import Section
 from darkroom.stages import STAGES
+
+Part = TypeVar("Part", bound=Section)
 
 
 class Plan:
@@ -42,12 +45,28 @@ class Plan:
         return policy != NONE and bool(self.config.augment[policy].offline)
 
     @property
+    def audited(self) -> list[str]:
+        """The policies that are audited, in the config's order."""
+        section = self.config.audit
+        if section is None:
+            return []
+        changing = [name for name, policy in self.config.augment.items() if policy.offline or policy.online]
+        return changing if section.policies is None else section.policies
+
+    @property
+    def audit_folds(self) -> list[int]:
+        """The folds that have a classifier to judge them."""
+        return list(range(self.config.audit.folds)) if self.config.audit else []
+
+    @property
     def entries(self) -> BuildSpec:
         """Everything that the report shows."""
         return BuildSpec(
             name=self.config.name,
             config=self.config.model_dump(mode="json", exclude={"name", "tracking"}, exclude_none=True),
             policies=[policy for policy in self.config.augment if self.makes_copies(policy)],
+            gallery=bool(self.config.augment),
+            audits=self.audited,
             classifiers=[
                 ClassifierEntry(policy=policy, model=model, seed=seed)
                 for section in [self.config.classify]
@@ -79,6 +98,8 @@ class Plan:
         match section:
             case "augment":
                 return [f"{self.results}/augment/{policy}" for policy in entries.policies]
+            case "audit":
+                return [f"{self.results}/audit/policies/{policy}" for policy in entries.audits]
             case "classify":
                 return [f"{self.results}/classify/{e.policy}/{e.model}/seed-{e.seed}" for e in entries.classifiers]
             case "generate":
@@ -127,12 +148,19 @@ class Plan:
             case "data fetch":
                 return FetchSpec(source=config.data.source, fingerprint=self._fingerprint())
             case "data prepare":
-                fields = Images.model_fields
-                return PrepareSpec(name=config.name, **{key: getattr(config.data, key) for key in fields})
+                return _part(PrepareSpec, config.data, name=config.name)
             case "augment apply":
                 return config.augment[wild["policy"]].apply_spec
+            case "augment gallery":
+                every = {"offline": registry.entries("transform"), "online": registry.entries("batch transform")}
+                return GallerySpec.model_validate({part: list(names) for part, names in every.items()})
             case "report build":
                 return self.entries
+        if config.audit and stage == "audit train":
+            return _part(audit.TrainSpec, config.audit, fold=int(wild["fold"]))
+        if config.audit and stage == "audit measure":
+            name = wild["policy"]
+            return _part(audit.MeasureSpec, config.audit, name=name, policy=config.augment[name])
         if config.classify and stage.startswith("classify"):
             classifier = config.classify.models[wild["model"]]
             if stage == "classify train":
@@ -178,6 +206,12 @@ class Plan:
 def _code(modules: frozenset[str]) -> str:
     versions = (f"{name}={version}" for name, version in provenance.libraries(modules).items())
     return " ".join([provenance.code(modules), *versions])
+
+
+def _part(model: type[Part], section: Section, **more: Any) -> Part:
+    """A job's spec made of those values of a section that it has fields for."""
+    shared = model.model_fields.keys() & section.__class__.model_fields.keys()
+    return model(**{name: getattr(section, name) for name in shared}, **more)
 
 
 def _fields(section: Section) -> dict[str, Any]:

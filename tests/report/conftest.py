@@ -59,10 +59,11 @@ def write_tree(
     validation: bool = True,
     warnings: Sequence[str] = (),
     name: str = "mnist",
+    train: Sequence[int] | None = None,
 ) -> Tree:
     """Write a whole tree below `root` and give the spec that names it."""
     data, results = root / "data" / name / "prepared", root / "results" / name
-    _prepared(data, classes, warnings, name)
+    _prepared(data, classes, warnings, name, train or [400] * len(classes))
     policies = list(dict.fromkeys(policy for policy, _ in classifiers))
     for policy in policies:
         if policy != "none":
@@ -110,8 +111,8 @@ def plot(width: float = 6, height: float = 4) -> bytes:
     return stream.getvalue()
 
 
-def _prepared(out: Path, classes: Sequence[str], warnings: Sequence[str], name: str) -> None:
-    counts = {label: {"train": 400, "val": 50, "test": 50} for label in classes}
+def _prepared(out: Path, classes: Sequence[str], warnings: Sequence[str], name: str, train: Sequence[int]) -> None:
+    counts = {label: {"train": n, "val": 50, "test": 50} for label, n in zip(classes, train, strict=True)}
     with files.folder(out) as fresh:
         pd.DataFrame({"origin": ["digits/broken.png"], "reason": ["not an image"]}).to_csv(
             fresh / "excluded.csv", index=False

@@ -7,10 +7,8 @@ import io
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from darkroom.report import pictures
 from darkroom.report.pictures import Album
 
 
@@ -30,10 +28,9 @@ def test_a_picture_that_fits_is_embedded_as_it_is(tmp_path: Path) -> None:
     assert (album[path].width, album[path].height) == (32, 32)
 
 
-def test_large_pictures_share_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "BUDGET", 200_000)
+def test_large_pictures_share_the_budget(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{i}.png", side, i) for i, side in enumerate((24, 400, 400))]
-    album = Album()
+    album = Album(200_000)
     for path in paths:
         album.add(path)
     album.embed()

@@ -44,6 +44,7 @@ ALL = {
     "fetch stale",
     "prepare stale",
     "augment: standard",
+    "gallery of augmentation techniques",
     REPORT,
 }
 

@@ -1,4 +1,4 @@
-"""Offline augmentation: one store of transformed copies a policy."""
+"""Augmentation: a store of transformed copies for each policy, and a picture of every technique."""
 
 
 rule augment_apply:
@@ -21,3 +21,22 @@ rule augment_apply:
     shell:
         "python -m darkroom augment apply --spec {params.spec:q} --data {params.data} --out {params.out}"
         " --workers {threads} > {log} 2>&1"
+
+
+rule augment_gallery:
+    input:
+        rules.data_prepare.output,
+    output:
+        f"{RESULTS}/gallery/manifest.json",
+    log:
+        f"{RESULTS}/logs/gallery.log",
+    params:
+        spec=lambda wildcards: plan.spec("augment gallery"),
+        code=lambda wildcards: plan.code("augment gallery"),
+        data=f"{DATA}/prepared",
+        out=f"{RESULTS}/gallery",
+    message:
+        "gallery of {plan.config.name}"
+    shell:
+        "python -m darkroom augment gallery --spec {params.spec:q} --data {params.data} --out {params.out}"
+        " > {log} 2>&1"

@@ -5,7 +5,12 @@ rule report_build:
     input:
         data=rules.data_prepare.output,
         results=[
-            *(f"{folder}/manifest.json" for folder in plan.folders("augment")),
+            *(
+                f"{folder}/manifest.json"
+                for section in ("augment", "audit")
+                for folder in plan.folders(section)
+            ),
+            *(rules.augment_gallery.output if plan.entries.gallery else ()),
             *(
                 f"{folder}/{step}/manifest.json"
                 for section in ("classify", "generate", "detect")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -37,12 +37,21 @@ class Answer:
     findings: list[Finding]
 
 
-def answer(card: Card, found: Classifiers | None, generators: Generators | None, tasks: list[Task]) -> Answer:
-    """The headline is the classifiers' when there are any, else the detectors', the generators' or the data's."""
+def answer(
+    card: Card,
+    found: Classifiers | None,
+    generators: Generators | None,
+    tasks: list[Task],
+    audits: Iterable[Finding] = (),
+) -> Answer:
+    """The headline is the classifiers' when there are any, else the detectors', the generators' or the data's.
+
+    `audits` is what is said of the augmentation policies.
+    """
     told: list[Finding] = []
     if found is not None:
         headline, basis = _classifier_headline(found)
-        for part in (findings.choices, findings.tta, findings.calibration, findings.classes):
+        for part in (findings.choices, findings.imbalance, findings.tta, findings.calibration, findings.classes):
             told += part(found)
     elif tasks:
         headline, basis = _detector_headline(tasks[0]), Markup("")
@@ -51,6 +60,7 @@ def answer(card: Card, found: Classifiers | None, generators: Generators | None,
     else:
         counts = text.plural(card.images, "image"), text.plural(len(card.classes), "class", "classes")
         headline, basis = say("<b>{}</b> in {}.", *counts), Markup("No model was trained on them.")
+    told += audits
     told += findings.generation(generators) if generators is not None else []
     told += [*findings.detection(tasks), *findings.warnings(card)]
     return Answer(headline, basis, [*_tiles(found, generators, tasks)], told)

@@ -1,20 +1,18 @@
-"""The job `report build`: one page with the answer first, then every table and picture; it opens with no network."""
+"""The job `report build`: one page with the answer first, then every table and picture, and a gallery; no network needed."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 from markupsafe import Markup
 
 from darkroom import files
 from darkroom.log import Log
-from darkroom.report import card, classifiers, detectors, generators
+from darkroom.report import audit, card, classifiers, detectors, gallery, generators, text
 from darkroom.report.answer import answer
 from darkroom.report.config import BuildSpec
 from darkroom.report.pictures import Album
@@ -22,10 +20,12 @@ from darkroom.report.results import Results, read
 from darkroom.report.table import Cell, Figure, Row, Table
 
 TEMPLATES = Path(__file__).parent
+GALLERY = 8_000_000
+"""Bytes of all pictures of the gallery page."""
 
 
 def run(spec: BuildSpec, *, data: Path, results: Path, out: Path, log: Log) -> None:
-    """Write `index.html` from the prepared data and the results of every method that the spec names.
+    """Write `index.html` from the prepared data and the results of every method that the spec names, and `gallery.html`.
 
     A method without results is listed as missing on the page. Raises FileNotFoundError when the data was not prepared.
     """
@@ -34,22 +34,51 @@ def run(spec: BuildSpec, *, data: Path, results: Path, out: Path, log: Log) -> N
     page = _render(spec, found, album)
     with files.folder(out) as fresh:
         (fresh / "index.html").write_text(page, encoding="utf-8")
+        if found.gallery:
+            (fresh / "gallery.html").write_text(_gallery(spec.name, found.root / "gallery"), encoding="utf-8")
     log({"report/megabytes": len(page.encode()) / 1e6, "report/missing": len(found.missing)})
 
 
 def _render(spec: BuildSpec, results: Results, album: Album) -> str:
     data = card.data_card(results)
     found, made, tasks = classifiers.section(results), generators.section(results), detectors.section(results)
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     sections: dict[str, Any] = {
         "card": data,
         "policies": card.policies(results),
+        "audits": audit.section(results),
         "classifiers": found,
         "generators": made,
         "tasks": tasks,
     }
     _collect(list(sections.values()), album)
     album.embed()
+    return _filled(
+        "page.html",
+        **sections,
+        name=spec.name,
+        answer=answer(data, found, made, tasks, audit.answer(sections["audits"])),
+        missing=results.missing,
+        models=_models(results),
+        policy_settings={name: text.settings(value) for name, value in dict(spec.config.get("augment") or {}).items()},
+        settings={
+            section: text.settings(value) for section, value in spec.config.items() if isinstance(value, dict | list)
+        },
+        gallery=results.gallery,
+        album=album,
+    )
+
+
+def _gallery(name: str, folder: Path) -> str:
+    """The page beside it that shows every augmentation technique."""
+    shown, album = gallery.gallery(folder), Album(GALLERY)
+    _collect(shown.families, album)
+    album.embed()
+    return _filled("gallery.html", name=name, gallery=shown, where=gallery.WHERE, album=album)
+
+
+def _filled(template: str, **content: Any) -> str:
+    """A page from its template, with the style in it."""
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -57,18 +86,8 @@ def _render(spec: BuildSpec, results: Results, album: Album) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(
-        **sections,
-        name=spec.name,
-        answer=answer(data, found, made, tasks),
-        missing=results.missing,
-        models=_models(results),
-        policy_settings={name: _yaml(value) for name, value in dict(spec.config.get("augment") or {}).items()},
-        settings={section: _yaml(value) for section, value in spec.config.items() if isinstance(value, dict | list)},
-        album=album,
-        style=Markup(style),
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
-    )
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    return environment.get_template(template).render(**content, style=Markup(style), style_hash=digest)
 
 
 def _collect(value: Any, album: Album) -> None:
@@ -98,9 +117,3 @@ def _models(results: Results) -> list[tuple[str, Table]]:
         if rows:
             shown.append((kind, Table(kind, ["Family", "Options", "Seeds"], rows)))
     return shown
-
-
-def _yaml(value: Any) -> str:
-    """A part of the config as a person would write it, short lists on one line."""
-    dumped: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
-    return re.sub(r"\n+$", "", dumped)

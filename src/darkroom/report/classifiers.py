@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.report import chart, text
+from darkroom.report import chart, imbalance, text, tta
 from darkroom.report.chart import Chart
 from darkroom.report.comparisons import Effect, network_effects, policy_effects, ranking
+from darkroom.report.imbalance import Imbalance
 from darkroom.report.intervals import Number
 from darkroom.report.results import Classifier, Results
 from darkroom.report.table import Cell, Figure, Row, Table, cell, figure, seconds
-from darkroom.report.tta import Tta, subsection
+from darkroom.report.tta import Tta
 
 MIXED_UP = 5
 """How many of the most frequent confusions are named."""
@@ -45,6 +46,7 @@ class Classifiers:
     trust: Table
     cost: Table
     tta: Tta | None
+    imbalance: Imbalance | None
     classes: Table
     weak: list[str]
     lowest: tuple[str, Number] | None
@@ -81,7 +83,8 @@ def section(results: Results) -> Classifiers | None:
         right=_right(ranked, ranks, by_validation),
         trust=_trust(ranked),
         cost=_cost(ranked),
-        tta=subsection(ranked, results),
+        tta=tta.subsection(ranked, results),
+        imbalance=imbalance.subsection(ranked, results),
         classes=classes,
         weak=weak,
         lowest=lowest,

@@ -9,28 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.report.intervals import Difference, Number, paired
-from darkroom.report.results import Classifier, by_seed, correct
+from darkroom.report.results import Classifier, by_seed, class_shares, correct
 
 NONE = "none"
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change from one classifier to another brought, in accuracy on the same test images."""
+    """What a change from one classifier to another brought, in (balanced) accuracy on the same test images."""
 
     to: Classifier
     base: Classifier
     difference: Difference
 
 
-def accuracy_change(to: Classifier, base: Classifier, *, views: tuple[str, str] = ("plain", "plain")) -> Effect | None:
-    """The paired difference in accuracy over the seeds that both have; None without comparable predictions."""
+def accuracy_change(
+    to: Classifier, base: Classifier, *, views: tuple[str, str] = ("plain", "plain"), balanced: bool = False
+) -> Effect | None:
+    """The paired difference in accuracy over the seeds that both have; None without comparable predictions.
+
+    With `balanced` every class weighs the same, however many test images it has.
+    """
     each: list[NDArray[np.float64]] = []
     for run, other in by_seed(to, base):
         right, before = correct(run, views[0]), correct(other, views[1])
         if right is None or before is None or len(right) != len(before) or not len(right):
             return None
-        each.append(right - before)
+        weights = class_shares(run) if balanced else 1.0
+        each.append((right - before) * weights)
     same = all(len(e) == len(each[0]) for e in each)
     return Effect(to, base, paired(each)) if each and same else None
 
@@ -49,11 +55,11 @@ def ranking(found: Sequence[Classifier]) -> tuple[list[Classifier], dict[tuple[s
     return sorted(found, key=order), ranks, by_validation
 
 
-def policy_effects(found: Sequence[Classifier]) -> list[Effect]:
+def policy_effects(found: Sequence[Classifier], *, balanced: bool = False) -> list[Effect]:
     """Each network under each policy against the same network without augmentation."""
     plain = {c.model: c for c in found if c.policy == NONE}
     pairs = [(c, plain[c.model]) for c in found if c.policy != NONE and c.model in plain]
-    return [effect for to, base in pairs if (effect := accuracy_change(to, base)) is not None]
+    return [effect for to, base in pairs if (effect := accuracy_change(to, base, balanced=balanced)) is not None]
 
 
 def network_effects(ranked: Sequence[Classifier]) -> list[Effect]:

@@ -36,6 +36,10 @@ class BuildSpec(Section):
 
     name: str
     policies: list[str]
+    gallery: bool = False
+    """Whether there is a picture of every augmentation technique, in `gallery`."""
+    audits: list[str] = []
+    """Policies with an audit, in `audit/policies/POLICY`."""
     classifiers: list[ClassifierEntry]
     generators: list[GeneratorEntry]
     detectors: list[DetectorEntry]

@@ -38,6 +38,23 @@ def choices(found: Classifiers) -> Iterator[Finding]:
         yield _policy(effect)
 
 
+def imbalance(found: Classifiers) -> Iterator[Finding]:
+    """The policy that helps unequal classes most, for the best classifier's network."""
+    if found.imbalance is None:
+        return
+    effects = [effect for effect in found.imbalance.effects if effect.to.model == found.best.model]
+    if not effects:
+        return
+    best = max(effects, key=lambda effect: effect.difference.value)
+    (rare, few), (common, many) = found.imbalance.rarest, found.imbalance.commonest
+    words = say(
+        "Of {} training images for <b>{}</b> and {} for <b>{}</b>: ", text.count(few), rare, text.count(many), common
+    )
+    change = text.points(best.difference)
+    words += say("{} brings most balanced accuracy, {} over no policy.", titled(best.to), change)
+    yield Finding("Unequal classes", *_verdict(best.difference), words)
+
+
 def tta(found: Classifiers) -> Iterator[Finding]:
     """What test-time augmentation turned for the best classifier, what that brought and what it costs."""
     best = found.best

@@ -28,9 +28,10 @@ class Picture:
 
 
 class Album:
-    """Collects pictures while the page is planned, then embeds them all within one budget."""
+    """Collects pictures while the page is planned, then embeds them all within one budget of bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: int = BUDGET) -> None:
+        self._budget = budget
         self._paths: list[Path] = []
         self._pictures: dict[Path, Picture] = {}
 
@@ -43,7 +44,7 @@ class Album:
 
     def embed(self) -> None:
         """Encode what was added: the small ones first, so that the large ones share what these leave."""
-        left = BUDGET
+        left = self._budget
         queue = sorted(dict.fromkeys(self._paths), key=lambda p: (p.stat().st_size, p.as_posix()))
         for index, path in enumerate(queue):
             data, kind, size = _fitted(path, min(LARGEST, left // (len(queue) - index)))

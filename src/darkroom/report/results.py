@@ -123,6 +123,12 @@ class Results:
     generators: list[Method]
     detectors: list[Detector]
     normal: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by task
+    policy_settings: dict[str, Any] = field(default_factory=dict)
+    """What the config says of each policy."""
+    gallery: bool = False
+    """Whether there are pictures of the augmentation techniques."""
+    audits: list[str] = field(default_factory=list)
+    """Policies that were audited."""
     missing: list[str] = field(default_factory=list)
     """Folders, below the results, of what the page should show and could not find."""
 
@@ -144,6 +150,9 @@ def read(spec: BuildSpec, data: Path, root: Path) -> Results:
         [Method(*found) for found in _methods(root, "generate", generators, missing)],
         [Detector(*found) for found in _methods(root, "detect", detectors, missing)],
         normal,
+        dict(spec.config.get("augment") or {}),
+        spec.gallery and _whole(root, "gallery", missing),
+        [policy for policy in spec.audits if _whole(root, f"audit/policies/{policy}", missing)],
         missing,
     )
 
@@ -162,6 +171,17 @@ def correct(run: Run, view: str = "plain") -> NDArray[np.float64] | None:
         return None
     right: NDArray[np.float64] = (table[column] == table["label"]).to_numpy().astype(np.float64)
     return right
+
+
+def class_shares(run: Run) -> NDArray[np.float64]:
+    """What each test item counts, in the order of their ids, when every class weighs the same; 1 in the mean."""
+    table = run.table("predictions.parquet")
+    if table is None:
+        raise FileNotFoundError(f"{run.folder} has no predictions")
+    labels = table["label"].to_numpy()
+    present, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    shares: NDArray[np.float64] = len(labels) / (len(present) * counts[place])
+    return shares
 
 
 def by_seed(first: Method, second: Method) -> Sequence[tuple[Run, Run]]:

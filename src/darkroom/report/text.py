@@ -1,8 +1,12 @@
-"""How numbers are written on the page: digits, signs, ranges, units."""
+"""How numbers are written on the page: digits, signs, ranges, units; and parts of the config."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import yaml
 
 from darkroom.report.intervals import Difference, Number
 
@@ -89,3 +93,9 @@ def plural(number: float, one: str, many: str | None = None) -> str:
 def listed(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else list(words))
+
+
+def settings(value: Any) -> str:
+    """A part of the config as a person would write it."""
+    dumped: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
+    return re.sub(r"\n+$", "", dumped)

@@ -1,0 +1,80 @@
+"""One transform and one class: measured, judged, and made weaker where that keeps the label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from darkroom.audit import evidence, verdict
+from darkroom.audit.changes import Change, Step, alone
+from darkroom.audit.config import Measured
+from darkroom.audit.evidence import Subject
+from darkroom.measure.bootstrap import Interval
+from darkroom.randomness import derive
+
+OFF = "switched off for this class"
+NOT_WEAKER = "it is applied or not, with nothing between"
+TOO_WEAK = "not even a tenth of its strength keeps the label"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the audit is done; `classes` are all class names, `size` is (height, width)."""
+
+    spec: Measured
+    classes: Sequence[str]
+    size: tuple[int, int]
+
+
+def cell(found: Subject, step: Step, own: float, factor: float, setting: Setting) -> dict[str, Any]:
+    """The verdict on a transform for a class, with all its numbers.
+
+    `own` is the strength that the policy gives it there, `factor` what balancing makes of that. `verdict` is keep, weaken
+    (`weaken_to` is the strength to set in place of `own`), drop, unknown or off.
+    """
+    spec = setting.spec
+    told: dict[str, Any] = {"strength": own, "images": found.images, "numbers": {}, "note": "", "reason": ""}
+    if own * factor == 0:
+        return {**told, "verdict": "off", "reason": OFF}
+    if not found.images:
+        return {**told, "verdict": "unknown", "reason": verdict.find({}, images=0, tolerance=0).reason}
+
+    def change(strength: float) -> Change:
+        return alone(step, strength * factor, setting.size, seed=spec.seed)
+
+    told |= measured(found, change(own), setting, key=step.key)
+    judged = verdict.find(told["numbers"], images=found.images, tolerance=spec.tolerance)
+    told |= {"note": judged.note, "reason": judged.reason}
+    if judged.outcome != "lost":
+        return {**told, "verdict": "keep" if judged.outcome == "kept" else "unknown"}
+    if step.binary:
+        return {**told, "verdict": "drop", "reason": NOT_WEAKER}
+    clean: float = told["numbers"]["clean"]["value"]
+
+    def loss(strength: float) -> float:
+        return clean - evidence.kept(found, change(strength), draws=spec.draws)
+
+    strength = verdict.weaker(loss, own, spec.tolerance)
+    if strength is None:
+        return {**told, "verdict": "drop", "reason": TOO_WEAK}
+    again = measured(found, change(strength), setting, key=step.key)
+    return {**told, "verdict": "weaken", "weaken_to": strength, "weaker": again["numbers"]}
+
+
+def measured(found: Subject, change: Change, setting: Setting, *, key: str) -> dict[str, Any]:
+    """All numbers of a change with their intervals, and what the images turn into."""
+    spec = setting.spec
+    seen = evidence.changed(found, change, draws=spec.draws)
+    draws = np.random.default_rng(derive(spec.seed, "resample", key, setting.classes[found.label]))
+    numbers: Mapping[str, Interval] = evidence.numbers(found, seen, resamples=spec.resamples, generator=draws)
+    return {"numbers": dict(numbers), "turned_into": evidence.turned_into(found, seen, setting.classes)}
+
+
+def limit(told: Mapping[str, Any]) -> float:
+    """The largest strength that the verdict allows."""
+    if told["verdict"] == "drop":
+        return 0.0
+    return float(told.get("weaken_to", told["strength"]))

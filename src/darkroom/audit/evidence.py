@@ -1,0 +1,182 @@
+"""What the judges saw of one class under one change, and the numbers that say what it did.
+
+- **kept**: the share of images still given their label; `clean` is that of the images as they are.
+- **turned**: the share given another label and at home among the real images of that class: not only unknown to the
+  classifier, but like something else that it knows.
+- **realism**: how far an image lies from the real ones of its class, over the same for the images as they are; 1 is as
+  real as real. Distances in feature space, as in Gontijo-Lopes et al. 2020 (arXiv 2002.08973) by another measure.
+- **spread**: the variance of the features of originals and changed images together, over that of the originals alone.
+- **surprise**: by how many nats the classifier's loss grows: their "diversity", for a classifier without augmentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from darkroom.audit.changes import Change, Images
+from darkroom.audit.judge import Floats, Judge, Labels
+from darkroom.classify.calibration import log_softmax
+from darkroom.fit.batches import as_float
+from darkroom.measure.bootstrap import Interval, intervals
+
+NO_REAL = "too few real images of this class to compare with"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one class that one judge never saw, nor anything of their groups."""
+
+    judge: Judge
+    images: Images  # (N, H, W, C)
+    ids: Sequence[str]
+    groups: Labels  # (N,)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one judge says of N images of one class."""
+
+    predicted: Labels  # (N,)
+    right: Floats  # (N,) 0 or 1
+    loss: Floats  # (N,) nats
+    distance: Floats  # (N,) to the real images of the class
+    turned: Floats  # (N,) 0 or 1
+    features: Floats  # (N, D)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The judged images of one class: fold by fold, and as they are."""
+
+    label: int
+    parts: Sequence[Part]
+    clean: Sequence[Seen]
+
+    @property
+    def images(self) -> int:
+        return sum(len(part.ids) for part in self.parts)
+
+
+def subject(label: int, parts: Sequence[Part]) -> Subject:
+    """Have each judge look at its images of a class as they are; parts without images are left out."""
+    filled = [part for part in parts if len(part.ids)]
+    return Subject(label, filled, [_look(part, label, as_float(part.images)) for part in filled])
+
+
+def kept(found: Subject, change: Change, *, draws: int) -> float:
+    """The share of changed images that are given their label: the quick look."""
+    right = 0
+    for part in found.parts:
+        for draw in range(draws):
+            changed = change(part.images, part.ids, draw)
+            right += int((part.judge.look(changed)[0].argmax(1) == found.label).sum())
+    return right / (draws * found.images)
+
+
+def changed(found: Subject, change: Change, *, draws: int) -> list[list[Seen]]:
+    """What each judge says of its images under a change: by part, then by draw."""
+    return [
+        [_look(part, found.label, change(part.images, part.ids, draw)) for draw in range(draws)] for part in found.parts
+    ]
+
+
+def numbers(
+    found: Subject, seen: Sequence[Sequence[Seen]], *, resamples: int, generator: np.random.Generator
+) -> dict[str, Interval]:
+    """Every number with its 95 % interval, by resampling the judged images; all from the same resamples."""
+    clean = {name: np.concatenate([getattr(one, name) for one in found.clean]) for name in _ROWS}
+    made = {
+        name: np.concatenate([np.mean([getattr(one, name) for one in draws], axis=0) for draws in seen])
+        for name in _ROWS
+    }
+    known = ~np.isnan(clean["distance"] + made["distance"])
+    near, far = (np.where(known, rows["distance"], 0.0) for rows in (clean, made))
+    spread = Spread(found.clean, seen)
+
+    def statistic(weights: Floats) -> Mapping[str, Floats]:
+        items = weights.sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "clean": weights @ clean["right"] / items,
+                "kept": weights @ made["right"] / items,
+                "loss": weights @ (clean["right"] - made["right"]) / items,
+                "turned": weights @ made["turned"] / items,
+                "turned_more": weights @ (made["turned"] - clean["turned"]) / items,
+                "realism": (weights @ far) / (weights @ near),
+                "spread": spread(weights),
+                "surprise": weights @ (made["loss"] - clean["loss"]) / items,
+            }
+
+    return intervals(statistic, found.images, resamples=resamples, generator=generator, reason=NO_REAL)
+
+
+_ROWS = ("right", "loss", "distance", "turned")
+
+
+class Spread:
+    """The variance of features, summed over their dimensions: originals and changed images together over originals.
+
+    Each fold's features have a variance of their own; the folds count by their images.
+    """
+
+    def __init__(self, clean: Sequence[Seen], seen: Sequence[Sequence[Seen]]) -> None:
+        self._parts = []
+        start = 0
+        for one, draws in zip(clean, seen, strict=True):
+            end = start + len(one.right)
+            both = [one.features, *(draw.features for draw in draws)]
+            self._parts.append((slice(start, end), _moments([one.features]), _moments(both)))
+            start = end
+
+    def __call__(self, weights: Floats) -> Floats:
+        """The ratio for each row of weights (R, N)."""
+        before, after = np.zeros(len(weights)), np.zeros(len(weights))
+        for columns, originals, both in self._parts:
+            before += _scatter(weights[:, columns], *originals)
+            after += _scatter(weights[:, columns], *both)
+        ratio: Floats = after / before
+        return ratio
+
+
+def _moments(vectors: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Mean (N, D) and mean square length (N,) of the vectors that each item has."""
+    return np.mean(vectors, axis=0), np.mean([(one**2).sum(1) for one in vectors], axis=0)
+
+
+def _scatter(weights: Floats, mean: Floats, square: Floats) -> Floats:
+    """Summed squares of the distances from the mean over all items, for each row of weights (R, N)."""
+    items = np.maximum(weights.sum(1), 1)
+    scatter: Floats = weights @ square - ((weights @ mean) ** 2).sum(1) / items
+    return scatter
+
+
+def turned_into(
+    found: Subject, seen: Sequence[Sequence[Seen]], classes: Sequence[str], *, most: int = 3
+) -> list[dict[str, object]]:
+    """The other classes that are answered most often, with their shares of all answers."""
+    answers = np.concatenate([one.predicted for draws in seen for one in draws])
+    shares = np.bincount(answers, minlength=len(classes)) / len(answers)
+    shares[found.label] = 0
+    order = sorted(range(len(classes)), key=lambda label: (-shares[label], classes[label]))[:most]
+    return [{"class": classes[label], "share": float(shares[label])} for label in order if shares[label]]
+
+
+def _look(part: Part, label: int, images: Tensor) -> Seen:
+    logits, features = part.judge.look(images)
+    predicted = logits.argmax(1).astype(np.int64)
+    right = predicted == label
+    wrong = np.flatnonzero(~right)
+    turned = np.zeros(len(right))
+    turned[wrong] = part.judge.at_home(features[wrong], part.groups[wrong], predicted[wrong])
+    return Seen(
+        predicted,
+        right.astype(np.float64),
+        -log_softmax(logits.astype(np.float64))[:, label],
+        part.judge.distance(features, part.groups, label),
+        turned,
+        features.astype(np.float64),
+    )

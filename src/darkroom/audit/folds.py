@@ -1,0 +1,37 @@
+"""Which training images are judged by which classifier: whole groups, the same share of every class in each fold."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.audit.config import Judged
+from darkroom.data import split
+from darkroom.data.store import Store, needed
+
+HELD_OUT = "held_out.json"
+
+
+def folds(store: Store, spec: Judged) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The labelled rows of the train split, and the fold of each; never an image of validation or test.
+
+    Raises ValueError when there are none.
+    """
+    rows = needed(store, "train")
+    items = store.items.iloc[rows]
+    numbers = split.folds(
+        items["id"].tolist(),
+        store.labels[rows],
+        items["group"].to_numpy(dtype=np.int64),
+        count=spec.folds,
+        seed=spec.seed,
+    )
+    return rows, np.asarray(numbers, dtype=np.int64)
+
+
+def told_apart(store: Store, rows: NDArray[np.int64]) -> dict[str, object]:
+    """What tells a set of images from any other, in whatever order: kept beside the classifier that never saw them."""
+    ids = sorted(store.items["id"].iloc[rows])
+    return {"images": len(ids), "sha256": hashlib.sha256("\0".join(ids).encode()).hexdigest()}

@@ -1,0 +1,105 @@
+"""One fold's classifier as a judge: what it answers, and how near an image lies to real ones in what it sees.
+
+Distances are taken between features, each divided by its deviation over real images, from an image to the `NEIGHBORS`
+nearest real ones of a class that this classifier never saw, those of the image's own group left out. Features of two
+classifiers are never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Look = Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Takes images (N, C, H, W) in [0, 1]; gives logits (N, K) and features (N, D)."""
+
+BATCH = 256
+NEIGHBORS = 5
+AT_HOME = 0.9
+"""An image is at home in a class when it lies as near to its real images as this share of them do to each other."""
+
+
+@dataclass(frozen=True)
+class Real:
+    """Real images of one class, as a classifier sees them: features (M, D), groups (M,)."""
+
+    features: NDArray[np.float32]
+    groups: Labels
+
+
+class Judge:
+    """What a classifier makes of images; `real` are images that it never saw, by class."""
+
+    def __init__(self, look: Look, real: Mapping[int, Real]) -> None:
+        self._look = look
+        every = np.concatenate([known.features for known in real.values()]).astype(np.float64)
+        self._mean, self._scale = every.mean(0), np.maximum(every.std(0), 1e-6)
+        self._real = {label: Real(self._standard(known.features), known.groups) for label, known in real.items()}
+        self._radius = {label: self._home(label) for label in self._real}
+
+    def look(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (N, K) and standardised features (N, D), batch by batch."""
+        found = [self._look(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        return np.concatenate([logits for logits, _ in found]), self._standard(
+            np.concatenate([seen for _, seen in found])
+        )
+
+    def distance(self, features: NDArray[np.float32], groups: Labels, label: int) -> Floats:
+        """Mean distance (N,) to the nearest real images of a class; NaN where there are fewer than `NEIGHBORS`."""
+        known = self._real.get(label)
+        if known is None or not len(features):
+            return np.full(len(features), np.nan)
+        apart = torch.cdist(
+            torch.from_numpy(features), torch.from_numpy(known.features), compute_mode="donot_use_mm_for_euclid_dist"
+        )
+        apart[torch.from_numpy(groups[:, None] == known.groups)] = torch.inf
+        if apart.shape[1] < NEIGHBORS:
+            return np.full(len(features), np.nan)
+        near: Floats = apart.topk(NEIGHBORS, largest=False).values.double().mean(1).numpy()
+        return np.where(np.isfinite(near), near, np.nan)
+
+    def at_home(self, features: NDArray[np.float32], groups: Labels, labels: Labels) -> NDArray[np.bool_]:
+        """Whether each image lies among the real ones of the class given for it."""
+        found = np.zeros(len(labels), np.bool_)
+        for label in np.unique(labels).tolist():
+            chosen = labels == label
+            near = self.distance(features[chosen], groups[chosen], label)
+            found[chosen] = near <= self._radius.get(label, np.nan)
+        return found
+
+    def _home(self, label: int) -> float:
+        known = self._real[label]
+        near = self.distance(known.features, known.groups, label)
+        near = near[~np.isnan(near)]
+        return float(np.quantile(near, AT_HOME)) if len(near) else float("nan")
+
+    def _standard(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        standard: NDArray[np.float32] = ((features - self._mean) / self._scale).astype(np.float32)
+        return standard
+
+
+def watched(network: nn.Module) -> Look:
+    """A look at the features on their way through a network, so that each image passes it once."""
+    features = network.features
+    passing: list[Tensor] = []
+
+    def keep(images: Tensor) -> Tensor:
+        passing.append(features(images))  # type: ignore[operator]
+        return passing[-1]
+
+    network.features = keep  # type: ignore[assignment]
+
+    @torch.inference_mode()
+    def look(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        passing.clear()
+        logits: Tensor = network(images)
+        return logits.numpy(), passing[-1].numpy()
+
+    return look

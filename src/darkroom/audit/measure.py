@@ -1,0 +1,218 @@
+"""The job `audit measure`: what each transform of a policy does to each class, and the policy that keeps all labels."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from darkroom import files
+from darkroom.audit import evidence, suggest
+from darkroom.audit.cells import Setting, cell, limit, measured
+from darkroom.audit.changes import Step, alone, steps, whole
+from darkroom.audit.config import MeasureSpec
+from darkroom.audit.evidence import Part, Subject
+from darkroom.audit.figures import LINE, Example, draw_examples, draw_heatmap
+from darkroom.audit.folds import HELD_OUT, folds, told_apart
+from darkroom.audit.judge import Judge, Real, watched
+from darkroom.augment.classes import PerClass, class_counts, resolve
+from darkroom.data.store import Store, open_store
+from darkroom.fit.model import predict, read_about, rebuild
+from darkroom.log import Log
+from darkroom.randomness import derive
+
+REAL = 200
+"""Most real images of a class and fold that others are compared with."""
+LINES = 6
+"""Most lines of examples."""
+NUMBERS = ("clean", "kept", "loss", "turned", "realism", "spread", "surprise")
+Rows = NDArray[np.int64]
+
+
+def run(spec: MeasureSpec, *, data: Path, models: Path, out: Path, log: Log) -> None:
+    """Audit a policy on the training images of the store at `data`, judged by the classifiers `models`/fold-F.
+
+    Raises FileNotFoundError when one of them was not trained.
+    """
+    torch.set_num_threads(1)  # sums depend on their number
+    started = time.monotonic()
+    store = open_store(data)
+    rows, fold = folds(store, spec)
+    order = np.argsort([derive(spec.seed, "judged", item) for item in store.items["id"].iloc[rows]], kind="stable")
+    rows, fold = rows[order], fold[order]
+    judges = [_judge(models / f"fold-{number}", store, rows[fold == number]) for number in range(spec.folds)]
+    subjects = [_subject(store, rows, fold, label, judges, spec.images) for label in range(len(store.classes))]
+    settings = resolve(
+        copies=spec.policy.copies,
+        own=spec.policy.classes,
+        balance=spec.policy.balance,
+        classes=store.classes,
+        counts=class_counts(store.labels[store.rows("train")], len(store.classes)),
+    )
+    result = _audited(spec, store, subjects, settings)
+    lines = _examples(result, subjects, settings, Setting(spec, store.classes, _size(store)))
+    with files.folder(out) as fresh:
+        files.write_json(fresh / "audit.json", result)
+        _write_table(fresh / "audit.csv", result)
+        (fresh / "policy.yaml").write_text(suggest.text(spec.name, result["suggested"]), encoding="utf-8")
+        draw_heatmap(result, fresh / "heatmap.png")
+        draw_examples(lines, fresh / "examples.png")
+        files.write_json(fresh / files.TIMING, {"seconds": time.monotonic() - started})
+    log(_metrics(result))
+
+
+def _judge(folder: Path, store: Store, rows: Rows) -> Judge:
+    """The classifier of a fold, with real images of that fold to compare others with. Raises ValueError for another's."""
+    about = read_about(folder)
+    if files.read_json(folder / HELD_OUT) != told_apart(store, rows):
+        raise ValueError(f"{folder} was trained on other images than this audit needs; train it again")
+    network = rebuild("network", folder, about.shape, len(about.classes))
+    if about.channels_last:
+        network.to(memory_format=torch.channels_last)
+    look = watched(network)
+    labels, every = store.labels[rows], store.items["group"].to_numpy(dtype=np.int64)
+    real = {}
+    for label in np.unique(labels).tolist():
+        chosen = rows[labels == label][:REAL]
+        features = predict(lambda images: torch.from_numpy(look(images)[1]), store.images, chosen)
+        real[label] = Real(features, every[chosen])
+    return Judge(look, real)
+
+
+def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[Judge], most: int) -> Subject:
+    """The first `most` images of a class, each with the judge that never saw it."""
+    chosen = np.flatnonzero(store.labels[rows] == label)[:most]
+    parts = []
+    for number, judge in enumerate(judges):
+        own = rows[chosen[fold[chosen] == number]]
+        items = store.items.iloc[own]
+        parts.append(Part(judge, store.images[own], items["id"].tolist(), items["group"].to_numpy(dtype=np.int64)))
+    return evidence.subject(label, parts)
+
+
+def _audited(spec: MeasureSpec, store: Store, subjects: Sequence[Subject], settings: PerClass) -> dict[str, Any]:
+    """The content of audit.json."""
+    setting = Setting(spec, store.classes, _size(store))
+    listed = steps(spec.policy)
+    cells: dict[str, dict[str, Any]] = {}
+    for step in listed:
+        if step.judged:
+            cells[step.key] = {
+                store.classes[found.label]: cell(found, step, *_strength(settings, found.label, step.name), setting)
+                for found in subjects
+            }
+    together = {}
+    for found in subjects:
+        strengths = [settings.strength(found.label, step.name) for step in listed]
+        change = whole(spec.policy, strengths, setting.size, seed=spec.seed)
+        told = measured(found, change, setting, key="whole") if found.images else {"numbers": {}, "turned_into": []}
+        together[store.classes[found.label]] = {"images": found.images, **told}
+    limits = {key: {name: limit(told) for name, told in row.items()} for key, row in cells.items()}
+    return {
+        "policy": spec.name,
+        "classes": list(store.classes),
+        "tolerance": spec.tolerance,
+        "folds": spec.folds,
+        "draws": spec.draws,
+        "steps": [_told(step, listed) for step in listed],
+        "cells": cells,
+        "whole": together,
+        "suggested": suggest.suggest(spec.policy, store.classes, limits),
+    }
+
+
+def _strength(settings: PerClass, label: int, name: str) -> tuple[float, float]:
+    """What the policy gives a transform for a class, and what balancing multiplies it by."""
+    factor = float(settings.factors[label])
+    return settings.strength(label, name) / factor, factor
+
+
+def _told(step: Step, listed: Sequence[Step]) -> dict[str, Any]:
+    twice = sum(other.name == step.name for other in listed) > 1
+    return {
+        "key": step.key,
+        "title": f"{step.name} ({step.part} {step.place + 1})" if twice else step.name,
+        "name": step.name,
+        "part": step.part,
+        "options": step.options.model_dump(mode="json", exclude={"name"}),
+        "binary": step.binary,
+        "judged": step.judged,
+    }
+
+
+def _examples(
+    result: Mapping[str, Any], subjects: Sequence[Subject], settings: PerClass, setting: Setting
+) -> list[tuple[str, list[Example]]]:
+    """The transforms and classes that lose most labels, those ruled out first; images whose label was right before."""
+    ruled = {"drop": 0, "weaken": 1}
+    titles = {step["key"]: step["title"] for step in result["steps"]}
+    found = [
+        (ruled.get(told["verdict"], 2), -told["numbers"]["loss"]["value"], key, name)
+        for key, row in result["cells"].items()
+        for name, told in row.items()
+        if told["numbers"] and told["numbers"]["loss"]["value"] > 0
+    ]
+    listed = {step.key: step for step in steps(setting.spec.policy)}  # type: ignore[attr-defined]
+    lines = []
+    for _, _, key, name in sorted(found)[:LINES]:
+        label = list(setting.classes).index(name)
+        strength = settings.strength(label, listed[key].name)
+        change = alone(listed[key], strength, setting.size, seed=setting.spec.seed)
+        lines.append((f"{titles[key]}, {name}", _line(subjects[label], change, setting.classes)))
+    return lines
+
+
+def _line(found: Subject, change: Any, classes: Sequence[str]) -> list[Example]:
+    examples = []
+    for part, clean in zip(found.parts, found.clean, strict=True):
+        changed = change(part.images, part.ids, 0)
+        answers = part.judge.look(changed)[0].argmax(1)
+        pixels = (changed * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        for row in np.flatnonzero((answers != found.label) & (clean.right > 0))[:LINE].tolist():
+            before = np.asarray(part.images[row])
+            examples.append(Example(before, pixels[row], classes[found.label], classes[int(answers[row])]))
+    return examples[:LINE]
+
+
+def _write_table(path: Path, result: Mapping[str, Any]) -> None:
+    """A row for each transform and class, numbers with their intervals."""
+    columns = [f"{name}{end}" for name in NUMBERS for end in ("", "_low", "_high")]
+    head = ["transform", "part", "class", "strength", "verdict", "note", "reason", "weaken_to", "images", "turned_into"]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([*head, *columns])
+        for step in result["steps"]:
+            for name, told in result["cells"].get(step["key"], {}).items():
+                into = ", ".join(f"{turned['class']} {turned['share']:.3f}" for turned in told.get("turned_into", []))
+                line = [step["title"], step["part"], name, told["strength"], told["verdict"], told["note"]]
+                line += [told["reason"], told.get("weaken_to", ""), told["images"], into]
+                for number in NUMBERS:
+                    interval = told["numbers"].get(number, {})
+                    line += [interval.get(end, "") for end in ("value", "low", "high")]
+                writer.writerow(["" if value is None else value for value in line])
+
+
+def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """Means over the classes by transform, and how many verdicts there are of each kind."""
+    found: dict[str, float] = {}
+    every = [told for row in result["cells"].values() for told in row.values()]
+    for verdict in ("keep", "weaken", "drop", "unknown"):
+        found[f"audit/{verdict}"] = float(sum(told["verdict"] == verdict for told in every))
+    for step in result["steps"]:
+        for number in ("kept", "realism", "spread"):
+            values = [
+                told["numbers"].get(number, {}).get("value") for told in result["cells"].get(step["key"], {}).values()
+            ]
+            if known := [value for value in values if value is not None]:
+                found[f"audit/{step['title']}/{number}"] = float(np.mean(known))
+    return found
+
+
+def _size(store: Store) -> tuple[int, int]:
+    return store.shape[1], store.shape[2]

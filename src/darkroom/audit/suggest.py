@@ -1,0 +1,75 @@
+"""The policy that the verdicts lead to: what loses labels made weaker or switched off, class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from darkroom.audit.changes import steps
+from darkroom.augment.config import Policy
+from darkroom.settings import Section
+
+
+def suggest(policy: Policy, classes: Sequence[str], limits: Mapping[str, Mapping[str, float]]) -> dict[str, Any] | None:
+    """A policy as it would stand in a config; `limits` has the largest strength by key of the transform, then class.
+
+    A transform with limit 0 in every class is left out. A class has one strength for all transforms of a name, so the
+    smallest counts. None when nothing is left of the policy.
+    """
+    gone = {key for key, limit in limits.items() if classes and all(limit.get(name) == 0 for name in classes)}
+    left = [step for step in steps(policy) if step.key not in gone]
+    if not left and policy.imbalance is None:
+        return None
+    offline = any(step.part == "offline" for step in left)
+    made: dict[str, Any] = {}
+    for key, value in policy.model_dump(mode="json", exclude_defaults=True).items():
+        if key in ("offline", "online"):
+            if listed := [_short(step.options) for step in left if step.part == key]:
+                made[key] = listed
+        elif key == "classes" or (key in ("copies", "balance") and not offline):
+            continue
+        else:
+            made[key] = value
+    own = {name: _class(policy, name, left, limits, offline) for name in dict.fromkeys([*policy.classes, *classes])}
+    if own := {name: given for name, given in own.items() if given}:
+        made["classes"] = own
+    return made
+
+
+def text(name: str, policy: Mapping[str, Any] | None) -> str:
+    """The policy as YAML, ready to stand in a config file."""
+    if policy is None:
+        return f"# every transform of {name} loses labels in every class: nothing is left of it\n"
+    dumped: str = yaml.safe_dump(
+        {"augment": {name: dict(policy)}}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+    )
+    return dumped
+
+
+def _class(
+    policy: Policy, name: str, left: Sequence[Any], limits: Mapping[str, Mapping[str, float]], offline: bool
+) -> dict[str, Any]:
+    """What is different for one class, as little as possible."""
+    given = policy.classes.get(name)
+    before = given.strength if given else 1.0
+    found: dict[str, Any] = {"copies": given.copies} if given and given.copies is not None and offline else {}
+    strengths: dict[str, float] = {}
+    limited = False
+    for step in left:
+        own = before if isinstance(before, float) else before.get(step.name, 1.0)
+        limit = limits.get(step.key, {}).get(name, own)
+        limited = limited or limit < own
+        strengths[step.name] = min(strengths.get(step.name, own), limit)
+    if isinstance(before, float) and not limited:
+        return {**found, "strength": before} if before != 1 else found
+    changed = {step: int(far) if far == int(far) else far for step, far in strengths.items() if far != 1}
+    return {**found, "strength": changed} if changed else found
+
+
+def _short(options: Section) -> str | dict[str, Any]:
+    """A transform as a person would write it: its name, and what is not as by default."""
+    name: str = options.name  # type: ignore[attr-defined]
+    own = options.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    return {"name": name, **own} if own else name
