@@ -1,6 +1,7 @@
 """Online augmentation of whole batches beside per-image pipelines with equal policies, on the same two cores.
 
-    python benchmarks/online.py
+    python benchmarks/online.py           images/s on two cores
+    python benchmarks/online.py --busy    images a second of processor time on one core: for a machine with other work
 
 Every side starts from the same images as bytes (N, H, W, C) in memory and ends with float batches (B, C, H, W) in [0, 1]. Ours
 is `OnlinePipeline` as training calls it, with two threads and no worker: a draw of its own for every image. The peers are
@@ -8,11 +9,13 @@ torchvision v2's and Albumentations' own transforms in a `DataLoader`, an image 
 whichever is faster; OpenCV and torch use one thread for each. Albumentations has no RandAugment: there two of the same
 kinds of operations are drawn for each image by `SomeOf`.
 The sides take turns; the median counts. Wanted: `geometric` at least 8 times and `randaugment` at least 4 times the better
-peer. Another busy process on the machine slows two threads that wait for each other more than two workers that do not.
+peer. Other work on the machine slows two threads that wait for each other far more than two workers that do not; with
+`--busy` every side has one thread and no worker, and the time that others take is not counted.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import time
@@ -33,7 +36,7 @@ from darkroom import registry
 from darkroom.augment.online import OnlinePipeline
 from darkroom.fit.batches import as_float
 
-IMAGES, BATCH, ROUNDS, THREADS = 4096, 256, 7, 2
+IMAGES, BATCH, ROUNDS = 4096, 256, 7
 REPEATS = 8
 """Ours goes through the images so often in a turn, to be timed for about as long as the peers."""
 SHAPES = {"28x28x1": (28, 28, 1), "32x32x3": (32, 32, 3)}
@@ -47,14 +50,19 @@ Bytes = NDArray[np.uint8]
 
 def main() -> None:
     """Measure and print."""
-    cores = os.cpu_count()
-    print(f"batches of {BATCH} float images from {IMAGES:,} in memory, median of {ROUNDS}, {cores} cores; images/s\n")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--busy", action="store_true", help="processor time of one core instead of seconds on two")
+    busy = parser.parse_args().busy
+    measured = "one core, images a second of processor time" if busy else "two cores, images/s"
+    print(f"batches of {BATCH} float images from {IMAGES:,} in memory, median of {ROUNDS}, {measured}\n")
     heads = ("ours", "torchvision", "workers", "albumentations", "workers")
     print(f"{'images':8} {'policy':12} " + " ".join(f"{head:>14}" for head in heads) + f" {'ratio':>6} {'wanted':>6}")
     for size, shape in SHAPES.items():
         for policy, steps in POLICIES.items():
-            rates = measure(blobs(shape), steps, policy)
-            best = {peer: max((rates[peer, workers], workers) for workers in (0, 2)) for peer in PEERS}
+            rates = measure(blobs(shape), steps, policy, busy=busy)
+            best = {
+                peer: max((rate, workers) for (side, workers), rate in rates.items() if side == peer) for peer in PEERS
+            }
             ratio = rates["ours", 0] / max(rate for rate, _ in best.values())
             told = [f"{rates['ours', 0]:14,.0f}", *(f"{rate:14,.0f} {workers:14d}" for rate, workers in best.values())]
             print(
@@ -62,21 +70,22 @@ def main() -> None:
             )
 
 
-def measure(images: Bytes, steps: list[Any], policy: str) -> dict[tuple[str, int], float]:
+def measure(images: Bytes, steps: list[Any], policy: str, *, busy: bool) -> dict[tuple[str, int], float]:
     """Images/s of each side by its name and number of workers."""
+    clock = time.process_time if busy else time.perf_counter
     sides: dict[tuple[str, int], Callable[[], Iterator[Any]]] = {("ours", 0): ours(images, steps)}
     for name, transform in PEERS.items():
-        for workers in (0, 2):
+        for workers in (0,) if busy else (0, 2):
             sides[name, workers] = per_image(PerImage(images, transform(policy, images.shape[3])), workers)
     seconds: dict[tuple[str, int], list[float]] = {side: [] for side in sides}
     for turn in range(ROUNDS + 1):
         for side, go in sides.items():
-            torch.set_num_threads(THREADS if side[0] == "ours" else 1)
-            started, count = time.perf_counter(), 0
+            torch.set_num_threads(2 if side[0] == "ours" and not busy else 1)
+            started, count = clock(), 0
             for batch in go():
                 count += len(batch)
             if turn:  # in the first, libraries are loaded and workers started
-                seconds[side].append((time.perf_counter() - started) / count)
+                seconds[side].append((clock() - started) / count)
     return {side: 1 / statistics.median(times) for side, times in seconds.items()}
 
 
