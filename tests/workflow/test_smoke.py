@@ -24,7 +24,7 @@ def smoke(project):
 def test_every_stage_leaves_a_whole_folder(smoke) -> None:
     results = smoke.root / "results" / "smoke"
     manifests = [*results.rglob("manifest.json"), *(smoke.root / "data" / "smoke").rglob("manifest.json")]
-    assert len(manifests) == 2 + 1 + 8 + 2 + 4 + 1
+    assert len(manifests) == 2 + 2 + 3 + 8 + 2 + 4 + 1
     for manifest in manifests:
         for name, digest in files.read_manifest(manifest.parent).items():
             assert files.sha256(manifest.parent / name) == digest
