@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+TOGETHER = 2**16
+"""So many pixels are changed at a time on a processor, whose caches they then stay in."""
+
 
 def coins(p: float | Tensor, count: int, draws: torch.Generator) -> Tensor:
     """Whether each image is changed (B,), with probability `p`, one for all or one for each; above 1 is always."""
@@ -56,16 +59,22 @@ def put(images: Tensor, rows: Tensor, changed: Tensor) -> None:
 def change(images: Tensor, chosen: Tensor, how: Callable[..., Tensor], *amounts: Tensor) -> Tensor:
     """Change the chosen images (B,) by `how(images, *amounts)`, with one entry of each amount for each image.
 
-    The others stay bit for bit. `images` itself is left as it is, and given back when none is chosen.
+    The others stay bit for bit. `images` itself is left as it is, and given back when none is chosen. `how` is called for
+    some images at a time.
     """
     images = channels_last(images)
     rows = chosen.nonzero()[:, 0]
     if not len(rows):
         return images
-    device = images.device
-    if len(rows) == len(images):
-        return channels_last(how(images, *(given.to(device) for given in amounts)))
-    here = rows.to(device)
-    made = images.clone()
-    put(made, here, how(take(images, here), *(given[rows].to(device) for given in amounts)))
+    made, device = images.clone(), images.device
+    height, width = images.shape[-2:]
+    step = max(1, TOGETHER // (height * width)) if device.type == "cpu" else len(rows)
+    everyone = len(rows) == len(images)
+    for first in range(0, len(rows), step):
+        some = rows[first : first + step]
+        here, own = some.to(device), [given[some].to(device) for given in amounts]
+        if everyone:
+            made[first : first + step] = how(images[first : first + step], *own)
+        else:
+            put(made, here, how(take(images, here), *own))
     return made
