@@ -44,7 +44,7 @@ ALL = {
     "fetch stale",
     "prepare stale",
     "augment: standard",
-    "gallery of augmentation techniques",
+    "gallery of stale",
     REPORT,
 }
 
