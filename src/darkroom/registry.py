@@ -67,6 +67,8 @@ class Entry:
     attribute: str
     arguments: ast.arguments
     summary: str
+    training: dict[str, Any]
+    """Its own defaults of a `training` section: the literal `TRAINING` in the body of its class."""
 
     def takes(self, argument: str) -> bool:
         """Whether the stage hands this plug-in an argument of that name (one that is no option)."""
@@ -77,7 +79,7 @@ class Entry:
 def entries(kind: str) -> dict[str, Entry]:
     """All plug-ins of a kind by name, read from the source files of its package."""
     place = ROOT / PACKAGES[kind]
-    paths = sorted(place.glob("*.py")) if place.is_dir() else [place]
+    paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
     found = {entry.name: entry for path in paths for entry in _read(path) if entry.kind == kind}
     return dict(sorted(found.items()))
 
@@ -189,7 +191,7 @@ def _read(path: Path) -> Iterator[Entry]:
                     func=ast.Name(id="register"), args=[ast.Constant(value=str(kind)), ast.Constant(value=str(name))]
                 ):
                     summary = (ast.get_docstring(node) or "").split("\n")[0]
-                    yield Entry(kind, name, module, node.name, _arguments(node), summary)
+                    yield Entry(kind, name, module, node.name, _arguments(node), summary, _training(node))
 
 
 def _arguments(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
@@ -199,3 +201,11 @@ def _arguments(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
         if isinstance(member, ast.FunctionDef) and member.name == "__init__":
             return member.args
     return ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+
+
+def _training(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Any]:
+    for member in node.body:
+        match member:
+            case ast.Assign(targets=[ast.Name(id="TRAINING")], value=value):
+                return dict(ast.literal_eval(value))
+    return {}

@@ -69,6 +69,15 @@ def test_the_weakest_and_the_strongest_can_be_drawn(name):
             assert image.shape == (8, 8, 3)
 
 
+@pytest.mark.parametrize("name", ["cutout", "random_erasing", "grid_dropout"])
+@pytest.mark.parametrize("side", [8, 28])
+def test_even_the_strongest_occlusion_leaves_something_to_see(name, side):
+    image = photograph(side)
+    seen = [(made == image).all(-1).mean() for made in drawn(scaled(options(name, p=1), 4), image, 20)]
+    assert np.mean(seen) > 0.05
+    assert max(seen) > 0.2
+
+
 @pytest.mark.parametrize("name", sorted(set(NAMES) - BINARY))
 def test_pixels_change_more_with_strength_and_hardly_at_all_with_little(name):
     changes = [change(name, strength) for strength in (0.02, 0.5, 1, 2)]

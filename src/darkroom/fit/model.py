@@ -17,14 +17,16 @@ from darkroom import files, registry
 from darkroom.fit.batches import as_float
 from darkroom.settings import Section
 
-WEIGHTS, ABOUT, HISTORY = "weights.pt", "model.json", "history.csv"
+WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "steps.csv"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What training left beside the weights. `history` has a row an epoch; times are this machine's."""
+    """What training left beside the weights. `history` has a row an epoch, `steps` one every so many steps; times are
+    this machine's."""
 
     history: pd.DataFrame
+    steps: pd.DataFrame
     seconds: float
     images_per_second: float
     precision: str
@@ -64,6 +66,7 @@ def save_model(
     files.write_json(folder / ABOUT, about)
     if fitted:
         fitted.history.to_csv(folder / HISTORY, index=False)
+        fitted.steps.to_csv(folder / STEPS, index=False)
         times = {"seconds": fitted.seconds, "images_per_second": fitted.images_per_second}
         files.write_json(folder / files.TIMING, times)
 

@@ -36,7 +36,9 @@ class Totals:
 class Task(pl.LightningModule):
     """A network and how it is trained. A family's subclass says what is lost on a batch.
 
-    `draws` is a generator on the processor that starts anew at every training batch, whatever came before.
+    `draws` is a generator on the processor that starts anew at every training batch, whatever came before. `latest`
+    holds the scalars of the newest training batch; `followed` says that this batch is one of those whose scalars are kept
+    by step, so that what only they need, such as gradient norms, is measured for them alone.
     """
 
     def __init__(self, network: nn.Module, training: Training) -> None:
@@ -45,6 +47,8 @@ class Task(pl.LightningModule):
         self.settings = training
         self.train_totals, self.val_totals = Totals(), Totals()
         self.draws = torch.Generator()
+        self.latest: dict[str, Tensor] = {}
+        self.followed = False
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Scalars of one batch: `loss`, which is minimised, and any parts to be followed.
@@ -61,8 +65,18 @@ class Task(pl.LightningModule):
         """One step; the optimizer's work is Lightning's."""
         images, labels = batch
         values = self.losses(images, labels)
-        self.train_totals.add(values, len(labels))
+        self.note(values, len(labels))
         return values["loss"]
+
+    def note(self, values: dict[str, Tensor], items: int) -> None:
+        """Keep the scalars of a training batch of so many images, for the epoch's means and the record by step."""
+        self.train_totals.add(values, items)
+        self.latest = {name: value.detach() for name, value in values.items()}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """The norm of all gradients before they are clipped; a task with several optimizers measures its own."""
+        if self.followed and self.automatic_optimization:
+            self.latest["gradient_norm"] = gradient_norm(self.network)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Measures of one validation batch."""
@@ -76,3 +90,8 @@ class Task(pl.LightningModule):
         steps = max(1, int(self.trainer.estimated_stepping_batches) - 1)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(min(1.0, step / steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def gradient_norm(network: nn.Module) -> Tensor:
+    """The Euclidean norm of the gradients of all parameters that have one."""
+    return torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])

@@ -7,13 +7,14 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+
 
 from darkroom.fit.batches import Batches
 from darkroom.fit.model import Fitted
@@ -25,10 +26,21 @@ from darkroom.randomness import derive
 CHECKPOINT = "last.ckpt"
 CHECKPOINT_SECONDS = 20.0
 """Training is saved at the first epoch's end after this many seconds; a resumed run ends with the same weights."""
+READ_EVERY = 50
+"""Away from the processor, a loss is read back only so often."""
+MOST_STEPS = 200
+"""About so many steps of a run are recorded one by one, evenly spread."""
 
 
 def fit(
-    task: Task, train: Batches, val: Batches | None, *, seed: int, log: Log, checkpoints: Path | None = None
+    task: Task,
+    train: Batches,
+    val: Batches | None,
+    *,
+    seed: int,
+    log: Log,
+    checkpoints: Path | None = None,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> Fitted:
     """Train a task for its epochs, going on from the checkpoint in `checkpoints` when there is one.
 
@@ -48,7 +60,7 @@ def fit(
         devices=1,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         gradient_clip_val=settings.clip,
-        callbacks=[history],
+        callbacks=[history, *callbacks],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -68,15 +80,18 @@ def fit(
     seconds = sum(row["seconds"] for row in history.rows)
     table = pd.DataFrame(history.rows).drop(columns="seconds")
     images = train.items * len(table)
-    return Fitted(table, seconds, images / history.train_seconds, precision, channels_last)
+    steps = pd.DataFrame(history.steps)
+    return Fitted(table, steps, seconds, images / history.train_seconds, precision, channels_last)
 
 
 class _History(pl.Callback):
-    """Sets each epoch's draws, keeps its means, and saves the run now and then."""
+    """Sets each epoch's draws, keeps its means and some steps, and saves the run now and then."""
 
     def __init__(self, batches: Batches, seed: int, log: Log, checkpoints: Path | None) -> None:
         self.batches, self.seed, self.tell, self.checkpoints = batches, seed, log, checkpoints
         self.rows: list[dict[str, Any]] = []
+        self.steps: list[dict[str, Any]] = []
+        self.step = 0
         self.train_seconds = 0.0
         self.saved = time.monotonic()
 
@@ -87,14 +102,22 @@ class _History(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         pl_module.draws.manual_seed(derive(self.seed, "batch", trainer.current_epoch, batch_idx))
+        pl_module.followed = self.step % self.every(trainer) == 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        if isinstance(loss, Tensor) and batch_idx % 50 == 0 and not bool(torch.isfinite(loss)):
+        self.step += 1  # batches seen: Lightning's own count grows with every optimizer
+        losses = [value for name, value in pl_module.latest.items() if name.startswith("loss")]
+        every = 1 if pl_module.device.type == "cpu" else READ_EVERY
+        if batch_idx % every == 0 and not all(bool(torch.isfinite(loss)) for loss in losses):
+            values = {name: float(value) for name, value in pl_module.latest.items()}
             raise FloatingPointError(
-                f"the training loss is {float(loss)} at step {trainer.global_step} (epoch {trainer.current_epoch}, "
-                f"batch {batch_idx}); lower training.optimizer.lr or set training.clip"
+                f"the training loss is not finite at step {self.step} (epoch {trainer.current_epoch}, batch {batch_idx}): "
+                f"{values}. {self._last_good()}; lower training.optimizer.lr or set training.clip"
             )
+        if pl_module.followed:
+            row = {name: float(value) for name, value in pl_module.latest.items()}
+            self.steps.append({"step": self.step, **row})
+            self.tell({f"step/{name}": value for name, value in row.items()}, self.step)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self.trained = time.monotonic()
@@ -102,7 +125,7 @@ class _History(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         ended = time.monotonic()
         self.train_seconds += getattr(self, "trained", ended) - self.started
-        row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": self.step}
         row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
         row |= {f"train_{name}": value for name, value in pl_module.train_totals.close().items()}
         row |= {f"val_{name}": value for name, value in pl_module.val_totals.close().items()}
@@ -111,7 +134,8 @@ class _History(pl.Callback):
         self.rows.append({**row, "seconds": ended - self.started})
         if not all(pd.notna(value) and abs(value) != float("inf") for value in row.values()):
             raise FloatingPointError(
-                f"a loss of epoch {trainer.current_epoch} is not finite: {row}; lower training.optimizer.lr"
+                f"a loss of epoch {trainer.current_epoch} is not finite: {row}. {self._last_good()}; "
+                "lower training.optimizer.lr or set training.clip"
             )
         if self.checkpoints is not None and ended - self.saved > CHECKPOINT_SECONDS:
             self._save(trainer, self.checkpoints)
@@ -123,11 +147,22 @@ class _History(pl.Callback):
         fresh.replace(folder / CHECKPOINT)
         self.saved = time.monotonic()
 
+    def every(self, trainer: pl.Trainer) -> int:
+        """Of so many steps, one is recorded."""
+        return max(1, len(self.batches) * (trainer.max_epochs or 1) // MOST_STEPS)
+
+    def _last_good(self) -> str:
+        path = self.checkpoints / CHECKPOINT if self.checkpoints is not None else None
+        if path is None or not path.exists():
+            return "No checkpoint was saved before"
+        return f"The last good checkpoint is {path}"
+
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "train_seconds": self.train_seconds}
+        return {"rows": self.rows, "steps": self.steps, "step": self.step, "train_seconds": self.train_seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.rows, self.train_seconds = state_dict["rows"], state_dict["train_seconds"]
+        self.rows, self.steps, self.step = state_dict["rows"], state_dict["steps"], state_dict["step"]
+        self.train_seconds = state_dict["train_seconds"]
 
 
 def _quiet() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data.store import needed, open_store
+from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import save_model
 from darkroom.generate.config import TrainSpec
@@ -28,9 +30,14 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
     needed(store, "test", labels=False)  # said before the training, not after it
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
-    network: GenerativeModel = registry.build(spec.generator, store.shape)
+    network: GenerativeModel = registry.build(spec.generator, store.shape, known_classes(store, rows))
     train = training_batches(store, rows, None, batch_size=spec.training.batch_size, seed=spec.seed)
     val = plain_batches(store, held_out, batch_size=256) if len(held_out) else None
     fitted = network.fit(train, val, spec.training, seed=spec.seed, log=log, checkpoints=checkpoints)
     with files.folder(out) as fresh:
         save_model(fresh, network, plugin=spec.generator, shape=store.shape, classes=store.classes, fitted=fitted)
+
+
+def known_classes(store: Store, rows: NDArray[np.int64]) -> int:
+    """How many classes a model of these rows can be conditioned on: all of the store's, or 0 when a row has no label."""
+    return len(store.classes) if (store.labels[rows] >= 0).all() else 0

@@ -7,7 +7,6 @@ distribution of independent coordinates and p the standard normal one. The first
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
@@ -15,13 +14,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from darkroom.fit.batches import Batches
 from darkroom.fit.config import Training
-from darkroom.fit.model import Fitted
 from darkroom.fit.task import Task
-from darkroom.fit.trainer import fit
 from darkroom.generate.model import Bound, LatentModel
-from darkroom.log import Log
 from darkroom.nets.autoencoder import Decoder, Encoder
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
@@ -34,6 +29,7 @@ class VAE(LatentModel):
     def __init__(
         self,
         shape: tuple[int, int, int],
+        classes: int,
         *,
         latent: Annotated[Count, Field(description="numbers in a code")] = 16,
         width: Annotated[Count, Field(description="channels of the first level")] = 16,
@@ -47,24 +43,24 @@ class VAE(LatentModel):
         ] = "bernoulli",
     ) -> None:
         super().__init__()
-        self.latent, self.beta = latent, beta
+        self.classes, self.latent, self.beta = 0, latent, beta
         self.encoder = Encoder(shape, 2 * latent, width=width)
         self.decoder = Decoder(shape, latent, width=width)
         self.log_scale = nn.Parameter(torch.tensor([-1.0])) if likelihood == "gaussian" else None
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance, each (B, D), of the posterior of images (B, C, H, W) in [0, 1]."""
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-12, 6)
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decode(self, latent: Tensor, labels: Tensor) -> Tensor:
         """The expected image (B, C, H, W) in [0, 1] of each code (B, D)."""
         images: Tensor = self.decoder(latent).float().sigmoid()
         return images
 
-    def bound(self, images: Tensor, generator: torch.Generator | None = None) -> Bound:
+    def bound(self, images: Tensor, labels: Tensor, generator: torch.Generator | None = None) -> Bound:
         """The ELBO of each image by one draw from its posterior; drawn from torch's global stream without a generator."""
-        mean, log_variance = self.encode(images)
+        mean, log_variance = self.encode(images, labels)
         device = mean.device if generator is None else generator.device
         noise = torch.randn(mean.shape, generator=generator, device=device).to(mean.device)
         logits = self.decoder(mean + noise * (log_variance / 2).exp()).float()
@@ -79,18 +75,9 @@ class VAE(LatentModel):
             each = -scaled.square() / 2 - self.log_scale - math.log(2 * math.pi) / 2
         return each.flatten(1).sum(1)
 
-    def fit(
-        self,
-        train: Batches,
-        val: Batches | None,
-        training: Training,
-        *,
-        seed: int,
-        log: Log,
-        checkpoints: Path | None = None,
-    ) -> Fitted:
-        """Train on these batches; the history holds the parts of the bound."""
-        return fit(VAETask(self, training), train, val, seed=seed, log=log, checkpoints=checkpoints)
+    def task(self, training: Training) -> VAETask:
+        """The shell that trains it; the history holds the parts of the bound."""
+        return VAETask(self, training)
 
 
 def kl_from_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -105,7 +92,7 @@ class VAETask(Task):
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The loss, and the bound with its parts."""
-        found = self.network.bound(images)
+        found = self.network.bound(images, labels)
         reconstruction, kl = found.reconstruction.mean(), found.kl.mean()
         return {
             "loss": self.network.beta * kl - reconstruction,
