@@ -65,11 +65,12 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_history(
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train(4, checkpoints=tmp_path, log=stop)
     assert (tmp_path / trainer.CHECKPOINT).exists()
-    later: list[int | None] = []
-    resumed, again = train(4, checkpoints=tmp_path, log=lambda values, step=None: later.append(step))
-    assert set(later) == {12, 16}  # the epochs that were whole are not trained again
+    later: list[int] = []
+    resumed, again = train(4, checkpoints=tmp_path, log=lambda values, step=None: later.append(step or 0))
+    assert min(later) == 9  # the two epochs of four steps that were whole are not trained again
     assert same(whole, resumed)
     assert again.history.equals(fitted.history)  # type: ignore[attr-defined]
+    assert again.steps.equals(fitted.steps)  # type: ignore[attr-defined]
 
 
 def test_history_has_a_row_an_epoch_and_the_rate_ends_at_zero() -> None:
@@ -86,3 +87,36 @@ def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch)
     )
     with pytest.raises(FloatingPointError, match=r"step 1.*lower training\.optimizer\.lr"):
         train(2)
+
+
+def test_a_bad_loss_names_step_batch_and_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
+    plain, calls = Small.losses, []
+
+    def losses(self: Small, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        calls.append(1)
+        bad = self.training and len(calls) >= 9  # an epoch is four steps of training and two of validation
+        return {"loss": plain(self, images, labels)["loss"] * (float("inf") if bad else 1)}
+
+    monkeypatch.setattr(Small, "losses", losses)
+    path = tmp_path / trainer.CHECKPOINT
+    with pytest.raises(FloatingPointError, match=rf"at step 7 \(epoch 1, batch 2\).*last good checkpoint is {path}"):
+        train(4, checkpoints=tmp_path)
+    torch.load(path, weights_only=True)
+
+
+def test_steps_are_recorded_with_the_norm_of_their_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "MOST_STEPS", 6)
+    told: dict[int, dict[str, float]] = {}
+
+    def log(values: dict[str, float], step: int | None = None) -> None:
+        if step is not None and "step/loss" in values:
+            told[step] = values
+
+    _, fitted = train(3, log=log)
+    assert fitted.steps["step"].tolist() == [1, 3, 5, 7, 9, 11]  # type: ignore[attr-defined]
+    assert (fitted.steps["gradient_norm"] > 0).all()  # type: ignore[attr-defined]
+    assert sorted(told) == [1, 3, 5, 7, 9, 11]
+    assert told[3]["step/gradient_norm"] == pytest.approx(fitted.steps["gradient_norm"][1])  # type: ignore[attr-defined]

@@ -20,25 +20,32 @@ TRAINING = GeneratorTraining(epochs=1, batch_size=8)
 NAMES = list(registry.entries("generator"))
 
 
-def build(name: str, shape: tuple[int, int, int]) -> GenerativeModel:
+def build(name: str, shape: tuple[int, int, int], classes: int = 3) -> GenerativeModel:
     torch.manual_seed(0)
-    model: GenerativeModel = registry.build(registry.options("generator", name)(), shape)
+    model: GenerativeModel = registry.build(registry.options("generator", name)(), shape, classes)
     return model
 
 
-def batches(shape: tuple[int, int, int], items: int = 24) -> Batches:
+def batches(shape: tuple[int, int, int], items: int = 24, classes: int = 3) -> Batches:
     channels, height, width = shape
     images = np.random.default_rng(0).integers(0, 256, (items, height, width, channels), dtype=np.uint8)
-    return Batches(Pool([images]), np.arange(items)[:, None], np.zeros(items, np.int64), batch_size=8, seed=0)
+    labels = np.arange(items, dtype=np.int64) % classes if classes else np.full(items, -1)
+    return Batches(Pool([images]), np.arange(items)[:, None], labels, batch_size=8, seed=0)
 
 
+@pytest.mark.parametrize("classes", [0, 3])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
 @torch.inference_mode()
-def test_samples_are_images_and_repeat_with_their_generator(name: str, shape: tuple[int, int, int]) -> None:
-    model = build(name, shape).eval()
-    first, again, other = (model.sample(5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+def test_samples_are_images_and_repeat_with_their_generator(
+    name: str, shape: tuple[int, int, int], classes: int
+) -> None:
+    model = build(name, shape, classes).eval()
+    assert model.classes in {0, classes}
+    labels = torch.tensor([0, 2, 1, 2, 0])
+    first, again, other = (model.sample(labels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert first.shape == (5, *shape)
+    assert first.dtype == torch.float32
     assert torch.isfinite(first).all()
     assert first.min() >= 0
     assert first.max() <= 1
@@ -54,27 +61,30 @@ def test_a_latent_space_leads_back_to_images(name: str, shape: tuple[int, int, i
     if not isinstance(model, LatentModel):
         pytest.skip("has no latent space")
     images, others = torch.rand(3, *shape), torch.rand(3, *shape)
-    assert model.encode(images)[0].shape == (3, model.latent)
-    assert model.reconstruct(images).shape == images.shape
-    ways = model.interpolate(images, others, 4)
+    labels, their = torch.tensor([0, 1, 2]), torch.tensor([1, 1, 0])
+    assert model.encode(images, labels)[0].shape == (3, model.latent)
+    assert model.reconstruct(images, labels).shape == images.shape
+    ways = model.interpolate(images, others, 4, (labels, their))
     assert ways.shape == (3, 4, *shape)
-    assert torch.allclose(ways[:, 0], model.reconstruct(images), atol=1e-5)
-    assert torch.allclose(ways[:, -1], model.reconstruct(others), atol=1e-5)
-    bound = model.bound(images, torch.Generator().manual_seed(0))
+    assert torch.allclose(ways[:, 0], model.reconstruct(images, labels), atol=1e-5)
+    assert torch.allclose(ways[:, -1], model.reconstruct(others, their), atol=1e-5)
+    bound = model.bound(images, labels, torch.Generator().manual_seed(0))
     assert bound.elbo.shape == (3,)
     assert (bound.kl >= 0).all()
-    assert torch.equal(bound.elbo, model.bound(images, torch.Generator().manual_seed(0)).elbo)
+    assert torch.equal(bound.elbo, model.bound(images, labels, torch.Generator().manual_seed(0)).elbo)
 
 
+@pytest.mark.parametrize("classes", [0, 3])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_parameter_learns_and_a_seed_repeats(name: str) -> None:
+def test_every_parameter_learns_and_a_seed_repeats(name: str, classes: int) -> None:
     weights = []
     for _ in range(2):
-        model = build(name, (1, 9, 12))
+        model = build(name, (1, 9, 12), classes)
         before = {n: p.detach().clone() for n, p in model.named_parameters()}
-        fitted = model.fit(batches((1, 9, 12)), None, TRAINING, seed=0, log=silent)
+        fitted = model.fit(batches((1, 9, 12), classes=classes), None, TRAINING, seed=0, log=silent)
         assert [n for n, p in model.named_parameters() if torch.equal(p, before[n])] == []
         assert len(fitted.history) == 1
+        assert len(fitted.steps) == 3
         weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     assert torch.equal(*weights)
 
@@ -86,6 +96,7 @@ def test_a_saved_model_draws_the_same(name: str, tmp_path: Path) -> None:
     with files.folder(tmp_path / "model") as fresh:
         save_model(fresh, model, plugin=options, shape=(1, 12, 12), classes=(), fitted=None)
     torch.manual_seed(1)
-    loaded = rebuild("generator", tmp_path / "model", (1, 12, 12))
+    loaded = rebuild("generator", tmp_path / "model", (1, 12, 12), 3)
     assert isinstance(loaded, GenerativeModel)
-    assert torch.equal(*(m.sample(3, torch.Generator().manual_seed(0)) for m in (model, loaded)))
+    labels = torch.tensor([2, 0, 1])
+    assert torch.equal(*(m.sample(labels, torch.Generator().manual_seed(0)) for m in (model, loaded)))

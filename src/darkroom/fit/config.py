@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from darkroom import registry
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Positive, Section, Seed, unique
 
@@ -51,8 +52,9 @@ Seeds = Annotated[
 
 
 def inherit(section: Any, members: str, member_key: str) -> Any:
-    """Write a section's shared `training` into each of its `members`, whose own keys win; a bare member gets its
-    own name as its `member_key`: `{models: {mlp: null}}` becomes `{models: {mlp: {network: {name: mlp}}}}`."""
+    """Write a section's shared `training` into each of its `members`, over the plug-in's own defaults and under the
+    member's own keys; a bare member gets its own name as its `member_key`, which is also the kind of plug-in:
+    `{models: {mlp: null}}` becomes `{models: {mlp: {network: {name: mlp}}}}`."""
     if not isinstance(section, Mapping) or not isinstance(section.get(members), Mapping):
         return section
     shared = section.get("training")
@@ -63,13 +65,20 @@ def inherit(section: Any, members: str, member_key: str) -> Any:
             member = dict(member)
             plugin = {} if member.get(member_key) is None else member[member_key]
             if isinstance(plugin, Mapping):
-                member[member_key] = {"name": name, **plugin}
+                member[member_key] = plugin = {"name": name, **plugin}
             own = {} if member.get("training") is None else member["training"]
-            member["training"] = (
-                _merged(shared, own) if isinstance(shared, Mapping) and isinstance(own, Mapping) else own
-            )
+            if isinstance(own, Mapping):
+                base = _family_defaults(member_key, plugin)
+                own = _merged(_merged(base, shared) if isinstance(shared, Mapping) else base, own)
+            member["training"] = own
         filled[name] = member
     return {**section, members: filled}
+
+
+def _family_defaults(kind: str, plugin: Any) -> Mapping[str, Any]:
+    name = plugin.get("name") if isinstance(plugin, Mapping) else plugin
+    known = registry.entries(kind)
+    return known[name].training if isinstance(name, str) and name in known else {}
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
