@@ -98,7 +98,8 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(path, explain.problems(error, Config, raw)) from None
-    if found := [*_policy_problems(config), *_label_problems(config), *(_data_problems(config) if need_data else ())]:
+    problems = (_policy_problems, _synthetic_problems, _label_problems, *((_data_problems,) if need_data else ()))
+    if found := [problem for check in problems for problem in check(config)]:
         raise ConfigError(path, found)
     return config
 
@@ -118,6 +119,21 @@ def _policy_problems(config: Config) -> Iterator[str]:
         if policy not in known:
             hint = settings.nearest(policy, known)
             yield f'classify.policies[{index}]: no policy "{policy}".{hint} There are: {", ".join(known)}'
+
+
+def _synthetic_problems(config: Config) -> Iterator[str]:
+    """Policies whose copies are drawn by a model that is not there."""
+    models = config.generate.models if config.generate else {}
+    for name, policy in config.augment.items():
+        wanted = policy.synthetic
+        if wanted is None:
+            continue
+        if wanted.model not in models:
+            hint = settings.choice(wanted.model, list(models)) if models else " There is no section generate"
+            yield f'augment.{name}.synthetic.model: no model "{wanted.model}" in generate.models.{hint}'
+        elif config.generate and wanted.seed not in config.generate.seeds:
+            known = ", ".join(map(str, config.generate.seeds))
+            yield f"augment.{name}.synthetic.seed: {wanted.seed} is none of generate.seeds, which are {known}"
 
 
 def _label_problems(config: Config) -> Iterator[str]:

@@ -28,7 +28,8 @@ class Job:
         if self.seed is None:
             if self.inner[:2] == ("audit", "models"):
                 return {"fold": self.inner[2].removeprefix("fold-")}
-            place = {"augment": 1, "audit": 2}.get(self.inner[0])
+            places = {("augment",): 1, ("audit", "policies"): 2, ("generate", "synthetic"): 2}
+            place = next((at for start, at in places.items() if self.inner[: len(start)] == start), None)
             return {"policy": self.inner[place]} if place else {}
         names = {"classify": ("policy", "model"), "generate": ("model",), "detect": ("task", "model")}[self.inner[0]]
         return {**dict(zip(names, self.inner[1:], strict=False)), "seed": str(self.seed)}

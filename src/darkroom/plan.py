@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from darkroom import provenance, registry
 from darkroom.audit import config as audit
-from darkroom.augment.config import NONE, GallerySpec, OnlineSpec
+from darkroom.augment.config import NONE, GallerySpec, OnlineSpec, Synthetic
 from darkroom.classify import config as classify
 from darkroom.config import Config
 from darkroom.data import place
@@ -40,9 +40,19 @@ class Plan:
             return []
         return [NONE, *self.config.augment] if section.policies is None else section.policies
 
-    def makes_copies(self, policy: str) -> bool:
-        """Whether a policy has an offline part, so that classifiers wait for its copies."""
-        return policy != NONE and bool(self.config.augment[policy].offline)
+    def copies(self, policy: str) -> str | None:
+        """The folder of the copies that classifiers wait for under a policy: transformed, or drawn by a model."""
+        settings = self.config.augment.get(policy)
+        if settings and settings.offline:
+            return f"{self.results}/augment/{policy}"
+        return f"{self.results}/generate/synthetic/{policy}" if settings and settings.synthetic else None
+
+    def synthetic(self, policy: str) -> Synthetic:
+        """What a policy says of the copies that a model draws for it."""
+        found = self.config.augment[policy].synthetic
+        if found is None:
+            raise ValueError(f'no model draws copies for the policy "{policy}"')
+        return found
 
     @property
     def audited(self) -> list[str]:
@@ -64,7 +74,8 @@ class Plan:
         return BuildSpec(
             name=self.config.name,
             config=self.config.model_dump(mode="json", exclude={"name", "tracking"}, exclude_none=True),
-            policies=[policy for policy in self.config.augment if self.makes_copies(policy)],
+            policies=[name for name, policy in self.config.augment.items() if policy.offline],
+            synthetic=[name for name, policy in self.config.augment.items() if policy.synthetic],
             gallery=bool(self.config.augment),
             audits=self.audited,
             classifiers=[
@@ -97,7 +108,7 @@ class Plan:
         entries = self.entries
         match section:
             case "augment":
-                return [f"{self.results}/augment/{policy}" for policy in entries.policies]
+                return [folder for p in (*entries.policies, *entries.synthetic) if (folder := self.copies(p))]
             case "audit":
                 return [f"{self.results}/audit/policies/{policy}" for policy in entries.audits]
             case "classify":
@@ -169,10 +180,17 @@ class Plan:
                 return classify.TrainSpec(seed=int(wild["seed"]), policy=online, **_fields(classifier))
             shared = {key: getattr(config.classify, key) for key in ("tta", "tta_merge", "resamples")}
             return classify.EvaluateSpec(network=classifier.network, seed=int(wild["seed"]), **shared)
+        if config.generate and stage == "generate synthesize":
+            synthetic = self.synthetic(wild["policy"])
+            return generate.SynthesizeSpec(
+                generator=config.generate.models[synthetic.model].generator, synthetic=synthetic
+            )
         if config.generate and stage.startswith("generate"):
             generator = config.generate.models[wild["model"]]
             if stage == "generate train":
-                return generate.TrainSpec(seed=int(wild["seed"]), **_fields(generator))
+                return generate.TrainSpec(
+                    seed=int(wild["seed"]), snapshots=config.generate.snapshots, **_fields(generator)
+                )
             return generate.EvaluateSpec(
                 generator=generator.generator, samples=config.generate.samples, seed=int(wild["seed"])
             )

@@ -4,12 +4,9 @@ CLASSIFIER = f"{RESULTS}/classify/{{policy}}/{{model}}/seed-{{seed}}"
 
 
 def copies_of(wildcards):
-    """The augmented copies to train on, where the policy makes any beforehand."""
-    return (
-        expand(rules.augment_apply.output, policy=wildcards.policy)
-        if plan.makes_copies(wildcards.policy)
-        else []
-    )
+    """The copies to train on, where the policy has any made beforehand."""
+    folder = plan.copies(wildcards.policy)
+    return [f"{folder}/manifest.json"] if folder else []
 
 
 rule classify_train:
@@ -28,9 +25,7 @@ rule classify_train:
         code=lambda wildcards: plan.code("classify train", **wildcards),
         data=f"{DATA}/prepared",
         copies=lambda wildcards: (
-            f"--copies {RESULTS}/augment/{wildcards.policy}"
-            if plan.makes_copies(wildcards.policy)
-            else ""
+            f"--copies {plan.copies(wildcards.policy)}" if plan.copies(wildcards.policy) else ""
         ),
         checkpoints=lambda wildcards: plan.checkpoints("classify train", **wildcards),
         out=f"{CLASSIFIER}/model",

@@ -6,6 +6,7 @@ GENERATOR = f"{RESULTS}/generate/{{model}}/seed-{{seed}}"
 rule generate_train:
     input:
         data=rules.data_prepare.output,
+        judge=rules.generate_judge.output,
     output:
         f"{GENERATOR}/model/manifest.json",
     log:
@@ -15,12 +16,13 @@ rule generate_train:
         spec=lambda wildcards: plan.spec("generate train", **wildcards),
         code=lambda wildcards: plan.code("generate train", **wildcards),
         data=f"{DATA}/prepared",
+        judge=f"{RESULTS}/generate/judge",
         checkpoints=lambda wildcards: plan.checkpoints("generate train", **wildcards),
         out=f"{GENERATOR}/model",
     message:
         "train generator: {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python -m darkroom generate train --spec {params.spec:q} --data {params.data}"
+        "python -m darkroom generate train --spec {params.spec:q} --data {params.data} --judge {params.judge}"
         " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
 
 
@@ -49,3 +51,40 @@ rule generate_evaluate:
     shell:
         "python -m darkroom generate evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
         " --out {params.out} > {log} 2>&1"
+
+
+rule generate_synthesize:
+    input:
+        data=rules.data_prepare.output,
+        judge=rules.generate_judge.output,
+        model=lambda wildcards: expand(
+            rules.generate_train.output,
+            model=plan.synthetic(wildcards.policy).model,
+            seed=plan.synthetic(wildcards.policy).seed,
+        ),
+    output:
+        f"{RESULTS}/generate/synthetic/{{policy}}/manifest.json",
+        report(
+            f"{RESULTS}/generate/synthetic/{{policy}}/synthetic.png",
+            caption="../report/synthetic.rst",
+            category="generate",
+            labels={"policy": "{policy}", "plot": "drawn copies"},
+        ),
+    log:
+        f"{RESULTS}/logs/generate/synthetic/{{policy}}.log",
+    priority: 10
+    params:
+        spec=lambda wildcards: plan.spec("generate synthesize", **wildcards),
+        code=lambda wildcards: plan.code("generate synthesize", **wildcards),
+        data=f"{DATA}/prepared",
+        model=lambda wildcards: (
+            f"{RESULTS}/generate/{plan.synthetic(wildcards.policy).model}"
+            f"/seed-{plan.synthetic(wildcards.policy).seed}/model"
+        ),
+        judge=f"{RESULTS}/generate/judge",
+        out=f"{RESULTS}/generate/synthetic/{{policy}}",
+    message:
+        "draw copies for {wildcards.policy}"
+    shell:
+        "python -m darkroom generate synthesize --spec {params.spec:q} --data {params.data} --model {params.model}"
+        " --judge {params.judge} --out {params.out} > {log} 2>&1"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from darkroom.registry import Plugin
-from darkroom.settings import Name, Section, Seed, unique
+from darkroom.settings import Name, Positive, Probability, Section, Seed, unique
 
 NONE = "none"
 MIXING = ("mixup", "cutmix")
@@ -31,14 +31,31 @@ class ClassSettings(Section):
     """How far transforms go, as a factor of their amounts: for all, or by transform name. 0 switches one off."""
 
 
+class Synthetic(Section):
+    """Copies drawn by a generative model in place of transformed ones, until the classes are even."""
+
+    model: Name
+    """Which of `generate.models`; it must be conditioned on classes."""
+    seed: Seed = 0
+    """Which of its trainings, one of `generate.seeds`; also the seed of the draws."""
+    images: Annotated[int, Field(ge=2)] | None = None
+    """Images of each class in the end, real and drawn together. Left out: as many as the largest class has."""
+    confidence: Probability = 0.5
+    """A sample is refused when the classifier of `generate.judge`, trained on the same images, gives its class less than
+    this probability."""
+    distance: Positive = 2.0
+    """A sample is refused when it lies farther from the nearest training image of its class, in that classifier's
+    features, than so many times the median distance of those images to their own nearest."""
+
+
 class Policy(Section):
     """What is done to the training images: transformed copies beforehand, changes of each batch while training."""
 
     copies: Annotated[int, Field(ge=0)] = 8
     """Transformed copies of each training image. An epoch draws one variant of each image, copies or original."""
     offline: Offline = []
-    """Applied to the copies in this order, each with its own probability. Left out: `affine`, unless `online` or
-    `imbalance` is there."""
+    """Applied to the copies in this order, each with its own probability. Left out: `affine`, unless `online`,
+    `imbalance` or `synthetic` is there."""
     online: Online = []
     """Applied to each batch on the training device, in this order, with new draws for every image and epoch."""
     classes: dict[str, ClassSettings] = {}
@@ -46,6 +63,8 @@ class Policy(Section):
     balance: bool = False
     """Even out the classes: more copies of rare ones, with stronger transforms, and as many images of each class in an
     epoch. A class with a fraction 1/r of the largest one's images gets strength r^(1/4), at most 2."""
+    synthetic: Synthetic | None = None
+    """Copies drawn by a generative model; an epoch then has as many images of each class, real or drawn."""
     imbalance: Literal["class_weights", "balanced_sampler", "oversampling"] | None = None
     """The usual remedies for unequal classes: weights in the loss; draws with replacement that favor rare classes; or
     rare images repeated until the classes are even. An epoch has the same number of images in all."""
@@ -58,7 +77,7 @@ class Policy(Section):
     @classmethod
     def _default(cls, value: Any) -> Any:
         value = {} if value is None else value
-        if isinstance(value, Mapping) and "offline" not in value and not {"online", "imbalance"} & value.keys():
+        if isinstance(value, Mapping) and "offline" not in value and not {"online", "imbalance", "synthetic"} & value.keys():
             return {**value, "offline": ["affine"]}
         return value
 
@@ -68,9 +87,13 @@ class Policy(Section):
             raise ValueError("balance and imbalance both even out the classes; keep one of them")
         if self.balance and not self.offline:
             raise ValueError("balance makes offline copies; it needs at least one transform in offline")
+        if self.synthetic and (self.offline or self.balance or self.imbalance):
+            raise ValueError(
+                "synthetic makes the copies and evens out the classes itself; leave out offline, balance and imbalance"
+            )
         if self.offline and not (self.copies or self.balance or any(c.copies for c in self.classes.values())):
             raise ValueError("copies is 0, so nothing in offline is ever applied; raise it, or leave offline out")
-        if not (self.offline or self.online or self.imbalance):
+        if not (self.offline or self.online or self.imbalance or self.synthetic):
             raise ValueError("this policy changes nothing; name a transform in offline or online, or use none")
         names = {step.name for step in (*self.offline, *self.online)}  # type: ignore[attr-defined]
         for label, settings in self.classes.items():
@@ -93,7 +116,8 @@ class Policy(Section):
     @property
     def online_spec(self) -> OnlineSpec:
         """The part that is done while training."""
-        return OnlineSpec(**{name: getattr(self, name) for name in OnlineSpec.model_fields})
+        found = {name: getattr(self, name) for name in OnlineSpec.model_fields}
+        return OnlineSpec(**found | ({"imbalance": "oversampling"} if self.synthetic else {}))
 
 
 class ApplySpec(Section):

@@ -103,6 +103,12 @@ def as_float(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(255)
 
 
+def as_bytes(images: Tensor) -> NDArray[np.uint8]:
+    """Floats (N, C, H, W) in [0, 1] as bytes (N, H, W, C)."""
+    found: NDArray[np.uint8] = (images * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+    return found
+
+
 def training_batches(
     store: Store,
     rows: NDArray[np.int64],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import Field, field_validator, model_validator
 
+from darkroom.augment.config import Synthetic
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section
@@ -18,6 +19,10 @@ class GeneratorTraining(Training):
     """Passes over the training images."""
     batch_size: Count = 64
     """Images a step."""
+
+
+RESERVED = ("judge", "synthetic")
+"""Folders beside those of the models."""
 
 
 class Generator(Section):
@@ -40,6 +45,8 @@ class Generate(Section):
     """What all models share."""
     samples: Count = 64
     """Samples drawn for the report."""
+    snapshots: Annotated[int, Field(ge=1, le=50)] = 10
+    """Times that samples from the same noise are drawn and measured while a model trains, at first more often."""
 
     @model_validator(mode="before")
     @classmethod
@@ -50,11 +57,26 @@ class Generate(Section):
             value = {**value, "models": {"vae": {}}}
         return inherit(value, "models", "generator")
 
+    @field_validator("models")
+    @classmethod
+    def _named(cls, models: dict[str, Generator]) -> dict[str, Generator]:
+        if taken := sorted(set(RESERVED) & models.keys()):
+            raise ValueError(f'a model cannot be called "{taken[0]}": its folder is used for something else')
+        return models
+
 
 class TrainSpec(Generator):
     """The job `generate train`."""
 
+    snapshots: Count = 10
     seed: int
+
+
+class SynthesizeSpec(Section):
+    """The job `generate synthesize`: what a policy's classes are filled up with."""
+
+    generator: Annotated[Section, Plugin("generator")]
+    synthetic: Synthetic
 
 
 class EvaluateSpec(Section):

@@ -62,6 +62,11 @@ class GenerativeModel(nn.Module, ABC):
         )
 
 
+def even_labels(count: int, classes: int) -> Tensor:
+    """Labels (count,) in which the classes take turns; all 0 for a model without classes."""
+    return torch.arange(count) % max(1, classes)
+
+
 class Bound(NamedTuple):
     """The parts of the evidence lower bound of each image (B,), in nats: elbo = reconstruction - kl."""
 

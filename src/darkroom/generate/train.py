@@ -13,15 +13,19 @@ from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import save_model
 from darkroom.generate.config import TrainSpec
+from darkroom.generate.judge import Judge
 from darkroom.generate.model import GenerativeModel
+from darkroom.generate.progress import Progress
 from darkroom.log import Log
 from darkroom.randomness import derive
 
 
-def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
+def run(
+    spec: TrainSpec, *, data: Path, judge: Path, out: Path, checkpoints: Path | None = None, log: Log
+) -> None:
     """Train on the train split of the prepared store `data`, with or without labels.
 
-    Raises ValueError when there is no training image, or no test image to measure it on.
+    Samples drawn on the way are measured by the classifier in `judge` against the validation images. Raises ValueError when there is no training image, or no test image to measure it on.
     """
     store = open_store(data)
     rows, held_out = store.rows("train"), store.rows("val")
@@ -33,9 +37,21 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
     network: GenerativeModel = registry.build(spec.generator, store.shape, known_classes(store, rows))
     train = training_batches(store, rows, None, batch_size=spec.training.batch_size, seed=spec.seed)
     val = plain_batches(store, held_out, batch_size=256) if len(held_out) else None
-    fitted = network.fit(train, val, spec.training, seed=spec.seed, log=log, checkpoints=checkpoints)
+    progress = Progress(
+        classes=network.classes,
+        epochs=spec.training.epochs,
+        times=spec.snapshots,
+        judge=Judge(judge),
+        held_out=store.images[held_out],
+        seed=spec.seed,
+        log=log,
+    )
+    fitted = network.fit(
+        train, val, spec.training, seed=spec.seed, log=log, checkpoints=checkpoints, callbacks=[progress]
+    )
     with files.folder(out) as fresh:
         save_model(fresh, network, plugin=spec.generator, shape=store.shape, classes=store.classes, fitted=fitted)
+        progress.write(fresh)
 
 
 def known_classes(store: Store, rows: NDArray[np.int64]) -> int:

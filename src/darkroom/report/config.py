@@ -36,6 +36,9 @@ class BuildSpec(Section):
 
     name: str
     policies: list[str]
+    """Policies with transformed copies, in `augment/POLICY`."""
+    synthetic: list[str] = []
+    """Policies with copies that a generator drew, in `generate/synthetic/POLICY`."""
     gallery: bool = False
     """Whether there is a picture of every augmentation technique, in `gallery`."""
     audits: list[str] = []

@@ -1,0 +1,179 @@
+"""The job `generate synthesize`: images of rare classes drawn by a trained model, as copies that classifiers train on.
+
+Each class is filled up with samples that pass two tests of the classifier in `generate judge`, which was trained on the
+same images: it must give a sample its class, and find it near the real images of that class. What did not pass is
+counted and shown. A copy needs a parent, the real image whose place it takes in an epoch: the images of its class take
+turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from darkroom import figures, files
+from darkroom.augment.classes import class_counts
+from darkroom.data.store import Store, describe_store, needed, new_array, open_store
+from darkroom.fit.batches import as_bytes
+from darkroom.fit.model import read_about, rebuild
+from darkroom.generate.config import SynthesizeSpec
+from darkroom.generate.judge import Judge
+from darkroom.generate.model import GenerativeModel
+from darkroom.log import Log
+from darkroom.measure.manifold import nearest
+from darkroom.randomness import derive
+
+ROUNDS = 10
+"""A class is given up after drawing so many times the samples that it needs."""
+BATCH = 200
+SHOWN = 10
+"""Images a class and kind in the picture."""
+
+
+@torch.inference_mode()
+def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path, log: Log) -> None:
+    """Draw what the classes of the training images lack, by the model in `model`, and keep what `judge` accepts.
+
+    Raises ValueError when the model takes no classes, no class lacks images, or no sample was accepted.
+    """
+    store, accepts = open_store(data), Judge(judge)
+    rows = needed(store, "train")
+    about = read_about(model)
+    network = rebuild("generator", model, about.shape, len(about.classes))
+    assert isinstance(network, GenerativeModel)
+    if not network.classes:
+        raise ValueError(f"{about.plugin['name']} draws images of no class in particular; set its conditional: true")
+    counts = class_counts(store.labels[rows], len(store.classes))
+    lacks = np.where(counts > 0, np.maximum((spec.synthetic.images or counts.max()) - counts, 0), 0)
+    if not lacks.any():
+        raise ValueError(
+            f"every class of {store.name} has {counts.max()} training images already; set synthetic.images to more"
+        )
+    yardstick = Yardstick(accepts, store, rows)
+    found = [
+        _fill(spec, network, yardstick, label, int(lack)) if lack else None for label, lack in enumerate(lacks.tolist())
+    ]
+    drawn = [each for each in found if each is not None]
+    table = pd.concat([each.table(store, rows) for each in drawn], ignore_index=True)
+    if table.empty:
+        raise ValueError(
+            f"none of {sum(each.drawn for each in drawn):,} samples of {about.plugin['name']} was accepted: "
+            f"{sum(each.unsure for each in drawn):,} were not given their class and {sum(each.far for each in drawn):,} "
+            "lay far from real images; train it longer, or lower synthetic.confidence or raise synthetic.distance"
+        )
+    told = {store.classes[each.label]: each.counts(int(counts[each.label])) for each in drawn}
+    with files.folder(out) as fresh:
+        images = new_array(fresh / "images.npy", (len(table), *store.images.shape[1:]))
+        images[:] = np.concatenate([each.kept for each in drawn])
+        describe_store(fresh, name=store.name, classes=store.classes, items=table)
+        files.write_json(fresh / "synthetic.json", {"model": about.plugin["name"], "classes": told})
+        figures.save_image(_sheet(store, rows, drawn), fresh / "synthetic.png")
+    log({"copies/images": len(table), "copies/refused": sum(each.unsure + each.far for each in drawn)})
+
+
+class Yardstick:
+    """How near the real training images of each class lie to each other, in the judge's features."""
+
+    def __init__(self, judge: Judge, store: Store, rows: NDArray[np.int64]) -> None:
+        self.judge, labels = judge, store.labels[rows]
+        features = judge.features(store.images[rows])
+        self.real = {int(label): features[labels == label] for label in np.unique(labels)}
+        spans = {label: nearest(of, of, itself=True) for label, of in self.real.items() if len(of) > 1}
+        anywhere = float(np.median(np.concatenate(list(spans.values())))) if spans else np.inf
+        self.spans = {label: float(np.median(spans[label])) if label in spans else anywhere for label in self.real}
+
+    def judge_samples(
+        self, images: NDArray[np.uint8], label: int, *, confidence: float, distance: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which samples of a class are not given it, and which of the others lie too far from its real images."""
+        unsure = self.judge.probabilities(images)[:, label] < confidence
+        far = nearest(self.judge.features(images), self.real[label]) > distance * self.spans[label]
+        return unsure, far & ~unsure
+
+
+class Filled:
+    """What was drawn for one class."""
+
+    def __init__(self, label: int, wanted: int, shape: tuple[int, ...]) -> None:
+        self.label, self.wanted = label, wanted
+        self.drawn = self.unsure = self.far = 0
+        self.kept = np.empty((0, *shape), np.uint8)
+        self.refused = np.empty((0, *shape), np.uint8)
+
+    def take(self, images: NDArray[np.uint8], unsure: NDArray[np.bool_], far: NDArray[np.bool_]) -> None:
+        """Keep the accepted samples, no more than wanted, and some of the others to be shown."""
+        self.drawn += len(images)
+        self.unsure, self.far = self.unsure + int(unsure.sum()), self.far + int(far.sum())
+        self.kept = np.concatenate([self.kept, images[~(unsure | far)]])[: self.wanted]
+        self.refused = np.concatenate([self.refused, images[unsure | far]])[:SHOWN]
+
+    def table(self, store: Store, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """The rows of a store of copies."""
+        own = rows[store.labels[rows] == self.label]
+        number = np.arange(len(self.kept))
+        parents = store.items.iloc[own[number % len(own)]].reset_index(drop=True)
+        name = f"synthetic-{self.label}"
+        return pd.DataFrame(
+            {
+                "id": [f"{name}#{index}" for index in number],
+                "label": self.label,
+                "split": "train",
+                "group": parents["group"],
+                "mask": -1,
+                "parent": parents["id"],
+                "copy": number // len(own),
+                "transforms": "[]",
+            }
+        )
+
+    def counts(self, real: int) -> dict[str, int]:
+        """For the report: how many there were, were wanted, drawn, refused and why, and kept."""
+        return {
+            "real": real,
+            "wanted": self.wanted,
+            "drawn": self.drawn,
+            "unsure": self.unsure,
+            "far": self.far,
+            "kept": len(self.kept),
+        }
+
+
+def _fill(spec: SynthesizeSpec, network: GenerativeModel, yardstick: Yardstick, label: int, wanted: int) -> Filled:
+    found: Filled | None = None
+    for images in _samples(spec, network, label, wanted):
+        found = found or Filled(label, wanted, images.shape[1:])
+        how: dict[str, Any] = {"confidence": spec.synthetic.confidence, "distance": spec.synthetic.distance}
+        found.take(images, *yardstick.judge_samples(images, label, **how))
+        if len(found.kept) == wanted:
+            break
+    assert found is not None
+    return found
+
+
+def _samples(spec: SynthesizeSpec, network: GenerativeModel, label: int, wanted: int) -> Iterator[NDArray[np.uint8]]:
+    """Batches of samples of a class, `ROUNDS` times as many as wanted in all."""
+    draws = torch.Generator().manual_seed(derive(spec.synthetic.seed, "synthetic", label))
+    left = ROUNDS * wanted
+    while left > 0:
+        size = min(BATCH, wanted, left)
+        yield as_bytes(network.sample(torch.full((size,), label), draws))
+        left -= size
+
+
+def _sheet(store: Store, rows: NDArray[np.int64], drawn: list[Filled]) -> NDArray[np.uint8]:
+    """A line a class: real images, then accepted samples, then refused ones."""
+    blank = np.full((1, *store.images.shape[1:]), 255, np.uint8)
+    lines = []
+    for each in drawn:
+        real = store.images[rows[store.labels[rows] == each.label][:SHOWN]]
+        parts = (real, each.kept[:SHOWN], each.refused[:SHOWN])
+        lines.append([np.concatenate([part, blank.repeat(SHOWN - len(part), 0)]) for part in parts])
+    columns = [figures.tile(np.concatenate(part), columns=SHOWN, height=32) for part in zip(*lines, strict=True)]
+    gap = np.full((len(columns[0]), 14, 3), 255, np.uint8)
+    return np.concatenate([columns[0], gap, columns[1], gap, columns[2]], axis=1)
