@@ -13,6 +13,7 @@ from darkroom.report.classifiers import Classifiers
 from darkroom.report.detectors import Task, auroc
 from darkroom.report.generators import Generators
 from darkroom.report.intervals import Number
+from darkroom.report.synthetic import Synthetics
 from darkroom.report.table import Finding, say
 
 
@@ -43,10 +44,11 @@ def answer(
     generators: Generators | None,
     tasks: list[Task],
     audits: Iterable[Finding] = (),
+    drawn: Synthetics | None = None,
 ) -> Answer:
     """The headline is the classifiers' when there are any, else the detectors', the generators' or the data's.
 
-    `audits` is what is said of the augmentation policies.
+    `audits` is what is said of the augmentation policies, `drawn` what copies drawn by generators brought.
     """
     told: list[Finding] = []
     if found is not None:
@@ -62,6 +64,7 @@ def answer(
         headline, basis = say("<b>{}</b> in {}.", *counts), Markup("No model was trained on them.")
     told += audits
     told += findings.generation(generators) if generators is not None else []
+    told += findings.synthetic(drawn)
     told += [*findings.detection(tasks), *findings.warnings(card)]
     return Answer(headline, basis, [*_tiles(found, generators, tasks)], told)
 
@@ -98,10 +101,12 @@ def _classifier_headline(found: Classifiers) -> tuple[Markup, Markup]:
 
 
 def _generator_headline(generators: Generators) -> Markup:
-    elbo = generators.elbos[0]
-    value = text.nats(elbo.value) if elbo.value is not None else "an unknown number of"
-    span = _span(elbo, "nats")
-    return say("<b>{}</b> reaches an ELBO of <b>{}</b> nats an image{}.", generators.ranked[0].title, value, span)
+    covered = generators.best.share("judge", "coverage")
+    if covered.value is None:
+        return say("<b>{}</b> draws images; how well is not known: {}.", generators.best.title, covered.reason)
+    words = "Samples of <b>{}</b> cover <b>{}</b> of the test images{}."
+    share = f"{text.percent(covered.value)}{text.unit('percent')}"
+    return say(words, generators.best.title, share, _span(covered, "percent"))
 
 
 def _detector_headline(task: Task) -> Markup:
@@ -138,7 +143,7 @@ def _tiles(found: Classifiers | None, generators: Generators | None, tasks: list
             alarms = tasks[0].best.share("image", "false_alarm_rate")
             yield _tile("False alarms", alarms, "percent", "normal test images flagged")
     if generators is not None:
-        yield _tile("ELBO, nats an image", generators.elbos[0], "nats", generators.ranked[0].title)
+        yield _tile("Coverage by samples", generators.best.share("judge", "coverage"), "decimal", generators.best.title)
 
 
 def _tile(label: str, number: Number, style: str, note: str) -> Tile:

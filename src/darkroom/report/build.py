@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from darkroom import files
 from darkroom.log import Log
-from darkroom.report import audit, card, classifiers, detectors, gallery, generators, text
+from darkroom.report import audit, card, classifiers, detectors, gallery, generators, synthetic, text
 from darkroom.report.answer import answer
 from darkroom.report.config import BuildSpec
 from darkroom.report.pictures import Album
@@ -42,12 +42,14 @@ def run(spec: BuildSpec, *, data: Path, results: Path, out: Path, log: Log) -> N
 def _render(spec: BuildSpec, results: Results, album: Album) -> str:
     data = card.data_card(results)
     found, made, tasks = classifiers.section(results), generators.section(results), detectors.section(results)
+    drawn = synthetic.subsection(results)
     sections: dict[str, Any] = {
         "card": data,
         "policies": card.policies(results),
         "audits": audit.section(results),
         "classifiers": found,
         "generators": made,
+        "synthetics": drawn,
         "tasks": tasks,
     }
     _collect(list(sections.values()), album)
@@ -56,7 +58,7 @@ def _render(spec: BuildSpec, results: Results, album: Album) -> str:
         "page.html",
         **sections,
         name=spec.name,
-        answer=answer(data, found, made, tasks, audit.answer(sections["audits"])),
+        answer=answer(data, found, made, tasks, audit.answer(sections["audits"]), drawn),
         missing=results.missing,
         models=_models(results),
         policy_settings={name: text.settings(value) for name, value in dict(spec.config.get("augment") or {}).items()},

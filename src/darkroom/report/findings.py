@@ -11,9 +11,10 @@ from darkroom.report.card import Card
 from darkroom.report.classifiers import Classifiers
 from darkroom.report.comparisons import NONE, Effect, accuracy_change
 from darkroom.report.detectors import Task, auroc
-from darkroom.report.generators import Generators
+from darkroom.report.generators import Generators, too_many_copies
 from darkroom.report.intervals import Difference
 from darkroom.report.results import Classifier
+from darkroom.report.synthetic import Synthetics
 from darkroom.report.table import Finding, say
 
 MOST = 4
@@ -109,23 +110,46 @@ def classes(found: Classifiers) -> Iterator[Finding]:
 
 
 def generation(generators: Generators) -> Iterator[Finding]:
-    """The best generator's likelihood bound and its parts."""
-    best, elbo = generators.ranked[0], text.full(generators.elbos[0], "nats")
-    words = say("<b>{}</b> gives the test images an ELBO of {} nats an image", best.title, elbo)
-    reconstruction, kl = (best.number("test", part).value for part in ("reconstruction", "kl"))
-    if reconstruction is not None and kl is not None:
-        words += say(": reconstruction {}, KL {}", text.nats(reconstruction), text.nats(kl))
-    active, latent = (best.measured("metrics", key).value for key in ("active_units", "latent"))
-    if active is not None and latent is not None:
-        words += say("; {} of {} latent units are in use", text.count(active), text.count(latent))
+    """The generator nearest to the held-out images, and what to be wary of."""
+    best = generators.best
+    fid, covered = best.number("judge", "fid"), best.share("judge", "coverage")
+    floor = best.number("judge_floor", "fid")
+    words = say("<b>{}</b> comes nearest to the test images: FID {}", best.title, text.full(fid, "compact"))
+    if floor.value is not None:
+        words += say(" where real images have {}", text.full(floor, "compact"))
+    words += say(", coverage {}", text.full(covered, "decimal"))
+    accurate = best.share("accuracy")
+    if accurate.value is not None:
+        words += say("; {} of its samples are given the class asked for", text.full(accurate, "percent"))
     words += Markup(".")
     verdict, tone = "measured", "note"
     if len(generators.ranked) > 1:
-        apart = not generators.elbos[0].overlaps(generators.elbos[1])
-        verdict, tone = ("clear difference", "good") if apart else ("no clear difference", "even")
-        second = generators.ranked[1].title
-        words += say(" Next comes <b>{}</b> with {}.", second, text.full(generators.elbos[1], "nats"))
+        second = generators.ranked[1]
+        other = second.number("judge", "fid")
+        words += say(" Next comes <b>{}</b> with FID {}.", second.title, text.full(other, "compact"))
+        if fid.low is not None and other.low is not None:
+            apart = not fid.overlaps(other)
+            verdict, tone = ("clear difference", "good") if apart else ("no clear difference", "even")
     yield Finding("Generation", verdict, tone, words)
+    for method, reasons in generators.collapsed:
+        yield Finding("Generation", "collapsed", "bad", say("<b>{}</b>: {}.", method.title, "; ".join(reasons)))
+    for method in generators.ranked:
+        if too_many_copies(method):
+            share = text.full(method.share("memorisation", "near_copies"), "percent")
+            words = say("{} of the samples of <b>{}</b> are near-copies of training images.", share, method.title)
+            yield Finding("Generation", "memorises", "bad", words)
+
+
+def synthetic(found: Synthetics | None) -> Iterator[Finding]:
+    """Whether images drawn by a generator helped the classifier, against nothing and against each usual remedy."""
+    for each in found.effects if found else []:
+        change = each.over_none.difference
+        words = say("Images drawn by <b>{}</b> for rare classes: {}", each.model, titled(each.over_none.to))
+        words += say(" has {} of balanced accuracy over no policy", text.points(change))
+        if each.rival is not None:
+            words += say(", and {} over {}", text.points(each.rival.difference), titled(each.rival.base))
+            words += Markup(", the best of the other remedies")
+        yield Finding("Synthetic data", *_verdict(change), words + Markup("."))
 
 
 def detection(tasks: list[Task]) -> Iterator[Finding]:

@@ -74,6 +74,8 @@ def _done(policy: dict[str, Any], name: str) -> str:
     """What a policy does about unequal classes, in a few words."""
     if name == NONE:
         return "nothing"
+    if drawn := policy.get("synthetic"):
+        return f"images of rare classes drawn by {drawn.get('model', 'a generator')}"
     if policy.get("balance"):
         return "more and stronger copies of rare classes"
     return REMEDIES.get(str(policy.get("imbalance")), "nothing: all classes are treated alike")

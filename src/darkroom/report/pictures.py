@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
 BUDGET = 3_300_000
 """Bytes of all pictures together; base64 makes 4.4 MB of them."""
@@ -57,19 +57,26 @@ class Album:
 
 
 def _fitted(path: Path, limit: int) -> tuple[bytes, str, tuple[int, int]]:
-    """A picture's bytes, format and size: as it is when it fits, else the first step of the ladder that does."""
+    """A picture's bytes, format and size: as it is when it fits, else the first step of the ladder that does.
+
+    An animated picture stays one: all its frames go down the ladder together.
+    """
     with Image.open(path) as opened:
-        image = opened.convert("RGB")
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(opened)]
+        spans = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(opened)]
+        loops = int(opened.info.get("loop", 0))
+    size = frames[0].size
     data = path.read_bytes()
-    if len(data) <= limit and image.width <= WIDEST:
-        return data, "png", image.size
-    smaller = image
+    if len(data) <= limit and size[0] <= WIDEST:
+        return data, "png", size
     for width, quality in _LADDER:
-        if image.width > width:
-            smaller = image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
+        if size[0] > width:
+            size = (width, max(1, round(size[1] * width / size[0])))
+        first, *others = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]
+        more = {"save_all": True, "append_images": others, "duration": spans, "loop": loops} if others else {}
         stream = io.BytesIO()
-        smaller.save(stream, "WEBP", lossless=quality == 0, quality=quality or 80, method=4)
+        first.save(stream, "WEBP", lossless=quality == 0, quality=quality or 80, method=4, **more)
         data = stream.getvalue()
         if len(data) <= limit:
             break
-    return data, "webp", smaller.size
+    return data, "webp", size

@@ -127,6 +127,8 @@ class Results:
     """What the config says of each policy."""
     gallery: bool = False
     """Whether there are pictures of the augmentation techniques."""
+    synthetic: list[str] = field(default_factory=list)
+    """Policies with copies that a generator drew."""
     audits: list[str] = field(default_factory=list)
     """Policies that were audited."""
     missing: list[str] = field(default_factory=list)
@@ -152,6 +154,7 @@ def read(spec: BuildSpec, data: Path, root: Path) -> Results:
         normal,
         dict(spec.config.get("augment") or {}),
         spec.gallery and _whole(root, "gallery", missing),
+        [policy for policy in spec.synthetic if _whole(root, f"generate/synthetic/{policy}", missing)],
         [policy for policy in spec.audits if _whole(root, f"audit/policies/{policy}", missing)],
         missing,
     )
