@@ -1,4 +1,39 @@
-"""The job `generate evaluate`: samples of a trained generative model and, where it has a latent space, what that holds."""
+"""The job `generate evaluate`: a trained generative model measured by the same ruler as every other.
+
+As many samples are drawn as there are test images (at most `samples`), of the test images' classes, and measured in two
+feature spaces: what the data set's own judge sees (`generate judge`) and, where it is installed, what an ImageNet
+network sees. Neither number compares with published ones, which are taken from Inception features. What stands in
+metrics.json ({interval} is {"value", "low", "high"}, or {"value": null, "reason"} where it cannot be had):
+
+    items, samples      test images measured against; samples drawn
+    conditional         whether samples were asked for by class
+    judge               {fid, kid, kid_sd, precision, recall, density, coverage, samples, against, features, trained}:
+                        samples against test images in the judge's features; `features` is their number, `trained` is
+                        false where the judge has random weights
+    judge_floor         {the same, and of}: real images against the test images. `of` is "validation", or "halves" where
+                        there are too few validation images and one half of the test images is held against the other
+    imagenet            as `judge`, with weights and side in place of trained; {"value": null, "reason"} if not installed
+    imagenet_floor      as `judge_floor`; absent if not installed
+    accuracy            {interval} share of samples that the judge gives the class asked for
+    accuracy_real       {interval} the same of the test images
+    per_class           {class: {accuracy: {interval}, accuracy_real: {interval}, asked, samples, judged}}: `asked` is how
+                        many test images measured against are of this class, `samples` how many were asked of the model
+                        (0 where it knows no classes), `judged` how many samples the judge takes for it; {} without one
+    classes_missed      [class]: asked for at least FEWEST times, but no sample is taken for it; null with no judge
+    total_variation     {interval-less number} half the summed differences between the shares of `judged` and `asked`
+    collapse            {collapsed: bool, reasons: [text], rule: text}
+    memorisation        {training, neighbours, threshold, near_copies: {interval}, expected, samples: {distance, ratio},
+                        held_out: {distance, ratio}, closest: [{sample, row, id, distance, ratio}]}, each distance and
+                        ratio {q01, q05, q25, q50, q75, q95}; see `measure.memorisation`. `closest` is drawn in
+                        closest.png, the nearest pair first; `row` and `id` are the training image's
+    steps               [{steps, fid, kid, kid_sd, precision, recall, density, coverage, accuracy: {interval}}] in the
+                        judge's features, for models that sample in a number of steps; absent for others
+    test                {elbo, reconstruction, kl: {interval}} in nats an image, for models with a latent space
+    active_units, latent        how many latent units are in use, of how many
+
+timing.json holds {seconds, ms_per_sample, steps: {"5": ms per sample, ...}}. Every file is the same, bit for bit, for
+the same spec, model, judge and data.
+"""
 
 from __future__ import annotations
 

@@ -71,10 +71,15 @@ def resample(items: int, resamples: int, generator: np.random.Generator) -> Floa
     return counts.reshape(resamples, items).astype(np.float64)
 
 
+def percentiles(value: float, draws: Floats) -> Interval:
+    """A value with the 95 % percentile interval of its resampled values (R,)."""
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
 def _interval(value: float, draws: Floats, reason: str) -> Interval:
     if np.isnan(value):
         return {"value": None, "reason": reason}
     usable = draws[~np.isnan(draws)]
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(usable if len(usable) else np.array([value]), [tail, 1 - tail])
-    return {"value": value, "low": float(low), "high": float(high)}
+    return percentiles(value, usable if len(usable) else np.array([value]))

@@ -1,0 +1,101 @@
+"""Whether made images repeat training images: pixel by pixel, beside what unseen real images do by chance.
+
+The distance is Euclidean between images as floats in [0, 1]. Alone it misleads: a plain or a blurred image lies near
+everything. So the distance to the nearest training image is also divided by the mean distance to the `NEIGHBOURS`
+nearest ones (after Carlini et al. 2023): a copy is far nearer to one than to the rest. A made image is a near-copy when
+this ratio is below the `EXPECTED` quantile of unseen real images' ratios; so about this share of images that learned
+nothing by heart are called near-copies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.measure.bootstrap import Interval, percentiles
+from darkroom.measure.distances import CELLS, Floats
+
+NEIGHBOURS = 50
+EXPECTED = 0.01
+QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """For each image (N,): the row of the nearest training image, the distance to it, and that over the mean distance to
+    the nearest `NEIGHBOURS` (1 where it is equally far from all of them, 0 for a copy)."""
+
+    row: NDArray[np.int64]
+    distance: Floats
+    ratio: Floats
+
+
+def nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], *, neighbours: int = NEIGHBOURS) -> Nearest:
+    """Search the training images (M, H, W, C) for the nearest to each image (N, H, W, C), all as bytes.
+
+    Both are read in blocks, so that neither need fit into memory as floats. Fewer training images than `neighbours` are
+    all taken.
+    """
+    if not len(images) or not len(training) or images.shape[1:] != training.shape[1:]:
+        raise ValueError(f"expected images (N, H, W, C) of one size, got {images.shape} and {training.shape}")
+    pixels = int(np.prod(images.shape[1:]))
+    size = max(1, min(CELLS // pixels, pixels))  # so that neither the pixels nor the distances of a block fill memory
+    found = [_nearest(part, training, min(neighbours, len(training))) for part in _parts(images, size)]
+    rows, squared = (np.concatenate(part) for part in zip(*found, strict=True))
+    distances = np.sqrt(squared)
+    means = distances.mean(1)
+    ratio = np.divide(distances[:, 0], means, out=np.zeros(len(means)), where=means > 0)
+    return Nearest(rows[:, 0], distances[:, 0], ratio)
+
+
+def near_copies(made: Floats, held_out: Floats, *, resamples: int, generator: np.random.Generator) -> Interval:
+    """The share of made images whose ratio (N,) is below the threshold from held-out images' (M,), with a 95 % interval.
+
+    The interval covers both draws: which samples were made, and which images the threshold was taken from.
+    """
+    shares = np.empty(resamples)
+    for index in range(resamples):
+        limit = threshold(generator.choice(held_out, len(held_out)))
+        shares[index] = (generator.choice(made, len(made)) < limit).mean()
+    return percentiles(float((made < threshold(held_out)).mean()), shares)
+
+
+def threshold(held_out: Floats) -> float:
+    """The ratio below which an image is called a near-copy."""
+    return float(np.quantile(held_out, EXPECTED))
+
+
+def quantiles(values: Floats) -> dict[str, float]:
+    """The quantiles of distances or ratios that are told, by name."""
+    return {name: float(np.quantile(values, share)) for name, share in QUANTILES.items()}
+
+
+def _parts(images: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
+    return [images[at : at + size] for at in range(0, len(images), size)]
+
+
+def _nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int64], Floats]:
+    """Rows (N, k) and squared distances (N, k) of the nearest training images, nearest first."""
+    queries = _flat(images)
+    lengths = np.square(queries).sum(1, keepdims=True)
+    rows = np.empty((len(images), 0), np.int64)
+    squared = np.empty((len(images), 0))
+    at = 0
+    for part in _parts(training, max(k, CELLS // queries.shape[1])):
+        others = _flat(part)
+        fresh = lengths + np.square(others).sum(1) - 2 * (queries @ others.T)
+        rows = np.concatenate([rows, np.broadcast_to(np.arange(at, at + len(part)), fresh.shape)], axis=1)
+        squared = np.concatenate([squared, fresh], axis=1)
+        kept = np.argpartition(squared, min(k, squared.shape[1]) - 1, axis=1)[:, :k]
+        rows, squared = np.take_along_axis(rows, kept, 1), np.take_along_axis(squared, kept, 1)
+        at += len(part)
+    order = np.lexsort((rows, squared), axis=1)  # of equally near ones the first row
+    return np.take_along_axis(rows, order, 1), np.take_along_axis(squared, order, 1) / 255**2
+
+
+def _flat(images: NDArray[Any]) -> Floats:
+    """Bytes as they are: products and sums of them are whole numbers, exact in 64 bits, so that copies are at 0."""
+    return np.asarray(images).reshape(len(images), -1).astype(np.float64)
