@@ -227,9 +227,39 @@ def _generator(out: Path, entry: GeneratorEntry, classes: Sequence[str], items: 
     _model(out / "model", {"name": entry.model, "latent": 16}, classes, None)
     shift = 0.3 * entry.seed + len(entry.model)
     test = {"elbo": interval(-94.2 - shift, 1.1), "reconstruction": interval(-70.1 - shift, 1.0)}
+    quality = {"fid": 0.1 * shift, "kid": 0.002 * shift, "kid_sd": 0.001, "precision": 0.98 - shift / 100}
+    quality |= {"recall": 0.9 - shift / 100, "density": 1.02, "coverage": 0.95 - shift / 50}
+    quality |= {"samples": items, "against": items}
+    real = {
+        "fid": 0.02,
+        "kid": 0.0,
+        "kid_sd": 0.001,
+        "precision": 0.97,
+        "recall": 0.97,
+        "density": 1.0,
+        "coverage": 0.97,
+    }
+    real |= {"samples": 50, "against": 50, "of": "validation"}
+    spread = {f"q{at:02d}": at / 50 for at in (1, 5, 25, 50, 75, 95)}
+    copied = {"near_copies": share(0.012, items), "expected": 0.01}
+    copied |= {"samples": {"distance": spread, "ratio": spread}, "held_out": {"distance": spread, "ratio": spread}}
+    metrics = {
+        "items": items,
+        "samples": items,
+        "conditional": True,
+        "judge": {**quality, "features": 128, "trained": True},
+        "judge_floor": real,
+        "imagenet": {"value": None, "reason": "not installed"},
+        "accuracy": share(0.98, items),
+        "accuracy_real": share(0.99, items),
+        "collapse": {"collapsed": False, "reasons": [], "rule": "a rule"},
+        "memorisation": copied,
+    }
+    if entry.model == "vae":
+        metrics |= {"test": {**test, "kl": interval(24.1, 0.4)}, "active_units": 14, "latent": 16}
     with files.folder(out / "evaluation") as fresh:
-        metrics = {"items": items, "test": {**test, "kl": interval(24.1, 0.4)}, "active_units": 14, "latent": 16}
         files.write_json(fresh / "metrics.json", metrics)
+        (fresh / "closest.png").write_bytes(sheet(8, 2, 56))
         (fresh / "samples.png").write_bytes(sheet(8, 8, 56))
         (fresh / "reconstructions.png").write_bytes(sheet(10, 2, 56))
         (fresh / "interpolation.png").write_bytes(sheet(10, 6, 56))

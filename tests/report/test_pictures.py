@@ -39,3 +39,16 @@ def test_large_pictures_share_the_budget(tmp_path: Path) -> None:
     assert data[0] == paths[0].read_bytes(), "a small one is not touched"
     for path, encoded in zip(paths, data, strict=True):
         assert Image.open(io.BytesIO(encoded)).size == (album[path].width, album[path].height)
+
+
+def test_an_animated_picture_moves_on_when_made_smaller(tmp_path: Path) -> None:
+    path = tmp_path / "strip.png"
+    draws = np.random.default_rng(0)
+    frames = [Image.fromarray(draws.integers(0, 256, (300, 300, 3), np.uint8)) for _ in range(4)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[200, 200, 200, 900], loop=3)
+    album = Album(150_000)
+    album.add(path)
+    album.embed()
+    encoded = Image.open(io.BytesIO(base64.b64decode(album[path].uri.partition(",")[2])))
+    assert encoded.n_frames == 4
+    assert encoded.format == "WEBP"

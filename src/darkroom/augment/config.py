@@ -77,7 +77,11 @@ class Policy(Section):
     @classmethod
     def _default(cls, value: Any) -> Any:
         value = {} if value is None else value
-        if isinstance(value, Mapping) and "offline" not in value and not {"online", "imbalance", "synthetic"} & value.keys():
+        if (
+            isinstance(value, Mapping)
+            and "offline" not in value
+            and not {"online", "imbalance", "synthetic"} & value.keys()
+        ):
             return {**value, "offline": ["affine"]}
         return value
 

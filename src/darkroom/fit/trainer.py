@@ -15,7 +15,6 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 
-
 from darkroom.fit.batches import Batches
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve

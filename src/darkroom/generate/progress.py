@@ -23,7 +23,7 @@ from darkroom.fit.batches import as_bytes
 from darkroom.generate.judge import Judge
 from darkroom.generate.model import GenerativeModel, even_labels
 from darkroom.log import Log
-from darkroom.measure.manifold import coverage
+from darkroom.measure.manifold import NEIGHBOURS, manifold
 from darkroom.randomness import derive
 
 PROGRESS, STRIP = "progress.csv", "progress.png"
@@ -59,7 +59,7 @@ class Progress(pl.Callback):
         self.frames: list[torch.Tensor] = []
         self.rows: list[dict[str, Any]] = []
         few = np.linspace(0, len(held_out) - 1, min(MEASURED, len(held_out))).round().astype(np.int64)
-        self.real = judge.features(held_out[few]) if judge is not None and len(few) > 1 else None
+        self.real = judge.features(held_out[few]) if judge is not None and len(few) > NEIGHBOURS else None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         epoch = trainer.current_epoch + 1
@@ -83,7 +83,7 @@ class Progress(pl.Callback):
             counts = np.bincount(self.judge.predict(images), minlength=self.judge.classes)
             found |= {"classes": int((counts > 0).sum()), "largest_class": float(counts.max() / counts.sum())}
         if self.real is not None:
-            found["coverage"] = coverage(self.real, self.judge.features(images))
+            found["coverage"] = manifold(self.real, self.judge.features(images)).coverage
         return found
 
     def write(self, folder: Path) -> None:

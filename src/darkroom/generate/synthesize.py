@@ -26,7 +26,8 @@ from darkroom.generate.config import SynthesizeSpec
 from darkroom.generate.judge import Judge
 from darkroom.generate.model import GenerativeModel
 from darkroom.log import Log
-from darkroom.measure.manifold import nearest
+from darkroom.measure.distances import squared_blocks
+from darkroom.measure.manifold import radii
 from darkroom.randomness import derive
 
 ROUNDS = 10
@@ -84,7 +85,7 @@ class Yardstick:
         self.judge, labels = judge, store.labels[rows]
         features = judge.features(store.images[rows])
         self.real = {int(label): features[labels == label] for label in np.unique(labels)}
-        spans = {label: nearest(of, of, itself=True) for label, of in self.real.items() if len(of) > 1}
+        spans = {label: np.sqrt(radii(of, 1)) for label, of in self.real.items() if len(of) > 1}
         anywhere = float(np.median(np.concatenate(list(spans.values())))) if spans else np.inf
         self.spans = {label: float(np.median(spans[label])) if label in spans else anywhere for label in self.real}
 
@@ -93,8 +94,13 @@ class Yardstick:
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which samples of a class are not given it, and which of the others lie too far from its real images."""
         unsure = self.judge.probabilities(images)[:, label] < confidence
-        far = nearest(self.judge.features(images), self.real[label]) > distance * self.spans[label]
+        far = _nearest(self.judge.features(images), self.real[label]) > distance * self.spans[label]
         return unsure, far & ~unsure
+
+
+def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The distance (N,) of each row of features (N, D) to the nearest of the others (M, D)."""
+    return np.sqrt(np.concatenate([squared.min(1) for _, squared in squared_blocks(features, others)]))
 
 
 class Filled:

@@ -20,12 +20,11 @@ from darkroom.log import Log
 from darkroom.randomness import derive
 
 
-def run(
-    spec: TrainSpec, *, data: Path, judge: Path, out: Path, checkpoints: Path | None = None, log: Log
-) -> None:
+def run(spec: TrainSpec, *, data: Path, judge: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
     """Train on the train split of the prepared store `data`, with or without labels.
 
-    Samples drawn on the way are measured by the classifier in `judge` against the validation images. Raises ValueError when there is no training image, or no test image to measure it on.
+    Samples drawn on the way are measured by the classifier in `judge` against the validation images. Raises ValueError
+    when there is no training image, or no test image to measure it on.
     """
     store = open_store(data)
     rows, held_out = store.rows("train"), store.rows("val")

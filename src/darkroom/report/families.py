@@ -70,7 +70,9 @@ def _best(question: _Question, numbers: Sequence[tuple[Method, Number]]) -> Advi
     if len(known) < 2:
         return None
     (best, value), (second, other) = known[:2]
-    words = say("<b>{}</b>, {}; next <b>{}</b>, {}", best.title, _told(question, value), second.title, _told(question, other))
+    words = say(
+        "<b>{}</b>, {}; next <b>{}</b>, {}", best.title, _told(question, value), second.title, _told(question, other)
+    )
     if question in MEASURED:
         words += _apart(value, other)
     return Advice(question.purpose, words + Markup("."))
@@ -93,4 +95,6 @@ def _latent(ranked: Sequence[Method]) -> Advice:
     if not having:
         return Advice(purpose, Markup("none of these; a <b>vae</b> has one."))
     best = max(having, key=lambda m: m.number("test", "elbo").value or 0)
-    return Advice(purpose, say("<b>{}</b>, ELBO {} nats an image.", best.title, text.full(best.number("test", "elbo"), "nats")))
+    return Advice(
+        purpose, say("<b>{}</b>, ELBO {} nats an image.", best.title, text.full(best.number("test", "elbo"), "nats"))
+    )

@@ -102,7 +102,8 @@ def _space(name: str, ranked: list[Method]) -> Space | None:
     words = say(
         "Features of {}: {} samples of each model against {} test images. The first row holds {} real images ({}) "
         "against them in the same way: no model can be expected to do better.",
-        SPACES[name] + ("" if dict(first[name]).get("trained", True) else ", with random weights, as there are no labels"),
+        SPACES[name]
+        + ("" if dict(first[name]).get("trained", True) else ", with random weights, as there are no labels"),
         text.count(size),
         text.count(int(dict(first[name]).get("against", 0))),
         text.count(int(dict(first.get(f"{name}_floor", {})).get("samples", 0))),
@@ -187,14 +188,15 @@ def _figures(method: Method) -> list[Figure]:
         root / "closest.png": ("Closest pairs", "Samples beside their nearest training image, the nearest pair first."),
         root / "steps.png": ("Quality by sampling steps", "Quality against the number of sampling steps."),
         root / "reconstructions.png": ("Reconstructions", "Test images above their reconstructions."),
-        root / "interpolation.png": ("Interpolation", "Between two test images, along a straight line in latent space."),
+        root / "interpolation.png": (
+            "Interpolation",
+            "Between two test images, along a straight line in latent space.",
+        ),
         root / "traversals.png": ("Latent traversals", "One latent unit changes along each row, the others stay."),
         root / "latent_map.png": ("Latent map", "Codes of the test images, on their two widest directions."),
         root / "manifold.png": ("Latent plane", "What the latent plane decodes to."),
         root / "curves.png": ("Training curves", "What was followed while it trained."),
     }
     return [
-        found
-        for path, (what, caption) in pictures.items()
-        for found in figure(path, f"{what} of {title}", caption)
+        found for path, (what, caption) in pictures.items() for found in figure(path, f"{what} of {title}", caption)
     ]
