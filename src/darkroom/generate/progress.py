@@ -20,8 +20,8 @@ from PIL import Image
 
 from darkroom import figures
 from darkroom.fit.batches import as_bytes
-from darkroom.generate.judge import Judge
 from darkroom.generate.model import GenerativeModel, even_labels
+from darkroom.generate.spaces import Judge
 from darkroom.log import Log
 from darkroom.measure.manifold import NEIGHBOURS, manifold
 from darkroom.randomness import derive
@@ -48,7 +48,7 @@ class Progress(pl.Callback):
         classes: int,
         epochs: int,
         times: int,
-        judge: Judge | None,
+        judge: Judge,
         held_out: NDArray[np.uint8],
         seed: int,
         log: Log,
@@ -59,7 +59,7 @@ class Progress(pl.Callback):
         self.frames: list[torch.Tensor] = []
         self.rows: list[dict[str, Any]] = []
         few = np.linspace(0, len(held_out) - 1, min(MEASURED, len(held_out))).round().astype(np.int64)
-        self.real = judge.features(held_out[few]) if judge is not None and len(few) > NEIGHBOURS else None
+        self.real = judge.look(held_out[few]) if len(few) > NEIGHBOURS else None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         epoch = trainer.current_epoch + 1
@@ -77,13 +77,11 @@ class Progress(pl.Callback):
 
     def _measures(self, images: NDArray[np.uint8]) -> dict[str, float]:
         found: dict[str, float] = {}
-        if self.judge is None:
-            return found
         if self.judge.trained:
-            counts = np.bincount(self.judge.predict(images), minlength=self.judge.classes)
+            counts = np.bincount(self.judge.answer(images), minlength=len(self.judge.classes))
             found |= {"classes": int((counts > 0).sum()), "largest_class": float(counts.max() / counts.sum())}
         if self.real is not None:
-            found["coverage"] = manifold(self.real, self.judge.features(images)).coverage
+            found["coverage"] = manifold(self.real, self.judge.look(images)).coverage
         return found
 
     def write(self, folder: Path) -> None:

@@ -23,8 +23,8 @@ from darkroom.data.store import Store, describe_store, needed, new_array, open_s
 from darkroom.fit.batches import as_bytes
 from darkroom.fit.model import read_about, rebuild
 from darkroom.generate.config import SynthesizeSpec
-from darkroom.generate.judge import Judge
 from darkroom.generate.model import GenerativeModel
+from darkroom.generate.spaces import Judge, read_judge
 from darkroom.log import Log
 from darkroom.measure.distances import squared_blocks
 from darkroom.measure.manifold import radii
@@ -43,7 +43,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
 
     Raises ValueError when the model takes no classes, no class lacks images, or no sample was accepted.
     """
-    store, accepts = open_store(data), Judge(judge)
+    store, accepts = open_store(data), read_judge(judge)
     rows = needed(store, "train")
     about = read_about(model)
     network = rebuild("generator", model, about.shape, len(about.classes))
@@ -83,7 +83,7 @@ class Yardstick:
 
     def __init__(self, judge: Judge, store: Store, rows: NDArray[np.int64]) -> None:
         self.judge, labels = judge, store.labels[rows]
-        features = judge.features(store.images[rows])
+        features = judge.look(store.images[rows])
         self.real = {int(label): features[labels == label] for label in np.unique(labels)}
         spans = {label: np.sqrt(radii(of, 1)) for label, of in self.real.items() if len(of) > 1}
         anywhere = float(np.median(np.concatenate(list(spans.values())))) if spans else np.inf
@@ -94,7 +94,7 @@ class Yardstick:
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which samples of a class are not given it, and which of the others lie too far from its real images."""
         unsure = self.judge.probabilities(images)[:, label] < confidence
-        far = _nearest(self.judge.features(images), self.real[label]) > distance * self.spans[label]
+        far = _nearest(self.judge.look(images), self.real[label]) > distance * self.spans[label]
         return unsure, far & ~unsure
 
 

@@ -13,9 +13,9 @@ from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import save_model
 from darkroom.generate.config import TrainSpec
-from darkroom.generate.judge import Judge
 from darkroom.generate.model import GenerativeModel
 from darkroom.generate.progress import Progress
+from darkroom.generate.spaces import read_judge
 from darkroom.log import Log
 from darkroom.randomness import derive
 
@@ -40,7 +40,7 @@ def run(spec: TrainSpec, *, data: Path, judge: Path, out: Path, checkpoints: Pat
         classes=network.classes,
         epochs=spec.training.epochs,
         times=spec.snapshots,
-        judge=Judge(judge),
+        judge=read_judge(judge),
         held_out=store.images[held_out],
         seed=spec.seed,
         log=log,
