@@ -137,7 +137,10 @@ DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "sklearn": "s
 
 @functools.cache
 def _version(imported: str) -> str:
-    return metadata.version(DISTRIBUTIONS.get(imported, imported))
+    try:
+        return metadata.version(DISTRIBUTIONS.get(imported, imported))
+    except metadata.PackageNotFoundError:
+        return "absent"  # an extra that is not installed
 
 
 class _Bare(ast.NodeTransformer):
