@@ -11,6 +11,7 @@ STAGES = {
     "audit measure": "darkroom.audit.measure",
     "classify train": "darkroom.classify.train",
     "classify evaluate": "darkroom.classify.evaluate",
+    "generate judge": "darkroom.generate.judge",
     "generate train": "darkroom.generate.train",
     "generate evaluate": "darkroom.generate.evaluate",
     "detect fit": "darkroom.detect.fit",

@@ -1,14 +1,14 @@
-"""The `generate` section: generative models × seeds."""
+"""The `generate` section: generative models × seeds, and the judge that they are all measured by."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Section
+from darkroom.settings import Count, Name, Section, unique
 
 
 class GeneratorTraining(Training):
@@ -20,6 +20,16 @@ class GeneratorTraining(Training):
     """Images a step."""
 
 
+SMALL = {"name": "affine", "rotate": 8, "translate": 0.05, "scale": 0.08, "shear": 4}
+
+
+class JudgeTraining(Training):
+    """As for classifiers, but shorter."""
+
+    epochs: Count = 12
+    """Passes over the training images."""
+
+
 class Generator(Section):
     """One generative model and how it is trained."""
 
@@ -27,6 +37,21 @@ class Generator(Section):
     """Which family; left out, the one called like this entry."""
     training: GeneratorTraining = GeneratorTraining()
     """Overrides of `generate.training`, key by key."""
+
+
+Network = Annotated[Section, Plugin("network", default="resnet"), Field(validate_default=True)]
+Online = Annotated[list[Annotated[Section, Plugin("batch transform")]], Field(validate_default=True)]
+
+
+class Judge(Section):
+    """The classifier that tells what samples show, trained on the real training images alone."""
+
+    network: Network = {"name": "resnet"}  # type: ignore[assignment]
+    """Which network."""
+    training: JudgeTraining = JudgeTraining()
+    """How it is trained."""
+    online: Online = [SMALL]  # type: ignore[list-item]
+    """Batch transforms while it is trained, as `online` of a policy. Left out: small turns, shifts and changes of size."""
 
 
 class Generate(Section):
@@ -38,8 +63,12 @@ class Generate(Section):
     """A number of seeds, or a list of them."""
     training: GeneratorTraining = GeneratorTraining()
     """What all models share."""
-    samples: Count = 64
-    """Samples drawn for the report."""
+    judge: Judge = Judge()
+    """What samples are judged by, and measured in the features of."""
+    samples: Count = 2000
+    """Most samples that a model is measured by, against as many test images; there are never more than test images."""
+    steps: Annotated[list[Count], AfterValidator(unique)] = [5, 10, 20, 50]
+    """Numbers of sampling steps to measure, for models that sample in steps; an empty list measures none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -57,9 +86,18 @@ class TrainSpec(Generator):
     seed: int
 
 
+class JudgeSpec(Judge):
+    """The job `generate judge`."""
+
+
 class EvaluateSpec(Section):
     """The job `generate evaluate`."""
 
     generator: Annotated[Section, Plugin("generator")]
+    judge: Annotated[Section, Plugin("network")]
+    """The judge's network."""
+    backbone: str | None
+    """Which ImageNet features are installed, as `NAME==VERSION`."""
     samples: Count
+    steps: tuple[Count, ...]
     seed: int

@@ -55,6 +55,4 @@ def _diagonal(x: Floats) -> Floats:
 def _sums(x: Floats, y: Floats) -> Floats:
     """For each row of `x`, the kernel summed over the rows of `y`."""
     size = rows_at_a_time(len(y))
-    return np.concatenate(
-        [_kernel(x[at : at + size] @ y.T, x.shape[1]).sum(1) for at in range(0, len(x), size)]
-    )
+    return np.concatenate([_kernel(x[at : at + size] @ y.T, x.shape[1]).sum(1) for at in range(0, len(x), size)])
