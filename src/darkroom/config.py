@@ -152,6 +152,10 @@ def _label_problems(config: Config) -> Iterator[str]:
                             f"augment.{name}.{part}[{index}]: {step.name} {told}; leave it out, make it weaker, or "
                             f"write allow_label_breaking: [{operation}] into augment.{name}"
                         )
+    for index, step in enumerate(config.generate.judge.online if config.generate else []):
+        for _, told in _broken(declared, reach(step)):
+            name = step.name  # type: ignore[attr-defined]
+            yield f"generate.judge.online[{index}]: {name} {told}; leave it out or make it weaker"
     for index, view in enumerate(config.classify.tta if config.classify else []):
         for _, told in _broken(declared, reach(view)):
             yield f"classify.tta[{index}]: {view.name} {told}; leave it out or make it weaker"  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.detect import config as detect
 from darkroom.files import canonical
 from darkroom.generate import config as generate
+from darkroom.nets import pretrained
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
 from darkroom.settings import Section
 from darkroom.stages import STAGES
@@ -183,16 +184,28 @@ class Plan:
         if config.generate and stage == "generate synthesize":
             synthetic = self.synthetic(wild["policy"])
             return generate.SynthesizeSpec(
-                generator=config.generate.models[synthetic.model].generator, synthetic=synthetic
+                generator=config.generate.models[synthetic.model].generator,
+                judge=config.generate.judge.network,
+                synthetic=synthetic,
             )
+        if config.generate and stage == "generate judge":
+            return generate.JudgeSpec(**_fields(config.generate.judge))
         if config.generate and stage.startswith("generate"):
             generator = config.generate.models[wild["model"]]
             if stage == "generate train":
                 return generate.TrainSpec(
-                    seed=int(wild["seed"]), snapshots=config.generate.snapshots, **_fields(generator)
+                    seed=int(wild["seed"]),
+                    judge=config.generate.judge.network,
+                    snapshots=config.generate.snapshots,
+                    **_fields(generator),
                 )
             return generate.EvaluateSpec(
-                generator=generator.generator, samples=config.generate.samples, seed=int(wild["seed"])
+                generator=generator.generator,
+                judge=config.generate.judge.network,
+                backbone=pretrained.installed(),
+                samples=config.generate.samples,
+                steps=tuple(config.generate.steps),
+                seed=int(wild["seed"]),
             )
         if config.detect and stage.startswith("detect"):
             detector = config.detect.detectors[wild["detector"]]

@@ -38,8 +38,12 @@ def test_the_weights_know_what_is_in_a_photograph() -> None:
     from sklearn.datasets import load_sample_images
 
     network = Backbone(side=224)
-    pictures = [Image.fromarray(picture).crop((0, 0, 427, 427)).resize((224, 224)) for picture in load_sample_images().images]
-    images = torch.stack([torch.frombuffer(bytearray(p.tobytes()), dtype=torch.uint8).view(224, 224, 3) for p in pictures])
+    pictures = [
+        Image.fromarray(picture).crop((0, 0, 427, 427)).resize((224, 224)) for picture in load_sample_images().images
+    ]
+    images = torch.stack(
+        [torch.frombuffer(bytearray(p.tobytes()), dtype=torch.uint8).view(224, 224, 3) for p in pictures]
+    )
     features = network(images.permute(0, 3, 1, 2).float() / 255)
     best = network.network.classifier(features).topk(5).indices.tolist()
     assert 985 in best[1]  # the daisy, for the dahlia that ImageNet has no class for

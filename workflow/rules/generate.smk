@@ -3,6 +3,28 @@
 GENERATOR = f"{RESULTS}/generate/{{model}}/seed-{{seed}}"
 
 
+rule generate_judge:
+    input:
+        rules.data_prepare.output,
+    output:
+        f"{RESULTS}/generate/judge/manifest.json",
+    log:
+        f"{RESULTS}/logs/generate/judge.log",
+    priority: 4
+    threads: lambda wildcards: plan.threads("generate judge")
+    params:
+        spec=lambda wildcards: plan.spec("generate judge"),
+        code=lambda wildcards: plan.code("generate judge"),
+        data=f"{DATA}/prepared",
+        checkpoints=lambda wildcards: plan.checkpoints("generate judge"),
+        out=f"{RESULTS}/generate/judge",
+    message:
+        "train judge of generators"
+    shell:
+        "python -m darkroom generate judge --spec {params.spec:q} --data {params.data}"
+        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+
+
 rule generate_train:
     input:
         data=rules.data_prepare.output,
@@ -30,6 +52,7 @@ rule generate_evaluate:
     input:
         data=rules.data_prepare.output,
         model=rules.generate_train.output,
+        judge=rules.generate_judge.output,
     output:
         f"{GENERATOR}/evaluation/manifest.json",
         report(
@@ -45,12 +68,13 @@ rule generate_evaluate:
         code=lambda wildcards: plan.code("generate evaluate", **wildcards),
         data=f"{DATA}/prepared",
         model=f"{GENERATOR}/model",
+        judge=f"{RESULTS}/generate/judge",
         out=f"{GENERATOR}/evaluation",
     message:
         "evaluate generator: {wildcards.model}, seed {wildcards.seed}"
     shell:
         "python -m darkroom generate evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
-        " --out {params.out} > {log} 2>&1"
+        " --judge {params.judge} --out {params.out} > {log} 2>&1"
 
 
 rule generate_synthesize:

@@ -1,15 +1,15 @@
-"""The `generate` section: generative models × seeds."""
+"""The `generate` section: generative models × seeds, and the judge that they are all measured by."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.augment.config import Synthetic
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Section
+from darkroom.settings import Count, Name, Section, unique
 
 
 class GeneratorTraining(Training):
@@ -23,6 +23,14 @@ class GeneratorTraining(Training):
 
 RESERVED = ("judge", "synthetic")
 """Folders beside those of the models."""
+SMALL = {"name": "affine", "rotate": 8, "translate": 0.05, "scale": 0.08, "shear": 4}
+
+
+class JudgeTraining(Training):
+    """As for classifiers, but shorter."""
+
+    epochs: Count = 12
+    """Passes over the training images."""
 
 
 class Generator(Section):
@@ -34,6 +42,21 @@ class Generator(Section):
     """Overrides of `generate.training`, key by key."""
 
 
+Network = Annotated[Section, Plugin("network", default="resnet"), Field(validate_default=True)]
+Online = Annotated[list[Annotated[Section, Plugin("batch transform")]], Field(validate_default=True)]
+
+
+class Judge(Section):
+    """The classifier that tells what samples show, trained on the real training images alone."""
+
+    network: Network = {"name": "resnet"}  # type: ignore[assignment]
+    """Which network."""
+    training: JudgeTraining = JudgeTraining()
+    """How it is trained."""
+    online: Online = [SMALL]  # type: ignore[list-item]
+    """Batch transforms while it is trained, as `online` of a policy. Left out: small turns, shifts and changes of size."""
+
+
 class Generate(Section):
     """Every model is trained on the training images with every seed, then sampled from and scored on the test split."""
 
@@ -43,10 +66,14 @@ class Generate(Section):
     """A number of seeds, or a list of them."""
     training: GeneratorTraining = GeneratorTraining()
     """What all models share."""
-    samples: Count = 64
-    """Samples drawn for the report."""
     snapshots: Annotated[int, Field(ge=1, le=50)] = 10
     """Times that samples from the same noise are drawn and measured while a model trains, at first more often."""
+    judge: Judge = Judge()
+    """What samples are judged by, and measured in the features of."""
+    samples: Count = 2000
+    """Most samples that a model is measured by, against as many test images; there are never more than test images."""
+    steps: Annotated[list[Count], AfterValidator(unique)] = [5, 10, 20, 50]
+    """Numbers of sampling steps to measure, for models that sample in steps; an empty list measures none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -68,7 +95,9 @@ class Generate(Section):
 class TrainSpec(Generator):
     """The job `generate train`."""
 
-    snapshots: Count = 10
+    judge: Network
+    """The judge's network."""
+    snapshots: Count
     seed: int
 
 
@@ -76,12 +105,23 @@ class SynthesizeSpec(Section):
     """The job `generate synthesize`: what a policy's classes are filled up with."""
 
     generator: Annotated[Section, Plugin("generator")]
+    judge: Network
+    """The judge's network."""
     synthetic: Synthetic
+
+
+class JudgeSpec(Judge):
+    """The job `generate judge`."""
 
 
 class EvaluateSpec(Section):
     """The job `generate evaluate`."""
 
     generator: Annotated[Section, Plugin("generator")]
+    judge: Network
+    """The judge's network."""
+    backbone: str | None
+    """Which ImageNet features are installed, as `NAME==VERSION`."""
     samples: Count
+    steps: tuple[Count, ...]
     seed: int

