@@ -15,7 +15,7 @@ from torch import Tensor
 from darkroom import figures, files
 from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.batches import as_float
-from darkroom.fit.model import HISTORY, chunks, predict, read_about, rebuild
+from darkroom.fit.model import HISTORY, chunks, read_about, rebuild
 from darkroom.generate.config import EvaluateSpec
 from darkroom.generate.figures import draw_curves
 from darkroom.generate.model import GenerativeModel, LatentModel
@@ -38,13 +38,14 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     """
     store = open_store(data)
     about = read_about(model)
-    network = rebuild("generator", model, about.shape)
+    network = rebuild("generator", model, about.shape, len(about.classes))
     assert isinstance(network, GenerativeModel)
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
     rows = needed(store, "test", labels=False)
     started = time.monotonic()
-    samples = as_bytes(network.sample(spec.samples, torch.Generator().manual_seed(derive(spec.seed, "samples"))))
+    wanted = torch.arange(spec.samples) % max(1, network.classes)
+    samples = as_bytes(network.sample(wanted, torch.Generator().manual_seed(derive(spec.seed, "samples"))))
     sampling = time.monotonic() - started
     result: dict[str, Any] = {"items": len(rows)}
     with files.folder(out) as fresh:
@@ -64,11 +65,14 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
 def measure(network: LatentModel, store: Store, rows: NDArray[np.int64], *, seed: int) -> dict[str, Any]:
     """The bound on these images in nats an image, by one posterior draw each, and how much of the latent space is used."""
     draws = torch.Generator().manual_seed(derive(seed, "bound"))
-    bounds = [network.bound(images, draws) for images in chunks(store.images, rows)]
+    labels = torch.from_numpy(store.labels[rows])
+    batches = zip(chunks(store.images, rows), labels.split(256), strict=True)
+    encoded = [(network.bound(images, some, draws), network.encode(images, some)[0]) for images, some in batches]
     parts = {
-        name: torch.cat([getattr(bound, name) for bound in bounds]).numpy() for name in ("elbo", "reconstruction", "kl")
+        name: torch.cat([getattr(bound, name) for bound, _ in encoded]).numpy()
+        for name in ("elbo", "reconstruction", "kl")
     }
-    codes = predict(lambda images: network.encode(images)[0], store.images, rows)
+    codes = torch.cat([code for _, code in encoded]).numpy()
     return {
         "test": mean_intervals(parts, resamples=RESAMPLES, generator=np.random.default_rng(derive(seed, "bootstrap"))),
         "active_units": int((codes.var(0) > ACTIVE).sum()),
@@ -79,14 +83,17 @@ def measure(network: LatentModel, store: Store, rows: NDArray[np.int64], *, seed
 def draw_latent(network: LatentModel, store: Store, rows: NDArray[np.int64], folder: Path, *, seed: int) -> None:
     """Originals above their reconstructions, and ways between pairs of images with the originals at both ends."""
     even = rows[np.linspace(0, len(rows) - 1, min(RECONSTRUCTED, len(rows))).round().astype(np.int64)]
-    images = as_float(store.images[even])
-    pairs = [(images[at : at + 10], network.reconstruct(images[at : at + 10])) for at in range(0, len(images), 10)]
+    images, labels = as_float(store.images[even]), torch.from_numpy(store.labels[even])
+    shown_again = network.reconstruct(images, labels)
+    pairs = [(images[at : at + 10], shown_again[at : at + 10]) for at in range(0, len(images), 10)]
     shown = as_bytes(torch.cat([part for pair in pairs for part in pair]))
     figures.save_image(figures.tile(shown, columns=min(10, len(images)), height=56), folder / "reconstructions.png")
     order = np.random.default_rng(derive(seed, "pairs")).permutation(rows)
-    ends = as_float(store.images[np.resize(order, 2 * INTERPOLATED)])
+    order = np.resize(order, 2 * INTERPOLATED)
+    ends, classes = as_float(store.images[order]), torch.from_numpy(store.labels[order])
     first, second = ends[::2], ends[1::2]
-    ways = torch.cat([first[:, None], network.interpolate(first, second, STEPS), second[:, None]], dim=1)
+    between = network.interpolate(first, second, STEPS, (classes[::2], classes[1::2]))
+    ways = torch.cat([first[:, None], between, second[:, None]], dim=1)
     figures.save_image(
         figures.tile(as_bytes(ways.flatten(0, 1)), columns=STEPS + 2, height=56), folder / "interpolation.png"
     )

@@ -41,9 +41,9 @@ class CausalTransformer(nn.Module):
     def log_prob(self, codes: Tensor, labels: Tensor) -> Tensor:
         """Log-probability (B,) in nats of sequences (B, L)."""
         logits = self(codes, labels).float()
-        return (
-            -F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none").unflatten(0, codes.shape).sum(1)
-        )
+        nats = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none")
+        total: Tensor = nats.unflatten(0, codes.shape).sum(1)
+        return -total
 
     def sample(self, labels: Tensor, draws: Tensor) -> Tensor:
         """Sequences (B, L) of these classes (B,); `draws` are (B, L) uniform on [0, 1), one for each code."""
@@ -58,7 +58,7 @@ class CausalTransformer(nn.Module):
             for block, seen in zip(self.blocks, kept, strict=True):
                 x = block(x, seen)
             chances = self.head(self.norm(x)).float().softmax(-1).squeeze(1).cumsum(1)  # (B, K)
-            found = torch.searchsorted(chances, draws[:, place, None], right=True)
+            found = torch.searchsorted(chances, draws[:, place, None].contiguous(), right=True)
             codes.append(found.clamp(max=chances.shape[1] - 1))  # the sum may end a rounding below 1
         return torch.cat(codes, dim=1)
 
@@ -84,4 +84,5 @@ class Block(nn.Module):
             key, value = torch.cat(seen, dim=3)
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=seen is None)
         x = x + self.dropout(self.mix(mixed.transpose(1, 2).flatten(2)))
-        return x + self.dropout(self.change(self.norm2(x)))
+        changed: Tensor = x + self.dropout(self.change(self.norm2(x)))
+        return changed

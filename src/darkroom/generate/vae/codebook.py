@@ -80,4 +80,5 @@ class Codebook(nn.Module):
 def perplexity(codes: Tensor, size: int) -> Tensor:
     """How many codes are in use, as if all were used equally: exp of the entropy of their shares; 1 to `size`."""
     shares = codes.flatten().bincount(minlength=size) / codes.numel()
-    return torch.special.entr(shares).sum().exp()
+    equal: Tensor = torch.special.entr(shares).sum().exp()
+    return equal

@@ -17,16 +17,13 @@ from torch import Tensor, nn
 
 from darkroom.fit.config import Training
 from darkroom.fit.task import Task
-from darkroom.generate.model import Bound, GenerativeModel
+from darkroom.generate.model import CHUNK, Bound, GenerativeModel
 from darkroom.generate.vae.codebook import Codebook, Quantized, perplexity
 from darkroom.generate.vae.likelihood import Likelihood
 from darkroom.nets.autoencoder import Down, Up
 from darkroom.nets.causal import CausalTransformer
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
-
-CHUNK = 256
-"""Images made at a time."""
 
 
 @register("generator", "vqvae")
@@ -71,7 +68,8 @@ class VQVAE(GenerativeModel):
 
     def encode(self, images: Tensor) -> Quantized:
         """The grid of codes of images (B, C, H, W) in [0, 1]; in training mode the codebook follows."""
-        return self.codebook(self.to_vectors(self.down(images)))
+        found: Quantized = self.codebook(self.to_vectors(self.down(images)))
+        return found
 
     def decode(self, vectors: Tensor) -> Tensor:
         """The parameters of the likelihood (B, C, H, W) of grids of code vectors (B, D, h, w)."""
