@@ -46,11 +46,14 @@ class Decoder(nn.Module):
         super().__init__()
         self.body = Up(shape, width=width, classes=classes)
         self.head = nn.Linear(code, math.prod(self.body.start))
-        self.by_class = ByClass(classes, self.body.start[0]) if classes else None
+        # added to what a code gives: the same as the class beside the code, one number a class
+        self.by_class = nn.Embedding(classes, math.prod(self.body.start)) if classes else None
 
     def forward(self, code: Tensor, labels: Tensor | None = None) -> Tensor:  # (B, D) -> (B, C, H, W)
-        x = self.head(code).unflatten(1, self.body.start)
-        pixels: Tensor = self.body(x if self.by_class is None else self.by_class(x, labels), labels)
+        x = self.head(code)
+        if self.by_class is not None:
+            x = x + self.by_class(labels).to(x.dtype)
+        pixels: Tensor = self.body(x.unflatten(1, self.body.start), labels)
         return pixels
 
 
