@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
@@ -22,6 +22,10 @@ from darkroom.fit.model import Fitted
 from darkroom.fit.task import Task
 from darkroom.fit.trainer import fit
 from darkroom.log import Log
+
+
+CHUNK = 256
+"""Images made at a time."""
 
 
 class GenerativeModel(nn.Module, ABC):
@@ -65,6 +69,17 @@ def even_labels(count: int, classes: int) -> Tensor:
     return torch.arange(count) % max(1, classes)
 
 
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A generative model that can show an image as it has understood it, whatever its codes are."""
+
+    def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Each image (B, C, H, W) in [0, 1] of classes (B,) after the way through its code: the same shape and range."""
+
+    def bound(self, images: Tensor, labels: Tensor, generator: torch.Generator | None = None) -> Bound:
+        """The ELBO of each image; drawn from torch's global stream without a generator, where anything is drawn."""
+
+
 class Bound(NamedTuple):
     """The parts of the evidence lower bound of each image (B,), in nats: elbo = reconstruction - kl."""
 
@@ -99,7 +114,9 @@ class LatentModel(GenerativeModel):
 
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         """The expected images of codes drawn from the prior: (N, C, H, W) in [0, 1]."""
-        return self.decode(torch.randn(len(labels), self.latent, generator=generator), labels)
+        codes = torch.randn(len(labels), self.latent, generator=generator).to(labels.device)
+        decoded = [self.decode(*some) for some in zip(codes.split(CHUNK), labels.split(CHUNK), strict=True)]
+        return torch.cat(decoded)
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
         """Each image as its mean code shows it."""

@@ -1,7 +1,8 @@
 """A convolutional encoder and decoder for images of any size from 8×8 up: the two halves of autoencoders.
 
-Each level halves the image, rounding up, until the shorter side is 4 to 7 pixels. The decoder goes back through the
-same sizes: each level makes four pixels of one (Shi et al. 2016) and crops the odd row or column that is too much.
+Each level halves the image, rounding up, as often as it is told or until the shorter side is 4 to 7 pixels. The way back
+goes through the same sizes: each level makes four pixels of one (Shi et al. 2016) and crops the odd row or column that is
+too much. With classes, every level knows the class of its image.
 """
 
 from __future__ import annotations
@@ -20,69 +21,134 @@ LEAK = 0.1
 
 
 class Encoder(nn.Module):
-    """Strided convolutions, then one linear layer: (B, C, H, W) in [0, 1] to a code (B, D)."""
+    """Strided convolutions, then one linear layer: (B, C, H, W) in [0, 1] to a code (B, D).
 
-    def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32) -> None:
+    With `classes`, labels (B,) of 0 to classes - 1 go in beside the images.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32, classes: int = 0) -> None:
         super().__init__()
-        sizes, widths = plan(shape, width)
-        layers: list[nn.Module] = []
-        before = shape[0]
-        for after in widths:
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(LEAK)]
-            layers += [nn.Conv2d(after, after, 3, padding=1), nn.LeakyReLU(LEAK)]
-            before = after
-        self.body = nn.Sequential(*layers, nn.Flatten())
-        self.head = nn.Linear(before * math.prod(sizes[-1]), code)
+        self.body = Down(shape, width=width, classes=classes)
+        self.head = nn.Linear(math.prod(self.body.end), code)
 
-    def forward(self, images: Tensor) -> Tensor:  # (B, C, H, W) -> (B, D)
-        code: Tensor = self.head(self.body(images * 2 - 1))
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:  # (B, C, H, W) -> (B, D)
+        code: Tensor = self.head(self.body(images, labels).flatten(1))
         return code
 
 
 class Decoder(nn.Module):
-    """The way back: a code (B, D) to one number a pixel (B, C, H, W), not yet squeezed into [0, 1]."""
+    """The way back: a code (B, D) to one number a pixel (B, C, H, W), not yet squeezed into [0, 1].
 
-    def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32) -> None:
+    With `classes`, labels (B,) of 0 to classes - 1 go in beside the codes.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32, classes: int = 0) -> None:
         super().__init__()
-        sizes, widths = plan(shape, width)
-        self.start = (widths[-1], *sizes[-1])
-        self.head = nn.Sequential(nn.Linear(code, math.prod(self.start)), nn.LeakyReLU(LEAK))
-        steps = zip(widths[::-1], [*widths[-2::-1], None], sizes[-2::-1], strict=True)
+        self.body = Up(shape, width=width, classes=classes)
+        self.head = nn.Linear(code, math.prod(self.body.start))
+        # added to what a code gives: the same as the class beside the code, one number a class
+        self.by_class = nn.Embedding(classes, math.prod(self.body.start)) if classes else None
+
+    def forward(self, code: Tensor, labels: Tensor | None = None) -> Tensor:  # (B, D) -> (B, C, H, W)
+        x = self.head(code)
+        if self.by_class is not None:
+            x = x + self.by_class(labels).to(x.dtype)
+        pixels: Tensor = self.body(x.unflatten(1, self.body.start), labels)
+        return pixels
+
+
+class Down(nn.Module):
+    """Images (B, C, H, W) in [0, 1] to a grid of features (B, F, h, w); `end` is its (F, h, w)."""
+
+    def __init__(
+        self, shape: tuple[int, int, int], *, width: int = 32, levels: int | None = None, classes: int = 0
+    ) -> None:
+        super().__init__()
+        sizes, widths = plan(shape, width, levels)
+        self.end = (widths[-1], *sizes[-1])
         self.levels = nn.ModuleList(
-            Rise(before, shape[0] if after is None else after, size, last=after is None)
-            for before, after, size in steps
+            Fall(before, after, classes) for before, after in zip([shape[0], *widths], widths, strict=False)
         )
 
-    def forward(self, code: Tensor) -> Tensor:  # (B, D) -> (B, C, H, W)
-        x: Tensor = self.head(code).unflatten(1, self.start)
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        x = images * 2 - 1
         for level in self.levels:
-            x = level(x)
+            x = level(x, labels)
         return x
+
+
+class Up(nn.Module):
+    """The way back: a grid of features (B, F, h, w) of the size `start` to one number a pixel (B, C, H, W)."""
+
+    def __init__(
+        self, shape: tuple[int, int, int], *, width: int = 32, levels: int | None = None, classes: int = 0
+    ) -> None:
+        super().__init__()
+        sizes, widths = plan(shape, width, levels)
+        self.start = (widths[-1], *sizes[-1])
+        steps = zip(widths[::-1], [*widths[-2::-1], shape[0]], sizes[-2::-1], strict=True)
+        self.levels = nn.ModuleList(Rise(before, after, size, classes) for before, after, size in steps)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        for level in self.levels:
+            x = level(x, labels)
+        return x
+
+
+class Fall(nn.Module):
+    """Two convolutions, the first of which halves the grid: (B, C, H, W) to (B, C', h, w)."""
+
+    def __init__(self, before: int, after: int, classes: int) -> None:
+        super().__init__()
+        self.halve = nn.Conv2d(before, after, 3, stride=2, padding=1)
+        self.by_class = ByClass(classes, after) if classes else None
+        self.refine = nn.Conv2d(after, after, 3, padding=1)
+
+    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        x = self.halve(x)
+        x = F.leaky_relu(x if self.by_class is None else self.by_class(x, labels), LEAK)
+        return F.leaky_relu(self.refine(x), LEAK)
 
 
 class Rise(nn.Module):
     """Two convolutions, the second of which makes four pixels of one: (B, C, h, w) to (B, C', H, W)."""
 
-    def __init__(self, before: int, after: int, size: tuple[int, int], *, last: bool) -> None:
+    def __init__(self, before: int, after: int, size: tuple[int, int], classes: int) -> None:
         super().__init__()
         self.size = size
         self.refine = nn.Conv2d(before, before, 3, padding=1)
+        self.by_class = ByClass(classes, before) if classes else None
         self.spread = nn.Conv2d(before, 4 * after, 3, padding=1)
         with torch.no_grad():  # the four start equal, which spares the output a checkerboard (Aitken et al. 2017)
             for parameter in self.spread.parameters():
                 parameter.copy_(parameter[::4].repeat_interleave(4, 0))
-        self.end = nn.Identity() if last else nn.LeakyReLU(LEAK)
 
-    def forward(self, x: Tensor) -> Tensor:
-        larger = F.pixel_shuffle(self.spread(F.leaky_relu(self.refine(x), LEAK)), 2)
-        risen: Tensor = self.end(larger[..., : self.size[0], : self.size[1]])
-        return risen
+    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        x = self.refine(F.leaky_relu(x, LEAK))
+        x = F.leaky_relu(x if self.by_class is None else self.by_class(x, labels), LEAK)
+        return F.pixel_shuffle(self.spread(x), 2)[..., : self.size[0], : self.size[1]]
 
 
-def plan(shape: tuple[int, int, int], width: int) -> tuple[list[tuple[int, int]], list[int]]:
+class ByClass(nn.Module):
+    """Scales and shifts each channel as the class of the image says (Perez et al. 2018); starts as no change.
+
+    Takes (B, C, H, W) and labels (B,) of 0 to classes - 1.
+    """
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(classes, 2 * channels)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        scale, shift = self.table(labels).to(x.dtype)[..., None, None].chunk(2, dim=1)  # (B, C, 1, 1) each
+        return torch.addcmul(shift, x, 1 + scale)
+
+
+def plan(shape: tuple[int, int, int], width: int, levels: int | None = None) -> tuple[list[tuple[int, int]], list[int]]:
     """The sizes (H, W) from the image's to the smallest, and the channels of each level: doubled, up to four times.
 
-    Raises ValueError for images that are too small.
+    Halves `levels` times, or until the shorter side is 4 to 7 pixels. Raises ValueError for images that are too small.
     """
     _, height, wide = shape
     if min(height, wide) < SMALLEST:
@@ -91,6 +157,6 @@ def plan(shape: tuple[int, int, int], width: int) -> tuple[list[tuple[int, int]]
             "set data.size to enlarge them"
         )
     sizes = [(height, wide)]
-    while min(sizes[-1]) >= SMALLEST:
+    while min(sizes[-1]) >= SMALLEST if levels is None else len(sizes) <= levels:
         sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
     return sizes, [width * min(2**level, 4) for level in range(len(sizes) - 1)]
