@@ -50,6 +50,11 @@ class Task(pl.LightningModule):
         self.latest: dict[str, Tensor] = {}
         self.followed = False
 
+    @property
+    def trained(self) -> nn.Module:
+        """What the optimizer moves: the network, unless a family trains a copy and keeps its average in the network."""
+        return self.network
+
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Scalars of one batch: `loss`, which is minimised, and any parts to be followed.
 
@@ -76,7 +81,7 @@ class Task(pl.LightningModule):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """The norm of all gradients before they are clipped; a task with several optimizers measures its own."""
         if self.followed and self.automatic_optimization:
-            self.latest["gradient_norm"] = gradient_norm(self.network)
+            self.latest["gradient_norm"] = gradient_norm(self.trained)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Measures of one validation batch."""
@@ -85,7 +90,7 @@ class Task(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the schedule moved by every step."""
-        optimizer = registry.build(self.settings.optimizer, self.network)
+        optimizer = registry.build(self.settings.optimizer, self.trained)
         schedule = registry.build(self.settings.schedule)
         steps = max(1, int(self.trainer.estimated_stepping_batches) - 1)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(min(1.0, step / steps)))
