@@ -55,7 +55,9 @@ class Repeats(GenerativeModel):
         return self.images[chosen] * torch.sigmoid(self.weight)  # type: ignore[index, no-any-return]
 
 
-def run(digits: Path, *, different: int = 1000, epochs: int = 8, log: Log = silent, saved: Path | None = None) -> Progress:
+def run(
+    digits: Path, *, different: int = 1000, epochs: int = 8, log: Log = silent, saved: Path | None = None
+) -> Progress:
     store = open_store(digits)
     torch.manual_seed(0)
     model = Repeats(store, different)
@@ -64,7 +66,15 @@ def run(digits: Path, *, different: int = 1000, epochs: int = 8, log: Log = sile
     made = Progress(classes=10, epochs=epochs, times=4, judge=judge, held_out=held_out, seed=0, log=log)
     rows = store.rows("train")[:128]
     batches = training_batches(store, rows, None, batch_size=64, seed=0)
-    model.fit(batches, None, Training(epochs=epochs), seed=0, log=log, checkpoints=saved, callbacks=[made])
+    model.fit(
+        batches,
+        None,
+        Training(epochs=epochs, optimizer={"name": "adamw", "lr": 0.3}),
+        seed=0,
+        log=log,
+        checkpoints=saved,
+        callbacks=[made],
+    )
     return made
 
 
@@ -87,9 +97,7 @@ def test_a_model_that_repeats_itself_covers_less(digits: Path) -> None:
     assert various > 3 * few
 
 
-def test_an_interrupted_run_keeps_what_it_drew(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_keeps_what_it_drew(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(digits)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
 

@@ -88,7 +88,7 @@ def drawn(unequal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
         model = Shuffled(store, wrong)
         model.classes = classes
         monkeypatch.setattr(synthesize, "rebuild", lambda *given: model)
-        spec = SynthesizeSpec(generator="vae", synthetic=Synthetic(model="vae", **options))  # type: ignore[arg-type]
+        spec = SynthesizeSpec(generator="vae", judge="mlp", synthetic=Synthetic(model="vae", **options))  # type: ignore[arg-type]
         synthesize.run(spec, data=unequal, model=tmp_path, judge=tmp_path, out=tmp_path / out, log=silent)
         return tmp_path / out
 
@@ -106,7 +106,7 @@ def test_classes_come_out_even_and_wrong_samples_are_refused(unequal: Path, draw
     assert told["real"] == LEFT
     assert told["wanted"] == told["kept"] == counts(store).max() - LEFT
     assert told["drawn"] - told["unsure"] - told["far"] >= told["kept"]
-    assert 0.15 < told["unsure"] / told["drawn"] < 0.6
+    assert told["unsure"] / told["drawn"] > 0.25  # of which 0.3 were drawn from another class
     nearest = Nearest(store)(as_float(copies.images)).argmax(1).numpy()
     assert (nearest == copies.labels).mean() == 1
 
@@ -128,7 +128,9 @@ def test_the_same_spec_gives_the_same_bytes(drawn: Any) -> None:
 
 def test_a_tighter_distance_refuses_more(drawn: Any) -> None:
     far = [
-        sum(c["far"] for c in files.read_json(drawn(out=f"d{n}", distance=limit) / "synthetic.json")["classes"].values())
+        sum(
+            c["far"] for c in files.read_json(drawn(out=f"d{n}", distance=limit) / "synthetic.json")["classes"].values()
+        )
         for n, limit in enumerate((0.9, 1.2, 10.0))
     ]
     assert far[0] > far[1] > far[2] == 0
@@ -148,7 +150,9 @@ def test_classifiers_train_on_them_evenly(unequal: Path, drawn: Any) -> None:
     _, rows = batches.draw()
     assert (rows >= len(store.images)).sum() > 0.8 * (labels == RARE).sum()
     spec = ClassifierSpec(network="mlp", seed=0, training={"epochs": 1})  # type: ignore[arg-type]
-    network, _ = classify.train(spec, store, store.rows("train"), held_out=np.array([], np.int64), copies=copies, log=silent)
+    network, _ = classify.train(
+        spec, store, store.rows("train"), held_out=np.array([], np.int64), copies=copies, log=silent
+    )
     assert network is not None
 
 

@@ -59,7 +59,7 @@ def fit(
         devices=1,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         gradient_clip_val=settings.clip,
-        callbacks=[history, *callbacks],
+        callbacks=[history, *callbacks, *([_Saver(checkpoints)] if checkpoints is not None else [])],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -84,7 +84,7 @@ def fit(
 
 
 class _History(pl.Callback):
-    """Sets each epoch's draws, keeps its means and some steps, and saves the run now and then."""
+    """Sets each epoch's draws, keeps its means and some steps, and stops at a loss that is no number."""
 
     def __init__(self, batches: Batches, seed: int, log: Log, checkpoints: Path | None) -> None:
         self.batches, self.seed, self.tell, self.checkpoints = batches, seed, log, checkpoints
@@ -92,7 +92,6 @@ class _History(pl.Callback):
         self.steps: list[dict[str, Any]] = []
         self.step = 0
         self.train_seconds = 0.0
-        self.saved = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self.batches.epoch = trainer.current_epoch
@@ -136,15 +135,6 @@ class _History(pl.Callback):
                 f"a loss of epoch {trainer.current_epoch} is not finite: {row}. {self._last_good()}; "
                 "lower training.optimizer.lr or set training.clip"
             )
-        if self.checkpoints is not None and ended - self.saved > CHECKPOINT_SECONDS:
-            self._save(trainer, self.checkpoints)
-
-    def _save(self, trainer: pl.Trainer, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f".{CHECKPOINT}.{os.getpid()}.new"
-        trainer.save_checkpoint(fresh)
-        fresh.replace(folder / CHECKPOINT)
-        self.saved = time.monotonic()
 
     def every(self, trainer: pl.Trainer) -> int:
         """Of so many steps, one is recorded."""
@@ -162,6 +152,22 @@ class _History(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.steps, self.step = state_dict["rows"], state_dict["steps"], state_dict["step"]
         self.train_seconds = state_dict["train_seconds"]
+
+
+class _Saver(pl.Callback):
+    """Saves the run now and then at an epoch's end: the last of the callbacks, so that it has what the others keep."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.saved = folder, time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        if time.monotonic() - self.saved <= CHECKPOINT_SECONDS:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self.folder / f".{CHECKPOINT}.{os.getpid()}.new"
+        trainer.save_checkpoint(fresh)
+        fresh.replace(self.folder / CHECKPOINT)
+        self.saved = time.monotonic()
 
 
 def _quiet() -> None:

@@ -100,7 +100,10 @@ class Yardstick:
 
 def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
     """The distance (N,) of each row of features (N, D) to the nearest of the others (M, D)."""
-    return np.sqrt(np.concatenate([squared.min(1) for _, squared in squared_blocks(features, others)]))
+    found: NDArray[np.float64] = np.sqrt(
+        np.concatenate([squared.min(1) for _, squared in squared_blocks(features, others)])
+    )
+    return found
 
 
 class Filled:
