@@ -49,7 +49,7 @@ def _closest(made: Nearest, store: Store) -> list[dict[str, Any]]:
         {
             "sample": int(index),
             "row": int(made.row[index]),
-            "id": int(ids[made.row[index]]),
+            "id": str(ids[made.row[index]]),
             "distance": float(made.distance[index]),
             "ratio": float(made.ratio[index]),
         }

@@ -59,7 +59,7 @@ from darkroom.generate.draws import Stepwise, asked, draw, draw_grid, draw_in_st
 from darkroom.generate.fidelity import MEASURES, Reference, spread
 from darkroom.generate.figures import draw_curves, draw_steps
 from darkroom.generate.model import GenerativeModel, LatentModel
-from darkroom.generate.spaces import SIDE, Images, Judge, imagenet, read_judge
+from darkroom.generate.spaces import SIDE, Judge, Look, imagenet, read_judge
 from darkroom.generate.train import known_classes
 from darkroom.log import Log
 
@@ -75,8 +75,9 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, 
     store, ruler = open_store(data), read_judge(judge)
     rows = spread(needed(store, "test", labels=False), spec.samples)
     network = _network(model, store)
+    photographs = imagenet(spec.backbone) if spec.backbone else None  # said before the work if it is not there
     with torch.inference_mode(), threadpool_limits(1):
-        evaluation = _Evaluation(spec, store, network, ruler, rows)
+        evaluation = _Evaluation(spec, store, network, ruler, photographs, rows)
         with files.folder(out) as fresh:
             result = evaluation.measure(fresh)
             evaluation.draw(model, result, fresh)
@@ -90,9 +91,16 @@ class _Evaluation:
     """One model's samples, and what they are held against."""
 
     def __init__(
-        self, spec: EvaluateSpec, store: Store, network: GenerativeModel, judge: Judge, rows: NDArray[np.int64]
+        self,
+        spec: EvaluateSpec,
+        store: Store,
+        network: GenerativeModel,
+        judge: Judge,
+        imagenet: Look | None,
+        rows: NDArray[np.int64],
     ) -> None:
-        self.spec, self.store, self.network, self.judge, self.rows = spec, store, network, judge, rows
+        self.spec, self.store, self.network, self.rows = spec, store, network, rows
+        self.judge, self.imagenet = judge, imagenet
         self.started = time.monotonic()
         self.labels = asked(store, rows, network.classes)
         self.samples = draw(network, self.labels, seed=spec.seed)
@@ -122,7 +130,10 @@ class _Evaluation:
             result["steps"] = [self._in_steps(network, steps) for steps in spec.steps]
         if isinstance(network, LatentModel) and len(rows := latent.usable(network, store, self.rows)):
             result |= latent.measure(network, store, rows, seed=spec.seed)
-        table = {"label": self.labels if network.classes else -1, "judged": judged if self.judge.trained else -1}
+        table: dict[str, Any] = {
+            "label": self.labels if network.classes else -1,
+            "judged": judged if self.judge.trained else -1,
+        }
         table |= {"nearest": nearest.row, "distance": nearest.distance, "ratio": nearest.ratio}
         pd.DataFrame(table).to_parquet(folder / "samples.parquet", index=False)
         np.save(folder / "samples.npy", self.samples)
@@ -145,12 +156,11 @@ class _Evaluation:
         return found | ({"steps": self.ms_by_steps} if self.ms_by_steps else {})
 
     def _imagenet(self) -> dict[str, Any]:
-        version = self.spec.backbone
-        if version is None:
+        if self.imagenet is None:
             none = {"value": None, "reason": NOT_INSTALLED}
             return {"imagenet": none, "imagenet_floor": none}
-        space = Reference(imagenet(version), self.store, self.rows)
-        found = space.measure(self.samples) | {"weights": version, "side": SIDE}
+        space = Reference(self.imagenet, self.store, self.rows)
+        found = space.measure(self.samples) | {"weights": self.spec.backbone, "side": SIDE}
         return {"imagenet": found, "imagenet_floor": space.floor}
 
     def _answers(self, judged: NDArray[np.int64]) -> dict[str, Any]:

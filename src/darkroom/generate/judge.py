@@ -7,12 +7,14 @@ classify it keeps random weights, whose features still tell sets of images apart
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from darkroom import files, registry
-from darkroom.classify import config as classify
+from darkroom.augment.config import OnlineSpec
+from darkroom.classify.config import TrainSpec
 from darkroom.classify.train import standardize, train
 from darkroom.data.store import labelled, needed, open_store
 from darkroom.fit.model import save_model
@@ -34,10 +36,10 @@ def run(spec: JudgeSpec, *, data: Path, out: Path, checkpoints: Path | None = No
     rows = labelled(store, "train")
     present = np.unique(store.labels[rows])
     if len(present) > 1:
-        policy = classify.OnlineSpec(online=spec.online)
-        job = classify.TrainSpec(network=spec.network, training=spec.training, policy=policy, seed=SEED)
+        policy = OnlineSpec(online=spec.online)
+        job = TrainSpec(network=spec.network, training=spec.training, policy=policy, seed=SEED)
         network, fitted = train(job, store, rows, held_out=labelled(store, "val"), checkpoints=checkpoints, log=log)
-        about = {"trained": True}
+        about: dict[str, Any] = {"trained": True}
     else:
         torch.manual_seed(derive(SEED, "weights"))
         network, fitted = registry.build(spec.network, store.shape, len(store.classes)).eval(), None

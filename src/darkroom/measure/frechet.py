@@ -32,5 +32,7 @@ def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
 
 def _root(centered: Floats) -> Floats:
     """A matrix R with Rᵀ R the covariance, of no more rows than needed."""
-    scaled = centered / np.sqrt(len(centered) - 1)
-    return np.linalg.qr(scaled, mode="r") if len(scaled) > scaled.shape[1] else scaled
+    scaled: Floats = centered / np.sqrt(len(centered) - 1)
+    if len(scaled) <= scaled.shape[1]:
+        return scaled
+    return np.asarray(np.linalg.qr(scaled, mode="r"), np.float64)

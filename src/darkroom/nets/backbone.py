@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import timm
 import torch
 import torch.nn.functional as F
@@ -25,7 +27,7 @@ class Backbone(nn.Module):
         if path is None:
             raise ModuleNotFoundError(f"{PACKAGE} is not installed; {EXTRA} installs it")
         self.side = side
-        self.network = timm.create_model(NAME, pretrained=False)
+        self.network: Any = timm.create_model(NAME, pretrained=False)
         known = torch.load(path, map_location="cpu", weights_only=True)
         layout = self.network.state_dict()
         # the same layers under other names, in the same order
@@ -44,5 +46,5 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The features that the last layer would decide on: the mean over places of the last feature map."""
-        pooled: Tensor = self.network.forward_features(self.prepare(images)).mean((2, 3))
-        return pooled
+        last: Tensor = self.network.forward_features(self.prepare(images))
+        return last.mean((2, 3))
