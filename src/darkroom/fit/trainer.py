@@ -15,7 +15,6 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 
-
 from darkroom.fit.batches import Batches
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
@@ -59,7 +58,7 @@ def fit(
         accelerator="auto",
         devices=1,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
-        gradient_clip_val=settings.clip,
+        gradient_clip_val=settings.clip if task.automatic_optimization else None,
         callbacks=[history, *callbacks],
         logger=False,
         enable_checkpointing=False,

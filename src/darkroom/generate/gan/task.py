@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from darkroom import registry
 from darkroom.fit.config import Training
@@ -45,11 +46,14 @@ class GANTask(Task):
         loss, norm_generator = self.generator_step(real, fake, labels)
         model.batches += 1
         model.average()
-        for schedule in self.lr_schedulers():
+        for schedule in cast(list[LambdaLR], self.lr_schedulers()):
             schedule.step()
         self.note({"loss": loss, "loss_generator": loss, **values}, len(labels))
         if self.followed:
-            self.latest |= {"gradient_norm_generator": norm_generator, "gradient_norm_discriminator": norm_discriminator}
+            self.latest |= {
+                "gradient_norm_generator": norm_generator,
+                "gradient_norm_discriminator": norm_discriminator,
+            }
         return loss.detach()
 
     def discriminator_step(self, real: Tensor, fake: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -90,7 +94,7 @@ class GANTask(Task):
 
     def move(self, which: int, network: nn.Module, loss: Tensor) -> Tensor:
         """A step of one of the optimizers down this loss; the norm of its gradient before it is clipped."""
-        optimizer = self.optimizers()[which]
+        optimizer = cast(list[Any], self.optimizers())[which]
         optimizer.zero_grad()
         self.manual_backward(loss)
         norm = gradient_norm(network)
@@ -108,7 +112,8 @@ class GANTask(Task):
         model = self.network
         fake = model.generator(model.noise(len(labels)), labels)
         score = model.discriminator(torch.cat([images * 2 - 1, fake]), labels.repeat(2)).score
-        right_real, right_fake = accuracy(*score.chunk(2), model.loss)
+        on_real, on_fake = score.chunk(2)
+        right_real, right_fake = accuracy(on_real, on_fake, model.loss)
         return {"accuracy_real": right_real, "accuracy_fake": right_fake}
 
     def configure_optimizers(self) -> Any:
@@ -120,7 +125,7 @@ class GANTask(Task):
             optimizer = registry.build(self.settings.optimizer, network)
             for group in optimizer.param_groups:
                 group["lr"] *= rate
-            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(min(1.0, step / steps)))
+            schedule = LambdaLR(optimizer, lambda step: factor(min(1.0, step / steps)))
             made.append({"optimizer": optimizer, "lr_scheduler": schedule})
         return tuple(made)
 
