@@ -90,6 +90,9 @@ def test_every_combination_trains(loss: str, conditioning: str, stabilisers: str
 def test_mixed_precision_trains(loss: str) -> None:
     model, fitted = train(loss=loss, training={"precision": "bf16"}, **STABILISERS["all"])
     assert fitted.precision == "bf16"
+    began = start(**{**STABILISERS["all"], "loss": loss})
+    moved = zip(model.generator.named_parameters(), began.generator.parameters(), strict=True)
+    assert [name for (name, new), old in moved if torch.equal(new, old)] == []
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
     assert model.sample(torch.tensor([0, 1]), torch.Generator()).dtype == torch.float32
 
