@@ -58,7 +58,7 @@ def fit(
         accelerator="auto",
         devices=1,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
-        gradient_clip_val=settings.clip,
+        gradient_clip_val=settings.clip if task.automatic_optimization else None,
         callbacks=[history, *callbacks, *([_Saver(checkpoints)] if checkpoints is not None else [])],
         logger=False,
         enable_checkpointing=False,

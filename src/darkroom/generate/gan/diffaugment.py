@@ -29,7 +29,7 @@ def augment(images: Tensor, changes: Sequence[Change]) -> Tensor:
 
 def color(images: Tensor) -> Tensor:
     """Brightness by up to ±0.5, saturation by a factor up to 2, contrast by one of 0.5 to 1.5."""
-    brightness, saturation, contrast = torch.rand(3, len(images), 1, 1, 1, device=images.device)
+    brightness, saturation, contrast = torch.rand(3, len(images), 1, 1, 1, dtype=images.dtype, device=images.device)
     images = images + brightness - 0.5
     if images.shape[1] > 1:
         images = torch.lerp(images.mean(1, keepdim=True), images, 2 * saturation)

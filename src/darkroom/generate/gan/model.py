@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import AfterValidator, Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from darkroom.fit.config import Training
 from darkroom.generate.gan.losses import GAMES
@@ -76,19 +76,25 @@ class GAN(GenerativeModel):
             Count, Field(description="R1 is taken every so many batches, and weighs as much more (Karras et al. 2020)")
         ] = 16,
         ttur: Annotated[
-            Positive, Field(description="the discriminator's learning rate, a factor on training's (Heusel et al. 2017)")
+            Positive,
+            Field(description="the discriminator's learning rate, a factor on training's (Heusel et al. 2017)"),
         ] = 1.0,
         critic_steps: Annotated[
-            Count, Field(description="steps of the discriminator a batch, each against fresh noise; the generator has one")
+            Count,
+            Field(description="steps of the discriminator a batch, each against fresh noise; the generator has one"),
         ] = 1,
         ema: Annotated[
             float,
-            Field(ge=0, lt=1, description="memory of the generator's average over steps, which samples come from; 0: none"),
+            Field(
+                ge=0, lt=1, description="memory of the generator's average over steps, which samples come from; 0: none"
+            ),
         ] = 0.99,
         diffaugment: Annotated[
             tuple[Literal["color", "translation", "cutout"], ...],
             AfterValidator(unique),
-            Field(description="differentiable changes of all that the discriminator sees, for few images (Zhao et al. 2020)"),
+            Field(
+                description="differentiable changes of all that the discriminator sees, for few images (Zhao et al. 2020)"
+            ),
         ] = (),
     ) -> None:
         super().__init__()

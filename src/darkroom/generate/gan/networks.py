@@ -18,13 +18,17 @@ from darkroom.nets.autoencoder import plan
 
 Conditioning = Literal["none", "concatenation", "projection", "auxiliary"]
 
+CLASS_STD = 0.25
+"""Of class embeddings beside noise, at the start: with more, a class soon has one image and noise goes unheard."""
 LEAK = 0.2
 HIDDEN = 128
 """Features that the discriminator decides on."""
 
 
 class Generator(nn.Module):
-    """Noise (B, Z) and labels (B,) to images (B, C, H, W); the class sets gains and shifts after every normalisation.
+    """Noise (B, Z) and labels (B,) to images (B, C, H, W).
+
+    An embedding of the class comes beside the noise, and the class sets gains and shifts after every normalisation.
 
     Each level makes four pixels of one by a convolution on the smaller image (Shi et al. 2016), which costs little.
     """
@@ -33,7 +37,11 @@ class Generator(nn.Module):
         super().__init__()
         sizes, widths = plan(shape, width)
         self.start = (widths[-1], *sizes[-1])
-        self.head = nn.Linear(latent, math.prod(self.start), bias=False)  # what follows takes the mean away
+        self.embedding = nn.Embedding(classes, latent) if classes else None
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=CLASS_STD)
+        inputs = 2 * latent if classes else latent
+        self.head = nn.Linear(inputs, math.prod(self.start), bias=False)  # normalisation takes a mean away
         self.norms = nn.ModuleList(ClassNorm(channels, classes) for channels in widths[::-1])
         steps = zip(widths[::-1], [*widths[-2::-1], shape[0]], sizes[-2::-1], strict=True)
         self.levels = nn.ModuleList(
@@ -41,7 +49,8 @@ class Generator(nn.Module):
         )
 
     def forward(self, noise: Tensor, labels: Tensor) -> Tensor:  # (B, Z), (B,) -> (B, C, H, W) in [-1, 1]
-        x: Tensor = self.head(noise).unflatten(1, self.start)
+        given = noise if self.embedding is None else torch.cat([noise, self.embedding(labels)], dim=1)
+        x: Tensor = self.head(given).unflatten(1, self.start)
         for norm, level in zip(self.norms, self.levels, strict=True):
             x = level(F.relu(norm(x, labels)))
         return x.float().tanh()
@@ -54,13 +63,16 @@ class ClassNorm(nn.Module):
         super().__init__()
         self.classes = classes
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Parameter(torch.zeros(max(1, classes), channels))  # beside 1, so that weight decay keeps the scale
+        self.gain = nn.Parameter(
+            torch.zeros(max(1, classes), channels)
+        )  # beside 1, so that weight decay keeps the scale
         self.shift = nn.Parameter(torch.zeros(max(1, classes), channels))
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # (B, C, H, W), (B,)
         rows = labels if self.classes else torch.zeros_like(labels)
         gain, shift = self.gain[rows], self.shift[rows]  # (B, C)
-        return self.norm(x) * (1 + gain[..., None, None]) + shift[..., None, None]
+        even: Tensor = self.norm(x)
+        return even * (1 + gain[..., None, None]) + shift[..., None, None]
 
 
 class Enlarge(nn.Module):

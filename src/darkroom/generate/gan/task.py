@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from darkroom import registry
 from darkroom.fit.config import Training
@@ -32,6 +33,7 @@ class GANTask(Task):
     def __init__(self, network: GAN, training: Training) -> None:
         super().__init__(network, training)
         self.automatic_optimization = False
+        self.norms: dict[str, Tensor] = {}
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Both networks' steps on one batch; what is noted of the discriminator is of its last step."""
@@ -41,19 +43,19 @@ class GANTask(Task):
             last = step == model.critic_steps - 1
             with torch.set_grad_enabled(last):
                 fake = model.generator(model.noise(len(labels)), labels)
-            values, norm_discriminator = self.discriminator_step(real, fake.detach(), labels)
-        loss, norm_generator = self.generator_step(real, fake, labels)
+            values = self.discriminator_step(real, fake.detach(), labels)
+        loss = self.generator_step(real, fake, labels)
         model.batches += 1
         model.average()
-        for schedule in self.lr_schedulers():
+        for schedule in cast(list[LambdaLR], self.lr_schedulers()):
             schedule.step()
         self.note({"loss": loss, "loss_generator": loss, **values}, len(labels))
         if self.followed:
-            self.latest |= {"gradient_norm_generator": norm_generator, "gradient_norm_discriminator": norm_discriminator}
+            self.latest |= self.norms
         return loss.detach()
 
-    def discriminator_step(self, real: Tensor, fake: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """One step on real and generated images in [-1, 1], (B, C, H, W) each: its loss and accuracies, its gradient's norm."""
+    def discriminator_step(self, real: Tensor, fake: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """One step on real and generated images in [-1, 1], (B, C, H, W) each: the loss and both accuracies."""
         model = self.network
         real, fake = (augment(images, model.diffaugment) for images in (real, fake))
         found = model.discriminator(torch.cat([real, fake]), labels.repeat(2))
@@ -66,16 +68,16 @@ class GANTask(Task):
             loss = loss + model.gradient_penalty * penalties.gradient_penalty(self.critic(labels), real, fake, shares)
         if model.r1 and int(model.batches) % model.r1_every == 0:
             loss = loss + model.r1 * model.r1_every * penalties.r1(self.critic(labels), real)
-        norm = self.move(1, model.discriminator, loss)
+        self.move("discriminator", loss)
         if model.loss == "wasserstein":
             with torch.no_grad():
                 for parameter in model.discriminator.parameters():
                     parameter.clamp_(-model.weight_clip, model.weight_clip)
         right_real, right_fake = accuracy(on_real, on_fake, model.loss)
-        return {"loss_discriminator": loss, "accuracy_real": right_real, "accuracy_fake": right_fake}, norm
+        return {"loss_discriminator": loss, "accuracy_real": right_real, "accuracy_fake": right_fake}
 
-    def generator_step(self, real: Tensor, fake: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One step on images in [-1, 1] that carry the generator's graph: its loss and its gradient's norm."""
+    def generator_step(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
+        """One step on images in [-1, 1], of which the generated ones carry the generator's graph: the loss."""
         model = self.network
         with frozen(model.discriminator):
             found = model.discriminator(augment(fake, model.diffaugment), labels)
@@ -86,18 +88,21 @@ class GANTask(Task):
                 with torch.no_grad():
                     features = model.discriminator(augment(real, model.diffaugment), labels).features
                 loss = loss + model.feature_matching * feature_matching(features, found.features)
-            return loss, self.move(0, model.generator, loss)
+            self.move("generator", loss)
+        return loss
 
-    def move(self, which: int, network: nn.Module, loss: Tensor) -> Tensor:
-        """A step of one of the optimizers down this loss; the norm of its gradient before it is clipped."""
-        optimizer = self.optimizers()[which]
+    def move(self, player: Literal["generator", "discriminator"], loss: Tensor) -> None:
+        """A step of this player down its loss; keeps the norm of its gradient before it is clipped."""
+        network: nn.Module = getattr(self.network, player)
+        optimizer = cast(list[Any], self.optimizers())[player == "discriminator"]
         optimizer.zero_grad()
         self.manual_backward(loss)
-        norm = gradient_norm(network)
+        if self.followed:
+            self.norms[f"gradient_norm_{player}"] = gradient_norm(network)
         if self.settings.clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(network.parameters(), self.settings.clip, norm)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.clip)
         optimizer.step()
-        return norm
+        torch.clear_autocast_cache()  # it holds the weights from before the step, and some made without a graph
 
     def critic(self, labels: Tensor) -> penalties.Critic:
         """The score of images of these labels."""
@@ -108,7 +113,8 @@ class GANTask(Task):
         model = self.network
         fake = model.generator(model.noise(len(labels)), labels)
         score = model.discriminator(torch.cat([images * 2 - 1, fake]), labels.repeat(2)).score
-        right_real, right_fake = accuracy(*score.chunk(2), model.loss)
+        on_real, on_fake = score.chunk(2)
+        right_real, right_fake = accuracy(on_real, on_fake, model.loss)
         return {"accuracy_real": right_real, "accuracy_fake": right_fake}
 
     def configure_optimizers(self) -> Any:
@@ -120,7 +126,7 @@ class GANTask(Task):
             optimizer = registry.build(self.settings.optimizer, network)
             for group in optimizer.param_groups:
                 group["lr"] *= rate
-            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(min(1.0, step / steps)))
+            schedule = LambdaLR(optimizer, lambda step: factor(min(1.0, step / steps)))
             made.append({"optimizer": optimizer, "lr_scheduler": schedule})
         return tuple(made)
 
