@@ -23,7 +23,6 @@ from darkroom.fit.task import Task
 from darkroom.fit.trainer import fit
 from darkroom.log import Log
 
-
 CHUNK = 256
 """Images made at a time."""
 

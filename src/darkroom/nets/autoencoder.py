@@ -30,10 +30,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.body = Down(shape, width=width, classes=classes)
         self.head = nn.Linear(math.prod(self.body.end), code)
+        self.by_class = LinearByClass(classes, code) if classes else None
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:  # (B, C, H, W) -> (B, D)
         code: Tensor = self.head(self.body(images, labels).flatten(1))
-        return code
+        return code if self.by_class is None else self.by_class(code, labels)
 
 
 class Decoder(nn.Module):
@@ -46,13 +47,15 @@ class Decoder(nn.Module):
         super().__init__()
         self.body = Up(shape, width=width, classes=classes)
         self.head = nn.Linear(code, math.prod(self.body.start))
-        # added to what a code gives: the same as the class beside the code, one number a class
-        self.by_class = nn.Embedding(classes, math.prod(self.body.start)) if classes else None
+        self.by_class = LinearByClass(classes, code) if classes else None
+        # added to what a code gives: as if the class stood beside the code, one number a class
+        self.beside = nn.Embedding(classes, math.prod(self.body.start)) if classes else None
 
     def forward(self, code: Tensor, labels: Tensor | None = None) -> Tensor:  # (B, D) -> (B, C, H, W)
-        x = self.head(code)
-        if self.by_class is not None:
-            x = x + self.by_class(labels).to(x.dtype)
+        if self.by_class is None or self.beside is None:
+            x = self.head(code)
+        else:
+            x = self.head(self.by_class(code, labels)) + self.beside(labels)
         pixels: Tensor = self.body(x.unflatten(1, self.body.start), labels)
         return pixels
 
@@ -143,6 +146,25 @@ class ByClass(nn.Module):
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         scale, shift = self.table(labels).to(x.dtype)[..., None, None].chunk(2, dim=1)  # (B, C, 1, 1) each
         return torch.addcmul(shift, x, 1 + scale)
+
+
+class LinearByClass(nn.Module):
+    """Turns, stretches and moves a code (B, D) as its class says; starts as no change.
+
+    With it an encoder can spread the codes of every class evenly around zero, however unlike the classes are.
+    """
+
+    def __init__(self, classes: int, size: int) -> None:
+        super().__init__()
+        self.turn, self.move = nn.Embedding(classes, size * size), nn.Embedding(classes, size)
+        with torch.no_grad():
+            self.turn.weight.copy_(torch.eye(size).flatten())
+            self.move.weight.zero_()
+
+    def forward(self, code: Tensor, labels: Tensor) -> Tensor:
+        turn = self.turn(labels).unflatten(1, (code.shape[1], -1))  # (B, D, D)
+        moved: Tensor = (turn @ code[..., None].to(turn.dtype)).squeeze(-1) + self.move(labels)
+        return moved
 
 
 def plan(shape: tuple[int, int, int], width: int, levels: int | None = None) -> tuple[list[tuple[int, int]], list[int]]:

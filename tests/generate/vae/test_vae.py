@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, distributions, nn
 
 from darkroom.fit.config import Training
-from darkroom.generate.vae import VAE, VAETask, kl_from_normal
+from darkroom.generate.vae.likelihood import Likelihood
+from darkroom.generate.vae.vae import VAE, VAETask, kl_from_normal, warmed
+
+LABELS = torch.tensor([0, 1, 2])
 
 
 def test_kl_of_a_case_worked_by_hand() -> None:
@@ -28,24 +33,23 @@ def test_kl_agrees_with_torch_and_is_never_negative() -> None:
 def test_likelihoods_agree_with_torch_distributions() -> None:
     torch.manual_seed(0)
     images, logits = torch.rand(4, 1, 8, 8), torch.randn(4, 1, 8, 8)
-    bernoulli, gaussian = VAE((1, 8, 8)), VAE((1, 8, 8), likelihood="gaussian")
     binary = images.round()
     expected = distributions.Bernoulli(logits=logits).log_prob(binary).sum((1, 2, 3))
-    assert torch.allclose(bernoulli.log_likelihood(logits, binary), expected, rtol=1e-5)
+    assert torch.allclose(Likelihood("bernoulli")(logits, binary), expected, rtol=1e-5)
     expected = distributions.Normal(logits.sigmoid(), math.exp(-1)).log_prob(images).sum((1, 2, 3))
-    assert torch.allclose(gaussian.log_likelihood(logits, images), expected, rtol=1e-5)
+    assert torch.allclose(Likelihood("gaussian")(logits, images), expected, rtol=1e-5)
 
 
 def test_a_gray_value_is_the_share_of_ones() -> None:
-    model, logits = VAE((1, 8, 8)), torch.randn(1, 1, 8, 8)
-    half, ones, zeros = (model.log_likelihood(logits, torch.full((1, 1, 8, 8), gray)) for gray in (0.5, 1.0, 0.0))
+    likelihood, logits = Likelihood("bernoulli"), torch.randn(1, 1, 8, 8)
+    half, ones, zeros = (likelihood(logits, torch.full((1, 1, 8, 8), gray)) for gray in (0.5, 1.0, 0.0))
     assert half.item() == pytest.approx((ones + zeros).item() / 2, rel=1e-5)
 
 
 class Blank(nn.Module):
     """Logits of 0 whatever the code; keeps the codes it was given."""
 
-    def forward(self, code: Tensor) -> Tensor:
+    def forward(self, code: Tensor, labels: Tensor) -> Tensor:
         self.seen = code
         return torch.zeros(len(code), 1, 8, 8)
 
@@ -54,16 +58,15 @@ class Fixed(VAE):
     """Posterior N(1, 1) in its one coordinate, and a blank decoder."""
 
     def __init__(self, beta: float) -> None:
-        super().__init__((1, 8, 8), latent=1, width=1, beta=beta)
+        super().__init__((1, 8, 8), 3, latent=1, width=1, beta=beta)
         self.decoder = Blank()  # type: ignore[assignment]
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return torch.ones(len(images), 1), torch.zeros(len(images), 1)
 
 
 def test_the_bound_of_a_case_worked_by_hand() -> None:
-    images = torch.rand(3, 1, 8, 8)
-    found = VAETask(Fixed(beta=4.0), Training()).losses(images, torch.zeros(3))
+    found = VAETask(Fixed(beta=4.0), Training()).losses(torch.rand(3, 1, 8, 8), LABELS)
     assert found["reconstruction"].item() == pytest.approx(-64 * math.log(2), rel=1e-5)
     assert found["kl"].item() == pytest.approx(0.5)
     assert found["elbo"].item() == pytest.approx(-64 * math.log(2) - 0.5, rel=1e-5)
@@ -72,7 +75,44 @@ def test_the_bound_of_a_case_worked_by_hand() -> None:
 
 def test_codes_vary_as_their_posterior_says() -> None:
     model = Fixed(beta=1.0)
-    model.bound(torch.rand(20_000, 1, 8, 8), torch.Generator().manual_seed(0))
+    model.bound(torch.rand(20_000, 1, 8, 8), torch.zeros(20_000), torch.Generator().manual_seed(0))
     codes: Tensor = model.decoder.seen  # type: ignore[assignment]
     assert codes.mean().item() == pytest.approx(1, abs=0.03)
     assert codes.std().item() == pytest.approx(1, abs=0.03)
+
+
+def test_beta_rises_along_a_line_and_stays() -> None:
+    assert [warmed(done, 0.5) for done in (0.0, 0.1, 0.25, 0.5, 0.8)] == pytest.approx([0, 0.2, 0.5, 1, 1])
+    assert warmed(0.0, 0.0) == 1
+
+
+def test_warm_up_follows_the_steps_of_the_run(train: Callable[..., Any]) -> None:
+    # six steps, the first three quarters of them rising: step k weighs the KL part by 2 * (k - 1) / 6 / 0.75
+    _, fitted = train("vae", epochs=2, beta=2.0, warmup=0.75, latent=3, width=2)
+    weights = (fitted.steps["loss"] + fitted.steps["reconstruction"]) / fitted.steps["kl"]
+    assert weights.to_numpy() == pytest.approx([2 * min(1, k / 6 / 0.75) for k in range(6)], abs=1e-3)
+    weights = (fitted.history["val_loss"] + fitted.history["val_reconstruction"]) / fitted.history["val_kl"]
+    assert weights.to_numpy() == pytest.approx([2, 2], abs=1e-3)
+
+
+def test_the_class_reaches_encoder_and_decoder_and_can_be_left_out() -> None:
+    torch.manual_seed(0)
+    told, blind = (VAE((1, 8, 8), 3, conditional=given, latent=3, width=4) for given in (True, False))
+    assert (told.classes, blind.classes) == (3, 0)
+    for module in told.modules():  # the tables of the levels start at zero; training moves them
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight)
+    images, codes = torch.rand(1, 1, 8, 8).expand(3, -1, -1, -1), torch.randn(1, 3).expand(3, -1)
+    for model, varies in ((told, True), (blind, False)):
+        means, shown = model.encode(images, LABELS)[0], model.decode(codes, LABELS)
+        for one, other in ((means[0], means[1]), (shown[1], shown[2])):
+            assert torch.allclose(one, other, atol=1e-6) != varies
+
+
+def test_many_samples_are_those_of_a_few_at_a_time() -> None:
+    torch.manual_seed(0)
+    model = VAE((1, 8, 8), 3, latent=3, width=2)
+    labels = torch.arange(600) % 3
+    many = model.sample(labels, torch.Generator().manual_seed(0))
+    codes = torch.randn(600, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(many, model.decode(codes, labels), atol=1e-6)
