@@ -1,4 +1,5 @@
-"""The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, and `darkroom sync`.
+"""The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, `darkroom generate export`, and
+`darkroom sync`.
 
 The options of a stage are the arguments of its `run`. With MLFLOW_TRACKING_URI set, the run is tracked there.
 """
@@ -22,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from darkroom import files, registry, track
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
-from darkroom.stages import STAGES
+from darkroom.stages import COMMANDS, STAGES
 
 EXPECTED = (ValueError, OSError, FloatingPointError)
 """Errors that a user can mend: shown as one line, without a traceback."""
@@ -36,15 +37,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{len(left)} runs could not be sent and are kept in {track.SPOOL}" if left else "every run is in MLflow")
         return 1 if left else 0
     stage = " ".join(words[:2])
-    if stage not in STAGES:
-        known = ", ".join([*STAGES, "sync"])
-        hint = nearest(stage, STAGES) if words else ""
+    modules = STAGES | COMMANDS
+    if stage not in modules:
+        known = ", ".join([*modules, "sync"])
+        hint = nearest(stage, modules) if words else ""
         print(f'usage: darkroom SECTION STAGE [options]; no stage "{stage}".{hint} There are: {known}', file=sys.stderr)
         return 0 if words[:1] in (["-h"], ["--help"]) else 2
-    module = importlib.import_module(STAGES[stage])
+    module = importlib.import_module(modules[stage])
     options = _parser(stage, module).parse_args(words[2:])
     try:
-        _run(stage, module, vars(options))
+        if stage in COMMANDS:
+            module.run(**vars(options))
+        else:
+            _run(stage, module, vars(options))
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):
             raise
@@ -90,7 +95,8 @@ def _header(stage: str, spec: BaseModel, options: dict[str, Any]) -> dict[str, A
 
 def _parser(stage: str, module: ModuleType) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"darkroom {stage}", description=(module.__doc__ or "").split("\n")[0])
-    parser.add_argument("--spec", required=True, help="the job's spec as JSON, or @FILE")
+    if stage in STAGES:
+        parser.add_argument("--spec", required=True, help="the job's spec as JSON, or @FILE")
     for name, parameter in inspect.signature(module.run).parameters.items():
         if name in {"spec", "log"}:
             continue

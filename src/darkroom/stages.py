@@ -19,3 +19,6 @@ STAGES = {
     "detect evaluate": "darkroom.detect.evaluate",
     "report build": "darkroom.report.build",
 }
+
+COMMANDS = {"generate export": "darkroom.generate.diffusion.export"}
+"""Commands that are no job of the workflow: `run` has neither spec nor log, and nothing is tracked."""

@@ -54,8 +54,8 @@ class UNet(nn.Module):
         super().__init__()
         if odd := [width for width in widths if width % GROUPS]:
             raise ValueError(f"got {odd[0]} channels; expected a multiple of {GROUPS}: change the network's width")
+        self.widths, self.blocks = tuple(widths), blocks
         first, deepest, embedded = widths[0], widths[-1], 4 * widths[0]
-        self.time_channels = first
         self.conv_in = nn.Conv2d(channels, first, 3, padding=1)
         self.time_embedding = TimeEmbedding(first, embedded)
         self.class_embedding = nn.Embedding(classes, embedded) if classes else None
@@ -78,7 +78,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
         """(B, C, H, W) to (B, C, H, W)."""
-        embedding = self.time_embedding(sinusoids(times, self.time_channels))  # (B, E)
+        embedding = self.time_embedding(sinusoids(times, self.widths[0]))  # (B, E)
         if self.class_embedding is not None:
             embedding = embedding + self.class_embedding(labels)
         x = self.conv_in(x)

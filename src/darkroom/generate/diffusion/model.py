@@ -5,7 +5,6 @@ The noise schedule, the samplers, guidance and the network live in files of thei
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch

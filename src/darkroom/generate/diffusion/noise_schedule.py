@@ -77,12 +77,7 @@ class NoiseSchedule(nn.Module):
 
     def parts(self, prediction: Prediction, predicted: Tensor, noisy: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
         """The image and the noise that noised images consist of, as a denoiser predicted them."""
-        alpha, sigma = self.levels(times)
-        if prediction == "epsilon":
-            return (noisy - sigma * predicted) / alpha, predicted
-        if prediction == "x0":
-            return predicted, (noisy - alpha * predicted) / sigma
-        return alpha * noisy - sigma * predicted, sigma * noisy + alpha * predicted
+        return parts(prediction, predicted, noisy, self.levels(times))
 
     def snr(self) -> Tensor:
         """The signal-to-noise ratio (T,) α²/σ²."""
@@ -98,3 +93,15 @@ class NoiseSchedule(nn.Module):
         if gamma is None:
             return torch.ones_like(snr)
         return snr.clamp_max(gamma) / {"epsilon": snr, "x0": torch.ones_like(snr), "v": snr + 1}[prediction]
+
+
+def parts(
+    prediction: Prediction, predicted: Tensor, noisy: Tensor, levels: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The image and the noise in `noisy` at the levels (α, σ), as they were predicted."""
+    alpha, sigma = levels
+    if prediction == "epsilon":
+        return (noisy - sigma * predicted) / alpha, predicted
+    if prediction == "x0":
+        return predicted, (noisy - alpha * predicted) / sigma
+    return alpha * noisy - sigma * predicted, sigma * noisy + alpha * predicted

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darkroom.generate.diffusion.noise_schedule import NoiseSchedule, Prediction
+from darkroom.generate.diffusion.noise_schedule import NoiseSchedule, Prediction, parts
 
 
 class Sampler(ABC):
@@ -34,23 +34,23 @@ class Sampler(ABC):
                 f"got {steps} sampling steps; expected 1 to {len(schedule)}, the steps of the noise schedule: "
                 "change the generator's steps or noise_steps"
             )
-        self.schedule, self.prediction, self.clip = schedule, prediction, clip
+        self.prediction, self.clip = prediction, clip
         spread = np.arange(len(schedule), 0, -len(schedule) / steps)[:steps]
         self.times = torch.from_numpy(spread.round().astype(np.int64) - 1).to(schedule.alpha_bar.device)
         kept = schedule.alpha_bar[self.times]
         self.kept = torch.cat([kept, torch.ones_like(kept[:1])])
-        """alpha_bar at each of the times, and 1 for the clean image."""
+        """alpha_bar at each of the times, and 1 for the clean image; α and σ there."""
+        self.alpha, self.sigma = self.kept.sqrt(), (1 - self.kept).sqrt()
 
     def step(self, predicted: Tensor, index: int, noisy: Tensor, draw: Callable[[], Tensor]) -> Tensor:
         """The images at the next time, from those at `times[index]` and what was predicted of them.
 
         `draw` gives standard normal noise in the shape of the images; only a sampler that adds noise calls it.
         """
-        time = self.times[index]
-        clean, noise = self.schedule.parts(self.prediction, predicted, noisy, time)
+        alpha, sigma = self.alpha[index], self.sigma[index]
+        clean, noise = parts(self.prediction, predicted, noisy, (alpha, sigma))
         if self.clip:
             clean = clean.clamp(-1, 1)
-            alpha, sigma = self.schedule.levels(time)
             noise = (noisy - alpha * clean) / sigma
         return self.towards(clean, noise, index, noisy, draw)
 
@@ -104,9 +104,16 @@ class DPMSolver(Sampler):
 
     earlier: Tensor
 
+    def __init__(self, schedule: NoiseSchedule, steps: int, *, prediction: Prediction, clip: bool) -> None:
+        super().__init__(schedule, steps, prediction=prediction, clip=clip)
+        # by way of σ/α, as diffusers rounds: where α is 5e-5, predicted noise makes 1e-7 of σ 2e-3 of the image
+        ratio = ((1 - self.kept) / self.kept).sqrt()
+        self.alpha = 1 / (ratio.square() + 1).sqrt()
+        self.sigma = ratio * self.alpha
+
     def towards(self, clean: Tensor, noise: Tensor, index: int, noisy: Tensor, draw: Callable[[], Tensor]) -> Tensor:
         """One step of the exponential integrator in λ = log(α/σ)."""
-        alpha, sigma = self.kept.sqrt(), (1 - self.kept).sqrt()
+        alpha, sigma = self.alpha, self.sigma
         half_log_snr = alpha.log() - sigma.log()
         ahead = half_log_snr[index + 1] - half_log_snr[index]
         ahead_clean = clean

@@ -1,0 +1,115 @@
+"""The command `generate export`: a trained diffusion model as a folder that diffusers loads.
+
+    unet/        the denoiser, for UNet2DModel.from_pretrained
+    scheduler/   the sampler, for the scheduler class that its file names
+    usage.json   what diffusers' own pipelines do not know and the caller must do
+
+What goes around the network is left to the caller: to pad sides with zeros to `multiple`, to cut patches with
+`pixel_unshuffle` and join them with `pixel_shuffle`, to hand over the label `null_class` for an unguided prediction and
+to mix the two by `guidance`, to map [-1, 1] to [0, 1]. DDIM's `step` there needs `eta` and `use_clipped_model_output=True`,
+and a number of steps that divides the number of noise steps: with others it takes the steps for shorter than they are.
+Not exported are other generators, and models guided by a classifier, for which diffusers has no such network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from darkroom import files
+from darkroom.fit.model import WEIGHTS, read_about, rebuild
+from darkroom.generate.diffusion.model import Diffusion
+from darkroom.generate.diffusion.noise_schedule import FIRST_BETA, LAST_BETA
+from darkroom.nets.unet import GROUPS, UNet
+
+SCHEDULERS = {"ancestral": "DDPMScheduler", "ddim": "DDIMScheduler", "dpm_solver": "DPMSolverMultistepScheduler"}
+BETAS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
+PREDICTIONS = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
+
+
+def run(*, model: Path, out: Path) -> None:
+    """Write the diffusion model in `model`, a folder of `generate train`, to the folder `out`.
+
+    Raises ValueError for other generators, and for classifier guidance.
+    """
+    about = read_about(model)
+    if about.plugin["name"] != "diffusion":
+        raise ValueError(
+            f'{model} holds a "{about.plugin["name"]}"; only a "diffusion" model can be loaded by diffusers'
+        )
+    network = rebuild("generator", model, about.shape, known_classes(model, len(about.classes)))
+    assert isinstance(network, Diffusion)
+    if network.classifier is not None:
+        raise ValueError(
+            f"{model} is guided by a classifier, which diffusers has no network for; train it with "
+            "guidance_by: classifier_free"
+        )
+    with files.folder(out) as fresh:
+        (fresh / "unet").mkdir()
+        files.write_json(fresh / "unet" / "config.json", unet_config(network))
+        weights = {name: value.contiguous() for name, value in network.denoiser.unet.state_dict().items()}
+        save_file(weights, fresh / "unet" / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+        (fresh / "scheduler").mkdir()
+        options = about.plugin["noise_schedule"]
+        files.write_json(fresh / "scheduler" / "scheduler_config.json", scheduler_config(network, options))
+        files.write_json(fresh / "usage.json", usage(network))
+
+
+def known_classes(model: Path, classes: int) -> int:
+    """How many classes the model was trained on: those of its store, or 0 where an image had no label."""
+    weights = torch.load(model / WEIGHTS, map_location="cpu", weights_only=True)
+    told = any(name.endswith("class_embedding.weight") or name.startswith("classifier.") for name in weights)
+    return classes if told else 0
+
+
+def unet_config(network: Diffusion) -> dict[str, Any]:
+    """What `UNet2DModel` is built from."""
+    unet: UNet = network.denoiser.unet
+    levels = len(unet.widths)
+    height, width = (-(-side // network.denoiser.multiple) * network.denoiser.multiple for side in network.shape[1:])
+    patch = network.denoiser.patch
+    return {
+        "_class_name": "UNet2DModel",
+        "sample_size": [height // patch, width // patch],
+        "in_channels": unet.conv_in.in_channels,
+        "out_channels": unet.conv_out.out_channels,
+        "down_block_types": ["DownBlock2D"] * levels,
+        "up_block_types": ["UpBlock2D"] * levels,
+        "block_out_channels": list(unet.widths),
+        "layers_per_block": unet.blocks,
+        "norm_num_groups": GROUPS,
+        "add_attention": False,
+        "num_class_embeds": network.classes + 1 if network.conditional else None,
+    }
+
+
+def scheduler_config(network: Diffusion, noise_schedule: str) -> dict[str, Any]:
+    """What the scheduler is built from."""
+    config: dict[str, Any] = {
+        "_class_name": SCHEDULERS[network.sampler],
+        "num_train_timesteps": len(network.schedule),
+        "beta_schedule": BETAS[noise_schedule],
+        "beta_start": FIRST_BETA,
+        "beta_end": LAST_BETA,
+        "prediction_type": PREDICTIONS[network.prediction],
+        "timestep_spacing": "trailing",
+    }
+    if network.sampler == "dpm_solver":  # a dynamic threshold of at most 1 is the static one
+        return config | {"thresholding": network.clip_x0, "sample_max_value": 1.0, "lower_order_final": False}
+    return config | {"clip_sample": network.clip_x0}
+
+
+def usage(network: Diffusion) -> dict[str, Any]:
+    """What the caller must know besides."""
+    return {
+        "shape": list(network.shape),
+        "patch": network.denoiser.patch,
+        "multiple": network.denoiser.multiple,
+        "null_class": network.classes if network.conditional else None,
+        "guidance": network.guidance if network.conditional else None,
+        "steps": network.steps,
+        "eta": network.eta,
+    }
