@@ -161,5 +161,5 @@ def test_what_cannot_be_drawn_is_told(drawn: Any) -> None:
         drawn(classes=0)
     with pytest.raises(ValueError, match=r"none of .* samples of shuffled was accepted: .*synthetic\.confidence"):
         drawn(wrong=1.0)
-    with pytest.raises(ValueError, match="every class of few has .* set synthetic.images to more"):
+    with pytest.raises(ValueError, match=r"every class of few has .* set synthetic\.images to more"):
         drawn(images=5)

@@ -60,9 +60,7 @@ class GenerativeModel(nn.Module, ABC):
         callbacks: Sequence[pl.Callback] = (),
     ) -> Fitted:
         """Train on these batches; the weights are the model's own."""
-        return fit(
-            self.task(training), train, val, seed=seed, log=log, checkpoints=checkpoints, callbacks=callbacks
-        )
+        return fit(self.task(training), train, val, seed=seed, log=log, checkpoints=checkpoints, callbacks=callbacks)
 
 
 def even_labels(count: int, classes: int) -> Tensor:
