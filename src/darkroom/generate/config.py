@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
@@ -20,6 +20,8 @@ class GeneratorTraining(Training):
     """Images a step."""
 
 
+JUDGE = "judge"
+"""The judge's folder, beside those of the models."""
 SMALL = {"name": "affine", "rotate": 8, "translate": 0.05, "scale": 0.08, "shear": 4}
 
 
@@ -69,6 +71,13 @@ class Generate(Section):
     """Most samples that a model is measured by, against as many test images; there are never more than test images."""
     steps: Annotated[list[Count], AfterValidator(unique)] = [5, 10, 20, 50]
     """Numbers of sampling steps to measure, for models that sample in steps; an empty list measures none."""
+
+    @field_validator("models")
+    @classmethod
+    def _not_the_judge(cls, value: dict[str, Generator]) -> dict[str, Generator]:
+        if JUDGE in value:
+            raise ValueError(f'the name "{JUDGE}" is taken by what judges the models; use another')
+        return value
 
     @model_validator(mode="before")
     @classmethod
