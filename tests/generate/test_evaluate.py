@@ -181,6 +181,8 @@ def test_one_class_for_all_and_few_images_for_all_are_collapses(
     assert found["classes_missed"] == []
     assert found["accuracy"]["value"] > 0.8
     assert "coverage is" in found["collapse"]["reasons"][0]
+    found = measured(StandIn(store, lambda labels, generator: np.resize(rows[:25], len(labels))))
+    assert "recall is 0.0" in found["collapse"]["reasons"][-1]
 
 
 def test_a_model_without_classes_is_not_asked_for_any(measured: Callable[..., dict[str, Any]], digits: Path) -> None:

@@ -88,7 +88,7 @@ print(json.dumps([[r.info.run_id, r.info.status, r.data.tags, r.data.metrics, r.
     assert not list(Path(smoke.root, "results/.tracking").glob("*.jsonl"))
     jobs = {tags["job"]: run for run in runs if "job" in (tags := run[2])}
     parents = {tags["method"]: run for run in runs if "method" in (tags := run[2])}
-    assert len(jobs) == 22
+    assert len(jobs) == 23
     assert {run[1] for run in jobs.values()} == {"FINISHED"}
     assert set(parents) >= {"classify/none/mlp", "generate/vae", "detect/normal-1/pca"}
     trained = jobs["results/smoke/classify/standard/resnet/seed-0/model"]

@@ -28,7 +28,7 @@ BASE: dict[str, Any] = {
         },
         "resamples": 10,
     },
-    "generate": {"training": {"epochs": 1}, "samples": 4},
+    "generate": {"training": {"epochs": 1}, "judge": {"training": {"epochs": 1}}, "samples": 4},
     "detect": {"normal": "1", "detectors": {"pca": {"detector": {"components": 4}}}, "examples": 4, "resamples": 10},
 }
 REPORT = "write results/stale/report/index.html"
@@ -39,6 +39,7 @@ ALL = {
         for m in ("mlp", "resnet")
         for p in ("none", "standard")
     ),
+    "train judge of generators",
     *(f"{do} generator: vae, seed 0" for do in ("train", "evaluate")),
     *(f"{do} detector: pca on normal-1, seed 0" for do in ("fit", "evaluate")),
     "fetch stale",
@@ -156,12 +157,12 @@ def test_comments_docstrings_and_formatting(stale) -> None:
 
 def test_a_real_change_in_one_network(stale) -> None:
     with edited(stale.root / "src/darkroom/nets/resnet.py", "nn.ReLU()", "nn.GELU()"):
-        assert planned(stale) == jobs("classifier: resnet")
+        assert planned(stale) == jobs("classifier: resnet", "train judge", "evaluate generator")
 
 
 def test_a_real_change_in_what_two_families_share(stale) -> None:
     with edited(stale.root / "src/darkroom/nets/layers.py", "clamp_min(1e-3)", "clamp_min(1e-4)"):
-        assert planned(stale) == jobs("classifier")
+        assert planned(stale) == jobs("classifier", "train judge", "evaluate generator")
 
 
 def test_a_real_change_in_the_training_loop(stale) -> None:

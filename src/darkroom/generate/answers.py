@@ -16,13 +16,13 @@ Labels = NDArray[np.int64]
 RESAMPLES = 1000
 FEWEST = 5
 """A class asked for less often may be missed by chance."""
-SHARE = 1 / 3
-"""Coverage below this share of the floor's is a collapse, if the samples look real."""
-REAL = 1 / 2
-"""Samples look real when their precision is at least this share of the floor's."""
+HALF, THIRD = 1 / 2, 1 / 3
+"""Shares of what real images reach: samples that look real have half their precision; few kinds of images have less than
+half of both coverage and recall, and less than a third of one of them."""
 RULE = (
-    f"collapsed: no sample is taken for a class asked for at least {FEWEST} times; or coverage is below a third of what "
-    "real images reach, while precision is at least half of theirs, so that the samples look real but few kinds of images come"
+    f"collapsed: no sample is taken for a class asked for at least {FEWEST} times; or the samples look real (at least half "
+    "the precision of real images) but are of few kinds (less than half the coverage and recall of real images, and less "
+    "than a third of one of them)"
 )
 
 
@@ -85,17 +85,17 @@ def unanswered(reason: str) -> dict[str, Any]:
 def collapse(measured: dict[str, Any], floor: dict[str, Any], missed: list[str] | None) -> dict[str, Any]:
     """Whether the samples are of few kinds only, in the judge's features; see `RULE`."""
     reasons = [f"no sample is taken for {', '.join(missed)}"] if missed else []
-    known = all(isinstance(part[name], float) for part in (measured, floor) for name in ("coverage", "precision"))
-    if (
-        known
-        and measured["coverage"] < SHARE * floor["coverage"]
-        and measured["precision"] >= REAL * floor["precision"]
-    ):
-        reasons.append(
-            f"coverage is {measured['coverage']:.3f} where real images reach {floor['coverage']:.3f}, "
-            f"at a precision of {measured['precision']:.3f}"
-        )
+    shares = {name: _share(measured[name], floor[name]) for name in ("precision", "coverage", "recall")}
+    few = max(shares["coverage"], shares["recall"]) < HALF and min(shares["coverage"], shares["recall"]) < THIRD
+    if few and shares["precision"] >= HALF:
+        told = (f"{name} is {measured[name]:.3f} where real images reach {floor[name]:.3f}" for name in shares)
+        reasons.append(", ".join(told))
     return {"collapsed": bool(reasons), "reasons": reasons, "rule": RULE}
+
+
+def _share(measured: Any, floor: Any) -> float:
+    """A measure as a share of the floor's; NaN, which is neither below nor above anything, where one is not known."""
+    return measured / floor if isinstance(measured, float) and isinstance(floor, float) and floor else float("nan")
 
 
 @dataclass(frozen=True)

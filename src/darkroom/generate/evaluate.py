@@ -11,7 +11,8 @@ metrics.json ({interval} is {"value", "low", "high"}; any number that cannot be 
                         samples against test images in the judge's features; `features` is their number, `trained` is
                         false where the judge has random weights
     judge_floor         {the same but for trained, and of}: real images against the test images. `of` is "validation", or
-                        "halves" where there are too few validation images: one half of the test images against the other
+                        "halves" where there are too few validation images: one half of the test images against the other.
+                        Splits hold the classes in equal shares, so its KID lies a little below 0, and a good model's too
     imagenet            as `judge`, with `weights` and `side` in place of trained; {"value": null, "reason"} without it
     imagenet_floor      as `judge_floor`; {"value": null, "reason"} without it
     accuracy            {interval} share of samples that the judge gives the class asked for

@@ -62,7 +62,8 @@ def draw_curves(history: pd.DataFrame, steps: pd.DataFrame, path: Path) -> None:
             _settle(axes, panel.curves)
         axes.set_title(panel.title, fontsize=10)
         axes.set_xlabel("step")
-        axes.legend(frameon=False, fontsize=8)
+        if len(panel.curves) > 1:
+            axes.legend(frameon=False, fontsize=8)
     for axes in places[len(panels) :]:
         axes.remove()
     save(drawn, path)
@@ -108,8 +109,9 @@ def _by_step(steps: pd.DataFrame, names: list[str]) -> list[Curve]:
     for index, name in enumerate(names):
         if name in steps:
             kept = steps[["step", name]].dropna()
-            label = _short(name) if _short(name) else name.replace("_", " ")
-            found.append(Curve(label, kept["step"].to_numpy(), kept[name].to_numpy(), COLORS[index % len(COLORS)]))
+            found.append(
+                Curve(_short(name), kept["step"].to_numpy(), kept[name].to_numpy(), COLORS[index % len(COLORS)])
+            )
     return found
 
 
