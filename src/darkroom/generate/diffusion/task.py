@@ -26,7 +26,7 @@ class DiffusionTask(Task):
 
     def __init__(self, network: Diffusion, training: Training) -> None:
         super().__init__(network, training)
-        self.learner = copy.deepcopy(network.denoiser).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.learner = copy.deepcopy(network.denoiser).to(memory_format=torch.channels_last)
         network.denoiser.requires_grad_(False)
 
     @property
