@@ -68,11 +68,12 @@ def test_training_raises_the_bound_and_reconstructions_resemble(model: Path, dig
     assert history["val_elbo"].iloc[-1] > history["val_elbo"].iloc[0] + 2
     assert np.allclose(history["train_loss"], history["train_kl"] - history["train_reconstruction"], rtol=1e-3)
     store = open_store(digits)
-    network = rebuild("generator", model, store.shape)
+    network = rebuild("generator", model, store.shape, len(store.classes))
     assert isinstance(network, LatentModel)
     images = torch.from_numpy(store.images[:200] / np.float32(255)).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        error = (network.reconstruct(images) - images).square().mean()
+        labels = torch.tensor(store.labels[:200])
+        error = (network.reconstruct(images, labels) - images).square().mean()
     assert error < 0.8 * images.var(0).mean()
 
 
