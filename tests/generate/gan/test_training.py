@@ -208,9 +208,13 @@ def test_gradients_are_clipped() -> None:
 @pytest.mark.parametrize(
     ("options", "classes", "said"),
     [
-        ({"conditioning": "projection"}, 0, 'conditioning is "projection", but images have no labels'),
-        ({"weight_clip": 0.1}, 2, 'weight_clip is 0.1, but its loss is "hinge".*set loss: wasserstein'),
-        ({"loss": "wasserstein", "gradient_penalty": 1.0}, 2, 'gradient_penalty is 1.0, but its loss is "wasserstein"'),
+        ({"conditioning": "projection"}, 0, 'conditioning is "projection", but some training images have no label'),
+        ({"weight_clip": 0.1}, 2, 'weight_clip is 0.1, but generator.loss is "hinge".*set loss: wasserstein'),
+        (
+            {"loss": "wasserstein", "gradient_penalty": 1.0},
+            2,
+            'gradient_penalty is 1.0, but generator.loss is "wasserstein"',
+        ),
     ],
 )
 def test_contradicting_options_are_told(options: dict[str, Any], classes: int, said: str) -> None:

@@ -151,7 +151,8 @@ def _check(
     """Raises ValueError for options that contradict each other or the data."""
     if conditioning != "none" and not classes:
         raise ValueError(
-            f'the generator\'s option conditioning is "{conditioning}", but images have no labels; leave it out or set "none"'
+            f'generator.conditioning is "{conditioning}", but some training images have no label; '
+            'leave it out or set "none"'
         )
     for name, value, meant in (
         ("weight_clip", weight_clip, "wasserstein"),
@@ -159,5 +160,5 @@ def _check(
     ):
         if value is not None and loss != meant:
             raise ValueError(
-                f'the generator\'s option {name} is {value}, but its loss is "{loss}"; leave {name} out or set loss: {meant}'
+                f'generator.{name} is {value}, but generator.loss is "{loss}"; leave {name} out or set loss: {meant}'
             )

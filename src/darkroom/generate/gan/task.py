@@ -102,7 +102,7 @@ class GANTask(Task):
         if self.settings.clip is not None:
             torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.clip)
         optimizer.step()
-        torch.clear_autocast_cache()  # it holds the weights from before the step, and some made without a graph
+        torch.clear_autocast_cache()  # it holds the weights from before the step
 
     def critic(self, labels: Tensor) -> penalties.Critic:
         """The score of images of these labels."""
