@@ -86,6 +86,8 @@ def readme() -> str:
         for name, entry in registry.entries(kind).items():
             fields = {k: v for k, v in registry.options(kind, name).model_fields.items() if k != "name"}
             parts += [f"### {kind} `{name}`", "", entry.summary, "", *(_table(fields) if fields else ["No keys.", ""])]
+            if entry.training:
+                parts += [f"Its own defaults of `training`: `{json.dumps(entry.training)}`.", ""]
     return "\n".join(parts).rstrip() + "\n"
 
 

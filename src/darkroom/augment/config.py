@@ -87,14 +87,14 @@ class Policy(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.balance and self.imbalance:
-            raise ValueError("balance and imbalance both even out the classes; keep one of them")
-        if self.balance and not self.offline:
-            raise ValueError("balance makes offline copies; it needs at least one transform in offline")
         if self.synthetic and (self.offline or self.balance or self.imbalance):
             raise ValueError(
                 "synthetic makes the copies and evens out the classes itself; leave out offline, balance and imbalance"
             )
+        if self.balance and self.imbalance:
+            raise ValueError("balance and imbalance both even out the classes; keep one of them")
+        if self.balance and not self.offline:
+            raise ValueError("balance makes offline copies; it needs at least one transform in offline")
         if self.offline and not (self.copies or self.balance or any(c.copies for c in self.classes.values())):
             raise ValueError("copies is 0, so nothing in offline is ever applied; raise it, or leave offline out")
         if not (self.offline or self.online or self.imbalance or self.synthetic):
