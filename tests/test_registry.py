@@ -91,7 +91,7 @@ def test_a_plug_in_is_marked_as_it_is_registered(kind: str, name: str) -> None:
 def test_no_name_is_given_twice_in_a_kind() -> None:
     for kind, place in registry.PACKAGES.items():
         folder = registry.ROOT / place
-        paths = sorted(folder.glob("*.py")) if folder.is_dir() else [folder]
+        paths = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]
         names = [
             mark.args[1].value
             for path in paths
