@@ -22,11 +22,11 @@ class Recorded(VAE):
 
 def test_a_traversal_varies_one_unit_the_most_active_first(tmp_path: Path) -> None:
     model = Recorded((3, 9, 12), 4, latent=3, width=2).eval()
-    codes = np.array([[0.1, 0.2, 0.3], [2, 4, 1], [-2, -3, 1]], np.float32)
-    draw_traversals(model, codes, np.array([2, 1, 0]), tmp_path / "traversals.png")
+    codes = np.array([[0.1, 0.2, 0.3], [2, 4, 1], [-2, -3, 1], [0, 0, 0], [9, 9, 9]], np.float32)
+    draw_traversals(model, codes, np.array([2, 2, 2, 1, 0]), tmp_path / "traversals.png")
     asked, labels = model.asked
     rows = asked.reshape(3, 11, 3)
-    assert set(labels) == {2}  # the class of the image nearest to the middle
+    assert set(labels) == {2}  # the class whose codes vary most, and of it the image nearest to the middle
     assert rows[0, :, 1].tolist() == pytest.approx(np.linspace(-2.5, 2.5, 11))
     assert rows[1, :, 0].tolist() == pytest.approx(np.linspace(-2.5, 2.5, 11))
     assert (rows[0][:, [0, 2]] == codes[0, [0, 2]]).all()

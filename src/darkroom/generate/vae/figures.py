@@ -32,8 +32,13 @@ def draw_traversals(model: LatentModel, codes: NDArray[np.float32], labels: NDAr
     """What each latent unit does: its values across, the other units as in one image, the most active units first.
 
     `codes` (N, D) are the mean codes of images of classes `labels` (N,). The one that is nearest to the prior's mean is
-    the start of every row.
+    the start of every row. To a model that knows classes a unit can mean something else in each of them: it shows the one
+    whose codes vary most.
     """
+    if model.classes:
+        spreads = [codes[labels == label].var(0).sum() for label in np.unique(labels)]
+        shown = labels == np.unique(labels)[np.argmax(spreads)]
+        codes, labels = codes[shown], labels[shown]
     variances = codes.var(0)
     units = np.argsort(-variances, kind="stable")[:UNITS]
     start = np.square(codes).sum(1).argmin()
@@ -56,7 +61,7 @@ def draw_latent_map(codes: NDArray[np.float32], labels: NDArray[np.int64], class
     """Where images lie in the latent space, colored by class; gray where there is no label (-1).
 
     `codes` (N, D) are mean codes of images of classes `labels` (N,). More than two dimensions are projected on their first
-    two principal components.
+    two principal components. Where the model knows the class, a code need not tell it, and classes lie over each other.
     """
     places, names = project(codes)
     present = np.unique(labels[labels >= 0])
