@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from darkroom import registry
+from darkroom.augment import occlusion
 from darkroom.augment.config import Policy
 from darkroom.augment.policies import Pipeline
 from darkroom.augment.strength import is_binary, marked, operations, reach, scaled, strongest
@@ -69,13 +71,32 @@ def test_the_weakest_and_the_strongest_can_be_drawn(name):
             assert image.shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize("name", ["cutout", "random_erasing", "grid_dropout"])
+@pytest.mark.parametrize(("name", "more"), [*((name, {}) for name in occlusion.AMOUNTS), ("cutout", {"holes": 4})])
 @pytest.mark.parametrize("side", [8, 28])
-def test_even_the_strongest_occlusion_leaves_something_to_see(name, side):
+@pytest.mark.parametrize("strength", [2, 4])
+def test_even_the_strongest_occlusion_leaves_something_to_see(name, more, side, strength):
+    """Offline and online: some of every image, and a good part of some."""
     image = photograph(side)
-    seen = [(made == image).all(-1).mean() for made in drawn(scaled(options(name, p=1), 4), image, 20)]
-    assert np.mean(seen) > 0.05
-    assert max(seen) > 0.2
+    offline = np.stack(drawn(scaled(options(name, p=1, **more), strength), image, 40))
+    images = torch.from_numpy(image).permute(2, 0, 1).expand(200, -1, -1, -1)
+    transform = registry.build(options(name, "batch transform", p=1, **more))
+    strengths = torch.full((200,), float(strength))
+    made, _ = transform(images / 255, torch.ones(200, 1), strengths, torch.Generator().manual_seed(0))
+    online = (made * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    for shown in ((offline == image).all(-1), (online == image).all(-1)):
+        seen = shown.mean((1, 2))
+        assert seen.min() > 0.1
+        assert seen.mean() > 0.15
+        assert seen.max() > 0.2
+
+
+@pytest.mark.parametrize(("kind", "name"), [kind for kind in KINDS if kind[1] in occlusion.AMOUNTS])
+def test_strength_hides_no_more_than_most_of_an_image_unless_told_to(kind, name):
+    amount = occlusion.AMOUNTS[name]
+    assert reach(scaled(options(name, kind), 4))["occlusion"] == pytest.approx(occlusion.MOST)
+    asked = options(name, kind, **{amount: 0.95})
+    assert getattr(scaled(asked, 4), amount) == 0.95
+    assert getattr(scaled(asked, 0.5), amount) == pytest.approx(0.475)
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - BINARY))

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from darkroom import registry
-from darkroom.augment import magnitudes
+from darkroom.augment import magnitudes, occlusion
 from darkroom.augment.config import STRONGEST, Policy
 from darkroom.settings import Amount, Section
 
@@ -32,6 +32,7 @@ def marked(options: Section | type[Section]) -> Iterator[tuple[str, FieldInfo, A
 def scaled(options: Section, strength: float) -> Section | None:
     """The transform at another strength, its amounts kept within their ranges; None at strength 0, which switches it off.
 
+    An occlusion is not made so strong that it hides everything, see `occlusion.limit`.
     Raises ValueError for a negative strength.
     """
     if strength < 0:
@@ -42,6 +43,8 @@ def scaled(options: Section, strength: float) -> Section | None:
     for name, field, mark in marked(options):
         value = mark.neutral + strength * (getattr(options, name) - mark.neutral)
         low, high = _range(field)
+        if occlusion.AMOUNTS.get(options.name) == name:  # type: ignore[attr-defined]
+            high = min(high, occlusion.limit(**_hiding(options)))
         value = min(max(value, low), high)
         changed[name] = round(value) if field.annotation is int else value
     return options.model_copy(update=changed)
@@ -66,12 +69,8 @@ def reach(options: Section) -> dict[str, float]:
             return magnitudes.reach(name, more)
         case {"name": "rotate90", "turns": turns}:
             return {"rotate": 180.0 if turns is None or 2 in turns else 90.0}
-        case {"name": "cutout", "size": side, **more}:
-            return {"occlusion": min(1.0, more.get("holes", 1) * side**2)}
-        case {"name": "random_erasing", "area": area}:
-            return {"occlusion": area}
-        case {"name": "grid_dropout", "ratio": ratio}:
-            return {"occlusion": ratio**2}
+        case {"name": name} if name in occlusion.AMOUNTS:
+            return {"occlusion": occlusion.hidden(**_hiding(options))}
     return found
 
 
@@ -89,6 +88,12 @@ def operations() -> set[str]:
     kinds = ("transform", "batch transform")
     models = [registry.options(kind, name) for kind in kinds for name in registry.entries(kind)]
     return {operation for model in models for operation in reach(model())}
+
+
+def _hiding(options: Section) -> dict[str, Any]:
+    """What `occlusion` wants to know of a transform that hides a part of the image."""
+    name: str = options.name  # type: ignore[attr-defined]
+    return {"name": name, "amount": getattr(options, occlusion.AMOUNTS[name]), "holes": getattr(options, "holes", 1)}
 
 
 def _range(field: FieldInfo) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from darkroom.fit.model import read_about, rebuild
 from darkroom.generate.config import SynthesizeSpec
 from darkroom.generate.model import GenerativeModel
 from darkroom.generate.spaces import Judge, read_judge
+from darkroom.generate.train import known_classes
 from darkroom.log import Log
 from darkroom.measure.distances import squared_blocks
 from darkroom.measure.manifold import radii
@@ -46,7 +47,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
     store, accepts = open_store(data), read_judge(judge)
     rows = needed(store, "train")
     about = read_about(model)
-    network = rebuild("generator", model, about.shape, len(about.classes))
+    network = rebuild("generator", model, about.shape, known_classes(store, store.rows("train")))
     assert isinstance(network, GenerativeModel)
     if not network.classes:
         raise ValueError(f"{about.plugin['name']} draws images of no class in particular; set its conditional: true")

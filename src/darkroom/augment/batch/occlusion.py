@@ -11,6 +11,7 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
 from darkroom.augment.batch.mixing import boxes
+from darkroom.augment.occlusion import limit
 from darkroom.registry import register
 from darkroom.settings import Amount, Count, Probability
 
@@ -38,7 +39,7 @@ class Cutout:
     ) -> tuple[Tensor, Tensor]:
         count, (height, width) = len(images), images.shape[-2:]
         chosen = coins(self.p, count, draws) & (strength > 0)
-        largest = amount(self.size, strength, high=0.99)
+        largest = amount(self.size, strength, high=limit("cutout", self.size, self.holes))
         number = torch.randint(1, self.holes + 1, (count,), generator=draws)
         sides = [[between(largest / 2, largest, count, draws) for _ in range(2)] for _ in range(self.holes)]
         edges = [(*stretch(down, height, draws), *stretch(across, width, draws)) for down, across in sides]
@@ -77,7 +78,7 @@ class RandomErasing:
     ) -> tuple[Tensor, Tensor]:
         count, channels, height, width = images.shape
         drawn = coins(self.p, count, draws)
-        largest = amount(self.area, strength, high=0.99).clamp(min=1e-6)
+        largest = amount(self.area, strength, high=limit("random_erasing", self.area)).clamp(min=1e-6)
         area = between(largest / 16, largest, count, draws)
         ratio = either_way(torch.minimum(-area.log(), torch.tensor(math.log(self.ratio))), draws).exp()
         corners = (*stretch((area * ratio).sqrt(), height, draws), *stretch((area / ratio).sqrt(), width, draws))
@@ -116,7 +117,8 @@ class GridDropout:
         chosen = coins(self.p, count, draws) & (strength > 0)
         largest = self.cell * min(height, width)
         cell = between(largest / 2, largest, count, draws).round().clamp(min=2)
-        hole = (cell * amount(self.ratio, strength, high=0.99)).round()
+        ratio = amount(self.ratio, strength, high=limit("grid_dropout", self.ratio))
+        hole = (cell * ratio).round().minimum(cell - 1)
         x, y = ((torch.rand(count, generator=draws) * cell).floor() for _ in range(2))
 
         def blank(part: Tensor, cell: Tensor, hole: Tensor, x: Tensor, y: Tensor) -> Tensor:
