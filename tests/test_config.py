@@ -263,7 +263,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"classify": {"training": {"clip": math.nan}}}, "classify.training.clip: got nan; expected a finite number"),
     ({"classify": {"training": {"epochs": 10**5000}}},
      "classify.training.epochs: got a whole number of 16610 bits; expected one of at most 63"),
-    ({"generate": 5}, "generate: got 5; expected keys (models, seeds, training, judge, samples, steps)"),
+    ({"generate": 5}, "generate: got 5; expected keys (models, seeds, training, snapshots, judge, samples, steps)"),
     ({"detect": {"normal": ["1", "1"]}}, 'detect.normal: ["1"] is listed twice'),
     ({"detect": {"normal": [["1", 1]]}}, 'detect.normal: "1" is listed twice'),
     ({"detect": {"normal": [["1", "2"], ["2", "1"]]}}, 'detect.normal: ["1", "2"] is listed twice'),
