@@ -19,8 +19,8 @@ from darkroom.log import silent
 
 def small_judge(**changes: Any) -> JudgeSpec:
     network = {"name": "resnet", "width": 16, "stages": 2}
-    training = {"epochs": 6, "batch_size": 64, "precision": "fp32"}
-    return JudgeSpec.model_validate({"network": network, "training": training, **changes})
+    training = {"epochs": 8, "batch_size": 64, "precision": "fp32"}
+    return JudgeSpec.model_validate({"network": network, "training": training, "online": [], **changes})
 
 
 @pytest.fixture(scope="session")

@@ -30,12 +30,17 @@ def evaluate_spec(**changes: Any) -> EvaluateSpec:
     return EvaluateSpec.model_validate({**base, **changes})
 
 
+def train_spec(epochs: int) -> TrainSpec:
+    generator = {"name": "vae", "latent": 8, "width": 8}
+    training = {"epochs": epochs, "batch_size": 64}
+    spec = {"generator": generator, "training": training, "judge": "resnet", "snapshots": 1, "seed": 0}
+    return TrainSpec.model_validate(spec)
+
+
 @pytest.fixture(scope="module")
-def model(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(digits: Path, digits_judge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("generate") / "model"
-    training = {"epochs": 6, "batch_size": 64}
-    spec = {"generator": {"name": "vae", "latent": 8, "width": 8}, "training": training, "seed": 0}
-    train.run(TrainSpec.model_validate(spec), data=digits, out=out, log=silent)
+    train.run(train_spec(6), data=digits, judge=digits_judge, out=out, log=silent)
     return out
 
 
@@ -127,7 +132,7 @@ def test_a_trained_model_is_measured_shown_and_logged_the_same_each_time(
     assert logged["test/elbo"] == parts["elbo"]["value"]
     assert np.load(out / "samples.npy").shape == (items, 8, 8, 1)
     assert len(pd.read_parquet(out / "samples.parquet")) == items
-    names = ("samples", "closest", "curves", "reconstructions", "interpolation")
+    names = ("samples", "closest", "curves", "reconstructions", "interpolation", "traversals", "latent_map")
     assert {f"{name}.png" for name in names} <= set(files.read_manifest(out))
     assert set(files.read_json(out / files.TIMING)) == {"seconds", "ms_per_sample"}
 
@@ -222,13 +227,13 @@ def test_few_samples_say_so(measured: Callable[..., dict[str, Any]], digits: Pat
 def test_unlabelled_images_and_an_untrained_judge(
     changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path],
     judge_spec: Callable[..., JudgeSpec],
-    model: Path,
     tmp_path: Path,
 ) -> None:
     data = changed(lambda items: items[::3].assign(label=-1))
-    judge.run(judge_spec(), data=data, out=tmp_path / "judge", log=silent)
-    out = tmp_path / "evaluation"
-    evaluate.run(evaluate_spec(), data=data, model=model, judge=tmp_path / "judge", out=out, log=silent)
+    ruler, model, out = (tmp_path / name for name in ("judge", "model", "evaluation"))
+    judge.run(judge_spec(), data=data, out=ruler, log=silent)
+    train.run(train_spec(1), data=data, judge=ruler, out=model, log=silent)
+    evaluate.run(evaluate_spec(), data=data, model=model, judge=ruler, out=out, log=silent)
     found = files.read_json(out / "metrics.json")
     assert found["judge"]["trained"] is False
     assert found["judge"]["coverage"] < found["judge_floor"]["coverage"]

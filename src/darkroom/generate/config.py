@@ -23,14 +23,16 @@ class GeneratorTraining(Training):
 
 RESERVED = ("judge", "synthetic")
 """Folders beside those of the models."""
-SMALL = {"name": "affine", "rotate": 8, "translate": 0.05, "scale": 0.08, "shear": 4}
+SMALL = {"name": "affine", "rotate": 12, "translate": 0.1, "scale": 0.1, "shear": 6}
 
 
 class JudgeTraining(Training):
-    """As for classifiers, but shorter."""
+    """As for classifiers, in smaller batches."""
 
-    epochs: Count = 12
+    epochs: Count = 16
     """Passes over the training images."""
+    batch_size: Count = 64
+    """Images a step."""
 
 
 class Generator(Section):

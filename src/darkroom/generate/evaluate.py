@@ -29,8 +29,8 @@ metrics.json ({interval} is {"value", "low", "high"}; any number that cannot be 
                         shows, the nearest pair first; `row` and `id` are the training image's
     steps               [{steps, fid, kid, kid_sd, precision, recall, density, coverage, accuracy: {interval}}] in the
                         judge's features, for models that sample in a number of steps; absent for others
-    test                {elbo, reconstruction, kl: {interval}} in nats an image, for models with a latent space
-    active_units, latent        how many latent units are in use, of how many
+    test                {elbo, reconstruction, kl: {interval}} in nats an image, for models that bound the likelihood
+    active_units, latent        how many latent units are in use, of how many; for models with a latent space
 
 samples.npy holds the samples (N, H, W, C) uint8, samples.parquet a row each: label (asked for, -1 for none), judged,
 nearest (the training image's row), distance, ratio. timing.json holds {seconds, ms_per_sample, steps: {"5": ms a sample,
@@ -52,14 +52,14 @@ from threadpoolctl import threadpool_limits
 from darkroom import files
 from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.model import HISTORY, STEPS, read_about, rebuild
-from darkroom.generate import latent
 from darkroom.generate.answers import Answers, answered, collapse, unanswered
 from darkroom.generate.config import EvaluateSpec
 from darkroom.generate.copies import copies, draw_closest
 from darkroom.generate.draws import Stepwise, asked, draw, draw_grid, draw_in_steps
 from darkroom.generate.fidelity import MEASURES, Reference, spread
 from darkroom.generate.figures import draw_curves, draw_steps
-from darkroom.generate.model import GenerativeModel, LatentModel
+from darkroom.generate.latent import Shown
+from darkroom.generate.model import GenerativeModel
 from darkroom.generate.spaces import SIDE, Judge, Look, imagenet, read_judge
 from darkroom.generate.train import known_classes
 from darkroom.log import Log
@@ -108,6 +108,7 @@ class _Evaluation:
         self.ms_per_sample = self._since(self.started)
         self.ms_by_steps: dict[str, float] = {}
         self.space = Reference(judge.look, store, rows)
+        self.shown = Shown(network, store, rows, seed=spec.seed)
         self.answers_real = judge.answer(store.images[rows])
 
     def measure(self, folder: Path) -> dict[str, Any]:
@@ -129,8 +130,7 @@ class _Evaluation:
         result["collapse"] = collapse(measured, self.space.floor, result["classes_missed"])
         if isinstance(network, Stepwise) and spec.steps:
             result["steps"] = [self._in_steps(network, steps) for steps in spec.steps]
-        if isinstance(network, LatentModel) and len(rows := latent.usable(network, store, self.rows)):
-            result |= latent.measure(network, store, rows, seed=spec.seed)
+        result |= self.shown.measure()
         table: dict[str, Any] = {
             "label": self.labels if network.classes else -1,
             "judged": judged if self.judge.trained else -1,
@@ -147,9 +147,7 @@ class _Evaluation:
         draw_curves(pd.read_csv(model / HISTORY), pd.read_csv(model / STEPS), folder / "curves.png")
         if "steps" in result:
             draw_steps(result["steps"], self.space.floor, folder / "steps.png")
-        if isinstance(self.network, LatentModel) and "latent" in result:
-            rows = latent.usable(self.network, self.store, self.rows)
-            latent.draw(self.network, self.store, rows, folder, seed=self.spec.seed)
+        self.shown.draw(folder)
 
     def times(self) -> dict[str, Any]:
         """What timing.json holds."""

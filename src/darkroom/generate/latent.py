@@ -1,19 +1,22 @@
-"""What the latent space of a generative model holds: the likelihood bound, the units in use, and pictures of it."""
+"""What a generative model makes of images that it is shown: the likelihood bound, its codes, and pictures of both."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from darkroom import figures
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_float
-from darkroom.generate.model import LatentModel
+from darkroom.generate.model import CHUNK, GenerativeModel, LatentModel, Reconstructs
 from darkroom.generate.spaces import as_bytes
+from darkroom.generate.vae.figures import draw_latent_map, draw_plane, draw_traversals
 from darkroom.measure.bootstrap import mean_intervals
 from darkroom.randomness import derive
 
@@ -22,50 +25,77 @@ RECONSTRUCTED, INTERPOLATED, STEPS = 20, 6, 8
 """Images reconstructed, pairs interpolated and images between each pair, in the pictures; ten a row."""
 ACTIVE = 0.01
 """A latent unit is active when its mean code varies more than this over images (Burda et al. 2016)."""
-BATCH = 256
+
+Codes = NDArray[np.float32]
 
 
-def usable(network: LatentModel, store: Store, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Those of the rows that the model can encode: all of them, or those with a label where it is conditional."""
-    return rows[store.labels[rows] >= 0] if network.classes else rows
+class Shown:
+    """Real images that a model is shown: all rows given, or those with a label where it is conditional."""
 
+    def __init__(self, network: GenerativeModel, store: Store, rows: NDArray[np.int64], *, seed: int) -> None:
+        self.network, self.store, self.seed = network, store, seed
+        self.rows = rows[store.labels[rows] >= 0] if network.classes else rows
 
-@torch.inference_mode()
-def measure(network: LatentModel, store: Store, rows: NDArray[np.int64], *, seed: int) -> dict[str, Any]:
-    """The bound on these images in nats an image, by one posterior draw each, and how much of the latent space is used."""
-    draws = torch.Generator().manual_seed(derive(seed, "bound"))
-    bounds, codes = [], []
-    for start in range(0, len(rows), BATCH):
-        part = rows[start : start + BATCH]
-        images, labels = as_float(store.images[part]), torch.from_numpy(store.labels[part])
-        bounds.append(network.bound(images, labels, draws))
-        codes.append(network.encode(images, labels)[0])
-    parts = {
-        name: torch.cat([getattr(bound, name) for bound in bounds]).numpy() for name in ("elbo", "reconstruction", "kl")
-    }
-    return {
-        "test": mean_intervals(parts, resamples=RESAMPLES, generator=np.random.default_rng(derive(seed, "bootstrap"))),
-        "active_units": int((torch.cat(codes).var(0) > ACTIVE).sum()),
-        "latent": network.latent,
-    }
+    def measure(self) -> dict[str, Any]:
+        """The entries `test`, `active_units` and `latent` of metrics.json, as far as the model has them."""
+        found: dict[str, Any] = {}
+        if len(self.rows) and isinstance(self.network, Reconstructs):
+            found["test"] = self._bound(self.network)
+        if len(self.rows) and isinstance(self.network, LatentModel):
+            active = int((self._codes(self.network).var(0) > ACTIVE).sum())
+            found |= {"active_units": active, "latent": self.network.latent}
+        return found
 
+    @torch.inference_mode()
+    def draw(self, folder: Path) -> None:
+        """The pictures that its kind of model has."""
+        if len(self.rows) and isinstance(self.network, Reconstructs):
+            self._draw_reconstructions(self.network, folder / "reconstructions.png")
+        if len(self.rows) and isinstance(self.network, LatentModel):
+            self._draw_interpolation(self.network, folder / "interpolation.png")
+            codes, labels = self._codes(self.network), self.store.labels[self.rows]
+            draw_traversals(self.network, codes, labels, folder / "traversals.png")
+            draw_latent_map(codes, labels, self.store.classes, folder / "latent_map.png")
+            if self.network.latent == 2:
+                draw_plane(self.network, self.store.classes, folder / "plane.png")
 
-@torch.inference_mode()
-def draw(network: LatentModel, store: Store, rows: NDArray[np.int64], folder: Path, *, seed: int) -> None:
-    """Originals above their reconstructions, and ways between pairs of images with the originals at both ends."""
-    even = rows[np.linspace(0, len(rows) - 1, min(RECONSTRUCTED, len(rows))).round().astype(np.int64)]
-    images, labels = as_float(store.images[even]), torch.from_numpy(store.labels[even])
-    pairs = [
-        (images[at : at + 10], network.reconstruct(images[at : at + 10], labels[at : at + 10]))
-        for at in range(0, len(images), 10)
-    ]
-    shown = as_bytes(torch.cat([part for pair in pairs for part in pair]))
-    figures.save_image(figures.tile(shown, columns=min(10, len(images)), height=56), folder / "reconstructions.png")
-    order = np.resize(np.random.default_rng(derive(seed, "pairs")).permutation(rows), 2 * INTERPOLATED)
-    ends, labels = as_float(store.images[order]), torch.from_numpy(store.labels[order])
-    first, second = ends[::2], ends[1::2]
-    between = network.interpolate(first, second, STEPS, (labels[::2], labels[1::2]))
-    ways = torch.cat([first[:, None], between, second[:, None]], dim=1)
-    figures.save_image(
-        figures.tile(as_bytes(ways.flatten(0, 1)), columns=STEPS + 2, height=56), folder / "interpolation.png"
-    )
+    @torch.inference_mode()
+    def _bound(self, network: Reconstructs) -> dict[str, Any]:
+        """The bound in nats an image, by one posterior draw each."""
+        draws = torch.Generator().manual_seed(derive(self.seed, "bound"))
+        bounds = [network.bound(images, labels, draws) for images, labels in self._batches()]
+        parts = {
+            name: torch.cat([getattr(bound, name) for bound in bounds]).numpy()
+            for name in ("elbo", "reconstruction", "kl")
+        }
+        resampled = np.random.default_rng(derive(self.seed, "bootstrap"))
+        return mean_intervals(parts, resamples=RESAMPLES, generator=resampled)
+
+    @torch.inference_mode()
+    def _codes(self, network: LatentModel) -> Codes:
+        codes: Codes = torch.cat([network.encode(*batch)[0] for batch in self._batches()]).numpy()
+        return codes
+
+    def _draw_reconstructions(self, network: Reconstructs, path: Path) -> None:
+        """Originals above their reconstructions."""
+        places = np.linspace(0, len(self.rows) - 1, min(RECONSTRUCTED, len(self.rows)))
+        images, labels = self._taken(self.rows[places.round().astype(np.int64)])
+        pairs = zip(images.split(10), network.reconstruct(images, labels).split(10), strict=True)
+        shown = as_bytes(torch.cat([part for pair in pairs for part in pair]))
+        figures.save_image(figures.tile(shown, columns=min(10, len(images)), height=56), path)
+
+    def _draw_interpolation(self, network: LatentModel, path: Path) -> None:
+        """Ways between pairs of images, with the originals at both ends."""
+        order = np.random.default_rng(derive(self.seed, "pairs")).permutation(self.rows)
+        images, labels = self._taken(np.resize(order, 2 * INTERPOLATED))
+        first, second = images[::2], images[1::2]
+        between = network.interpolate(first, second, STEPS, (labels[::2], labels[1::2]))
+        ways = torch.cat([first[:, None], between, second[:, None]], dim=1)
+        figures.save_image(figures.tile(as_bytes(ways.flatten(0, 1)), columns=STEPS + 2, height=56), path)
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(self.rows), CHUNK):
+            yield self._taken(self.rows[start : start + CHUNK])
+
+    def _taken(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        return as_float(self.store.images[rows]), torch.from_numpy(self.store.labels[rows])
