@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from markupsafe import Markup
@@ -23,7 +23,8 @@ SHADES = 9
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one policy. `ruled` has, for each transform that was ruled out for some class, those classes."""
+    """The audit of one policy. `ruled` has, for each transform that was ruled out for some class, those classes; `judged`
+    says of how many classes something could be said: none, some or all."""
 
     policy: str
     tolerance: str
@@ -31,6 +32,7 @@ class Audit:
     heat: Table
     hidden: int
     ruled: list[tuple[str, list[Markup]]]
+    judged: Literal["none", "some", "all"]
     transforms: int
     numbers: Table
     skipped: list[str]
@@ -44,10 +46,17 @@ def section(results: Results) -> list[Audit]:
 
 
 def answer(audits: list[Audit]) -> Iterator[Finding]:
-    """What the audits found, a sentence a policy."""
+    """What the audits found, a sentence a policy; none for one that only mixes images."""
     for audit in audits:
+        if not audit.transforms:
+            continue
+        if audit.judged == "none":
+            words = say("What <b>{}</b> does to the labels could be judged for no class.", audit.policy)
+            yield Finding("Audit", "not judged", "note", words)
+            continue
         if not audit.ruled:
-            words = say("All transforms of <b>{}</b> keep the labels of all classes.", audit.policy)
+            judged = " that could be judged" if audit.judged == "some" else ""
+            words = say("All transforms of <b>{}</b> keep the labels of all classes{}.", audit.policy, judged)
             yield Finding("Audit", "labels kept", "good", words)
             continue
         words = say("{} of {} transforms", len(audit.ruled), audit.transforms)
@@ -79,6 +88,7 @@ def _audit(results: Results, policy: str) -> Audit:
         heat=_heat(found, titles, classes),
         hidden=len(found["classes"]) - len(classes),
         ruled=ruled,
+        judged=_judged(cells),
         transforms=len(cells),
         numbers=_numbers(found, titles),
         skipped=[step["title"] for step in found["steps"] if not step["judged"]],
@@ -87,20 +97,26 @@ def _audit(results: Results, policy: str) -> Audit:
     )
 
 
+def _judged(cells: dict[str, dict[str, Any]]) -> Literal["none", "some", "all"]:
+    known = [told["verdict"] != "unknown" for row in cells.values() for told in row.values()]
+    if not any(known):
+        return "none"
+    return "all" if all(known) else "some"
+
+
 def _heat(found: dict[str, Any], titles: dict[str, str], classes: list[str]) -> Table:
     """Transforms × classes: the share of images given their label, the verdict below it, shaded by the share."""
-    clean: dict[str, Cell] = {}
     rows = []
     for key, row in found["cells"].items():
         line = []
         for name in classes:
             told = row[name]
             line.append(_shaded(number(told, "numbers", "kept"), _verdict(told)))
-            clean.setdefault(name, _shaded(number(told, "numbers", "clean"), ""))
         rows.append(Row(titles[key], line))
-    together = [_shaded(number(found["whole"][name], "numbers", "kept"), "") for name in classes]
-    first = [Row("as they are", list(clean.values()))] if clean else []
-    return Table("Label kept, %", classes, [*first, *rows, Row("whole policy", together)])
+    clean, together = (
+        [_shaded(number(found["whole"][name], "numbers", share), "") for name in classes] for share in ("clean", "kept")
+    )
+    return Table("Label kept, %", classes, [Row("as they are", clean), *rows, Row("whole policy", together)])
 
 
 def _shaded(share: Number, verdict: str) -> Cell:
