@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from darkroom import files
+from darkroom import files, registry
 from darkroom.data.store import Store, open_store
 from darkroom.fit.batches import as_float
 from darkroom.fit.config import Training
@@ -269,3 +269,27 @@ def test_another_version_of_the_features_is_told(model: Path, digits_judge: Path
             log=silent,
         )
     assert not (tmp_path / "evaluation").exists()
+
+
+@pytest.mark.parametrize("name", registry.entries("generator"))
+def test_every_family_is_trained_and_measured(
+    name: str,
+    changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path],
+    digits_judge: Path,
+    tmp_path: Path,
+) -> None:
+    data, model, out = changed(lambda items: items[::5]), tmp_path / "model", tmp_path / "evaluation"
+    spec = {
+        "generator": name,
+        "training": {"epochs": 1, "batch_size": 64},
+        "judge": "resnet",
+        "snapshots": 1,
+        "seed": 0,
+    }
+    train.run(TrainSpec.model_validate(spec), data=data, judge=digits_judge, out=model, log=silent)
+    measuring = evaluate_spec(generator=name, samples=12, steps=[2])
+    evaluate.run(measuring, data=data, model=model, judge=digits_judge, out=out, log=silent)
+    found = files.read_json(out / "metrics.json")
+    assert found["judge"]["fid"] > 0
+    assert {"samples.png", "closest.png", "curves.png"} <= set(files.read_manifest(out))
+    assert np.load(out / "samples.npy").shape == (12, 8, 8, 1)
