@@ -93,6 +93,18 @@ def test_drift_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "schema.json" not in told
 
 
+def test_the_reference_has_every_augmentation_technique_by_its_usual_name() -> None:
+    moving = "hflip vflip rotate crop translate scale shear perspective elastic"
+    toning = "brightness contrast saturation hue gamma grayscale solarize posterize equalize clahe"
+    spoiling = "gauss_noise salt_and_pepper gauss_blur motion_blur jpeg cutout random_erasing grid_dropout"
+    online = "mixup cutmix autoaugment randaugment trivialaugment_wide augmix"
+    text = reference.readme()
+    for name in f"{moving} {toning} {spoiling}".split():
+        assert f"### transform `{name}`\n" in text
+    for name in online.split():
+        assert f"### batch transform `{name}`\n" in text
+
+
 def test_every_example_of_the_reference_loads(editor: jsonschema.protocols.Validator) -> None:
     blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", reference.readme(), re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 3

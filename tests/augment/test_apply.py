@@ -52,6 +52,16 @@ def test_no_two_copies_of_an_image_are_alike(tmp_path, data):
     assert len({image.tobytes() for image in store.images}) == len(store.images)
 
 
+def test_no_two_workers_draw_alike(tmp_path, make, monkeypatch):
+    """All images are one image, so that only what is drawn tells copies apart."""
+    data = make(tmp_path / "data")
+    images = np.load(data / "images.npy")
+    np.save(data / "images.npy", np.repeat(images[:1], len(images), axis=0))
+    monkeypatch.setattr(apply, "CHUNK", 1)  # so that both workers have images to change
+    store = applied(data, tmp_path / "out", copies=6, workers=2)
+    assert len({image.tobytes() for image in store.images}) == len(store.images) == 6 * 8
+
+
 def test_every_row_names_its_parent_and_what_was_done(tmp_path, data):
     parents = open_store(data).items.set_index("id")
     store = applied(data, tmp_path / "out", copies=3, offline=["affine", {"name": "hflip", "p": 0.5}])

@@ -1,5 +1,10 @@
 """A policy's online part, as training calls it."""
 
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -71,6 +76,19 @@ def test_the_generator_alone_decides():
     again, other = online(images(), LABELS, draws(1)), online(images(), LABELS, draws(3))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
+
+
+def fingerprint():
+    """Of a batch that every batch transform has changed, its pixels and its class probabilities."""
+    made = pipeline(*registry.entries("batch transform"))(images(), LABELS, draws(7))
+    return hashlib.sha256(b"".join(part.contiguous().numpy().tobytes() for part in made)).hexdigest()
+
+
+def test_another_process_draws_the_same():
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import test_online as t; print(t.fingerprint())"
+    call = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    other = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == fingerprint()
 
 
 def test_the_global_generator_is_left_alone():
