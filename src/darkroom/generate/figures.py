@@ -54,7 +54,7 @@ def draw_curves(history: pd.DataFrame, steps: pd.DataFrame, path: Path) -> None:
     places = drawn.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(places, panels, strict=False):
         for curve in panel.curves:
-            style = "--" if curve.dashed else "-"
+            style = "o" if len(curve.values) == 1 else "--" if curve.dashed else "-"
             axes.plot(curve.steps, curve.values, style, label=curve.label, color=curve.color, linewidth=1.2)
         if panel.logarithmic and all((curve.values > 0).all() for curve in panel.curves):
             log_scale(axes)
@@ -72,15 +72,15 @@ def draw_curves(history: pd.DataFrame, steps: pd.DataFrame, path: Path) -> None:
 def _panels(history: pd.DataFrame, steps: pd.DataFrame) -> Iterator[Panel]:
     known = [str(name) for name in [*history.columns, *steps.columns]]
     names = list(dict.fromkeys(name.removeprefix("train_").removeprefix("val_") for name in known))
-    losses = [name for name in names if name.startswith("loss_")] or [name for name in names if name == "loss"]
-    yield Panel("loss", _by_epoch(history, losses))
+    losses = sorted(name for name in names if name.startswith("loss_")) or [name for name in names if name == "loss"]
+    yield Panel("loss", _by_epoch(history, losses, steps))
     for name, shown in NATS.items():
         if name in names:
             yield Panel(f"{shown} (nats an image)", _by_epoch(history, [name]))
     right = [name for name in names if name.startswith("accuracy")]
     if right:
         yield Panel("discriminator's accuracy", _by_step(steps, right) or _by_epoch(history, right))
-    norms = [name for name in steps.columns if name.startswith("gradient_norm")]
+    norms = sorted(name for name in steps.columns if name.startswith("gradient_norm"))
     if norms:
         yield Panel("gradient norm", _by_step(steps, norms), logarithmic=True)
     told = {"epoch", "step", "learning_rate", "loss", *losses, *NATS, *right, *norms}
@@ -89,17 +89,24 @@ def _panels(history: pd.DataFrame, steps: pd.DataFrame) -> Iterator[Panel]:
             yield Panel(name.replace("_", " "), _by_epoch(history, [name]))
 
 
-def _by_epoch(history: pd.DataFrame, names: list[str]) -> list[Curve]:
-    """Training and validation of each name; a name of several has a color, one alone a color for each split."""
+def _by_epoch(history: pd.DataFrame, names: list[str], steps: pd.DataFrame | None = None) -> list[Curve]:
+    """Training and validation of each name; a name of several has a color, one alone a color for each split.
+
+    Training is told by step where `steps` has it.
+    """
     found = []
     for index, name in enumerate(names):
         for part, (prefix, split) in enumerate((("train", "training"), ("val", "validation"))):
-            if f"{prefix}_{name}" in history:
-                label = split if len(names) == 1 else " ".join([_short(name), *(["(validation)"] if part else [])])
-                color = COLORS[(part if len(names) == 1 else index) % len(COLORS)]
-                values = history[f"{prefix}_{name}"].to_numpy()
-                dashed = part == 1 and len(names) > 1
-                found.append(Curve(label, history["step"].to_numpy(), values, color, dashed))
+            if f"{prefix}_{name}" not in history:
+                continue
+            label = split if len(names) == 1 else " ".join([_short(name), *(["(validation)"] if part else [])])
+            color = COLORS[(part if len(names) == 1 else index) % len(COLORS)]
+            table, column = (history, f"{prefix}_{name}")
+            if steps is not None and prefix == "train" and name in steps:
+                table, column = steps, name
+            kept = table[["step", column]].dropna()
+            dashed = part == 1 and len(names) > 1
+            found.append(Curve(label, kept["step"].to_numpy(), kept[column].to_numpy(), color, dashed))
     return found
 
 
