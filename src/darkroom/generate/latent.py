@@ -13,9 +13,8 @@ from torch import Tensor
 
 from darkroom import figures
 from darkroom.data.store import Store
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_bytes, as_float
 from darkroom.generate.model import CHUNK, GenerativeModel, LatentModel, Reconstructs
-from darkroom.generate.spaces import as_bytes
 from darkroom.generate.vae.figures import draw_latent_map, draw_plane, draw_traversals
 from darkroom.measure.bootstrap import mean_intervals
 from darkroom.randomness import derive

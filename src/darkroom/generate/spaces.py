@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from darkroom import files
 from darkroom.fit.model import predict, read_about, rebuild
@@ -71,9 +71,3 @@ def imagenet(version: str) -> Look:
 
     network = Backbone(side=SIDE)
     return lambda images: predict(network, images, np.arange(len(images)))
-
-
-def as_bytes(images: Tensor) -> Images:
-    """Floats (N, C, H, W) in [0, 1] as bytes (N, H, W, C)."""
-    found: Images = (images * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
-    return found

@@ -194,7 +194,7 @@ def _figures(method: Method) -> list[Figure]:
         ),
         root / "traversals.png": ("Latent traversals", "One latent unit changes along each row, the others stay."),
         root / "latent_map.png": ("Latent map", "Codes of the test images, on their two widest directions."),
-        root / "manifold.png": ("Latent plane", "What the latent plane decodes to."),
+        root / "plane.png": ("Latent plane", "What each place of the two-dimensional latent space decodes to."),
         root / "curves.png": ("Training curves", "What was followed while it trained."),
     }
     return [
