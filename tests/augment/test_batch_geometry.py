@@ -7,9 +7,10 @@ import torch
 from torchvision.transforms.v2 import functional
 
 from darkroom import registry
+from darkroom.augment.batch.drawing import blank
 from darkroom.augment.batch.geometric import homography
 from darkroom.augment.batch.noise import blur
-from darkroom.augment.batch.warp import sources, warp
+from darkroom.augment.batch.warp import by_number, by_stack, sources, warp
 
 FILLS = ["constant", "edge", "reflect"]
 
@@ -196,3 +197,29 @@ def test_mixup_proportions_follow_the_beta_distribution():
     share = soft.diagonal()
     assert share.mean() == pytest.approx(0.5, abs=0.03)
     assert share.var() == pytest.approx(1 / (4 * (2 * 0.4 + 1)), abs=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(28, 20), (1, 7), (6, 1), (1, 1)])
+@pytest.mark.parametrize("black", [True, False])
+def test_pixels_are_the_same_whichever_way_they_are_picked(channels, size, black):
+    """Picked one by one from Python, too; some places are far outside."""
+    images = noise(6, channels, size)
+    height, width = size
+    draws = torch.Generator().manual_seed(0)
+    places = (torch.randn(6, 2, *size, generator=draws) * 20 + torch.tensor([width, height]).view(2, 1, 1) / 2).round()
+    places[0] *= 1e6
+    stacked, numbered = (pick(images, places.clone(), black, blank(images)) for pick in (by_stack, by_number))
+    assert torch.equal(stacked, numbered)
+    for row in range(6):
+        for i in range(height):
+            for j in range(width):
+                x, y = places[row, :, i, j].tolist()
+                inside = 0 <= x < width and 0 <= y < height
+                near = images[row, :, int(min(max(y, 0), height - 1)), int(min(max(x, 0), width - 1))]
+                assert torch.equal(stacked[row, :, i, j], near if inside or not black else torch.zeros(channels))
+
+
+def test_tall_images_are_picked_by_number():
+    images = noise(1, 1, (2**15, 2))
+    assert torch.equal(warp(images, torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), "constant", "nearest"), images)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, change, coins, either_way
-from darkroom.augment.batch.warp import sources, warp
+from darkroom.augment.batch.warp import move, sources
 from darkroom.registry import register
 from darkroom.settings import Amount, Probability
 
@@ -94,7 +94,7 @@ class Affine:
             shift_x=either_way(shift * width, draws),
             shift_y=either_way(shift * height, draws),
         )
-        return change(images, chosen, lambda part, own: warp(part, own, self.fill, self.interpolation), maps), targets
+        return move(images, chosen, maps, self.fill, self.interpolation), targets
 
 
 @register("batch transform", "rotate")

@@ -46,14 +46,34 @@ def channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
+def pixels(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) as (B, H, W, C)."""
+    return images.permute(0, 2, 3, 1)
+
+
+def blank(images: Tensor) -> Tensor:
+    """Memory for images of the same shape, channels last, to be written to."""
+    count, channels, height, width = images.shape
+    return torch.empty(count, height, width, channels, device=images.device).permute(0, 3, 1, 2)
+
+
+def together(images: Tensor) -> int:
+    """How many of these images are changed at a time."""
+    height, width = images.shape[-2:]
+    return max(1, TOGETHER // (height * width)) if images.device.type == "cpu" else max(1, len(images))
+
+
 def take(images: Tensor, rows: Tensor) -> Tensor:
     """The images of these rows, channels last."""
-    return images.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
+    return pixels(images).index_select(0, rows).permute(0, 3, 1, 2)
 
 
 def put(images: Tensor, rows: Tensor, changed: Tensor) -> None:
     """Write images into these rows, in place."""
-    images.permute(0, 2, 3, 1).index_copy_(0, rows, changed.permute(0, 2, 3, 1))
+    into, new = (pixels(whole).flatten(1) for whole in (images, changed))
+    if images.device.type == "cpu" and into.shape[1] % 4 == 0:  # four numbers at a time
+        into, new = into.view(torch.complex128), new.view(torch.complex128)
+    into.index_copy_(0, rows, new)
 
 
 def change(images: Tensor, chosen: Tensor, how: Callable[..., Tensor], *amounts: Tensor) -> Tensor:
@@ -66,10 +86,9 @@ def change(images: Tensor, chosen: Tensor, how: Callable[..., Tensor], *amounts:
     rows = chosen.nonzero()[:, 0]
     if not len(rows):
         return images
-    made, device = images.clone(), images.device
-    height, width = images.shape[-2:]
-    step = max(1, TOGETHER // (height * width)) if device.type == "cpu" else len(rows)
+    device, step = images.device, together(images)
     everyone = len(rows) == len(images)
+    made = blank(images) if everyone else images.clone()
     for first in range(0, len(rows), step):
         some = rows[first : first + step]
         here, own = some.to(device), [given[some].to(device) for given in amounts]

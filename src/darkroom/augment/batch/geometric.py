@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
-from darkroom.augment.batch.warp import resample, smoothing, warp
+from darkroom.augment.batch.warp import move, resample, smoothing
 from darkroom.registry import register
 from darkroom.settings import Amount, Probability
 
@@ -48,7 +48,7 @@ class Crop:
         x = either_way((1 - across).clamp(min=0) / 2 * width, draws)
         y = either_way((1 - down).clamp(min=0) / 2 * height, draws)
         maps = torch.stack([across, zero, x, zero, down, y], dim=1).view(-1, 2, 3)
-        return change(images, chosen, lambda part, own: warp(part, own, "edge", self.interpolation), maps), targets
+        return move(images, chosen, maps, "edge", self.interpolation), targets
 
 
 @register("batch transform", "pad_crop")
@@ -77,7 +77,7 @@ class PadCrop:
         x, y = ((torch.rand(len(images), generator=draws) * (2 * most + 1)).floor() - most for _ in range(2))
         zero, one = torch.zeros(len(images)), torch.ones(len(images))
         maps = torch.stack([one, zero, x, zero, one, y], dim=1).view(-1, 2, 3)
-        return change(images, chosen, lambda part, own: warp(part, own, self.fill, "nearest"), maps), targets
+        return move(images, chosen, maps, self.fill, "nearest"), targets
 
 
 @register("batch transform", "perspective")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from darkroom.augment.batch.drawing import channels_last
+from darkroom.augment.batch.drawing import channels_last, pixels
 from darkroom.augment.batch.operations import BY_VALUE
 from darkroom.augment.batch.warp import sources, warp
 from darkroom.augment.magnitudes import GEOMETRIC, OPERATIONS
@@ -46,11 +46,6 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
         torch.cat(parts, out=sorted_by_operation)
         torch.index_select(sorted_by_operation, 0, torch.argsort(rows), out=made)
     return made.permute(0, 3, 1, 2)
-
-
-def pixels(images: Tensor) -> Tensor:
-    """Images (B, C, H, W) as (B, H, W, C)."""
-    return images.permute(0, 2, 3, 1)
 
 
 def _maps(operation: Tensor, value: Tensor, height: int, width: int) -> Tensor:
