@@ -20,7 +20,7 @@ from darkroom.log import silent
 
 def train_spec(seed: int = 0, epochs: int = 25) -> TrainSpec:
     training = {"epochs": epochs, "batch_size": 64}
-    generator = {"name": "vae", "latent": 8, "width": 8}
+    generator = {"name": "vae", "latent": 8, "width": 8, "beta": 1}
     return TrainSpec.model_validate(
         {"generator": generator, "training": training, "judge": "resnet", "snapshots": 2, "seed": seed}
     )

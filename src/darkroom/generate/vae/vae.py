@@ -26,6 +26,8 @@ from darkroom.settings import Count, Positive, Probability
 class VAE(LatentModel):
     """Variational autoencoder: an encoder to a normal distribution over codes and a decoder from codes."""
 
+    TRAINING = {"epochs": 36, "batch_size": 64, "optimizer": {"lr": 0.004}}
+
     def __init__(
         self,
         shape: tuple[int, int, int],
@@ -36,7 +38,13 @@ class VAE(LatentModel):
         ] = True,
         latent: Annotated[Count, Field(description="numbers in a code")] = 16,
         width: Annotated[Count, Field(description="channels of the first level")] = 16,
-        beta: Annotated[Positive, Field(description="weight of the KL part in the loss; 1 is the bound itself")] = 1.0,
+        beta: Annotated[
+            Positive,
+            Field(
+                description="weight of the KL part in the loss: 1 is the bound itself; more keeps codes closer to the prior "
+                "that samples are drawn from, less shows more detail"
+            ),
+        ] = 2.0,
         warmup: Annotated[
             Probability, Field(description="share of the training's steps in which beta rises from 0")
         ] = 0.0,
