@@ -197,7 +197,7 @@ def test_samples_do_not_depend_on_how_many_are_made_at_a_time(monkeypatch: pytes
 
 
 def test_gradients_are_clipped() -> None:
-    model, fitted = train(spectral_norm=False, training={**ONE_STEP, "optimizer": PLAIN, "clip": 1e-3})
+    model, fitted = train(ttur=1.0, spectral_norm=False, training={**ONE_STEP, "optimizer": PLAIN, "clip": 1e-3})
     for name in ("generator", "discriminator"):
         pairs = zip(getattr(model, name).parameters(), getattr(start(), name).parameters(), strict=True)
         step = torch.nn.utils.get_total_norm([new.detach() - old.detach() for new, old in pairs])

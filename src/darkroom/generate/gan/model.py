@@ -28,10 +28,10 @@ class GAN(GenerativeModel):
     """Generative adversarial network: a generator and a discriminator, conditional on the class."""
 
     TRAINING = {
-        "epochs": 40,
-        "batch_size": 64,
-        "optimizer": {"name": "adamw", "lr": 0.001, "beta1": 0.0, "beta2": 0.99, "weight_decay": 0.0},
-        "schedule": {"name": "cosine"},
+        "epochs": 20,
+        "batch_size": 32,
+        "optimizer": {"name": "adamw", "lr": 0.0015, "beta1": 0.0, "beta2": 0.99, "weight_decay": 0.0},
+        "schedule": {"name": "cosine", "warmup": 0.05},
     }
 
     def __init__(
@@ -78,7 +78,7 @@ class GAN(GenerativeModel):
         ttur: Annotated[
             Positive,
             Field(description="the discriminator's learning rate, a factor on training's (Heusel et al. 2017)"),
-        ] = 1.0,
+        ] = 2.0,
         critic_steps: Annotated[
             Count,
             Field(description="steps of the discriminator a batch, each against fresh noise; the generator has one"),
@@ -88,7 +88,7 @@ class GAN(GenerativeModel):
             Field(
                 ge=0, lt=1, description="memory of the generator's average over steps, which samples come from; 0: none"
             ),
-        ] = 0.99,
+        ] = 0.995,
         diffaugment: Annotated[
             tuple[Literal["color", "translation", "cutout"], ...],
             AfterValidator(unique),
