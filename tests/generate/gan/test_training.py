@@ -196,6 +196,16 @@ def test_samples_do_not_depend_on_how_many_are_made_at_a_time(monkeypatch: pytes
     assert torch.allclose(model.sample(labels, torch.Generator().manual_seed(0)), whole, atol=1e-6)
 
 
+def test_truncation_draws_samples_together() -> None:
+    labels = torch.zeros(50, dtype=torch.int64)
+    spread = []
+    for truncation in (1.0, 0.5, 1e-6):
+        model = start(truncation=truncation).eval()
+        spread.append(model.sample(labels, torch.Generator().manual_seed(0)).std(0).mean().item())
+    assert spread[0] > spread[1] > spread[2]
+    assert spread[2] == pytest.approx(0, abs=1e-5)
+
+
 def test_gradients_are_clipped() -> None:
     model, fitted = train(ttur=1.0, spectral_norm=False, training={**ONE_STEP, "optimizer": PLAIN, "clip": 1e-3})
     for name in ("generator", "discriminator"):

@@ -89,6 +89,15 @@ class GAN(GenerativeModel):
                 ge=0, lt=1, description="memory of the generator's average over steps, which samples come from; 0: none"
             ),
         ] = 0.995,
+        truncation: Annotated[
+            float,
+            Field(
+                gt=0,
+                le=1,
+                description="scale of the noise that samples come from: below 1, fewer images are odd, and fewer are rare "
+                "(Brock et al. 2019)",
+            ),
+        ] = 1.0,
         diffaugment: Annotated[
             tuple[Literal["color", "translation", "cutout"], ...],
             AfterValidator(unique),
@@ -106,6 +115,7 @@ class GAN(GenerativeModel):
         self.gradient_penalty = gradient_penalty or PENALTY
         self.feature_matching, self.r1, self.r1_every = feature_matching, r1, r1_every
         self.ttur, self.critic_steps, self.ema, self.diffaugment = ttur, critic_steps, ema, diffaugment
+        self.truncation = truncation
         spectral = not loss.startswith("wasserstein") if spectral_norm is None else spectral_norm
         self.generator = Generator(shape, self.classes, latent=latent, width=width)
         self.discriminator = Discriminator(shape, self.classes, conditioning=how, width=width, spectral=spectral)
@@ -139,7 +149,7 @@ class GAN(GenerativeModel):
     @torch.no_grad()
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Images (N, C, H, W) in [0, 1] of the averaged generator."""
-        noise = self.noise(len(labels), generator)
+        noise = self.noise(len(labels), generator) * self.truncation
         parts = zip(noise.split(CHUNK), labels.to(noise.device).split(CHUNK), strict=True)
         with torch.autocast(noise.device.type, enabled=False):
             return torch.cat([(self.averaged(some, classes) + 1) / 2 for some, classes in parts])
