@@ -26,26 +26,28 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
 
     Values are those of `magnitudes`, with shifts in pixels, cut to whole ones. What comes in from outside is black.
     """
-    made = pixels(channels_last(images)).clone()
-    sorted_by_operation = torch.empty_like(made)
+    made, size = pixels(channels_last(images)), images.shape[-2:]
+    place = torch.arange(
+        len(images)
+    )  # where in `made` each image stands: each slot puts those of an operation together
     for operation, value in slots:
         order = torch.argsort(operation, stable=True)
-        rows, amounts = order.to(made.device), value[order].float().to(made.device)
+        rows, amounts = place[order].to(made.device), value[order].float().to(made.device)
         ends = torch.bincount(operation, minlength=len(OPERATIONS)).cumsum(0).tolist()
-        parts = [made.index_select(0, rows[: ends[0]])]
+        changed = torch.empty_like(made)
+        torch.index_select(made, 0, rows[: ends[0]], out=changed[: ends[0]])
         if ends[0] < ends[MOVING]:
             moving = order[ends[0] : ends[MOVING]]
-            maps = _maps(operation[moving], value[moving], *images.shape[-2:])
+            maps = _maps(operation[moving], value[moving], *size)
             part = made.index_select(0, rows[ends[0] : ends[MOVING]]).permute(0, 3, 1, 2)
-            parts.append(pixels(warp(part, maps, "constant", interpolation)))
+            changed[ends[0] : ends[MOVING]] = pixels(warp(part, maps, "constant", interpolation))
         for number in range(MOVING + 1, len(OPERATIONS)):
             start, end = ends[number - 1], ends[number]
             if start < end:
                 part = made.index_select(0, rows[start:end]).permute(0, 3, 1, 2)
-                parts.append(pixels(BY_VALUE[OPERATIONS[number]](part, amounts[start:end])))
-        torch.cat(parts, out=sorted_by_operation)
-        torch.index_select(sorted_by_operation, 0, torch.argsort(rows), out=made)
-    return made.permute(0, 3, 1, 2)
+                changed[start:end] = pixels(BY_VALUE[OPERATIONS[number]](part, amounts[start:end]))
+        made, place = changed, torch.argsort(order)
+    return made.index_select(0, place.to(made.device)).permute(0, 3, 1, 2)
 
 
 def _maps(operation: Tensor, value: Tensor, height: int, width: int) -> Tensor:
