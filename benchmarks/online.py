@@ -7,7 +7,7 @@ Every side starts from the same images as bytes (N, H, W, C) in memory and ends 
 is `OnlinePipeline` as training calls it, with two threads and no worker: a draw of its own for every image. The peers are
 torchvision v2's and Albumentations' own transforms in a `DataLoader`, an image at a time, with no worker or with two,
 whichever is faster; OpenCV and torch use one thread for each. Albumentations has no RandAugment: there two of the same
-kinds of operations are drawn for each image by `SomeOf`. All sides keep freed memory, as training does (`fit.memory`).
+kinds of operations are drawn for each image by `SomeOf`.
 The sides take turns; the median counts. Wanted: `geometric` at least 8 times and `randaugment` at least 4 times the better
 peer. Other work on the machine slows two threads that wait for each other far more than two workers that do not; with
 `--busy` every side has one thread and no worker, and the time that others take is not counted.
@@ -35,7 +35,6 @@ from torchvision.transforms import v2
 from darkroom import registry
 from darkroom.augment.online import OnlinePipeline
 from darkroom.fit.batches import as_float
-from darkroom.fit.memory import keep_freed
 
 IMAGES, BATCH, ROUNDS = 4096, 256, 7
 REPEATS = 8
@@ -54,7 +53,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--busy", action="store_true", help="processor time of one core instead of seconds on two")
     busy = parser.parse_args().busy
-    keep_freed()
     measured = "one core, images a second of processor time" if busy else "two cores, images/s"
     print(f"batches of {BATCH} float images from {IMAGES:,} in memory, median of {ROUNDS}, {measured}\n")
     heads = ("ours", "torchvision", "workers", "albumentations", "workers")

@@ -16,7 +16,6 @@ import pytorch_lightning as pl
 import torch
 
 from darkroom.fit.batches import Batches
-from darkroom.fit.memory import keep_freed
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
 from darkroom.fit.task import Task
@@ -49,7 +48,6 @@ def fit(
     settings = task.settings
     precision = resolve(settings.precision)
     torch.set_num_threads(settings.threads)
-    keep_freed()
     channels_last = any(isinstance(module, torch.nn.Conv2d) for module in task.network.modules())
     if channels_last:
         task.network.to(memory_format=torch.channels_last)
