@@ -24,7 +24,7 @@ def smoke(project):
 def test_every_stage_leaves_a_whole_folder(smoke) -> None:
     results = smoke.root / "results" / "smoke"
     manifests = [*results.rglob("manifest.json"), *(smoke.root / "data" / "smoke").rglob("manifest.json")]
-    assert len(manifests) == 2 + 2 + 3 + 8 + 2 + 4 + 1
+    assert len(manifests) == 2 + 2 + 3 + 8 + 7 + 4 + 1
     for manifest in manifests:
         for name, digest in files.read_manifest(manifest.parent).items():
             assert files.sha256(manifest.parent / name) == digest
@@ -88,7 +88,7 @@ print(json.dumps([[r.info.run_id, r.info.status, r.data.tags, r.data.metrics, r.
     assert not list(Path(smoke.root, "results/.tracking").glob("*.jsonl"))
     jobs = {tags["job"]: run for run in runs if "job" in (tags := run[2])}
     parents = {tags["method"]: run for run in runs if "method" in (tags := run[2])}
-    assert len(jobs) == 23
+    assert len(jobs) == 27
     assert {run[1] for run in jobs.values()} == {"FINISHED"}
     assert set(parents) >= {"classify/none/mlp", "generate/vae", "detect/normal-1/pca"}
     trained = jobs["results/smoke/classify/standard/resnet/seed-0/model"]
