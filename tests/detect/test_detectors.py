@@ -69,7 +69,10 @@ def test_a_saved_detector_scores_the_same(name: str, tmp_path: Path) -> None:
     torch.load(tmp_path / "model" / WEIGHTS, weights_only=True)
     loaded = rebuild("detector", tmp_path / "model", (1, 12, 12))
     assert isinstance(loaded, Detector)
-    for each in (detector, loaded):  # the last bits depend on the layout in memory, which the evaluation takes from the file
+    for each in (
+        detector,
+        loaded,
+    ):  # the last bits depend on the layout in memory, which the evaluation takes from the file
         each.to(memory_format=torch.channels_last)
     images = torch.rand(3, 1, 12, 12)
     assert torch.equal(detector.score(images).scores, loaded.score(images).scores)
