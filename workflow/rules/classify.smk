@@ -25,7 +25,9 @@ rule classify_train:
         code=lambda wildcards: plan.code("classify train", **wildcards),
         data=f"{DATA}/prepared",
         copies=lambda wildcards: (
-            f"--copies {plan.copies(wildcards.policy)}" if plan.copies(wildcards.policy) else ""
+            f"--copies {plan.copies(wildcards.policy)}"
+            if plan.copies(wildcards.policy)
+            else ""
         ),
         checkpoints=lambda wildcards: plan.checkpoints("classify train", **wildcards),
         out=f"{CLASSIFIER}/model",
