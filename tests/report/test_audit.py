@@ -130,6 +130,12 @@ def test_the_answer_counts_what_was_ruled_out(plant: Any, tmp_path: Path) -> Non
     assert told.count(" dropped") == 2
 
 
+def test_the_worst_classes_are_named_first(plant: Any, tmp_path: Path) -> None:
+    verdicts: Verdicts = {("rotate90", "1"): "weaken", ("rotate90", "6"): "drop"}
+    told = section(built(plant, tmp_path / "page", verdicts))
+    assert told.index("<b>6</b> dropped") < told.index("<b>1</b> weakened")
+
+
 def test_a_policy_that_keeps_all_labels_is_said_to(plant: Any, tmp_path: Path) -> None:
     page = built(plant, tmp_path / "page", {("rotate90", "0"): "unfamiliar"})
     assert "All transforms of <b>standard</b> keep the labels of all classes." in page
@@ -207,5 +213,6 @@ def test_a_hundred_classes_leave_a_table_of_those_that_matter(plant: Any, tmp_pa
     assert set(heads) == {f"kind {k:02}" for k in (*range(5), *range(50, 65))}
     assert heads == sorted(heads)  # in the order of the data set
     assert "80 more classes are in" in page
-    assert "<b>kind 50</b> dropped" in page
-    assert "11 more" in page  # of fifteen in the answer, four are named
+    assert "rotate90 (15 classes)" in page  # in the answer, which has no room for all
+    assert section(page).count("</b> dropped") == 12
+    assert "3 more in the table" in section(page)

@@ -17,14 +17,18 @@ from darkroom.report.table import Cell, Figure, Finding, Row, Table, cell, figur
 
 SHOWN = 20
 """Classes in the heat map; where there are more, those come first that a transform was ruled out for."""
+FEW = 3
+"""Classes named for each transform in the answer; of more, it tells the number."""
+LISTED = 12
+"""Classes named for each transform in the section, those that lose most labels."""
 RULED = ("drop", "weaken")
 SHADES = 9
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one policy. `ruled` has, for each transform that was ruled out for some class, those classes; `judged`
-    says of how many classes something could be said: none, some or all."""
+    """The audit of one policy. `ruled` has, for each transform that was ruled out for some class, those classes, the worst
+    first; `judged` says of how many classes something could be said: none, some or all."""
 
     policy: str
     tolerance: str
@@ -32,6 +36,7 @@ class Audit:
     heat: Table
     hidden: int
     ruled: list[tuple[str, list[Markup]]]
+    listed: int
     judged: Literal["none", "some", "all"]
     transforms: int
     numbers: Table
@@ -75,8 +80,9 @@ def _audit(results: Results, policy: str) -> Audit:
     classes = [name for name in found["classes"] if name in classes]
     ruled = []
     for key, row in cells.items():
-        if told := [_ruled(name, told) for name, told in row.items() if told["verdict"] in RULED]:
-            ruled.append((titles[key], told))
+        lost = [(name, told) for name, told in row.items() if told["verdict"] in RULED]
+        if lost := sorted(lost, key=lambda one: one[1]["numbers"]["kept"]["value"]):
+            ruled.append((titles[key], [_ruled(name, told) for name, told in lost]))
     caption = (
         "The transforms and classes that lose most labels: training images before and after, with the true class and "
         "what the classifier takes them for."
@@ -88,6 +94,7 @@ def _audit(results: Results, policy: str) -> Audit:
         heat=_heat(found, titles, classes),
         hidden=len(found["classes"]) - len(classes),
         ruled=ruled,
+        listed=LISTED,
         judged=_judged(cells),
         transforms=len(cells),
         numbers=_numbers(found, titles),
@@ -140,9 +147,9 @@ def _ruled(name: str, told: dict[str, Any]) -> Markup:
     return say("<b>{}</b> {}, {} taken for {}", name, done, share, into[0]["class"])
 
 
-def _few(told: list[Markup], most: int = 4) -> Markup:
-    more = [say("{} more", len(told) - most)] if len(told) > most else []
-    return Markup(", ").join([*told[:most], *more])
+def _few(told: list[Markup]) -> Markup:
+    """Each class while they are few, else how many there are."""
+    return Markup("; ").join(told) if len(told) <= FEW else say("{} classes", len(told))
 
 
 def _numbers(found: dict[str, Any], titles: dict[str, str]) -> Table:
