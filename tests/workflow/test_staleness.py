@@ -24,7 +24,7 @@ BASE: dict[str, Any] = {
         "training": {"epochs": 1, "batch_size": 32},
         "models": {
             "mlp": {"training": {"optimizer": {"lr": 0.001, "weight_decay": 0.002}}},
-            "resnet": {"network": {"width": 4, "stages": 1}},
+            "resnet": {"network": {"width": 8, "stages": 1}},
         },
         "resamples": 10,
     },
