@@ -1,7 +1,7 @@
 """Generative models on MNIST-5k by the pipeline itself: quality against held-out digits, copies, seconds.
 
-    python benchmarks/generators.py default            the default run's three models, about two minutes each
-    python benchmarks/generators.py long               those of config/generators.yaml, about ten minutes each
+    python benchmarks/generators.py default            the default run's three models
+    python benchmarks/generators.py long               those of config/generators.yaml
     python benchmarks/generators.py steps --work DIR   a trained diffusion model of an earlier call: 20 steps beside 250
 
 Quality is in the features of the judge that the pipeline trains, 500 samples against the 500 test images. `over real` is
