@@ -195,7 +195,6 @@ class Plan:
             if stage == "generate train":
                 return generate.TrainSpec(
                     seed=int(wild["seed"]),
-                    judge=config.generate.judge.network,
                     snapshots=config.generate.snapshots,
                     **_fields(generator),
                 )

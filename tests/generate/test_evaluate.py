@@ -33,14 +33,14 @@ def evaluate_spec(**changes: Any) -> EvaluateSpec:
 def train_spec(epochs: int) -> TrainSpec:
     generator = {"name": "vae", "latent": 8, "width": 8}
     training = {"epochs": epochs, "batch_size": 64}
-    spec = {"generator": generator, "training": training, "judge": "resnet", "snapshots": 1, "seed": 0}
+    spec = {"generator": generator, "training": training, "snapshots": 1, "seed": 0}
     return TrainSpec.model_validate(spec)
 
 
 @pytest.fixture(scope="module")
 def model(digits: Path, digits_judge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("generate") / "model"
-    train.run(train_spec(6), data=digits, judge=digits_judge, out=out, log=silent)
+    train.run(train_spec(6), data=digits, out=out, log=silent)
     return out
 
 
@@ -232,7 +232,7 @@ def test_unlabelled_images_and_an_untrained_judge(
     data = changed(lambda items: items[::3].assign(label=-1))
     ruler, model, out = (tmp_path / name for name in ("judge", "model", "evaluation"))
     judge.run(judge_spec(), data=data, out=ruler, log=silent)
-    train.run(train_spec(1), data=data, judge=ruler, out=model, log=silent)
+    train.run(train_spec(1), data=data, out=model, log=silent)
     evaluate.run(evaluate_spec(), data=data, model=model, judge=ruler, out=out, log=silent)
     found = files.read_json(out / "metrics.json")
     assert found["judge"]["trained"] is False
@@ -282,11 +282,10 @@ def test_every_family_is_trained_and_measured(
     spec = {
         "generator": name,
         "training": {"epochs": 1, "batch_size": 64},
-        "judge": "resnet",
         "snapshots": 1,
         "seed": 0,
     }
-    train.run(TrainSpec.model_validate(spec), data=data, judge=digits_judge, out=model, log=silent)
+    train.run(TrainSpec.model_validate(spec), data=data, out=model, log=silent)
     measuring = evaluate_spec(generator=name, samples=12, steps=[2])
     evaluate.run(measuring, data=data, model=model, judge=digits_judge, out=out, log=silent)
     found = files.read_json(out / "metrics.json")

@@ -1,8 +1,9 @@
-"""Samples drawn on the way: from the same noise, measured, and kept over an interruption."""
+"""Samples drawn on the way: from the same noise, kept over an interruption, and what they tell of the training."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,24 +17,27 @@ from darkroom.fit import trainer
 from darkroom.fit.batches import as_float, training_batches
 from darkroom.fit.config import Training
 from darkroom.fit.task import Task
+from darkroom.generate import progress
+from darkroom.generate.course import draw_course, followed
 from darkroom.generate.model import GenerativeModel
-from darkroom.generate.progress import COLUMNS, MEASURED, PROGRESS, ROWS, STRIP, Progress
+from darkroom.generate.progress import COLUMNS, DRAWN, ROWS, SAMPLES, STRIP, Progress
 from darkroom.generate.spaces import Judge
 from darkroom.log import Log, silent
 
 
 class Pixels(nn.Module):
-    """A judge whose features are the pixels; it answers with the image's first column, for the tests below."""
+    """A judge whose features are the pixels, and who sees class 3 in bright images and class 0 in others."""
 
     def features(self, images: Tensor) -> Tensor:
         return images.flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:
-        return images[:, 0, :, 0]
+        bright = images.mean((1, 2, 3)) > 0.5
+        return nn.functional.one_hot(torch.where(bright, 3, 0), 10).float()
 
 
 class Repeats(GenerativeModel):
-    """Shows real images, `different` of them over and over."""
+    """Shows real images, `different` of them over and over, brighter as its one weight grows."""
 
     def __init__(self, store: Store, different: int) -> None:
         super().__init__()
@@ -61,40 +65,61 @@ def run(
     store = open_store(digits)
     torch.manual_seed(0)
     model = Repeats(store, different)
-    held_out = store.images[store.rows("val")]
-    judge = Judge(Pixels(), store.classes, "")
-    made = Progress(classes=10, epochs=epochs, times=4, judge=judge, held_out=held_out, seed=0, log=log)
-    rows = store.rows("train")[:128]
-    batches = training_batches(store, rows, None, batch_size=64, seed=0)
-    model.fit(
-        batches,
-        None,
-        Training(epochs=epochs, optimizer={"name": "adamw", "lr": 0.3}),
-        seed=0,
-        log=log,
-        checkpoints=saved,
-        callbacks=[made],
-    )
+    made = Progress(classes=10, shape=store.shape, epochs=epochs, times=4, seed=0)
+    batches = training_batches(store, store.rows("train")[:128], None, batch_size=64, seed=0)
+    training = Training(epochs=epochs, optimizer={"name": "adamw", "lr": 0.3})  # type: ignore[arg-type]
+    model.fit(batches, None, training, seed=0, log=log, checkpoints=saved, callbacks=[made])
     return made
 
 
 def test_the_strip_shows_the_same_noise_and_stops_at_the_end(digits: Path, tmp_path: Path) -> None:
     made = run(digits)
     made.write(tmp_path)
-    table = pd.read_csv(tmp_path / PROGRESS)
-    assert table["epoch"].tolist() == [1, 2, 4, 8]
+    assert made.epochs == [1, 2, 4, 8]
+    assert np.load(tmp_path / SAMPLES).shape == (4, DRAWN, 8, 8, 1)
     strip = Image.open(tmp_path / STRIP)
     assert strip.n_frames == 4
-    assert len(made.frames[0]) == ROWS * COLUMNS
-    # the same images each time, brighter as the one weight grows
-    first, last = (frame.float() for frame in (made.frames[0], made.frames[-1]))
+    assert strip.info["loop"] == progress.LOOPS
+    first, last = (frame.float() for frame in (made.drawn[0], made.drawn[-1]))
     assert last.mean() > first.mean()
     assert np.corrcoef(first.flatten(), last.flatten())[0, 1] > 0.99
 
 
-def test_a_model_that_repeats_itself_covers_less(digits: Path) -> None:
-    various, few = (run(digits, different=n, epochs=1).rows[-1]["coverage"] for n in (1000, 2))
-    assert various > 3 * few
+def test_large_images_are_drawn_fewer_times_but_fill_the_grid() -> None:
+    few = Progress(classes=3, shape=(3, 512, 512), epochs=10, times=10, seed=0)
+    assert len(few.labels) == ROWS * COLUMNS
+
+
+def test_a_model_that_repeats_itself_covers_less(digits: Path, tmp_path: Path) -> None:
+    store = open_store(digits)
+    judge, held_out = Judge(Pixels(), store.classes, ""), store.images[store.rows("val")]
+    covered = []
+    for different in (1000, 2):
+        run(digits, different=different, epochs=1).write(tmp_path)
+        covered.append(followed(tmp_path, judge, held_out)["coverage"].iloc[-1])
+    assert covered[0] > 3 * covered[1]
+
+
+def test_the_course_tells_when_classes_were_lost(digits: Path, tmp_path: Path) -> None:
+    store = open_store(digits)
+    bright, dark = np.full((10, 8, 8, 1), 255, np.uint8), np.zeros((10, 8, 8, 1), np.uint8)
+    np.save(tmp_path / SAMPLES, np.stack([np.concatenate([bright, dark]), np.concatenate([bright, bright])]))
+    pd.DataFrame({"epoch": [1, 5]}).to_csv(tmp_path / progress.EPOCHS, index=False)
+    table = followed(tmp_path, Judge(Pixels(), store.classes, ""), store.images[:20])
+    assert table["classes"].tolist() == [2, 1]
+    assert table["largest_class"].tolist() == [0.5, 1.0]
+    draw_course(table, tmp_path / "course.png")
+    assert (tmp_path / "course.png").exists()
+
+
+@pytest.mark.parametrize(("reason", "held_out", "columns"), [("no labels", 20, ["epoch", "coverage"]), ("", 3, None)])
+def test_what_cannot_be_followed_is_left_out(
+    digits: Path, tmp_path: Path, reason: str, held_out: int, columns: list[str] | None
+) -> None:
+    store: Any = open_store(digits)
+    run(digits, epochs=1).write(tmp_path)
+    table = followed(tmp_path, Judge(Pixels(), store.classes, reason), store.images[:held_out])
+    assert list(table) == (columns or ["epoch", "classes", "largest_class"])
 
 
 def test_an_interrupted_run_keeps_what_it_drew(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,19 +133,5 @@ def test_an_interrupted_run_keeps_what_it_drew(digits: Path, tmp_path: Path, mon
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         run(digits, log=stop, saved=tmp_path)
     resumed = run(digits, saved=tmp_path)
-    assert resumed.rows == whole.rows
-    assert all(torch.equal(one, other) for one, other in zip(resumed.frames, whole.frames, strict=True))
-
-
-def test_an_untrained_judge_gives_no_classes(digits: Path) -> None:
-    store = open_store(digits)
-    made = Progress(
-        classes=10,
-        epochs=1,
-        times=1,
-        judge=Judge(Pixels(), store.classes, "no labels"),
-        held_out=store.images[:3],
-        seed=0,
-        log=silent,
-    )
-    assert made._measures(store.images[:MEASURED]) == {}
+    assert resumed.epochs == whole.epochs
+    assert all(torch.equal(one, other) for one, other in zip(resumed.drawn, whole.drawn, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +22,18 @@ from darkroom.log import silent
 def train_spec(seed: int = 0, epochs: int = 25) -> TrainSpec:
     training = {"epochs": epochs, "batch_size": 64}
     generator = {"name": "vae", "latent": 8, "width": 8, "beta": 1}
-    return TrainSpec.model_validate(
-        {"generator": generator, "training": training, "judge": "resnet", "snapshots": 2, "seed": seed}
-    )
+    return TrainSpec.model_validate({"generator": generator, "training": training, "snapshots": 2, "seed": seed})
 
 
 @pytest.fixture(scope="module")
-def model(digits: Path, digits_judge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("generate") / "model"
-    train.run(train_spec(), data=digits, judge=digits_judge, out=out, log=silent)
+    train.run(train_spec(), data=digits, out=out, log=silent)
     return out
 
 
-def test_the_same_spec_and_data_give_the_same_bytes(
-    model: Path, digits: Path, digits_judge: Path, tmp_path: Path
-) -> None:
-    train.run(train_spec(), data=digits, judge=digits_judge, out=tmp_path / "again", log=silent)
+def test_the_same_spec_and_data_give_the_same_bytes(model: Path, digits: Path, tmp_path: Path) -> None:
+    train.run(train_spec(), data=digits, out=tmp_path / "again", log=silent)
     assert files.read_manifest(model) == files.read_manifest(tmp_path / "again")
 
 
@@ -54,7 +51,7 @@ def test_training_raises_the_bound_and_reconstructions_resemble(model: Path, dig
     assert error < 0.8 * images.var(0).mean()
 
 
-def test_no_training_images_are_told(digits: Path, digits_judge: Path, tmp_path: Path) -> None:
+def test_no_training_images_are_told(digits: Path, tmp_path: Path) -> None:
     from darkroom.data.store import describe_store
 
     store = open_store(digits)
@@ -62,5 +59,15 @@ def test_no_training_images_are_told(digits: Path, digits_judge: Path, tmp_path:
         np.save(fresh / "images.npy", np.asarray(store.images[:5]))
         describe_store(fresh, name="few", classes=store.classes, items=store.items[:5].assign(split="test"))
     with pytest.raises(ValueError, match=r"few has no training images; lower data\.split"):
-        train.run(train_spec(), data=tmp_path / "data", judge=digits_judge, out=tmp_path / "model", log=silent)
+        train.run(train_spec(), data=tmp_path / "data", out=tmp_path / "model", log=silent)
     assert not (tmp_path / "model").exists()
+
+
+def test_validation_images_without_a_label_do_not_stop_a_conditional_model(
+    changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path], tmp_path: Path
+) -> None:
+    def some_unlabelled(items: pd.DataFrame) -> pd.DataFrame:
+        return items.assign(label=items["label"].mask((items["split"] == "val") & (items.index % 2 == 0), -1))
+
+    train.run(train_spec(epochs=1), data=changed(some_unlabelled), out=tmp_path / "model", log=silent)
+    assert pd.read_csv(tmp_path / "model" / "history.csv")["val_loss"].notna().all()

@@ -151,7 +151,7 @@ def test_comments_docstrings_and_formatting(stale) -> None:
         assert planned(stale) == set()
     with edited(path, '"""The one training loop', '"""Another text'):
         assert planned(stale) == set()
-    with edited(path, "callbacks=[history],", "callbacks=[\n            history\n        ],"):
+    with edited(path, "logger=False,", "logger=(\n            False\n        ),"):
         assert planned(stale) == set()
 
 

@@ -28,7 +28,6 @@ rule generate_judge:
 rule generate_train:
     input:
         data=rules.data_prepare.output,
-        judge=rules.generate_judge.output,
     output:
         f"{GENERATOR}/model/manifest.json",
     log:
@@ -38,13 +37,12 @@ rule generate_train:
         spec=lambda wildcards: plan.spec("generate train", **wildcards),
         code=lambda wildcards: plan.code("generate train", **wildcards),
         data=f"{DATA}/prepared",
-        judge=f"{RESULTS}/generate/judge",
         checkpoints=lambda wildcards: plan.checkpoints("generate train", **wildcards),
         out=f"{GENERATOR}/model",
     message:
         "train generator: {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python -m darkroom generate train --spec {params.spec:q} --data {params.data} --judge {params.judge}"
+        "python -m darkroom generate train --spec {params.spec:q} --data {params.data}"
         " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
 
 

@@ -97,8 +97,6 @@ class Generate(Section):
 class TrainSpec(Generator):
     """The job `generate train`."""
 
-    judge: Network
-    """The judge's network."""
     snapshots: Count
     seed: int
 

@@ -33,7 +33,8 @@ metrics.json ({interval} is {"value", "low", "high"}; any number that cannot be 
     active_units, latent        how many latent units are in use, of how many; for models with a latent space
 
 samples.npy holds the samples (N, H, W, C) uint8, samples.parquet a row each: label (asked for, -1 for none), judged,
-nearest (the training image's row), distance, ratio. timing.json holds {seconds, ms_per_sample, steps: {"5": ms a sample,
+nearest (the training image's row), distance, ratio. course.csv has a row a time that samples were drawn in training: epoch, coverage, classes, largest_class; see `course`.
+timing.json holds {seconds, ms_per_sample, steps: {"5": ms a sample,
 ...}}. Every file but that is the same, bit for bit, for the same spec, model, judge and data.
 """
 
@@ -55,6 +56,7 @@ from darkroom.fit.model import HISTORY, STEPS, read_about, rebuild
 from darkroom.generate.answers import Answers, answered, collapse, unanswered
 from darkroom.generate.config import EvaluateSpec
 from darkroom.generate.copies import copies, draw_closest
+from darkroom.generate.course import draw_course, followed
 from darkroom.generate.draws import Stepwise, asked, draw, draw_grid, draw_in_steps
 from darkroom.generate.fidelity import MEASURES, Reference, spread
 from darkroom.generate.figures import draw_curves, draw_steps
@@ -82,10 +84,15 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, 
         with files.folder(out) as fresh:
             result = evaluation.measure(fresh)
             evaluation.draw(model, result, fresh)
+            course = followed(model, ruler, store.images[store.rows("val")])
+            course.to_csv(fresh / "course.csv", index=False)
+            draw_course(course, fresh / "course.png")
             files.write_json(fresh / "metrics.json", result)
             files.write_json(fresh / files.TIMING, evaluation.times())
     for values, step in _told(result):
         log(values, step)
+    for row in course.to_dict("records"):
+        log({f"course/{name}": float(value) for name, value in row.items() if name != "epoch"}, int(row["epoch"]))
 
 
 class _Evaluation:

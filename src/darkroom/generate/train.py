@@ -15,16 +15,14 @@ from darkroom.fit.model import save_model
 from darkroom.generate.config import TrainSpec
 from darkroom.generate.model import GenerativeModel
 from darkroom.generate.progress import Progress
-from darkroom.generate.spaces import read_judge
 from darkroom.log import Log
 from darkroom.randomness import derive
 
 
-def run(spec: TrainSpec, *, data: Path, judge: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
+def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
     """Train on the train split of the prepared store `data`, with or without labels.
 
-    Samples drawn on the way are measured by the classifier in `judge` against the validation images. Raises ValueError
-    when there is no training image, or no test image to measure it on.
+    Raises ValueError when there is no training image, or no test image to measure it on.
     """
     store = open_store(data)
     rows, held_out = store.rows("train"), store.rows("val")
@@ -34,16 +32,16 @@ def run(spec: TrainSpec, *, data: Path, judge: Path, out: Path, checkpoints: Pat
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
     network: GenerativeModel = registry.build(spec.generator, store.shape, known_classes(store, rows))
+    if network.classes:
+        held_out = held_out[store.labels[held_out] >= 0]  # what has no class cannot be asked of it
     train = training_batches(store, rows, None, batch_size=spec.training.batch_size, seed=spec.seed)
     val = plain_batches(store, held_out, batch_size=256) if len(held_out) else None
     progress = Progress(
         classes=network.classes,
+        shape=store.shape,
         epochs=spec.training.epochs,
         times=spec.snapshots,
-        judge=read_judge(judge),
-        held_out=store.images[held_out],
         seed=spec.seed,
-        log=log,
     )
     fitted = network.fit(
         train, val, spec.training, seed=spec.seed, log=log, checkpoints=checkpoints, callbacks=[progress]

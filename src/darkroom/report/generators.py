@@ -195,6 +195,7 @@ def _figures(method: Method) -> list[Figure]:
         root / "traversals.png": ("Latent traversals", "One latent unit changes along each row, the others stay."),
         root / "latent_map.png": ("Latent map", "Codes of the test images, on their two widest directions."),
         root / "plane.png": ("Latent plane", "What each place of the two-dimensional latent space decodes to."),
+        root / "course.png": ("Course of the training", "What the judge saw in its samples while it trained."),
         root / "curves.png": ("Training curves", "What was followed while it trained."),
     }
     return [
