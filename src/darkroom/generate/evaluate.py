@@ -32,9 +32,10 @@ metrics.json ({interval} is {"value", "low", "high"}; any number that cannot be 
     test                {elbo, reconstruction, kl: {interval}} in nats an image, for models that bound the likelihood
     active_units, latent        how many latent units are in use, of how many; for models with a latent space
 
+course.csv has a row a time that samples were drawn in training: {epoch, coverage, classes, largest_class}, see `course`.
+
 samples.npy holds the samples (N, H, W, C) uint8, samples.parquet a row each: label (asked for, -1 for none), judged,
-nearest (the training image's row), distance, ratio. course.csv has a row a time that samples were drawn in training: epoch, coverage, classes, largest_class; see `course`.
-timing.json holds {seconds, ms_per_sample, steps: {"5": ms a sample,
+nearest (the training image's row), distance, ratio. timing.json holds {seconds, ms_per_sample, steps: {"5": ms a sample,
 ...}}. Every file but that is the same, bit for bit, for the same spec, model, judge and data.
 """
 
