@@ -10,7 +10,7 @@ from darkroom import registry
 from darkroom.augment.batch.drawing import blank
 from darkroom.augment.batch.geometric import homography
 from darkroom.augment.batch.noise import blur
-from darkroom.augment.batch.warp import by_number, by_stack, sources, warp
+from darkroom.augment.batch.warp import by_number, one_by_one, sources, warp
 
 FILLS = ["constant", "edge", "reflect"]
 
@@ -209,15 +209,15 @@ def test_pixels_are_the_same_whichever_way_they_are_picked(channels, size, black
     draws = torch.Generator().manual_seed(0)
     places = (torch.randn(6, 2, *size, generator=draws) * 20 + torch.tensor([width, height]).view(2, 1, 1) / 2).round()
     places[0] *= 1e6
-    stacked, numbered = (pick(images, places.clone(), black, blank(images)) for pick in (by_stack, by_number))
-    assert torch.equal(stacked, numbered)
+    alone, numbered = (pick(images, places.clone(), black, blank(images)) for pick in (one_by_one, by_number))
+    assert torch.equal(alone, numbered)
     for row in range(6):
         for i in range(height):
             for j in range(width):
                 x, y = places[row, :, i, j].tolist()
                 inside = 0 <= x < width and 0 <= y < height
                 near = images[row, :, int(min(max(y, 0), height - 1)), int(min(max(x, 0), width - 1))]
-                assert torch.equal(stacked[row, :, i, j], near if inside or not black else torch.zeros(channels))
+                assert torch.equal(alone[row, :, i, j], near if inside or not black else torch.zeros(channels))
 
 
 def test_tall_images_are_picked_by_number():

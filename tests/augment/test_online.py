@@ -57,6 +57,20 @@ def test_steps_run_in_the_given_order():
     assert torch.equal(made, wanted)
 
 
+@pytest.mark.parametrize("beside", ["affine", "pad_crop", "crop", "vflip", "grayscale", "elastic"])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("interpolation", ["nearest", "linear"])
+def test_a_mirror_made_in_one_move_with_its_neighbor_gives_the_same_pixels(beside, last, interpolation):
+    options = registry.options("batch transform", beside)
+    built = options(**({"interpolation": interpolation} if "interpolation" in options.model_fields else {}))
+    built = [*steps("hflip"), built, *steps("vflip")] if last else [built, *steps("hflip", "vflip", beside)]
+    made, _ = OnlinePipeline(built, {step.name: torch.ones(3) for step in built})(images(), LABELS, draws())
+    wanted, targets, generator = images(), torch.eye(3)[LABELS], draws()
+    for step in built:
+        wanted, targets = registry.build(step)(wanted, targets, torch.ones(30), generator)
+    assert torch.allclose(made, wanted, atol=1e-5)
+
+
 def test_a_class_has_its_own_strength():
     made, _ = pipeline("affine", {"name": "hflip", "p": 1.0}, affine=[0.0, 1.0, 1.0], hflip=[0.0, 0.0, 1.0])(
         images(), LABELS, draws()

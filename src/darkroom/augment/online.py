@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom import registry
+from darkroom.augment.batch.warp import Move, Mover
 from darkroom.settings import Section
 
 
@@ -42,6 +43,17 @@ class OnlinePipeline:
         """
         known = labels.cpu()
         targets = functional.one_hot(known, self.classes).float().to(images.device)
+        height, width = images.shape[-2:]
+        waiting: Move | None = None
         for transform, table in self._steps:
-            images, targets = transform(images, targets, table[known], draws)
-        return images, targets
+            strength = table[known]
+            if isinstance(transform, Mover):
+                move = transform.move(strength, (height, width), draws)
+                both = waiting.then(move) if waiting else move
+                if waiting and not both:
+                    images = waiting.apply(images)
+                waiting = both or move
+                continue
+            images, waiting = waiting.apply(images) if waiting else images, None
+            images, targets = transform(images, targets, strength, draws)
+        return waiting.apply(images) if waiting else images, targets

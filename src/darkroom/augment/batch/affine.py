@@ -9,14 +9,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from darkroom.augment.batch.drawing import amount, change, coins, either_way
-from darkroom.augment.batch.warp import move, sources
+from darkroom.augment.batch.drawing import amount, coins, either_way
+from darkroom.augment.batch.warp import Move, Mover, sources
 from darkroom.registry import register
 from darkroom.settings import Amount, Probability
 
 
 @register("batch transform", "hflip")
-class HorizontalFlip:
+class HorizontalFlip(Mover):
     """Mirror left and right."""
 
     def __init__(
@@ -24,15 +24,12 @@ class HorizontalFlip:
     ) -> None:
         self.p = p
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        chosen = coins(self.p * strength, len(images), draws)
-        return change(images, chosen, lambda part: part.flip(-1)), targets
+    def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
+        return mirrored(coins(self.p * strength, len(strength), draws), -1.0, 1.0)
 
 
 @register("batch transform", "vflip")
-class VerticalFlip:
+class VerticalFlip(Mover):
     """Mirror top and bottom."""
 
     def __init__(
@@ -40,15 +37,17 @@ class VerticalFlip:
     ) -> None:
         self.p = p
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        chosen = coins(self.p * strength, len(images), draws)
-        return change(images, chosen, lambda part: part.flip(-2)), targets
+    def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
+        return mirrored(coins(self.p * strength, len(strength), draws), 1.0, -1.0)
+
+
+def mirrored(chosen: Tensor, x: float, y: float) -> Move:
+    """Multiply the coordinates of the chosen images' pixels, from the middle, by -1 or 1."""
+    return Move(chosen, torch.tensor([[x, 0.0, 0.0], [0.0, y, 0.0]]).expand(len(chosen), 2, 3), None)
 
 
 @register("batch transform", "affine")
-class Affine:
+class Affine(Mover):
     """Rotate, shift, scale and slant at once, each by a random amount."""
 
     def __init__(
@@ -80,25 +79,23 @@ class Affine:
         self.rotate, self.translate, self.scale, self.shear = rotate, translate, scale, shear
         self.fill, self.interpolation, self.p = fill, interpolation, p
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        height, width = images.shape[-2:]
-        chosen = coins(self.p, len(images), draws) & (strength > 0)
+    def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
+        height, width = size
+        chosen = coins(self.p, len(strength), draws) & (strength > 0)
         shift = amount(self.translate, strength, high=0.99)
         maps = sources(
             rotate=either_way(amount(self.rotate, strength, high=180) * (math.pi / 180), draws),
             scale=1 + either_way(amount(self.scale, strength, high=0.99), draws),
             shear_x=either_way(amount(self.shear, strength, high=60) * (math.pi / 180), draws),
-            shear_y=torch.zeros(len(images)),
+            shear_y=torch.zeros(len(strength)),
             shift_x=either_way(shift * width, draws),
             shift_y=either_way(shift * height, draws),
         )
-        return move(images, chosen, maps, self.fill, self.interpolation), targets
+        return Move(chosen, maps, self.fill, self.interpolation)
 
 
 @register("batch transform", "rotate")
-class Rotate:
+class Rotate(Mover):
     """Rotate about the center by a random angle."""
 
     def __init__(
@@ -120,7 +117,5 @@ class Rotate:
             rotate=degrees, translate=0, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p
         )
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        return self._affine(images, targets, strength, draws)
+    def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
+        return self._affine.move(strength, size, draws)

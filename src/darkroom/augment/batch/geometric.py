@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
-from darkroom.augment.batch.warp import move, resample, smoothing
+from darkroom.augment.batch.warp import Move, Mover, resample, smoothing
 from darkroom.registry import register
 from darkroom.settings import Amount, Probability
 
 
 @register("batch transform", "crop")
-class Crop:
+class Crop(Mover):
     """Cut out a random part and enlarge it to the full size."""
 
     def __init__(
@@ -35,10 +35,8 @@ class Crop:
     ) -> None:
         self.area, self.ratio, self.interpolation, self.p = area, ratio, interpolation, p
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        count, (height, width) = len(images), images.shape[-2:]
+    def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
+        count, (height, width) = len(strength), size
         chosen = coins(self.p, count, draws) & (strength > 0)
         area = between(amount(self.area, strength, neutral=1.0, low=0.01), 1.0, count, draws)
         most = torch.minimum(-area.log(), torch.tensor(math.log(self.ratio)))  # so that neither side gets too long
@@ -48,11 +46,11 @@ class Crop:
         x = either_way((1 - across).clamp(min=0) / 2 * width, draws)
         y = either_way((1 - down).clamp(min=0) / 2 * height, draws)
         maps = torch.stack([across, zero, x, zero, down, y], dim=1).view(-1, 2, 3)
-        return move(images, chosen, maps, "edge", self.interpolation), targets
+        return Move(chosen, maps, "edge", self.interpolation)
 
 
 @register("batch transform", "pad_crop")
-class PadCrop:
+class PadCrop(Mover):
     """Pad all sides and cut the old size out of it anywhere: a shift by whole pixels, usual for CIFAR."""
 
     def __init__(
@@ -69,15 +67,13 @@ class PadCrop:
     ) -> None:
         self.pixels, self.fill, self.p = pixels, fill, p
 
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        chosen = coins(self.p, len(images), draws) & (strength > 0)
+    def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
+        chosen = coins(self.p, len(strength), draws) & (strength > 0)
         most = amount(self.pixels, strength, high=64).round()
-        x, y = ((torch.rand(len(images), generator=draws) * (2 * most + 1)).floor() - most for _ in range(2))
-        zero, one = torch.zeros(len(images)), torch.ones(len(images))
+        x, y = ((torch.rand(len(strength), generator=draws) * (2 * most + 1)).floor() - most for _ in range(2))
+        zero, one = torch.zeros(len(strength)), torch.ones(len(strength))
         maps = torch.stack([one, zero, x, zero, one, y], dim=1).view(-1, 2, 3)
-        return move(images, chosen, maps, self.fill, "nearest"), targets
+        return Move(chosen, maps, self.fill)
 
 
 @register("batch transform", "perspective")

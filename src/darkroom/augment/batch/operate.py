@@ -14,7 +14,7 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import channels_last, pixels
 from darkroom.augment.batch.operations import BY_VALUE
-from darkroom.augment.batch.warp import sources, warp
+from darkroom.augment.batch.warp import by_opencv, nearest_pixels, sources, warp
 from darkroom.augment.magnitudes import GEOMETRIC, OPERATIONS
 
 MOVING = OPERATIONS.index(GEOMETRIC[-1])
@@ -27,9 +27,7 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
     Values are those of `magnitudes`, with shifts in pixels, cut to whole ones. What comes in from outside is black.
     """
     made, size = pixels(channels_last(images)), images.shape[-2:]
-    place = torch.arange(
-        len(images)
-    )  # where in `made` each image stands: each slot puts those of an operation together
+    place = torch.arange(len(images))  # where in `made` each stands: a slot puts those of an operation together
     for operation, value in slots:
         order = torch.argsort(operation, stable=True)
         rows, amounts = place[order].to(made.device), value[order].float().to(made.device)
@@ -39,13 +37,20 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
         if ends[0] < ends[MOVING]:
             moving = order[ends[0] : ends[MOVING]]
             maps = _maps(operation[moving], value[moving], *size)
-            part = made.index_select(0, rows[ends[0] : ends[MOVING]]).permute(0, 3, 1, 2)
-            changed[ends[0] : ends[MOVING]] = pixels(warp(part, maps, "constant", interpolation))
+            into = slice(ends[0], ends[MOVING])
+            if interpolation == "nearest" and by_opencv(images):
+                whole, new = (part.permute(0, 3, 1, 2) for part in (made, changed))
+                nearest_pixels(whole, place[moving], maps, "constant", new, torch.arange(into.start, into.stop))
+            else:
+                part = made.index_select(0, rows[into]).permute(0, 3, 1, 2)
+                changed[into] = pixels(warp(part, maps, "constant", interpolation))
         for number in range(MOVING + 1, len(OPERATIONS)):
             start, end = ends[number - 1], ends[number]
             if start < end:
-                part = made.index_select(0, rows[start:end]).permute(0, 3, 1, 2)
-                changed[start:end] = pixels(BY_VALUE[OPERATIONS[number]](part, amounts[start:end]))
+                part = changed[start:end]
+                torch.index_select(made, 0, rows[start:end], out=part)
+                new = BY_VALUE[OPERATIONS[number]](part.permute(0, 3, 1, 2), amounts[start:end])
+                part.copy_(pixels(new))
         made, place = changed, torch.argsort(order)
     return made.index_select(0, place.to(made.device)).permute(0, 3, 1, 2)
 

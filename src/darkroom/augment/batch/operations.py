@@ -19,7 +19,7 @@ def brightness(images: Tensor, factor: Tensor) -> Tensor:
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Stretch the distance to the mean brightness."""
-    return torch.lerp(gray(images).mean((1, 2, 3), keepdim=True), images, _wide(factor)).clamp_(0, 1)
+    return torch.lerp(gray(images.mean((2, 3), keepdim=True)), images, _wide(factor)).clamp_(0, 1)
 
 
 def saturation(images: Tensor, factor: Tensor) -> Tensor:
@@ -78,7 +78,8 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
     """Invert the pixels from a brightness on."""
-    return torch.where(images >= _wide(threshold), 1 - images, images)
+    bright = (images >= _wide(threshold)).float()
+    return bright.sub_(images).abs_()  # several times faster than `torch.where`, and the same
 
 
 def autocontrast(images: Tensor) -> Tensor:

@@ -7,16 +7,27 @@ from. On small images `nearest` is the default everywhere: softened training ima
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from darkroom.augment.batch.drawing import blank, channels_last, pixels, put, take, together
 
-TALLEST = 2**15 - 1
-"""OpenCV's coordinates of whole pixels end here."""
+TALLEST, CHANNELS = 2**15 - 1, 4
+"""OpenCV's coordinates of whole pixels and its colors of borders end here."""
+
+SHARED = 2**14
+"""From so many pixels on OpenCV shares a picture out among its threads."""
+
+BORDERS = {"constant": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
 
 
 def sources(
@@ -44,17 +55,61 @@ def sources(
     return torch.stack(rows, dim=1).view(-1, 2, 3).float()
 
 
-def move(images: Tensor, chosen: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
-    """Images (B, C, H, W) of which the chosen ones (B,) are warped, each by its map (B, 2, 3)."""
-    images = channels_last(images)
-    if chosen.all():
-        return warp(images, maps, fill, interpolation)
-    rows = chosen.nonzero()[:, 0]
-    if not len(rows):
-        return images
-    made, here = images.clone(), rows.to(images.device)
-    put(made, here, warp(take(images, here), maps[rows], fill, interpolation))
-    return made
+@dataclass(frozen=True)
+class Move:
+    """The chosen images (B,) of a batch are warped, each by its map (B, 2, 3).
+
+    `fill` is what comes in from outside, or None where nothing does: mirrored images stay on their own pixels. So a
+    mirror and whatever stands beside it are one move, with the pixels that they would give in turn.
+    """
+
+    chosen: Tensor
+    maps: Tensor
+    fill: str | None
+    interpolation: str = "nearest"
+
+    def then(self, later: Move) -> Move | None:
+        """This move and a later one in one, or None where that would change what is seen."""
+        if self.fill is not None and later.fill is not None:
+            return None
+        first, second = (
+            torch.where(move.chosen[:, None, None], move.maps.double(), torch.eye(2, 3, dtype=torch.float64))
+            for move in (self, later)
+        )
+        maps = first[:, :, :2] @ second
+        maps[:, :, 2] += first[:, :, 2]
+        other = later if self.fill is None else self
+        return Move(self.chosen | later.chosen, maps, other.fill, other.interpolation)
+
+    def apply(self, images: Tensor) -> Tensor:
+        """The images (B, C, H, W) after the move."""
+        images, fill = channels_last(images), self.fill or "edge"
+        if self.chosen.all():
+            return warp(images, self.maps, fill, self.interpolation)
+        rows = self.chosen.nonzero()[:, 0]
+        if not len(rows):
+            return images
+        made = images.clone()
+        if self.interpolation == "nearest" and by_opencv(images):
+            nearest_pixels(images, rows, self.maps[rows], fill, made, rows)
+        else:
+            here = rows.to(images.device)
+            put(made, here, warp(take(images, here), self.maps[rows], fill, self.interpolation))
+        return made
+
+
+class Mover(ABC):
+    """A batch transform that moves pixels: it says where, and the pipeline makes one move of several where it can."""
+
+    @abstractmethod
+    def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
+        """What is drawn for images of a size (H, W), each with its strength (B,)."""
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        height, width = images.shape[-2:]
+        return self.move(strength, (height, width), draws).apply(images), targets
 
 
 def warp(images: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
@@ -63,18 +118,52 @@ def warp(images: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
     `fill` is what comes in from outside: `constant` black, `edge` or `reflect`; `interpolation` is `nearest` or `linear`.
     """
     images = channels_last(images)
+    made = blank(images)
+    if interpolation == "nearest" and by_opencv(images):
+        everyone = torch.arange(len(images))
+        nearest_pixels(images, everyone, maps, fill, made, everyone)
+        return made
     x, y = axes(images)
     middle = torch.stack([-x[0], -y[0]])
     mirrors = _mirrors(maps, middle.cpu()) if fill == "reflect" else 0
-    here = maps.to(images.device)
+    here = maps.float().to(images.device)
     across, down = here[:, :, 0, None] * x, torch.addcmul(here[:, :, 2, None], here[:, :, 1, None], y)
     across += middle[:, None]
-    made, step = blank(images), together(images)
+    step = together(images)
     for first in range(0, len(images), step):
         some = slice(first, first + step)
         places = across[some, :, None, :] + down[some, :, :, None]
         resample(images[some], places, fill, interpolation, mirrors=mirrors, out=made[some])
     return made
+
+
+def by_opencv(images: Tensor) -> bool:
+    """Whether OpenCV picks the nearest pixels of these images: on a processor nothing is faster."""
+    return images.device.type == "cpu" and max(images.shape[-2:]) < TALLEST and images.shape[1] <= CHANNELS
+
+
+def nearest_pixels(images: Tensor, rows: Tensor, maps: Tensor, fill: str, out: Tensor, into: Tensor) -> None:
+    """Warp the images of these rows (R,), on a processor, by maps (R, 2, 3); write them to the rows `into` (R,) of `out`."""
+    height, width = images.shape[-2:]
+    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
+    full = maps.to(torch.float64, copy=True)
+    full[:, :, 2] += middle - full[:, :, :2] @ middle
+    source, target, how = _pictures(images), _pictures(out), cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    with _threads(height * width):
+        for row, place, matrix in zip(rows.tolist(), into.tolist(), full.numpy(), strict=True):
+            cv2.warpAffine(source[row], matrix, (width, height), target[place], how, BORDERS[fill])
+
+
+@contextmanager
+def _threads(area: int) -> Iterator[None]:
+    """One thread while OpenCV works on small pictures: sharing one out takes longer than to warp it."""
+    before = cv2.getNumThreads()
+    if area < SHARED:
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def axes(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +192,7 @@ def resample(
     borders, `mirrors` times; it takes one for each side that they may lie outside. Picking nearest pixels is several
     times faster than `grid_sample`.
     """
-    count, _, height, width = images.shape
+    height, width = images.shape[-2:]
     made = blank(images) if out is None else out
     if interpolation == "nearest":
         places.round_()
@@ -117,30 +206,27 @@ def resample(
         return made.copy_(
             functional.grid_sample(images, grid, mode="bilinear", padding_mode=padding, align_corners=True)
         )
-    pick = by_stack if images.device.type == "cpu" and max(count * height, width) < TALLEST else by_number
+    pick = one_by_one if by_opencv(images) else by_number
     return pick(images, places, fill == "constant", made)
 
 
-def by_stack(images: Tensor, places: Tensor, black: bool, out: Tensor) -> Tensor:
-    """Nearest pixels on a processor, where OpenCV takes them from all images at once, stacked to one tall picture.
-
-    Places are whole numbers; outside is black, or else the nearest pixel of the border.
-    """
-    count, channels, height, width = images.shape
-    x = places[:, 0].clamp(-1 if black else 0, width if black else width - 1)
-    y = places[:, 1].clamp(0, height - 1)
-    if black:  # above or below its own image means below the whole stack
-        y.add_(torch.ne(y, places[:, 1], out=places[:, 1]), alpha=count * height)
-    y += torch.arange(0, count * height, height)[:, None, None]
-    tall = (count * height, width)
-    shape = tall if channels == 1 else (*tall, channels)
-    source, target = (pixels(whole).reshape(shape).numpy() for whole in (images, out))
-    cv2.remap(source, x.view(tall).numpy(), y.view(tall).numpy(), cv2.INTER_NEAREST, dst=target)
+def one_by_one(images: Tensor, places: Tensor, black: bool, out: Tensor) -> Tensor:
+    """Nearest pixels on a processor. Places are whole numbers; outside is black, or else the nearest pixel of the border."""
+    border, area = cv2.BORDER_CONSTANT if black else cv2.BORDER_REPLICATE, images.shape[-1] * images.shape[-2]
+    with _threads(area):
+        for image, made, (x, y) in zip(_pictures(images), _pictures(out), places.numpy(), strict=True):
+            cv2.remap(image, x, y, cv2.INTER_NEAREST, made, border)
     return out
 
 
+def _pictures(images: Tensor) -> NDArray[np.float32]:
+    """The same memory, channels last, with strides that OpenCV takes even where a side has length 1."""
+    whole = pixels(images)
+    return whole.view(-1).numpy().reshape(whole.shape)
+
+
 def by_number(images: Tensor, places: Tensor, black: bool, out: Tensor) -> Tensor:
-    """What `by_stack` does, on any device: pixels are numbered through all images."""
+    """What `one_by_one` does, on any device: pixels are numbered through all images."""
     count, channels, height, width = images.shape
     x, y = places[:, 0].clamp(0, width - 1), places[:, 1].clamp(0, height - 1)
     number = torch.add(x, y, alpha=width).int()
