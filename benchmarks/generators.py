@@ -28,9 +28,10 @@ import yaml
 
 from darkroom import files
 from darkroom.data.store import open_store
-from darkroom.fit.model import read_about, rebuild
+from darkroom.generate.diffusion.model import Diffusion
 from darkroom.generate.draws import asked
 from darkroom.generate.fidelity import Reference
+from darkroom.generate.model import read_generator
 from darkroom.generate.spaces import read_judge
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +112,8 @@ def steps(folder: Path) -> None:
     """Seconds and KID of 20 steps of each fast sampler beside 250 of ancestral sampling, from one trained model."""
     store = open_store(folder / "data/digits/prepared")
     model = folder / "results/digits/generate/diffusion/seed-0/model"
-    network = rebuild("generator", model, read_about(model).shape, len(store.classes))
+    network = read_generator(model)
+    assert isinstance(network, Diffusion)
     rows = store.rows("test")
     space = Reference(read_judge(folder / "results/digits/generate/judge").look, store, rows)
     labels = torch.from_numpy(asked(store, rows, len(store.classes)))
@@ -119,7 +121,7 @@ def steps(folder: Path) -> None:
     for sampler, count in (("ancestral", 250), ("ddim", 20), ("dpm_solver", 20)):
         started = time.perf_counter()
         with torch.inference_mode():
-            made = network.sample_with(labels, torch.Generator().manual_seed(0), steps=count, sampler=sampler)  # type: ignore[operator]
+            made = network.sample_with(labels, torch.Generator().manual_seed(0), steps=count, sampler=sampler)
         seconds = time.perf_counter() - started
         images = np.ascontiguousarray((made * 255).round().byte().permute(0, 2, 3, 1).numpy())
         found[sampler] = (seconds, space.measure(images)["kid"])

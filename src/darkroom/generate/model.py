@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from darkroom.fit.batches import Batches
 from darkroom.fit.config import Training
-from darkroom.fit.model import Fitted
+from darkroom.fit.model import Fitted, read_about, rebuild
 from darkroom.fit.task import Task
 from darkroom.fit.trainer import fit
 from darkroom.log import Log
@@ -132,3 +132,11 @@ class LatentModel(GenerativeModel):
         classes = torch.where(shares < 0.5, labels[0][:, None], labels[1][:, None])  # (B, steps)
         images: Tensor = self.decode(path.flatten(0, 1), classes.flatten()).unflatten(0, path.shape[:2])
         return images
+
+
+def read_generator(folder: Path) -> GenerativeModel:
+    """The trained model in a folder of `generate train`."""
+    about = read_about(folder)
+    network = rebuild("generator", folder, about.shape, len(about.classes))
+    assert isinstance(network, GenerativeModel)
+    return network.to(memory_format=torch.channels_last) if about.channels_last else network

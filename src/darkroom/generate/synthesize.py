@@ -21,11 +21,10 @@ from darkroom import figures, files
 from darkroom.augment.classes import class_counts
 from darkroom.data.store import Store, describe_store, needed, new_array, open_store
 from darkroom.fit.batches import as_bytes
-from darkroom.fit.model import read_about, rebuild
+from darkroom.fit.model import read_about
 from darkroom.generate.config import SynthesizeSpec
-from darkroom.generate.model import GenerativeModel
+from darkroom.generate.model import GenerativeModel, read_generator
 from darkroom.generate.spaces import Judge, read_judge
-from darkroom.generate.train import known_classes
 from darkroom.log import Log
 from darkroom.measure.distances import squared_blocks
 from darkroom.measure.manifold import radii
@@ -46,9 +45,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
     """
     store, accepts = open_store(data), read_judge(judge)
     rows = needed(store, "train")
-    about = read_about(model)
-    network = rebuild("generator", model, about.shape, known_classes(store, store.rows("train")))
-    assert isinstance(network, GenerativeModel)
+    about, network = read_about(model), read_generator(model)
     if not network.classes:
         raise ValueError(f"{about.plugin['name']} draws images of no class in particular; set its conditional: true")
     counts = class_counts(store.labels[rows], len(store.classes))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data.store import Store, needed, open_store
+from darkroom.data.store import needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import save_model
 from darkroom.generate.config import TrainSpec
@@ -29,9 +27,10 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
     if not len(rows):
         raise ValueError(f"{store.name} has no training images; lower data.split.val and data.split.test")
     needed(store, "test", labels=False)  # said before the training, not after it
+    classes = store.classes if (store.labels[rows] >= 0).all() else ()
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
-    network: GenerativeModel = registry.build(spec.generator, store.shape, known_classes(store, rows))
+    network: GenerativeModel = registry.build(spec.generator, store.shape, len(classes))
     if network.classes:
         held_out = held_out[store.labels[held_out] >= 0]  # what has no class cannot be asked of it
     train = training_batches(store, rows, None, batch_size=spec.training.batch_size, seed=spec.seed)
@@ -47,10 +46,5 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
         train, val, spec.training, seed=spec.seed, log=log, checkpoints=checkpoints, callbacks=[progress]
     )
     with files.folder(out) as fresh:
-        save_model(fresh, network, plugin=spec.generator, shape=store.shape, classes=store.classes, fitted=fitted)
+        save_model(fresh, network, plugin=spec.generator, shape=store.shape, classes=classes, fitted=fitted)
         progress.write(fresh)
-
-
-def known_classes(store: Store, rows: NDArray[np.int64]) -> int:
-    """How many classes a model of these rows can be conditioned on: all of the store's, or 0 when a row has no label."""
-    return len(store.classes) if (store.labels[rows] >= 0).all() else 0

@@ -28,7 +28,7 @@ def saved(folder: Path, classes: int, **options: Any) -> Diffusion:
     for parameter in network.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
     with files.folder(folder) as fresh:
-        save_model(fresh, network, plugin=plugin, shape=SHAPE, classes=("a", "b"), fitted=None)
+        save_model(fresh, network, plugin=plugin, shape=SHAPE, classes=("a", "b")[:classes], fitted=None)
     return network.eval()
 
 

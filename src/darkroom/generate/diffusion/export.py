@@ -16,13 +16,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 
 from darkroom import files
-from darkroom.fit.model import WEIGHTS, read_about, rebuild
+from darkroom.fit.model import read_about
 from darkroom.generate.diffusion.model import Diffusion
 from darkroom.generate.diffusion.noise_schedule import FIRST_BETA, LAST_BETA
+from darkroom.generate.model import read_generator
 from darkroom.nets.unet import GROUPS, UNet
 
 SCHEDULERS = {"ancestral": "DDPMScheduler", "ddim": "DDIMScheduler", "dpm_solver": "DPMSolverMultistepScheduler"}
@@ -40,7 +40,7 @@ def run(*, model: Path, out: Path) -> None:
         raise ValueError(
             f'{model} holds a "{about.plugin["name"]}"; only a "diffusion" model can be loaded by diffusers'
         )
-    network = rebuild("generator", model, about.shape, known_classes(model, len(about.classes)))
+    network = read_generator(model)
     assert isinstance(network, Diffusion)
     if network.classifier is not None:
         raise ValueError(
@@ -56,13 +56,6 @@ def run(*, model: Path, out: Path) -> None:
         options = about.plugin["noise_schedule"]
         files.write_json(fresh / "scheduler" / "scheduler_config.json", scheduler_config(network, options))
         files.write_json(fresh / "usage.json", usage(network))
-
-
-def known_classes(model: Path, classes: int) -> int:
-    """How many classes the model was trained on: those of its store, or 0 where an image had no label."""
-    weights = torch.load(model / WEIGHTS, map_location="cpu", weights_only=True)
-    told = any(name.endswith("class_embedding.weight") or name.startswith("classifier.") for name in weights)
-    return classes if told else 0
 
 
 def unet_config(network: Diffusion) -> dict[str, Any]:
