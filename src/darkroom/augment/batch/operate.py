@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from darkroom.augment.batch.drawing import channels_last, pixels
+from darkroom.augment.batch.drawing import blank, channels_last, put, take
 from darkroom.augment.batch.operations import BY_VALUE
 from darkroom.augment.batch.warp import by_opencv, nearest_pixels, sources, warp
 from darkroom.augment.magnitudes import GEOMETRIC, OPERATIONS
@@ -26,33 +26,27 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
 
     Values are those of `magnitudes`, with shifts in pixels, cut to whole ones. What comes in from outside is black.
     """
-    made, size = pixels(channels_last(images)), images.shape[-2:]
-    place = torch.arange(len(images))  # where in `made` each stands: a slot puts those of an operation together
+    made, size = channels_last(images), images.shape[-2:]
     for operation, value in slots:
         order = torch.argsort(operation, stable=True)
-        rows, amounts = place[order].to(made.device), value[order].float().to(made.device)
+        rows, amounts = order.to(images.device), value[order].float().to(images.device)
         ends = torch.bincount(operation, minlength=len(OPERATIONS)).cumsum(0).tolist()
-        changed = torch.empty_like(made)
-        torch.index_select(made, 0, rows[: ends[0]], out=changed[: ends[0]])
+        changed = blank(images)
+        put(changed, rows[: ends[0]], take(made, rows[: ends[0]]))
         if ends[0] < ends[MOVING]:
-            moving = order[ends[0] : ends[MOVING]]
+            moving, here = order[ends[0] : ends[MOVING]], rows[ends[0] : ends[MOVING]]
             maps = _maps(operation[moving], value[moving], *size)
-            into = slice(ends[0], ends[MOVING])
             if interpolation == "nearest" and by_opencv(images):
-                whole, new = (part.permute(0, 3, 1, 2) for part in (made, changed))
-                nearest_pixels(whole, place[moving], maps, "constant", new, torch.arange(into.start, into.stop))
+                nearest_pixels(made, moving, maps, "constant", changed)
             else:
-                part = made.index_select(0, rows[into]).permute(0, 3, 1, 2)
-                changed[into] = pixels(warp(part, maps, "constant", interpolation))
+                put(changed, here, warp(take(made, here), maps, "constant", interpolation))
         for number in range(MOVING + 1, len(OPERATIONS)):
             start, end = ends[number - 1], ends[number]
             if start < end:
-                part = changed[start:end]
-                torch.index_select(made, 0, rows[start:end], out=part)
-                new = BY_VALUE[OPERATIONS[number]](part.permute(0, 3, 1, 2), amounts[start:end])
-                part.copy_(pixels(new))
-        made, place = changed, torch.argsort(order)
-    return made.index_select(0, place.to(made.device)).permute(0, 3, 1, 2)
+                here = rows[start:end]
+                put(changed, here, BY_VALUE[OPERATIONS[number]](take(made, here), amounts[start:end]))
+        made = changed
+    return made
 
 
 def _maps(operation: Tensor, value: Tensor, height: int, width: int) -> Tensor:
