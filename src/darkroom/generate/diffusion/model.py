@@ -32,7 +32,7 @@ CHUNK = 256
 class Diffusion(GenerativeModel):
     """Denoising diffusion: a network that takes noise off images, step by step, with guidance towards a class."""
 
-    TRAINING = {"epochs": 8, "batch_size": 64, "optimizer": {"lr": 0.003}, "schedule": {"warmup": 0.15}, "clip": 1.0}
+    TRAINING = {"epochs": 10, "batch_size": 64, "optimizer": {"lr": 0.003}, "schedule": {"warmup": 0.15}, "clip": 1.0}
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Diffusion(GenerativeModel):
         ] = 0.05,
         guidance: Annotated[
             NonNegative, Field(description="how much samples are drawn to their class; 1 as the data, more is clearer")
-        ] = 1.5,
+        ] = 2.5,
         guidance_by: Annotated[
             Literal["classifier_free", "classifier"],
             Field(

@@ -97,7 +97,7 @@ class GAN(GenerativeModel):
                 description="scale of the noise that samples come from: below 1, fewer images are odd, and fewer are rare "
                 "(Brock et al. 2019)",
             ),
-        ] = 1.0,
+        ] = 0.8,
         diffaugment: Annotated[
             tuple[Literal["color", "translation", "cutout"], ...],
             AfterValidator(unique),
