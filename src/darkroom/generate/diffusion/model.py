@@ -32,7 +32,7 @@ CHUNK = 256
 class Diffusion(GenerativeModel):
     """Denoising diffusion: a network that takes noise off images, step by step, with guidance towards a class."""
 
-    TRAINING = {"epochs": 10, "batch_size": 64, "optimizer": {"lr": 0.003}, "schedule": {"warmup": 0.15}, "clip": 1.0}
+    TRAINING = {"epochs": 10, "batch_size": 32, "optimizer": {"lr": 0.003}, "schedule": {"warmup": 0.15}, "clip": 1.0}
 
     def __init__(
         self,
@@ -45,13 +45,16 @@ class Diffusion(GenerativeModel):
         noise_steps: Annotated[Annotated[int, Field(ge=2)], Field(description="time steps from image to noise")] = 1000,
         prediction: Annotated[
             Literal["epsilon", "x0", "v"],
-            Field(description="what the network predicts: the noise, the image, or the velocity between them"),
-        ] = "v",
+            Field(
+                description="what the network predicts: the noise, the image (the cleanest samples after short trainings), or "
+                "the velocity between them"
+            ),
+        ] = "x0",
         min_snr: Annotated[
             Positive | None,
             Field(
                 description="gamma of min-SNR weighting of the time steps (5 in the paper), which favours detail over "
-                "layout; null weighs the errors of all steps alike, which serves short runs with v"
+                "layout; null weighs the errors of all steps alike, which serves short trainings"
             ),
         ] = None,
         patch: Annotated[
@@ -71,7 +74,7 @@ class Diffusion(GenerativeModel):
         ] = 0.05,
         guidance: Annotated[
             NonNegative, Field(description="how much samples are drawn to their class; 1 as the data, more is clearer")
-        ] = 2.5,
+        ] = 2.0,
         guidance_by: Annotated[
             Literal["classifier_free", "classifier"],
             Field(
