@@ -42,6 +42,17 @@ NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 
+# options that many transforms share
+Chance = Annotated[float, Field(ge=0, le=1, description="how often it is applied")]
+Interpolation = Annotated[Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")]
+OfflineInterpolation = Annotated[
+    Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
+]
+Fill = Annotated[
+    Literal["reflect", "constant", "edge"],
+    Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
+]
+
 
 @dataclass(frozen=True)
 class Amount:

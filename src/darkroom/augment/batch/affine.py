@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -12,7 +12,7 @@ from torch import Tensor
 from darkroom.augment.batch.drawing import amount, coins, either_way
 from darkroom.augment.batch.warp import Move, Mover, sources
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance, Fill, Interpolation, Probability
 
 
 @register("batch transform", "hflip")
@@ -67,14 +67,9 @@ class Affine(Mover):
         shear: Annotated[
             float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
         ] = 5.0,
-        fill: Annotated[
-            Literal["reflect", "constant", "edge"],
-            Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-        ] = "reflect",
-        interpolation: Annotated[
-            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
-        ] = "nearest",
-        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+        fill: Fill = "reflect",
+        interpolation: Interpolation = "nearest",
+        p: Chance = 1.0,
     ) -> None:
         self.rotate, self.translate, self.scale, self.shear = rotate, translate, scale, shear
         self.fill, self.interpolation, self.p = fill, interpolation, p
@@ -104,14 +99,9 @@ class Rotate(Mover):
         degrees: Annotated[
             float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")
         ] = 15.0,
-        fill: Annotated[
-            Literal["reflect", "constant", "edge"],
-            Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-        ] = "reflect",
-        interpolation: Annotated[
-            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
-        ] = "nearest",
-        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+        fill: Fill = "reflect",
+        interpolation: Interpolation = "nearest",
+        p: Chance = 1.0,
     ) -> None:
         self._affine = Affine(
             rotate=degrees, translate=0, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p

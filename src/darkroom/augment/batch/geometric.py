@@ -12,7 +12,7 @@ from torch import Tensor
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
 from darkroom.augment.batch.warp import Move, Mover, resample, smoothing
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance, Fill, Interpolation
 
 
 @register("batch transform", "crop")
@@ -28,10 +28,8 @@ class Crop(Mover):
             Amount("crop", neutral=1.0),
         ] = 0.7,
         ratio: Annotated[float, Field(ge=1, le=4, description="largest change of the aspect ratio")] = 1.2,
-        interpolation: Annotated[
-            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
-        ] = "nearest",
-        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+        interpolation: Interpolation = "nearest",
+        p: Chance = 1.0,
     ) -> None:
         self.area, self.ratio, self.interpolation, self.p = area, ratio, interpolation, p
 
@@ -63,7 +61,7 @@ class PadCrop(Mover):
             Literal["constant", "reflect", "edge"],
             Field(description="what the padding shows: black, the mirrored image, or its edge repeated"),
         ] = "constant",
-        p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+        p: Chance = 1.0,
     ) -> None:
         self.pixels, self.fill, self.p = pixels, fill, p
 
@@ -88,10 +86,8 @@ class Perspective:
             Field(gt=0, lt=0.5, description="how far corners move in, as a share of the side"),
             Amount("perspective"),
         ] = 0.1,
-        interpolation: Annotated[
-            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
-        ] = "nearest",
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        interpolation: Interpolation = "nearest",
+        p: Chance = 0.5,
     ) -> None:
         self.scale, self.interpolation, self.p = scale, interpolation, p
 
@@ -143,14 +139,9 @@ class Elastic:
         sigma: Annotated[
             float, Field(gt=0, le=0.5, description="smoothness of the field of shifts, as a share of the shorter side")
         ] = 0.14,
-        fill: Annotated[
-            Literal["reflect", "constant", "edge"],
-            Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-        ] = "reflect",
-        interpolation: Annotated[
-            Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")
-        ] = "nearest",
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        fill: Fill = "reflect",
+        interpolation: Interpolation = "nearest",
+        p: Chance = 0.5,
     ) -> None:
         self.displacement, self.sigma = displacement, sigma
         self.fill, self.interpolation, self.p = fill, interpolation, p

@@ -11,7 +11,7 @@ from torch import Tensor
 from darkroom.augment.batch.drawing import amount, between, change, coins
 from darkroom.augment.batch.warp import smoothing
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance
 
 
 @register("batch transform", "gauss_noise")
@@ -26,7 +26,7 @@ class GaussNoise:
             Field(gt=0, le=1, description="largest standard deviation, as a share of the full range"),
             Amount("gauss_noise"),
         ] = 0.1,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+        p: Chance = 0.3,
     ) -> None:
         self.std, self.p = std, p
 
@@ -56,7 +56,7 @@ class SaltAndPepper:
             Field(gt=0, le=1, description="largest share of pixels, half of them each"),
             Amount("salt_and_pepper"),
         ] = 0.05,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+        p: Chance = 0.3,
     ) -> None:
         self.share, self.p = share, p
 
@@ -86,7 +86,7 @@ class GaussBlur:
             Field(gt=0, le=20, description="largest width of the Gaussian, in pixels; the smallest is a quarter"),
             Amount("gauss_blur"),
         ] = 1.0,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+        p: Chance = 0.3,
     ) -> None:
         self.sigma, self.p = sigma, p
 

@@ -13,7 +13,7 @@ from darkroom.augment.batch.drawing import amount, between, change, coins, eithe
 from darkroom.augment.batch.mixing import boxes
 from darkroom.augment.occlusion import limit
 from darkroom.registry import register
-from darkroom.settings import Amount, Count, Probability
+from darkroom.settings import Amount, Chance, Count
 
 
 @register("batch transform", "cutout")
@@ -30,7 +30,7 @@ class Cutout:
             Amount("cutout"),
         ] = 0.3,
         value: Annotated[int, Field(ge=0, le=255, description="brightness of the holes")] = 0,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.holes, self.size, self.value, self.p = holes, size, value / 255, p
 
@@ -69,7 +69,7 @@ class RandomErasing:
         ratio: Annotated[
             float, Field(ge=1, le=10, description="largest aspect ratio, and one over the smallest")
         ] = 3.3,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.area, self.ratio, self.p = area, ratio, p
 
@@ -106,7 +106,7 @@ class GridDropout:
                 gt=0, le=1, description="largest side of a cell, as a share of the shorter side; the smallest is half"
             ),
         ] = 0.5,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.ratio, self.cell, self.p = ratio, cell, p
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from darkroom.augment.batch import operations
 from darkroom.augment.batch.drawing import amount, change, coins, either_way
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance
 
 
 @register("batch transform", "brightness")
@@ -26,7 +26,7 @@ class Brightness:
             Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
             Amount("brightness"),
         ] = 0.2,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
 
@@ -50,7 +50,7 @@ class Contrast:
             Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
             Amount("contrast"),
         ] = 0.2,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
 
@@ -74,7 +74,7 @@ class Saturation:
             Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
             Amount("saturation"),
         ] = 0.2,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
 
@@ -96,7 +96,7 @@ class Hue:
         by: Annotated[
             float, Field(gt=0, le=0.5, description="largest turn, as a share of the color circle"), Amount("hue")
         ] = 0.05,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
 
@@ -120,7 +120,7 @@ class Gamma:
             Field(gt=1, le=5, description="largest exponent; the smallest is one over it"),
             Amount("gamma", neutral=1.0),
         ] = 1.3,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+        p: Chance = 0.5,
     ) -> None:
         self.gamma, self.p = gamma, p
 

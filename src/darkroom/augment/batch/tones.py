@@ -11,7 +11,7 @@ from torch import Tensor
 from darkroom.augment.batch import operations
 from darkroom.augment.batch.drawing import amount, between, change, coins
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance, Probability
 
 
 @register("batch transform", "grayscale")
@@ -42,7 +42,7 @@ class Solarize:
             Field(ge=0, lt=1, description="lowest brightness from which pixels are inverted, drawn between it and 1"),
             Amount("solarize", neutral=1.0),
         ] = 0.5,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
+        p: Chance = 0.2,
     ) -> None:
         self.threshold, self.p = threshold, p
 
@@ -66,7 +66,7 @@ class Posterize:
             Field(ge=1, le=7, description="fewest bits that are left of eight, drawn between it and 7"),
             Amount("posterize", neutral=8.0),
         ] = 4,
-        p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
+        p: Chance = 0.2,
     ) -> None:
         self.bits, self.p = bits, p
 

@@ -7,7 +7,7 @@ the identity. On small images that is most of its time, so this one warps at onc
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import albumentations
 import cv2
@@ -18,7 +18,7 @@ from pydantic import Field
 
 from darkroom.augment.transforms import border
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance, Fill, OfflineInterpolation
 
 
 class Affine(albumentations.DualTransform):
@@ -78,14 +78,9 @@ def matrix(params: dict[str, Any], height: int, width: int) -> NDArray[np.float6
 def rotate(
     *,
     degrees: Annotated[float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")] = 15.0,
-    fill: Annotated[
-        Literal["reflect", "constant", "edge"],
-        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-    ] = "reflect",
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    fill: Fill = "reflect",
+    interpolation: OfflineInterpolation = "nearest",
+    p: Chance = 1.0,
 ) -> Any:
     """Rotate about the center by a random angle."""
     return Affine(rotate=degrees, translate=0, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p)
@@ -97,14 +92,9 @@ def translate(
     by: Annotated[
         float, Field(gt=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
     ] = 0.1,
-    fill: Annotated[
-        Literal["reflect", "constant", "edge"],
-        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-    ] = "reflect",
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    fill: Fill = "reflect",
+    interpolation: OfflineInterpolation = "nearest",
+    p: Chance = 1.0,
 ) -> Any:
     """Shift to any side by a random amount."""
     return Affine(rotate=0, translate=by, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p)
@@ -118,14 +108,9 @@ def scale(
         Field(gt=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1"),
         Amount("scale"),
     ] = 0.2,
-    fill: Annotated[
-        Literal["reflect", "constant", "edge"],
-        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-    ] = "reflect",
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    fill: Fill = "reflect",
+    interpolation: OfflineInterpolation = "nearest",
+    p: Chance = 1.0,
 ) -> Any:
     """Zoom in or out about the center by a random factor."""
     return Affine(rotate=0, translate=0, scale=by, shear=0, fill=fill, interpolation=interpolation, p=p)
@@ -135,14 +120,9 @@ def scale(
 def shear(
     *,
     degrees: Annotated[float, Field(gt=0, le=60, description="largest slant, either way"), Amount("shear")] = 10.0,
-    fill: Annotated[
-        Literal["reflect", "constant", "edge"],
-        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-    ] = "reflect",
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    fill: Fill = "reflect",
+    interpolation: OfflineInterpolation = "nearest",
+    p: Chance = 1.0,
 ) -> Any:
     """Slant to the left or right by a random angle."""
     return Affine(rotate=0, translate=0, scale=0, shear=degrees, fill=fill, interpolation=interpolation, p=p)
@@ -165,14 +145,9 @@ def affine(
     shear: Annotated[
         float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
     ] = 5.0,
-    fill: Annotated[
-        Literal["reflect", "constant", "edge"],
-        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-    ] = "reflect",
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    fill: Fill = "reflect",
+    interpolation: OfflineInterpolation = "nearest",
+    p: Chance = 1.0,
 ) -> Any:
     """Rotate, shift, scale and slant at once, each by a random amount."""
     return Affine(

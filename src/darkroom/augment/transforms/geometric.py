@@ -15,7 +15,7 @@ from pydantic import Field
 
 from darkroom.augment.transforms import border
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance, Fill, OfflineInterpolation, Probability
 
 
 @register("transform", "hflip")
@@ -85,7 +85,7 @@ def crop(
     interpolation: Annotated[
         Literal["nearest", "linear", "cubic", "area"], Field(description="nearest keeps small images sharp")
     ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 1.0,
+    p: Chance = 1.0,
 ) -> Any:
     """Cut out a random part and enlarge it to the full size."""
     aspect = size[1] / size[0]
@@ -106,10 +106,8 @@ def perspective(
         Field(gt=0, lt=0.5, description="how far corners move in at most, as a share of the sides"),
         Amount("perspective"),
     ] = 0.1,
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    interpolation: OfflineInterpolation = "nearest",
+    p: Chance = 0.5,
 ) -> Any:
     """View the image at a slant: each corner moves in by a random amount."""
     return Perspective(scale, border.INTERPOLATIONS[interpolation], p=p)
@@ -161,14 +159,9 @@ def elastic(
     sigma: Annotated[
         float, Field(gt=0, le=0.5, description="smoothness of the field of shifts, as a share of the shorter side")
     ] = 0.14,
-    fill: Annotated[
-        Literal["reflect", "constant", "edge"],
-        Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-    ] = "reflect",
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    fill: Fill = "reflect",
+    interpolation: OfflineInterpolation = "nearest",
+    p: Chance = 0.5,
 ) -> Any:
     """Shift every pixel along a smooth random field (Simard et al. 2003)."""
     side = min(size)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance
 
 
 @register("transform", "gauss_noise")
@@ -23,7 +23,7 @@ def gauss_noise(
         Field(gt=0, le=1, description="largest standard deviation, as a share of the full range"),
         Amount("gauss_noise"),
     ] = 0.1,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    p: Chance = 0.3,
 ) -> Any:
     """Add Gaussian noise to every pixel and channel."""
     return albumentations.GaussNoise(std_range=(0.0, std), p=p)
@@ -37,7 +37,7 @@ def salt_and_pepper(
         Field(gt=0, le=1, description="largest share of the pixels, half of them each"),
         Amount("salt_and_pepper"),
     ] = 0.05,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    p: Chance = 0.3,
 ) -> Any:
     """Make random pixels black or white."""
     return albumentations.SaltAndPepper(amount=(0.0, share), salt_vs_pepper=(0.5, 0.5), p=p)
@@ -49,7 +49,7 @@ def gauss_blur(
     sigma: Annotated[
         float, Field(gt=0, le=20, description="largest width of the Gaussian, in pixels"), Amount("gauss_blur")
     ] = 1.0,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    p: Chance = 0.3,
 ) -> Any:
     """Soften by a Gaussian of random width."""
     return albumentations.GaussianBlur(sigma_limit=(sigma / 4, sigma), p=p)
@@ -63,7 +63,7 @@ def motion_blur(
         Field(gt=0, le=1, description="longest way that the image moves, as a share of the shorter side"),
         Amount("motion_blur"),
     ] = 0.15,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    p: Chance = 0.3,
 ) -> Any:
     """Smear along a straight line, as a moving camera does."""
     return MotionBlur(length, p=p)
@@ -113,7 +113,7 @@ def jpeg(
         Field(ge=1, le=100, description="lowest quality; drawn from it to 100, which changes next to nothing"),
         Amount("jpeg", neutral=100),
     ] = 30,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    p: Chance = 0.3,
 ) -> Any:
     """Compress as JPEG and read it back."""
     return Jpeg(quality, p=p)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from darkroom.registry import register
-from darkroom.settings import Amount, Count, Probability
+from darkroom.settings import Amount, Chance, Count
 
 
 @register("transform", "cutout")
@@ -24,7 +24,7 @@ def cutout(
         Amount("occlusion"),
     ] = 0.3,
     value: Annotated[int, Field(ge=0, le=255, description="brightness of the holes")] = 0,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Blank out random rectangles (DeVries and Taylor 2017, arXiv 1708.04552)."""
     sides = (size / 2, size)
@@ -40,7 +40,7 @@ def random_erasing(
         float, Field(gt=0, lt=1, description="largest share of the image's area"), Amount("occlusion")
     ] = 0.33,
     ratio: Annotated[float, Field(ge=1, le=10, description="largest ratio of the sides, either way")] = 3.3,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Replace a random rectangle by noise (Zhong et al. 2017, arXiv 1708.04896)."""
     return RandomErasing(area, ratio, p=p)
@@ -79,7 +79,7 @@ def grid_dropout(
         float,
         Field(gt=0, le=1, description="largest side of a cell, as a share of the shorter side; the smallest is half"),
     ] = 0.5,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Blank out a square in each cell of a grid of random cell size and place (Chen et al. 2020, arXiv 2001.04086)."""
     return GridDropout(ratio, cell, p=p)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from darkroom.registry import register
-from darkroom.settings import Amount, Probability
+from darkroom.settings import Amount, Chance, Probability
 
 COUNTED = 2048
 """Fewest pixels in a tile for which OpenCV's limit of the contrast, a whole number of pixels, is fine enough."""
@@ -31,7 +31,7 @@ def brightness(
         Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
         Amount("brightness"),
     ] = 0.2,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Brighten or darken."""
     return Jitter("factor", functional.adjust_brightness_torchvision, 1 - by, 1 + by, p=p)
@@ -45,7 +45,7 @@ def contrast(
         Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
         Amount("contrast"),
     ] = 0.2,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Raise or lower the contrast about the mean brightness."""
     return Jitter("factor", functional.adjust_contrast_torchvision, 1 - by, 1 + by, p=p)
@@ -62,7 +62,7 @@ def brightness_contrast(
     contrast: Annotated[
         float, Field(ge=0, le=1, description="largest relative change, either way"), Amount("contrast")
     ] = 0.2,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Brighten or darken, and raise or lower the contrast."""
     return albumentations.RandomBrightnessContrast(brightness_limit=brightness, contrast_limit=contrast, p=p)
@@ -76,7 +76,7 @@ def saturation(
         Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
         Amount("saturation"),
     ] = 0.2,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Make colors paler or stronger; gray images stay as they are."""
     return Jitter("factor", functional.adjust_saturation_torchvision, 1 - by, 1 + by, p=p)
@@ -90,7 +90,7 @@ def hue(
         Field(gt=0, le=0.5, description="largest turn, either way, as a share of the color circle"),
         Amount("hue"),
     ] = 0.05,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Turn all colors around the color circle; gray images stay as they are."""
     return Jitter("turn", functional.adjust_hue_torchvision, -by, by, p=p)
@@ -123,7 +123,7 @@ def gamma(
         Field(gt=1, le=5, description="largest exponent; the smallest is one over it"),
         Amount("gamma", neutral=1.0),
     ] = 1.3,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.5,
+    p: Chance = 0.5,
 ) -> Any:
     """Raise brightness to a random power: below 1 it lifts the dark parts, above 1 it deepens them."""
     return albumentations.RandomGamma(gamma_limit=(100 / gamma, 100 * gamma), p=p)
@@ -155,7 +155,7 @@ def solarize(
         Field(ge=0, le=1, description="lowest brightness that is inverted, as a share of the range; drawn up to 1"),
         Amount("solarize", neutral=1.0),
     ] = 0.5,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
+    p: Chance = 0.2,
 ) -> Any:
     """Invert what is brighter than a random threshold."""
     return albumentations.Solarize(threshold_range=(threshold, 1.0), p=p)
@@ -169,7 +169,7 @@ def posterize(
         Field(ge=1, le=7, description="fewest bits that each channel keeps of its eight; drawn from it to 7"),
         Amount("posterize", neutral=8),
     ] = 4,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.2,
+    p: Chance = 0.2,
 ) -> Any:
     """Keep fewer levels of brightness."""
     return albumentations.Posterize(num_bits=(bits, 7), p=p)
@@ -192,7 +192,7 @@ def clahe(
         Amount("clahe", neutral=1.0),
     ] = 4.0,
     tiles: Annotated[int, Field(ge=1, le=64, description="parts along each side that are equalized by themselves")] = 4,
-    p: Annotated[Probability, Field(description="how often it is applied")] = 0.3,
+    p: Chance = 0.3,
 ) -> Any:
     """Raise the contrast of each part of the image by itself, up to a limit (CLAHE, Zuiderveld 1994)."""
     return Clahe(clip, tiles, p=p)
