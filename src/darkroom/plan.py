@@ -215,7 +215,7 @@ class Plan:
                 detector=detector.detector,
                 normal=normal,
                 seed=int(wild["seed"]),
-                **{key: getattr(config.detect, key) for key in ("false_alarms", "examples", "resamples")},
+                **{key: getattr(config.detect, key) for key in ("false_alarms", "threshold", "examples", "resamples")},
             )
         raise ValueError(f'no stage "{stage}" for {config.name}')
 

@@ -26,8 +26,8 @@ def fit_spec(detector: str = "pca", normal: tuple[str, ...] = ("1",)) -> FitSpec
     return FitSpec.model_validate({"detector": detector, "training": training, "normal": normal, "seed": 0})
 
 
-def evaluate_spec(detector: str = "pca", normal: tuple[str, ...] = ("1",)) -> EvaluateSpec:
-    options = {"false_alarms": 0.05, "examples": 5, "resamples": 100, "seed": 0}
+def evaluate_spec(detector: str = "pca", normal: tuple[str, ...] = ("1",), threshold: str = "quantile") -> EvaluateSpec:
+    options = {"false_alarms": 0.05, "threshold": threshold, "examples": 5, "resamples": 100, "seed": 0}
     return EvaluateSpec.model_validate({"detector": detector, "normal": normal, **options})
 
 
@@ -193,3 +193,33 @@ def test_scores_do_not_depend_on_the_batches(digits: Path, monkeypatch: pytest.M
     monkeypatch.setattr(evaluate, "BATCH", 7)
     parts, _ = evaluate.scored(Brightness(), store, rows)
     assert np.allclose(whole, parts)
+
+
+def test_each_rule_sets_its_threshold_without_the_test_images(
+    digits: Path, changed: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Test labels that are all wrong change no threshold."""
+    fit.run(fit_spec(), data=digits, out=tmp_path / "model", log=silent)
+    wrong = changed(lambda items: items.assign(label=np.where(items["split"] == "test", 1, items["label"])))
+    found = {}
+    for rule in ("quantile", "extreme_value", "best_f1"):
+        for data in (digits, wrong):
+            out = tmp_path / rule / data.name
+            evaluate.run(evaluate_spec(threshold=rule), data=data, model=tmp_path / "model", out=out, log=silent)
+            found.setdefault(rule, []).append(files.read_json(out / "metrics.json"))
+        first, second = found[rule]
+        assert (first["threshold"], first["threshold_rule"]) == (second["threshold"], second["threshold_rule"])
+    assert "too few for an extreme-value fit" in found["extreme_value"][0]["threshold_rule"]
+    assert found["best_f1"][0]["threshold"] != found["quantile"][0]["threshold"]
+    assert found["best_f1"][0]["image"]["f1"]["value"] > 0.8
+
+
+def test_the_best_f1_is_refused_where_no_validation_image_is_anomalous(
+    changed: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = changed(lambda items: items[(items["split"] != "val") | (items["label"] == 1)])
+    fit.run(fit_spec(), data=data, out=tmp_path / "model", log=silent)
+    with pytest.raises(ValueError, match="no validation image is anomalous; set it to quantile"):
+        evaluate.run(
+            evaluate_spec(threshold="best_f1"), data=data, model=tmp_path / "model", out=tmp_path / "e", log=silent
+        )

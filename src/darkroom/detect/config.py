@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin, entry
 from darkroom.settings import Count, Name, Section, unique
+
+Rule = Literal["quantile", "extreme_value", "best_f1"]
+"""How a threshold is set."""
 
 
 class DetectorTraining(Training):
@@ -76,7 +79,10 @@ class Detect(Section):
     training: DetectorTraining = DetectorTraining()
     """What all detectors that are trained share."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Share of normal images that may be called anomalous: the threshold is that quantile of the validation normals."""
+    """Share of normal images that may be called anomalous."""
+    threshold: Rule = "quantile"
+    """How the threshold is set on validation images: `quantile` of the normal ones at that share of false alarms,
+    `extreme_value` from a fit to their largest scores, or `best_f1` where validation images of both kinds are labelled."""
     examples: Count = 24
     """The most anomalous test images shown in the report."""
     resamples: Count = 1000
@@ -113,6 +119,7 @@ class EvaluateSpec(Section):
     detector: Annotated[Section, Plugin("detector")]
     normal: tuple[str, ...]
     false_alarms: float
+    threshold: Rule
     examples: Count
     resamples: Count
     seed: int

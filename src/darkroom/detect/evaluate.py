@@ -18,7 +18,7 @@ from darkroom.detect.detector import Detector
 from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
 from darkroom.detect.items import anomalous, normal_rows
 from darkroom.detect.pixels import PixelCounts
-from darkroom.detect.threshold import Threshold, from_normals
+from darkroom.detect.threshold import Threshold, from_labels, from_normals, from_tail
 from darkroom.fit.batches import as_float
 from darkroom.fit.model import chunks, read_about, rebuild
 from darkroom.log import Log
@@ -44,7 +44,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     val, test = normal_rows(store, "val", spec.normal), needed(store, "test")
     unusual = anomalous(store, test, spec.normal)
     val_scores, _ = scored(detector, store, val)
-    threshold = from_normals(val_scores, spec.false_alarms)
+    threshold = _threshold(spec, detector, store, val_scores)
     pixels = None if store.masks is None else PixelCounts()
     scores, seconds = scored(detector, store, test, unusual, pixels)
     draws = Draws(spec.resamples, spec.seed)
@@ -75,6 +75,16 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         times = {"seconds": seconds, "ms_per_image": seconds / len(test) * 1000}
         files.write_json(fresh / files.TIMING, times)
     log(_flat(result))
+
+
+def _threshold(spec: EvaluateSpec, detector: Detector, store: Store, normal_scores: Scores) -> Threshold:
+    """By the spec's rule, from validation images alone."""
+    if spec.threshold == "best_f1":
+        rows = store.rows("val")
+        rows = rows[store.labels[rows] >= 0]
+        return from_labels(scored(detector, store, rows)[0], anomalous(store, rows, spec.normal))
+    rule = {"quantile": from_normals, "extreme_value": from_tail}[spec.threshold]
+    return rule(normal_scores, spec.false_alarms)
 
 
 def scored(

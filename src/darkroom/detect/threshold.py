@@ -1,4 +1,4 @@
-"""From which score on an image is called anomalous, set from normal images alone."""
+"""From which score on an image is called anomalous: set on validation images, never on those of the test."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from darkroom.measure.ranking import curve
+
+TAIL, FEWEST = 0.1, 10
+"""The extreme-value fit is to this share of the largest scores, and to no fewer than so many."""
 
 
 class Threshold(NamedTuple):
@@ -38,4 +43,57 @@ def from_normals(scores: NDArray[np.float64], false_alarms: float) -> Threshold:
         float(ordered[rank - 1]),
         f"the score of rank {rank} of the {items} normal validation images, which at most {100 * false_alarms:.3g} % of new "
         "normal images are expected to exceed",
+    )
+
+
+def from_tail(scores: NDArray[np.float64], false_alarms: float) -> Threshold:
+    """The threshold that the share `false_alarms` of new normal images exceeds if their largest scores are Pareto.
+
+    A generalised Pareto distribution is fitted to what the largest tenth of the scores has above the rest (peaks over
+    threshold, Pickands 1975), by probability-weighted moments (Hosking & Wallis 1987): it reaches beyond the largest score
+    seen, where a quantile cannot. Raises ValueError for no scores.
+    """
+    if len(scores) < 2 * FEWEST:
+        found = from_normals(scores, false_alarms)
+        return Threshold(
+            found.value, f"{found.rule}; they are too few for an extreme-value fit, which takes {2 * FEWEST}"
+        )
+    ordered = np.sort(scores)
+    tail = max(math.ceil(TAIL * len(ordered)), FEWEST)
+    start = float(ordered[-tail - 1])
+    above = ordered[-tail:] - start
+    mean = float(above.mean())
+    weighted = float(((tail - np.arange(1, tail + 1)) / (tail - 1) * above).mean())
+    if mean <= 0 or mean == 2 * weighted:
+        return from_normals(scores, false_alarms)  # no tail: the largest scores are all alike
+    shape, scale = 2 - mean / (mean - 2 * weighted), 2 * mean * weighted / (mean - 2 * weighted)
+    share = false_alarms * len(ordered) / tail
+    if share >= 1:
+        return from_normals(scores, false_alarms)  # the quantile lies below the tail
+    reach = -math.log(share) if abs(shape) < 1e-9 else (share**-shape - 1) / shape
+    return Threshold(
+        start + scale * reach,
+        f"an extreme-value fit to the {tail} largest scores of the {len(ordered)} normal validation images, by which "
+        f"{100 * false_alarms:.3g} % of new normal images exceed it",
+    )
+
+
+def from_labels(scores: NDArray[np.float64], unusual: NDArray[np.bool_]) -> Threshold:
+    """The threshold with the largest F1 on validation images of both kinds, halfway to the next lower score.
+
+    Raises ValueError when there are no anomalies among them.
+    """
+    if not unusual.any() or unusual.all():
+        kind = "anomalous" if not unusual.any() else "normal"
+        raise ValueError(
+            f"detect.threshold: best_f1 needs labels, but no validation image is {kind}; set it to quantile"
+        )
+    found = curve(unusual, scores)
+    f1 = 2 * found.true[0] / (found.true[0] + found.false[0] + unusual.sum())
+    best = int(f1.argmax())
+    lower = found.thresholds[min(best + 1, len(f1) - 1)]
+    value = (found.thresholds[best] + lower) / 2 if best + 1 < len(f1) else np.nextafter(lower, -np.inf)
+    return Threshold(
+        float(value),
+        f"the best F1, {f1[best]:.3f}, on {int((~unusual).sum())} normal and {int(unusual.sum())} anomalous validation images",
     )

@@ -18,6 +18,13 @@ PLOTS = {
     "roc.png": ("ROC curve", "ROC curve."),
 }
 
+PIXEL = {
+    "auroc": "Pixel AUROC",
+    "average_precision": "Pixel average precision",
+    "aupro": "AUPRO to 30\N{NO-BREAK SPACE}%",
+    "best_iou": "Best IoU",
+}
+
 
 @dataclass(frozen=True)
 class Task:
@@ -124,12 +131,12 @@ def _ranks(ranked: list[Detector], *, pixels: bool) -> Table:
     for d in ranked:
         line = [cell(d.share("image", part), "decimal") for part in parts]
         line.append(cell(d.share("image", "fpr95"), "percent"))
-        line += [cell(d.share("pixel", part), "decimal") for part in parts] if pixels else []
+        line += [cell(d.share("pixel", part), "decimal") for part in PIXEL] if pixels else []
         line.append(seconds(d.measured("model_timing", "seconds")))
         line.append(cell(d.measured("timing", "ms_per_image"), "compact"))
         cells.append(line)
     columns = ["AUROC", "Average precision", "FPR at 95\N{NO-BREAK SPACE}% TPR, %"]
-    columns += ["Pixel AUROC", "Pixel average precision"] if pixels else []
+    columns += PIXEL.values() if pixels else []
     return _table(ranked, [*columns, "Fitting", "ms an image"], cells)
 
 
