@@ -1,7 +1,8 @@
 """The default denoiser beside diffusers' UNet2DModel of as many parameters, and few sampling steps beside many.
 
-    python benchmarks/denoiser.py            images/s on two cores
-    python benchmarks/denoiser.py --busy     on one, by processor time: for a machine that does other things meanwhile
+    python benchmarks/denoiser.py                images/s on two cores
+    python benchmarks/denoiser.py --busy         on one, by processor time: for a machine that does other things meanwhile
+    python benchmarks/denoiser.py --work DIR     KID of both after equal time; DIR is that of generators.py default
 
 Images are 28×28 with ten classes. Both networks are trained and sampled by the same code, ours on patches of 2×2, the peer
 on whole images; it has no attention, the same widths, and the faster of the precisions and memory formats tried for it.
@@ -11,22 +12,30 @@ Sampling is guided, so an image of 20 steps takes 40 predictions.
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
 
 from darkroom import registry
+from darkroom.data.store import Store, open_store
+from darkroom.fit.batches import as_bytes, as_float
 from darkroom.fit.precision import autocast, resolve
 from darkroom.generate.diffusion import model as diffusion
 from darkroom.generate.diffusion.model import Diffusion
+from darkroom.generate.diffusion.task import average_share, follow
+from darkroom.generate.fidelity import Reference
+from darkroom.generate.spaces import read_judge
 
-SHAPE, CLASSES, BATCH, ROUNDS = (1, 28, 28), 10, 64, 5
+SHAPE, CLASSES, BATCH, ROUNDS = (1, 28, 28), 10, 32, 5
 SAMPLES = 32
 WANTED = {"training step": 4.0, "sampling": 4.0, "20 steps": 8.0}
 CPU = torch.device("cpu")
@@ -36,7 +45,15 @@ def main() -> None:
     """Print what each network does, then what each sampler does."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--busy", action="store_true", help="processor time of one core instead of seconds on two")
-    busy = parser.parse_args().busy
+    parser.add_argument(
+        "--work", type=Path, help="train both for equal time and measure their samples by the judge there"
+    )
+    parser.add_argument("--seconds", type=float, default=100.0, help="of processor time on one core, for each")
+    options = parser.parse_args()
+    busy = options.busy
+    if options.work:
+        equal_time(options.work.resolve(), options.seconds)
+        return
     clock = time.process_time if busy else time.perf_counter
     torch.set_num_threads(1 if busy else 2)
     best = resolve("auto")
@@ -68,6 +85,58 @@ def main() -> None:
     for few in ("dpm_solver", "ddim"):
         ways = {few: sampling(ours, best, 20, few), "ancestral, 250": sampling(ours, best, 250, "ancestral")}
         compare("20 steps", ways, SAMPLES, clock, rounds=1)
+
+
+def equal_time(folder: Path, limit: float) -> None:
+    """Train both on the digits of an earlier run for so many seconds, one thread each, and print how near samples come."""
+    torch.set_num_threads(1)
+    store = open_store(folder / "data/digits/prepared")
+    judge = read_judge(folder / "results/digits/generate/judge")
+    rows = store.rows("test")
+    space, labels = Reference(judge.look, store, rows), store.labels[rows]
+    best = resolve("auto")
+    peer = torch.contiguous_format, "fp32"
+    print(f"{limit:.0f} s of processor time each; real images: KID {space.floor['kid']:.4f}", flush=True)
+    for name, (memory, precision) in {"ours": (None, best), "UNet2DModel": peer}.items():
+        network = build(memory)
+        steps = train(network, store, precision, limit)
+        with patch.object(diffusion, "resolve", lambda wanted, given=precision: given), torch.inference_mode():
+            made = network.sample(torch.from_numpy(labels), torch.Generator().manual_seed(0))
+        images = as_bytes(made)
+        found, right = space.measure(images), (judge.answer(images) == labels).mean()
+        print(
+            f"{name:12} {steps:5} steps of {BATCH}: KID {found['kid']:.4f}, FID {found['fid']:.3f}, "
+            f"coverage {found['coverage']:.3f}, accuracy {right:.3f}",
+            flush=True,
+        )
+
+
+def train(network: Diffusion, store: Store, precision: str, limit: float) -> int:
+    """Train as the stage does, by its optimizer, schedule and average, until the time is over; gives the steps."""
+    training = {**Diffusion.TRAINING, "optimizer": {"name": "adamw", **Diffusion.TRAINING["optimizer"]}}
+    learner = copy.deepcopy(network.denoiser)
+    optimizer = registry.build(registry.options("optimizer", "adamw")(lr=training["optimizer"]["lr"]), learner)
+    factor = registry.build(registry.options("schedule", "one_cycle")(**training["schedule"]))
+    rate = optimizer.param_groups[0]["lr"]
+    rows, draws = store.rows("train"), np.random.default_rng(0)
+    torch.manual_seed(0)
+    started, step, share = time.process_time(), 0, 0.0
+    while share < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor(share)
+        chosen = draws.choice(rows, BATCH, replace=False)
+        optimizer.zero_grad()
+        with autocast(CPU, precision):
+            loss = network.losses(learner, as_float(store.images[chosen]), torch.from_numpy(store.labels[chosen]))[
+                "loss"
+            ]
+        loss.backward()
+        nn.utils.clip_grad_norm_(learner.parameters(), training["clip"])
+        optimizer.step()
+        step += 1
+        follow(network.denoiser, learner, share=average_share(network.ema, step))
+        share = (time.process_time() - started) / limit
+    return step
 
 
 class Whole(nn.Module):
