@@ -24,7 +24,7 @@ def test_smoothing_agrees_with_scipy(sigma: float) -> None:
 
 
 def test_detectors_are_known_without_importing_timm() -> None:
-    script = "import sys; import darkroom.detect.padim; print('timm' in sys.modules)"
+    script = "import sys; import darkroom.detect.padim, darkroom.detect.patchcore; print('timm' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
