@@ -1,0 +1,75 @@
+"""What detectors on a frozen backbone share: its feature maps, and the way from a grid of distances to a map of pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from darkroom.detect.detector import Detector
+from darkroom.fit.model import chunks
+from darkroom.nets.feature_maps import FeatureMaps
+
+BATCH = 16
+"""Images that the backbone sees at a time."""
+SMOOTHED_SIDE = 224
+"""The sigma of the smoothing is told in pixels of an image of this side."""
+
+
+class FeatureDetector(Detector):
+    """Compares the feature maps of an image with those of normal images.
+
+    The state dict holds what was fitted and the backbone's sha256; the backbone itself is read again from where it came from.
+    """
+
+    backbone_sha256: Tensor  # (32,) uint8, zero until fitted
+
+    def __init__(self, shape: tuple[int, int, int], maps: FeatureMaps, *, smoothing: float) -> None:
+        super().__init__()
+        self.feature_maps = maps
+        self.depth, self.height, self.width = maps.shape(shape)
+        self.sigma = smoothing * max(shape[1:]) / SMOOTHED_SIDE
+        self.register_buffer("backbone_sha256", torch.zeros(32, dtype=torch.uint8))
+
+    def features(self, images: Tensor) -> Tensor:
+        """The feature map (B, D, h, w) of images (B, C, H, W)."""
+        return torch.cat([self.feature_maps(part) for part in images.split(BATCH)])
+
+    def normal_features(self, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[Tensor]:
+        """The feature maps of these rows of a store's images, some at a time; marks the detector as fitted to this backbone."""
+        self.backbone_sha256.copy_(_digest(self.feature_maps))
+        for batch in chunks(images, rows, batch_size=BATCH):
+            yield self.feature_maps(batch)
+
+    def pixels(self, grid: Tensor, images: Tensor) -> Tensor:
+        """A grid (B, h, w) of distances at the size of the images, smoothed: (B, H, W)."""
+        return smooth(F.interpolate(grid[:, None], images.shape[-2:], mode="bilinear")[:, 0], self.sigma)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        if not torch.equal(state_dict[f"{prefix}backbone_sha256"], _digest(self.feature_maps)):
+            raise ValueError(
+                "the detector was fitted with other weights of the backbone than those found now; fit it again"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def smooth(maps: Tensor, sigma: float) -> Tensor:
+    """Maps (B, H, W) under a Gaussian of that many pixels, cut off at 4 sigma; the edges go on as they end."""
+    radius = math.ceil(4 * sigma)
+    if radius == 0:
+        return maps
+    offsets = torch.arange(-radius, radius + 1)
+    kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    padded = F.pad(maps[:, None], (radius,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))[:, 0]
+
+
+def _digest(maps: FeatureMaps) -> Tensor:
+    return torch.tensor(list(bytes.fromhex(maps.sha256)), dtype=torch.uint8)

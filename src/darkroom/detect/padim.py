@@ -1,0 +1,117 @@
+"""PaDiM (Defard et al. 2020): at each place of the feature map, a Gaussian over the features of normal images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+from torch import Tensor
+
+from darkroom.detect.detector import Scored
+from darkroom.detect.feature_detector import FeatureDetector
+from darkroom.log import Log
+from darkroom.nets.feature_maps import FeatureMaps
+from darkroom.randomness import derive
+from darkroom.registry import register
+from darkroom.settings import Count, NonNegative, unique
+
+RIDGE = 0.01
+"""Added to the variances, so that few images do for an invertible covariance; the paper's value."""
+POSITIONS = 256
+"""Covariances inverted at a time."""
+
+
+@register("detector", "padim")
+class PaDiM(FeatureDetector):
+    """A Gaussian at each place of an ImageNet network's feature maps."""
+
+    chosen: Tensor  # (d,), the features used
+    mean: Tensor  # (h w, d)
+    whitening: Tensor  # (h w, d, d), the inverse of the covariance's lower Cholesky factor
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        *,
+        dimensions: Annotated[Count, Field(description="features drawn at random; at most those of all levels")] = 100,
+        levels: Annotated[
+            tuple[Annotated[int, Field(ge=0)], ...],
+            Field(min_length=1, description="resolutions of the backbone whose features are joined, 0 the finest"),
+            AfterValidator(unique),
+        ] = (1, 2, 3),
+        side: Annotated[Count, Field(description="pixels of the longer side of what the backbone sees")] = 224,
+        smoothing: Annotated[NonNegative, Field(description="sigma of the map's Gaussian in pixels at side 224")] = 4.0,
+        architecture: Annotated[str, Field(description="the backbone's name in timm")] = "tf_efficientnet_lite0",
+        weights: Annotated[
+            str | None,
+            Field(description="a file with its state dict (.pt, .safetensors); left out, the extra `backbone` has it"),
+        ] = None,
+    ) -> None:
+        maps = FeatureMaps(levels=levels, side=side, architecture=architecture, weights=weights)
+        super().__init__(shape, maps, smoothing=smoothing)
+        places, count = self.height * self.width, min(dimensions, self.depth)
+        self.register_buffer("chosen", torch.zeros(count, dtype=torch.int64))
+        self.register_buffer("mean", torch.zeros(places, count))
+        self.register_buffer("whitening", torch.zeros(places, count, count))
+
+    def fit(
+        self,
+        images: NDArray[np.uint8],
+        train: NDArray[np.int64],
+        val: NDArray[np.int64],
+        *,
+        seed: int,
+        log: Log,
+        checkpoints: Path | None = None,
+    ) -> None:
+        """Mean and covariance at each place, in one pass; no feature map is kept."""
+        generator = torch.Generator().manual_seed(derive(seed, "dimensions"))
+        self.chosen.copy_(torch.randperm(self.depth, generator=generator)[: len(self.chosen)].sort().values)
+        gaussians = Gaussians(self.mean, self.whitening.zero_())
+        for maps in self.normal_features(images, train):
+            gaussians.add(self._used(maps))
+        gaussians.whiten()
+
+    def score(self, images: Tensor) -> Scored:
+        """Mahalanobis distances; an image's score is the maximum of its map."""
+        offsets = self._used(self.features(images)) - self.mean[:, None]  # (h w, B, d)
+        distances = torch.linalg.vector_norm(torch.bmm(offsets, self.whitening.mT), dim=2)  # (h w, B)
+        maps = self.pixels(distances.T.unflatten(1, (self.height, self.width)), images)
+        return Scored(maps.amax((1, 2)), maps)
+
+    def _used(self, maps: Tensor) -> Tensor:
+        """The drawn features of maps (B, D, h, w) by place: (h w, B, d)."""
+        return maps[:, self.chosen].flatten(2).permute(2, 0, 1).contiguous()
+
+
+class Gaussians:
+    """The mean (P, d) and the scatter (P, d, d) of vectors that come in batches, at P places; both begin as zeros.
+
+    Batches are merged by the rule of Chan et al. (1983): no large sums are subtracted, so single precision does.
+    """
+
+    def __init__(self, mean: Tensor, scatter: Tensor) -> None:
+        self.mean, self.scatter = mean.zero_(), scatter
+        self.seen = 0
+
+    def add(self, vectors: Tensor) -> None:
+        """Vectors (P, B, d)."""
+        count = vectors.shape[1]
+        middle = vectors.mean(1, keepdim=True)
+        step = middle - self.mean[:, None]
+        between = step * (self.seen * count / (self.seen + count)) ** 0.5
+        rows = torch.cat([vectors - middle, between], 1)
+        self.scatter.baddbmm_(rows.mT, rows)
+        self.seen += count
+        self.mean += step[:, 0] * (count / self.seen)
+
+    def whiten(self) -> None:
+        """Turn the scatters, in their place, into inverses of the covariances' Cholesky factors."""
+        identity = torch.eye(self.mean.shape[1])
+        for part in self.scatter.split(POSITIONS):
+            factor = torch.linalg.cholesky(part / max(self.seen - 1, 1) + RIDGE * identity)
+            part.copy_(torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False))
