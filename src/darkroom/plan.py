@@ -15,7 +15,7 @@ from darkroom.config import Config
 from darkroom.data import place
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.detect import config as detect
-from darkroom.files import canonical
+from darkroom.files import canonical, sha256
 from darkroom.generate import config as generate
 from darkroom.nets import pretrained
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
@@ -210,10 +210,13 @@ class Plan:
             detector = config.detect.detectors[wild["detector"]]
             normal = next(n for n in config.detect.normal if detect.task_name(n) == wild["task"])
             if stage == "detect fit":
-                return detect.FitSpec(normal=normal, seed=int(wild["seed"]), **_fields(detector))
+                return detect.FitSpec(
+                    normal=normal, backbone=_backbone(detector.detector), seed=int(wild["seed"]), **_fields(detector)
+                )
             return detect.EvaluateSpec(
                 detector=detector.detector,
                 normal=normal,
+                backbone=_backbone(detector.detector),
                 seed=int(wild["seed"]),
                 **{key: getattr(config.detect, key) for key in ("false_alarms", "threshold", "examples", "resamples")},
             )
@@ -230,6 +233,17 @@ class Plan:
             places.append(Path(root).expanduser() if root else local.parent)
         found = {f"{n}/{name}": file for n, p in enumerate(places) for name, file in place.local_files(p).items()}
         return provenance.source_fingerprint(found, Path(self.data, ".fingerprint.json"))
+
+
+def _backbone(detector: Section) -> str | None:
+    """The weights that a detector looks through: so that other weights make it stale."""
+    if not hasattr(detector, "architecture"):
+        return None
+    given: str | None = detector.weights  # type: ignore[attr-defined]
+    if given is None:
+        return pretrained.installed()
+    path = Path(given).expanduser()
+    return sha256(path) if path.is_file() else None  # the stage says that it is not there
 
 
 @functools.cache

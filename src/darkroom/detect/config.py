@@ -110,6 +110,8 @@ class FitSpec(Detector):
     """The job `detect fit`."""
 
     normal: tuple[str, ...]
+    backbone: str | None = None
+    """Which weights the frozen network has that the detector looks through: a package's version, or a file's sha256."""
     seed: int
 
 
@@ -118,6 +120,7 @@ class EvaluateSpec(Section):
 
     detector: Annotated[Section, Plugin("detector")]
     normal: tuple[str, ...]
+    backbone: str | None = None
     false_alarms: float
     threshold: Rule
     examples: Count
