@@ -20,7 +20,7 @@ from darkroom.fit.trainer import fit
 from darkroom.log import Log
 from darkroom.nets.autoencoder import Decoder, Encoder
 from darkroom.registry import register
-from darkroom.settings import Count
+from darkroom.settings import Count, ErrorOption, SmoothingOption
 
 
 @register("detector", "autoencoder")
@@ -34,8 +34,10 @@ class Autoencoder(ReconstructionDetector):
         *,
         latent: Annotated[Count, Field(description="numbers in a code")] = 16,
         width: Annotated[Count, Field(description="channels of the first level")] = 16,
+        error: ErrorOption = "mse",
+        smoothing: SmoothingOption = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(error=error, smoothing=smoothing)
         self.training_section = training
         self.encoder = Encoder(shape, latent, width=width)
         self.decoder = Decoder(shape, latent, width=width)

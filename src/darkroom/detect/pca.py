@@ -19,7 +19,7 @@ from torch import Tensor
 from darkroom.detect.detector import ReconstructionDetector
 from darkroom.log import Log
 from darkroom.registry import register
-from darkroom.settings import Count
+from darkroom.settings import Count, ErrorOption, SmoothingOption
 
 BLOCK = 4096
 """Rows or columns turned to float64 at a time."""
@@ -37,8 +37,10 @@ class PCA(ReconstructionDetector):
         shape: tuple[int, int, int],
         *,
         components: Annotated[Count, Field(description="principal components kept; at most the number of pixels")] = 16,
+        error: ErrorOption = "mse",
+        smoothing: SmoothingOption = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(error=error, smoothing=smoothing)
         size = math.prod(shape)
         self.shape = shape
         self.register_buffer("mean", torch.zeros(size))
