@@ -53,6 +53,20 @@ Fill = Annotated[
     Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
 ]
 
+# options of every detector that scores by a reconstruction
+ErrorMeasure = Literal["mse", "mae", "ssim", "gradient"]
+ErrorOption = Annotated[
+    ErrorMeasure,
+    Field(
+        description="of a reconstruction: squared, absolute, 1 - SSIM in a local window, or squared with the error of the "
+        "differences between neighbouring pixels; an image's score is its mean"
+    ),
+]
+SmoothingOption = Annotated[
+    float,
+    Field(ge=0, description="standard deviation of a Gaussian blur of the maps, in pixels; scores stay as they are"),
+]
+
 
 @dataclass(frozen=True)
 class Amount:

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from darkroom.detect.errors import ERRORS, smooth
 from darkroom.fit.model import Fitted
 from darkroom.log import Log
+from darkroom.settings import ErrorMeasure
 
 
 class Scored(NamedTuple):
@@ -54,13 +56,17 @@ class Detector(nn.Module, ABC):
 
 
 class ReconstructionDetector(Detector):
-    """Scores by the squared difference from a reconstruction, which a model of normal images makes well only of those."""
+    """Scores by the error of a reconstruction, which a model of normal images makes well only of those."""
+
+    def __init__(self, *, error: ErrorMeasure, smoothing: float) -> None:
+        super().__init__()
+        self.error, self.smoothing = error, smoothing
 
     @abstractmethod
     def reconstruct(self, images: Tensor) -> Tensor:
         """Each image as a normal one: (B, C, H, W), around [0, 1] but not cut to it."""
 
     def score(self, images: Tensor) -> Scored:
-        """Mean squared error of an image, and its map: the mean over channels at each pixel."""
-        maps = (images - self.reconstruct(images)).square().mean(1)
-        return Scored(maps.mean((1, 2)), maps)
+        """The mean error of each image, and its map, smoothed after the mean is taken."""
+        maps = ERRORS[self.error](images, self.reconstruct(images))
+        return Scored(maps.mean((1, 2)), smooth(maps, self.smoothing))

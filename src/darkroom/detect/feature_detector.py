@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom.detect.detector import Detector
+from darkroom.detect.errors import smooth
 from darkroom.fit.model import chunks
 from darkroom.nets.feature_maps import FeatureMaps
 
@@ -57,18 +57,6 @@ class FeatureDetector(Detector):
                 "the detector was fitted with other weights of the backbone than those found now; fit it again"
             )
         super()._load_from_state_dict(state_dict, prefix, *rest)
-
-
-def smooth(maps: Tensor, sigma: float) -> Tensor:
-    """Maps (B, H, W) under a Gaussian of that many pixels, cut off at 4 sigma; the edges go on as they end."""
-    radius = math.ceil(4 * sigma)
-    if radius == 0:
-        return maps
-    offsets = torch.arange(-radius, radius + 1)
-    kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    padded = F.pad(maps[:, None], (radius,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))[:, 0]
 
 
 def _digest(maps: FeatureMaps) -> Tensor:
