@@ -49,7 +49,10 @@ def advice(ranked: Sequence[Method]) -> list[Advice]:
     """A sentence a purpose; empty with a single model, which needs no choice."""
     if len(ranked) < 2:
         return []
-    found = [_best(question, [(m, m.number(*question.path)) for m in ranked]) for question in MEASURED]
+    found = [
+        _best(question, [(m, m.number(*question.path) if question.less else m.share(*question.path)) for m in ranked])
+        for question in MEASURED
+    ]
     found += [_best(question, [(m, m.measured(*question.path)) for m in ranked]) for question in TIMED]
     return [each for each in (*found, _latent(ranked)) if each is not None]
 
