@@ -41,6 +41,8 @@ def test_samples_are_images_and_repeat_with_their_generator(
     name: str, shape: tuple[int, int, int], classes: int
 ) -> None:
     model = build(name, shape, classes).eval()
+    for parameter in model.parameters():  # as if trained: a layer of zeros would hide the noise
+        parameter.add_(torch.randn(parameter.shape), alpha=0.05)
     assert model.classes in {0, classes}
     labels = torch.tensor([0, 2, 1, 2, 0])
     first, again, other = (model.sample(labels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
