@@ -95,7 +95,7 @@ def equal_time(folder: Path, limit: float) -> None:
     rows = store.rows("test")
     space, labels = Reference(judge.look, store, rows), store.labels[rows]
     best = resolve("auto")
-    peer = torch.contiguous_format, "fp32"
+    peer = torch.contiguous_format, best
     print(f"{limit:.0f} s of processor time each; real images: KID {space.floor['kid']:.4f}", flush=True)
     for name, (memory, precision) in {"ours": (None, best), "UNet2DModel": peer}.items():
         network = build(memory)
