@@ -94,13 +94,12 @@ def equal_time(folder: Path, limit: float) -> None:
     judge = read_judge(folder / "results/digits/generate/judge")
     rows = store.rows("test")
     space, labels = Reference(judge.look, store, rows), store.labels[rows]
-    best = resolve("auto")
-    peer = torch.contiguous_format, best
-    print(f"{limit:.0f} s of processor time each; real images: KID {space.floor['kid']:.4f}", flush=True)
-    for name, (memory, precision) in {"ours": (None, best), "UNet2DModel": peer}.items():
+    precision = resolve("auto")
+    print(f"{limit:.0f} s of processor time each, {precision}; real images: KID {space.floor['kid']:.4f}", flush=True)
+    for name, memory in (("ours", None), ("UNet2DModel", torch.contiguous_format)):
         network = build(memory)
         steps = train(network, store, precision, limit)
-        with patch.object(diffusion, "resolve", lambda wanted, given=precision: given), torch.inference_mode():
+        with torch.inference_mode():
             made = network.sample(torch.from_numpy(labels), torch.Generator().manual_seed(0))
         images = as_bytes(made)
         found, right = space.measure(images), (judge.answer(images) == labels).mean()
@@ -113,9 +112,9 @@ def equal_time(folder: Path, limit: float) -> None:
 
 def train(network: Diffusion, store: Store, precision: str, limit: float) -> int:
     """Train as the stage does, by its optimizer, schedule and average, until the time is over; gives the steps."""
-    training = {**Diffusion.TRAINING, "optimizer": {"name": "adamw", **Diffusion.TRAINING["optimizer"]}}
+    training = Diffusion.TRAINING
     learner = copy.deepcopy(network.denoiser)
-    optimizer = registry.build(registry.options("optimizer", "adamw")(lr=training["optimizer"]["lr"]), learner)
+    optimizer = registry.build(registry.options("optimizer", "adamw")(**training["optimizer"]), learner)
     factor = registry.build(registry.options("schedule", "one_cycle")(**training["schedule"]))
     rate = optimizer.param_groups[0]["lr"]
     rows, draws = store.rows("train"), np.random.default_rng(0)
