@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
@@ -42,6 +42,19 @@ NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 
+
+Values = TypeVar("Values", bound=Sequence[Any])
+
+
+def unique(values: Values) -> Values:
+    """The values as they are; for `AfterValidator`. Raises ValueError when one is listed twice."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            shown = value.model_dump() if isinstance(value, BaseModel) else value
+            raise ValueError(f"{quoted(shown)} is listed twice")
+    return values
+
+
 # options that many transforms share
 Chance = Annotated[float, Field(ge=0, le=1, description="how often it is applied")]
 Interpolation = Annotated[Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")]
@@ -68,6 +81,21 @@ SmoothingOption = Annotated[
 ]
 
 
+# options of every detector that looks through a frozen network
+BackboneLevels = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    Field(min_length=1, description="resolutions of the backbone whose features are joined, 0 the finest"),
+    AfterValidator(unique),
+]
+BackboneSide = Annotated[int, Field(ge=1, description="pixels of the longer side of what the backbone sees")]
+BackboneSmoothing = Annotated[float, Field(ge=0, description="sigma of the map's Gaussian in pixels at side 224")]
+BackboneName = Annotated[str, Field(description="the backbone's name in timm")]
+BackboneWeights = Annotated[
+    str | None,
+    Field(description="a file with its state dict (.pt, .safetensors); left out, the extra `backbone` has it"),
+]
+
+
 @dataclass(frozen=True)
 class Amount:
     """Marks an option of a transform that says how far it goes; a policy's `strength` scales it.
@@ -77,18 +105,6 @@ class Amount:
 
     of: str
     neutral: float = 0.0
-
-
-Values = TypeVar("Values", bound=Sequence[Any])
-
-
-def unique(values: Values) -> Values:
-    """The values as they are; for `AfterValidator`. Raises ValueError when one is listed twice."""
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            shown = value.model_dump() if isinstance(value, BaseModel) else value
-            raise ValueError(f"{quoted(shown)} is listed twice")
-    return values
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

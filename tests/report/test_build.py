@@ -308,6 +308,20 @@ def test_what_pixel_metrics_leave_out_is_told(plant: Plant, tmp_path: Path) -> N
     assert "Pixel metrics leave out 9 of the anomalous test images" in tree.build(tmp_path / "out")
 
 
+def test_maps_have_a_table_of_their_own_and_a_detector_without_any_says_so(plant: Plant, tmp_path: Path) -> None:
+    tree = plant()
+    paths = sorted(tree.results.glob("detect/*/*/seed-0/evaluation/metrics.json"))
+    for path in paths:
+        metrics = files.read_json(path)
+        score = {"value": 0.9, "low": 0.8, "high": 1.0}
+        metrics["pixel"] = dict.fromkeys(("auroc", "average_precision", "aupro", "best_iou"), score)
+        files.write_json(path, metrics)
+    assert "Where the anomalies are" in (whole := tree.build(tmp_path / "whole"))
+    assert "the detector makes no maps" not in whole
+    files.write_json(paths[0], metrics | {"pixel": {"value": None, "reason": "the detector makes no maps"}})
+    assert tree.build(tmp_path / "part").count("the detector makes no maps") == 4
+
+
 def test_a_run_that_is_all_missing_still_has_a_page(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=(), generators=(), detectors=())
     more = {

@@ -39,6 +39,7 @@ def test_seeds_that_agree_do_not_claim_certainty() -> None:
 def test_what_is_not_there_says_so() -> None:
     assert number({"a": {"value": None, "reason": "one class"}}, "a").reason == "one class"
     assert number({"a": {}}, "a", "b", "c") == Number(reason="not recorded")
+    assert number({"a": {"value": None, "reason": "no maps"}}, "a", "b") == Number(reason="no maps")
     assert over_seeds([Number(reason="no masks"), Number(reason="no masks")]).reason == "no masks"
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from torch import Tensor
 
 from darkroom.detect.detector import Scored
@@ -23,7 +23,14 @@ from darkroom.log import Log
 from darkroom.nets.feature_maps import FeatureMaps
 from darkroom.randomness import derive
 from darkroom.registry import register
-from darkroom.settings import Count, NonNegative, unique
+from darkroom.settings import (
+    BackboneLevels,
+    BackboneName,
+    BackboneSide,
+    BackboneSmoothing,
+    BackboneWeights,
+    Count,
+)
 
 PATCH = 3
 """Features are averaged over so many places in each direction, as in the paper."""
@@ -48,18 +55,11 @@ class PatchCore(FeatureDetector):
         neighbours: Annotated[
             int, Field(ge=0, description="kept patches around the nearest that weight an image's score; 0: no weight")
         ] = 9,
-        levels: Annotated[
-            tuple[Annotated[int, Field(ge=0)], ...],
-            Field(min_length=1, description="resolutions of the backbone whose features are joined, 0 the finest"),
-            AfterValidator(unique),
-        ] = (2, 3),
-        side: Annotated[Count, Field(description="pixels of the longer side of what the backbone sees")] = 224,
-        smoothing: Annotated[NonNegative, Field(description="sigma of the map's Gaussian in pixels at side 224")] = 4.0,
-        architecture: Annotated[str, Field(description="the backbone's name in timm")] = "tf_efficientnet_lite0",
-        weights: Annotated[
-            str | None,
-            Field(description="a file with its state dict (.pt, .safetensors); left out, the extra `backbone` has it"),
-        ] = None,
+        levels: BackboneLevels = (2, 3),
+        side: BackboneSide = 224,
+        smoothing: BackboneSmoothing = 4.0,
+        architecture: BackboneName = "tf_efficientnet_lite0",
+        weights: BackboneWeights = None,
     ) -> None:
         maps = FeatureMaps(levels=levels, side=side, patch=PATCH, architecture=architecture, weights=weights)
         super().__init__(shape, maps, smoothing=smoothing)

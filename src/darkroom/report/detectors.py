@@ -40,6 +40,8 @@ class Task:
     """AUROC of the best detector over the second, on the same test images."""
     auroc: Chart
     ranks: Table
+    places: Table
+    """Pixel metrics."""
     no_pixels: str
     left_out: int
     """Anomalous test images that pixel metrics do not count, as it is not known where their anomaly is."""
@@ -84,7 +86,8 @@ def _task(results: Results, found: list[Detector]) -> Task:
         rule=str(first.get("threshold_rule", "")),
         lead=_lead(*ranked[:2]) if len(ranked) > 1 else None,
         auroc=chart.numbers([(d.title, auroc(d)) for d in ranked], "decimal", chosen=0),
-        ranks=_ranks(ranked, pixels=not _no_pixels(ranked)),
+        ranks=_ranks(ranked),
+        places=_places(ranked),
         no_pixels=_no_pixels(ranked),
         left_out=max(int(run.metrics.get("pixel_left_out", 0)) for d in ranked for run in d.runs),
         verdicts=_verdicts(ranked),
@@ -124,20 +127,24 @@ def _table(ranked: list[Detector], columns: list[str], cells: list[list[Cell]]) 
     return Table("Detector", columns, rows)
 
 
-def _ranks(ranked: list[Detector], *, pixels: bool) -> Table:
+def _ranks(ranked: list[Detector]) -> Table:
     """Threshold-free numbers and the cost."""
     parts = ("auroc", "average_precision")
     cells = []
     for d in ranked:
         line = [cell(d.share("image", part), "decimal") for part in parts]
         line.append(cell(d.share("image", "fpr95"), "percent"))
-        line += [cell(d.share("pixel", part), "decimal") for part in PIXEL] if pixels else []
         line.append(seconds(d.measured("model_timing", "seconds")))
         line.append(cell(d.measured("timing", "ms_per_image"), "compact"))
         cells.append(line)
     columns = ["AUROC", "Average precision", "FPR at 95\N{NO-BREAK SPACE}% TPR, %"]
-    columns += PIXEL.values() if pixels else []
     return _table(ranked, [*columns, "Fitting", "ms an image"], cells)
+
+
+def _places(ranked: list[Detector]) -> Table:
+    """How well maps show where the anomalies are."""
+    cells = [[cell(d.share("pixel", part), "decimal") for part in PIXEL] for d in ranked]
+    return _table(ranked, list(PIXEL.values()), cells)
 
 
 def _no_pixels(ranked: list[Detector]) -> str:

@@ -52,11 +52,17 @@ class Difference:
 
 
 def number(value: Any, *path: str) -> Number:
-    """The number at a path of keys in a result; what is not there becomes a Number that says so."""
+    """The number at a path of keys in a result; what is not there becomes a Number that says so, and why if that is told."""
     for key in path:
         if not isinstance(value, Mapping) or key not in value:
-            return Number(reason="not recorded")
+            break
         value = value[key]
+    else:
+        return _number(value)
+    return Number(reason=str(value.get("reason", "not recorded")) if isinstance(value, Mapping) else "not recorded")
+
+
+def _number(value: Any) -> Number:
     if isinstance(value, Mapping):
         if value.get("value") is None:
             return Number(reason=str(value.get("reason", "not recorded")))
