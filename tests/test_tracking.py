@@ -236,8 +236,9 @@ run.stream = Path("/dev/full").open("a", encoding="utf-8", buffering=1)
 run({{"train/loss": 0.5}}, 1)
 run.__exit__(None, None, None)
 """
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as in most shells
     with Path("/dev/full").open("wb") as full:
-        assert subprocess.run([sys.executable, "-c", script], stderr=full, check=False).returncode == 0
+        assert subprocess.run([sys.executable, "-c", script], stderr=full, env=buffered, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])

@@ -60,8 +60,9 @@ class Run:
         try:
             self.stream.write(json.dumps(record) + "\n")
         except OSError as error:  # a full disk must not fail the stage over its log
-            with contextlib.suppress(OSError):  # the stage's own log may lie on the same disk
-                print(f"darkroom: tracking: {error}", file=sys.stderr)
+            # the stage's own log may lie on the same disk; what a buffer kept would fail the stage at its end
+            with contextlib.suppress(OSError):
+                os.write(sys.stderr.fileno(), f"darkroom: tracking: {error}\n".encode())
 
 
 def direct(spool: Path) -> None:
