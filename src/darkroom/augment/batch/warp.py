@@ -91,7 +91,7 @@ class Move:
             return images
         made = images.clone()
         if self.interpolation == "nearest" and by_opencv(images):
-            nearest_pixels(images, rows, self.maps[rows], fill, made)
+            nearest_pixels(take(images, rows), self.maps[rows], fill, made, rows)
         else:
             here = rows.to(images.device)
             put(made, here, warp(take(images, here), self.maps[rows], fill, self.interpolation))
@@ -120,7 +120,7 @@ def warp(images: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
     images = channels_last(images)
     made = blank(images)
     if interpolation == "nearest" and by_opencv(images):
-        nearest_pixels(images, torch.arange(len(images)), maps, fill, made)
+        nearest_pixels(images, maps, fill, made, torch.arange(len(images)))
         return made
     x, y = axes(images)
     middle = torch.stack([-x[0], -y[0]])
@@ -141,16 +141,16 @@ def by_opencv(images: Tensor) -> bool:
     return images.device.type == "cpu" and max(images.shape[-2:]) < TALLEST and images.shape[1] <= CHANNELS
 
 
-def nearest_pixels(images: Tensor, rows: Tensor, maps: Tensor, fill: str, out: Tensor) -> None:
-    """Warp the images of these rows (R,), on a processor, by maps (R, 2, 3), into the same rows of `out`."""
+def nearest_pixels(images: Tensor, maps: Tensor, fill: str, out: Tensor, rows: Tensor) -> None:
+    """Warp images (R, C, H, W), on a processor, by maps (R, 2, 3), into these rows (R,) of `out`."""
     height, width = images.shape[-2:]
     middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
     full = maps.to(torch.float64, copy=True)
     full[:, :, 2] += middle - full[:, :, :2] @ middle
     source, target, how = _pictures(images), _pictures(out), cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     with _threads(height * width):
-        for row, matrix in zip(rows.tolist(), full.numpy(), strict=True):
-            cv2.warpAffine(source[row], matrix, (width, height), target[row], how, BORDERS[fill])
+        for image, matrix, row in zip(source, full.numpy(), rows.tolist(), strict=True):
+            cv2.warpAffine(image, matrix, (width, height), target[row], how, BORDERS[fill])
 
 
 @contextmanager
