@@ -9,6 +9,7 @@ store.json      the data set's name and class names
 
 from __future__ import annotations
 
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,16 @@ def needed(store: Store, split: str, *, labels: bool = True) -> NDArray[np.int64
             "(of each class one goes to train first, and copies of a picture stay in one split)"
         )
     return rows
+
+
+def release(array: NDArray[Any]) -> None:
+    """Let go of the pages that reading a memory-mapped array brought in; the system still has them when they are read again.
+
+    Without this a pass over a large array counts as memory of the process.
+    """
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # Linux
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame) -> None:

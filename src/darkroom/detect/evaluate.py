@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.data.store import Store, needed, open_store
+from darkroom.data.store import Store, needed, open_store, release
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector
 from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
@@ -45,9 +45,9 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     unusual = anomalous(store, test, spec.normal)
     val_scores, _ = scored(detector, store, val)
     threshold = _threshold(spec, detector, store, val_scores)
-    pixels = None if store.masks is None else PixelCounts()
-    scores, seconds = scored(detector, store, test, unusual, pixels)
     draws = Draws(spec.resamples, spec.seed)
+    pixels = None if store.masks is None else draws.pixel_counts(len(test))
+    scores, seconds = scored(detector, store, test, unusual, pixels)
     result = {
         "normal": list(spec.normal),
         "n_normal": int((~unusual).sum()),
@@ -56,7 +56,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         "threshold_rule": threshold.rule,
         "image": draws.image_metrics(unusual, scores, scores > threshold.value),
         "by_class": draws.by_class(store, test, unusual, scores, scores > threshold.value),
-        "pixel": draws.pixel_metrics(pixels),
+        "pixel": pixel_metrics(pixels),
         "pixel_left_out": pixels.left_out if pixels else 0,
     }
     with files.folder(out) as fresh:
@@ -95,12 +95,12 @@ def scored(
     Images that are anomalous but have no mask, or one that marks nothing, are left out there: what is anomalous in them
     is not known.
     """
-    found, seconds = [], 0.0
+    found, seconds = np.empty(len(rows)), 0.0  # filled in place: small arrays kept in between would scatter the memory
     masks = store.items["mask"].to_numpy(dtype=np.int64)
     for start, images in zip(range(0, len(rows), BATCH), chunks(store.images, rows, batch_size=BATCH), strict=True):
         begun = time.monotonic()
         scores, maps = detector.score(images)
-        found.append(scores.double().cpu().numpy())
+        found[start : start + len(scores)] = scores.double().cpu().numpy()
         seconds += time.monotonic() - begun
         if pixels is None or unusual is None or store.masks is None or maps is None:
             continue
@@ -110,8 +110,9 @@ def scored(
             if marked.any() or not unusual[index]:
                 pixels.add(values, marked)
             else:
-                pixels.left_out += 1
-    return np.concatenate(found), seconds
+                pixels.leave_out()
+        release(store.masks)
+    return found, seconds
 
 
 class Draws:
@@ -162,13 +163,18 @@ class Draws:
             found[name] = {"items": int(of_class.sum()), "flagged": int((flagged & of_class).sum()), **numbers}
         return found
 
-    def pixel_metrics(self, pixels: PixelCounts | None) -> dict[str, Any]:
-        """Numbers over pixels, or why there are none."""
-        if pixels is None:
-            return {"value": None, "reason": "the data set has no masks"}
-        if not pixels.rows and not pixels.left_out:
-            return {"value": None, "reason": "the detector makes no maps"}
-        return pixels.metrics(resamples=self.resamples, generator=self._generator("pixel"))
+    def pixel_counts(self, images: int) -> PixelCounts:
+        """To be filled with the maps of the test images."""
+        return PixelCounts(images, resamples=self.resamples, generator=self._generator("pixel"))
+
+
+def pixel_metrics(pixels: PixelCounts | None) -> dict[str, Any]:
+    """Numbers over pixels, or why there are none."""
+    if pixels is None:
+        return {"value": None, "reason": "the data set has no masks"}
+    if not pixels.added and not pixels.left_out:
+        return {"value": None, "reason": "the detector makes no maps"}
+    return pixels.metrics()
 
 
 def shown(

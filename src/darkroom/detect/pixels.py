@@ -1,4 +1,4 @@
-"""Pixel metrics of anomaly maps by image-wise histograms, so that no map has to be kept."""
+"""Pixel metrics of anomaly maps from histograms that are summed up for every resample: no map and no image's counts are kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.measure.bootstrap import Floats, Interval, intervals
+from darkroom.measure.bootstrap import Floats, Interval, percentile_intervals
 from darkroom.measure.ranking import Curve, area, curve, mean_precision
 
 LOWEST, OCTAVES, STEPS = -20, 32, 128
@@ -18,73 +18,114 @@ LEVELS = OCTAVES * STEPS
 FALSE_LIMIT = 0.3
 """The per-region overlap is averaged up to this false positive rate (Bergmann et al. 2021)."""
 
-Counted = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Levels of the map, each with a number of pixels."""
+HELD = 32
+"""Images whose counts are kept until they are added to the sums, and resamples that are evaluated at a time."""
+
+NORMAL, ANOMALOUS, REGION = range(3)
 
 
 class PixelCounts:
-    """How many anomalous and how many normal pixels of each image, and of each anomalous region, have which level."""
+    """How many normal and how many anomalous pixels have which level, and what share of the anomalous regions.
 
-    def __init__(self) -> None:
-        self.rows: list[Counted] = []
-        """Of each image; anomalous pixels of a level are counted `LEVELS` further."""
-        self.regions: list[tuple[int, Counted]] = []
-        """The image of each connected anomalous region, and the region's own counts."""
-        self.left_out = 0
-        """Anomalous images of which it is not known where the anomaly is."""
+    Resampled are images, as the pixels of one are no separate evidence. Each image is drawn for all resamples when it is
+    added, so that the memory does not grow with their number: `resamples` times 100 kB. Every test image is to be added
+    or left out, `images` in all.
+    """
+
+    def __init__(self, images: int, *, resamples: int, generator: np.random.Generator) -> None:
+        self.to_come, self.generator = images, generator
+        self.undrawn = np.full(resamples, images)
+        self.sums = np.zeros((3, 1 + resamples, LEVELS))  # the images as they are, then the resamples
+        self.regions = np.zeros(1 + resamples)
+        self.held: list[tuple[Floats, Floats]] = []
+        self.added = self.left_out = 0
 
     def add(self, values: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
         """One image: its map (H, W) of values of at least 0, and where it is anomalous."""
         with np.errstate(divide="ignore"):
             level = np.clip((np.log2(values) - LOWEST) * STEPS, 0, LEVELS - 1).astype(np.int64)
+        counts = np.zeros((3, LEVELS))
+        counts[NORMAL] = np.bincount(level[~mask], minlength=LEVELS)
+        weights = self._draw()
         if mask.any():
+            counts[ANOMALOUS] = np.bincount(level[mask], minlength=LEVELS)
             found, region = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-            self.regions += [(len(self.rows), _counted(level[region == number])) for number in range(1, found)]
-        self.rows.append(_counted((level + LEVELS * mask).ravel()))
+            sizes = np.bincount(region.ravel())
+            counts[REGION] = np.bincount(level[mask], 1 / sizes[region[mask]], minlength=LEVELS)
+            self.regions += weights * (found - 1)
+        self.held.append((weights, counts))
+        self.added += 1
+        if len(self.held) == HELD:
+            self._sum()
 
-    def metrics(self, *, resamples: int, generator: np.random.Generator) -> dict[str, Interval] | Interval:
+    def leave_out(self) -> None:
+        """One anomalous image of which it is not known where the anomaly is."""
+        self._draw()
+        self.left_out += 1
+
+    def metrics(self) -> dict[str, Interval] | Interval:
         """Over pixels: `auroc`, `average_precision`, `best_iou`, and `aupro`, in which every region weighs the same.
 
-        Resampled are images, as the pixels of one are no separate evidence. The best IoU is that of the threshold which
-        suits these very masks, so it is an optimistic number.
+        The best IoU is that of the threshold which suits these very masks, so it is an optimistic number. In place of them
+        the reason where pixels of one kind are missing.
         """
-        used = np.unique(np.concatenate([place for place, _ in self.rows] or [np.empty(0, np.int64)]))
-        positive, levels = used >= LEVELS, used % LEVELS
-        if not positive.any():
+        if self.to_come:
+            raise ValueError(f"{self.to_come} images fewer were added than were announced")
+        self._sum()
+        normal, anomalous = self.sums[NORMAL, 0].any(), self.sums[ANOMALOUS, 0].any()
+        if not anomalous:
             return {"value": None, "reason": "no test image has a mask with anomalous pixels"}
-        table = np.zeros((len(self.rows), len(used)))
-        for row, (place, pixels) in zip(table, self.rows, strict=True):
-            row[np.searchsorted(used, place)] = pixels
-        images = np.array([image for image, _ in self.regions], np.int64)
-        overlaps = self._overlaps(np.unique(levels))
+        if not normal:
+            return {"value": None, "reason": "the masks of the test images leave no pixel normal"}
+        used = np.flatnonzero(self.sums[:, 0].any(0))
+        parts = [self._metrics(slice(start, start + HELD), used) for start in range(0, len(self.regions), HELD)]
+        return percentile_intervals({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-        def statistic(weights: Floats) -> dict[str, Any]:
-            found = curve(positive, levels, weights @ table)
-            return {
-                "auroc": area(found),
-                "average_precision": mean_precision(found),
-                "aupro": area_of_overlap(found, weights[:, images], overlaps),
-                "best_iou": (found.true / (found.true[:, -1:] + found.false)).max(1),
-            }
+    def _metrics(self, rows: slice, used: NDArray[np.int64]) -> dict[str, Any]:
+        """The metrics (R,) of some of the resamples; `used` are the levels that any pixel has."""
+        normal, anomalous, shares = self.sums[:, rows][..., used]
+        kinds = np.repeat([False, True], len(used))
+        found = curve(kinds, np.tile(used, 2), np.concatenate([normal, anomalous], 1))
+        with np.errstate(invalid="ignore"):  # 0 / 0 in a resample without an anomaly
+            overlap = shares[:, ::-1].cumsum(1) / self.regions[rows, None]
+            iou = found.true / (found.true[:, -1:] + found.false)
+        return {
+            "auroc": area(found),
+            "average_precision": mean_precision(found),
+            "aupro": area_of_overlap(found, overlap),
+            "best_iou": iou.max(1),
+        }
 
-        return intervals(statistic, len(table), resamples=resamples, generator=generator)
+    def _draw(self) -> Floats:
+        """How often each resample holds the next image: (1 + R,), the first of them once.
 
-    def _overlaps(self, levels: NDArray[np.int64]) -> Floats:
-        """The share of each region (G, S) at or above each of these rising levels, from the highest down."""
-        shares = np.zeros((len(self.regions), len(levels)))
-        for row, (_, (place, pixels)) in zip(shares, self.regions, strict=True):
-            row[np.searchsorted(levels, place)] = pixels / pixels.sum()
-        return shares[:, ::-1].cumsum(1)
+        By conditional binomials, which together are the multinomial of draws with replacement.
+        """
+        if not self.to_come:
+            raise ValueError("more images were added than were announced")
+        drawn = self.generator.binomial(self.undrawn, 1 / self.to_come)
+        self.undrawn -= drawn
+        self.to_come -= 1
+        return np.append(1.0, drawn)
+
+    def _sum(self) -> None:
+        if not self.held:
+            return
+        weights, counts = (np.stack(parts) for parts in zip(*self.held, strict=True))  # (B, 1 + R), (B, 3, LEVELS)
+        self.held.clear()
+        for kind, of_kind in enumerate(counts.swapaxes(0, 1)):
+            there = np.flatnonzero(of_kind.any(0))
+            if len(there):
+                levels = slice(there[0], there[-1] + 1)
+                self.sums[kind, :, levels] += weights.T @ of_kind[:, levels]
 
 
-def area_of_overlap(found: Curve, weights: Floats, overlaps: Floats, limit: float = FALSE_LIMIT) -> Floats:
+def area_of_overlap(found: Curve, overlap: Floats, limit: float = FALSE_LIMIT) -> Floats:
     """AUPRO (R,): the mean overlap of regions, averaged over false positive rates from 0 to a limit (Bergmann et al. 2021).
 
-    `weights` (R, G) of the regions, `overlaps` (G, S) at the thresholds of the curve. NaN without a normal pixel or a
-    region.
+    `overlap` (R, S) is that mean at the thresholds of the curve. NaN without a normal pixel or a region.
     """
     with np.errstate(invalid="ignore"):
-        overlap = weights @ overlaps / weights.sum(1, keepdims=True)
         false = found.false / found.false[:, -1:]
     areas = np.empty(len(overlap))
     for row, (x, y) in enumerate(zip(false, overlap, strict=True)):
@@ -93,9 +134,3 @@ def area_of_overlap(found: Curve, weights: Floats, overlaps: Floats, limit: floa
         ends = np.append(x[inside], limit), np.append(y[inside], np.interp(limit, x, y))
         areas[row] = np.trapezoid(ends[1], ends[0]) / limit
     return areas
-
-
-def _counted(levels: NDArray[np.int64]) -> Counted:
-    counts = np.bincount(levels, minlength=1)
-    used = np.flatnonzero(counts)
-    return used, counts[used]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom import files, registry
+from darkroom.data.store import release
 from darkroom.fit.batches import as_float
 from darkroom.settings import Section
 
@@ -112,4 +113,6 @@ def chunks(images: NDArray[np.uint8], rows: NDArray[np.int64], *, batch_size: in
     if not len(rows):
         raise ValueError("there are no images to predict")
     for start in range(0, len(rows), batch_size):
-        yield as_float(images[rows[start : start + batch_size]])
+        batch = as_float(images[rows[start : start + batch_size]])
+        release(images)
+        yield batch
