@@ -291,6 +291,20 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"detect": {"normal": 1.5}}, "detect.normal: got 1.5; expected class name, or list of class names"),
     ({"data": {"source": {"name": "folder", "path": ".", "sha256": "abc"}}},
      'data.source.sha256: got "abc"; expected text matching ^[0-9a-fA-F]{64}$'),
+    (
+        {"detect": {"detectors": {"both": {"detector": {"name": "average", "of": ["pca", {"name": "padimm"}]}}}}},
+        'detect.detectors.both.detector.of[1]: no detector "padimm". Did you mean "padim"? There are: autoencoder',
+    ),
+    (
+        {"detect": {"detectors": {"both": {"detector": {"name": "average", "of": ["pca", {"name": "padim", "sid": 1}]}}}}},
+        'detect.detectors.both.detector.of[1].sid: no such key. Did you mean "side"?',
+    ),
+    (
+        {"detect": {"detectors": {"average": {"detector": {"of": ["pca"]}}}}},
+        'detect.detectors.average.detector.of: got ["pca"]; expected list of detectors (a name, or keys with its name) '
+        "(at least 2)",
+    ),
+    ({"detect": {"detectors": {"average": {}}}}, "detect.detectors.average.detector.of: missing; expected list of detectors"),
     ({"detect": {"false_alarms": 1}}, "detect.false_alarms: got 1; expected number > 0, < 1"),
     ({"tracking": {"uri": "a\0b"}}, 'tracking.uri: "a\\u0000b", which holds characters that no text can'),
     ({"augment": {1: {}}}, "augment: the key 1 is no text; put it in quotes"),

@@ -87,7 +87,11 @@ def words(kind: Kind) -> str:
 def problems(error: ValidationError, model: type[Section], raw: Mapping[str, Any]) -> list[str]:
     """A line for each place of `raw`, the config as the user wrote it, that `error` complains about."""
     lines: dict[Steps, str] = {}
-    for problem in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    around = {problem["loc"][:end] for problem in found for end in range(len(problem["loc"]))}
+    for problem in found:
+        if problem["type"] == "too_short" and problem["loc"] in around:
+            continue  # only for want of an item that is there but wrong
         place, line = _explain(problem, model, raw)
         lines.setdefault(place, line)
     return list(lines.values())
@@ -210,7 +214,7 @@ def _look(raw: Any, path: Steps) -> tuple[int, Any]:
 
 
 def _plural(text: str) -> str:
-    return re.sub(r"^(whole number|number|name|view|transform)\b", r"\1s", text)
+    return re.sub(r"^(whole number|number|name|view|transform|detector)\b", r"\1s", text)
 
 
 def _range(kind: Kind) -> str:

@@ -237,6 +237,8 @@ class Plan:
 
 def _backbone(detector: Section) -> str | None:
     """The weights that a detector looks through: so that other weights make it stale."""
+    if members := getattr(detector, "of", ()):
+        return " ".join(dict.fromkeys(found for member in members if (found := _backbone(member)))) or None
     if not hasattr(detector, "architecture"):
         return None
     given: str | None = detector.weights  # type: ignore[attr-defined]

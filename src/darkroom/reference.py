@@ -166,9 +166,8 @@ def _takes(field: FieldInfo) -> str:
     kind = Kind.of_field(field)
     if kind.plugin:
         return f"{_article(kind.plugin.kind)} [{kind.plugin.kind}](#{_anchor(kind.plugin.kind)})"
-    item = (
-        Kind.of(*getattr(kind.hint, "__args__", ()) or (Any,)) if getattr(kind.hint, "__origin__", 0) is list else None
-    )
+    several = getattr(kind.hint, "__origin__", None) in (list, tuple)
+    item = Kind.of(kind.hint.__args__[0]) if several else None
     if item and item.plugin:
         return f"list of [{KINDS[item.plugin.kind].lower()}](#{_anchor(item.plugin.kind)})"
     if inner := list(_nested(kind, "")):

@@ -16,7 +16,7 @@ import ast
 import functools
 import importlib
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -86,11 +86,15 @@ def entries(kind: str) -> dict[str, Entry]:
 
 def entry(kind: str, name: str) -> Entry:
     """The plug-in of that kind and name. Raises ValueError with the names there are."""
-    known = entries(kind)
-    if name not in known:
-        hint = settings.nearest(name, known)
-        raise ValueError(f"no {kind} {settings.quoted(name)}.{hint} There are: {', '.join(known)}")
-    return known[name]
+    known(kind, name, entries(kind))
+    return entries(kind)[name]
+
+
+def known(kind: str, name: str, names: Collection[str]) -> None:
+    """Raises ValueError when there is no plug-in of that name, with the names there are."""
+    if name not in names:
+        hint = settings.nearest(name, names)
+        raise ValueError(f"no {kind} {settings.quoted(name)}.{hint} There are: {', '.join(names)}")
 
 
 def load(kind: str, name: str) -> Any:
@@ -102,14 +106,15 @@ def load(kind: str, name: str) -> Any:
 def build(options: Section, *given: Any, **more: Any) -> Any:
     """Call the plug-in that a validated `Plugin` value names, with the stage's own arguments before its options."""
     kind, name = options.__class__.plugin  # type: ignore[attr-defined]
-    return load(kind, name)(*given, **more, **options.model_dump(exclude={"name"}))
+    chosen = {key: getattr(options, key) for key in options.__class__.model_fields if key != "name"}
+    return load(kind, name)(*given, **more, **chosen)
 
 
 @functools.cache
 def options(kind: str, name: str) -> type[Section]:
     """The config model of a plug-in: `name` and its constructor's keyword-only arguments."""
     found = entry(kind, name)
-    names = {**vars(settings), **vars(typing), **vars(pydantic)}
+    names = {**vars(settings), **vars(typing), **vars(pydantic), "Plugin": Plugin}
     fields: dict[str, Any] = {"name": (Literal[name], name)}
     for argument, default in zip(found.arguments.kwonlyargs, found.arguments.kw_defaults, strict=True):
         if argument.annotation is None:
@@ -141,20 +146,27 @@ class Plugin:
     """Marks a field as a plug-in: `Annotated[Section, Plugin("network")]` takes `resnet` or `{name: resnet, width: 16}`.
 
     Without a `name`, a mapping gives options of the `default` plug-in. `named_by_entry` says that the section fills the
-    name in from the entry that the field is in.
+    name in from the entry that the field is in. `without` are names that are not to be had here: a plug-in with an option
+    of its own kind leaves itself out.
     """
 
-    def __init__(self, kind: str, default: str | None = None, *, named_by_entry: bool = False) -> None:
-        self.kind, self.default, self.named_by_entry = kind, default, named_by_entry
+    def __init__(
+        self, kind: str, default: str | None = None, *, named_by_entry: bool = False, without: tuple[str, ...] = ()
+    ) -> None:
+        self.kind, self.default, self.named_by_entry, self.without = kind, default, named_by_entry, without
+
+    @property
+    def names(self) -> list[str]:
+        """What there is to choose from."""
+        return [name for name in entries(self.kind) if name not in self.without]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         # a plain function: errors inside the options then carry the user's own keys, and only what is named is read
         return core_schema.no_info_plain_validator_function(self._options)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        known = entries(self.kind)
-        choices: list[dict[str, Any]] = [{"enum": list(known)}]
-        for name in known:
+        choices: list[dict[str, Any]] = [{"enum": self.names}]
+        for name in self.names:
             choice = handler(options(self.kind, name).__pydantic_core_schema__)
             if not self.named_by_entry and name != self.default:
                 choice["required"] = ["name", *choice.get("required", [])]
@@ -171,12 +183,12 @@ class Plugin:
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, Mapping) or not isinstance(value.get("name", self.default), str):
-            known = ", ".join(entries(self.kind))
+            there = ", ".join(self.names)
             raise ValueError(
-                f'got {settings.quoted(value)}; a {self.kind} is a name, or keys with "name". There are: {known}'
+                f'got {settings.quoted(value)}; a {self.kind} is a name, or keys with "name". There are: {there}'
             )
         name = value.get("name", self.default)
-        entry(self.kind, name)
+        known(self.kind, name, self.names)
         return options(self.kind, name).model_validate({**value, "name": name})
 
 

@@ -21,8 +21,8 @@ TRAINING = DetectorTraining(epochs=1, batch_size=8)
 NAMES = list(registry.entries("detector"))
 
 
-SMALL = {"side": 32, "dimensions": 8}
-"""Options of detectors on a backbone, in place of defaults that take long."""
+SMALL = {"side": 32, "dimensions": 8, "of": ("pca", "autoencoder", "mahalanobis")}
+"""Options that detectors need, or in place of defaults that take long."""
 
 
 def options(name: str) -> Section:

@@ -78,6 +78,16 @@ def test_agrees_with_scipy_at_every_place() -> None:
 
 
 @needs_backbone
+def test_half_of_the_whitening_is_saved_and_nothing_is_lost() -> None:
+    detector = fit(np.arange(40))
+    state = detector.state_dict()
+    assert state["whitening"].shape == (6 * 8, 6 * 7 // 2)
+    other = PaDiM((3, 24, 32), side=32, dimensions=6)
+    other.load_state_dict(state)
+    assert torch.equal(other.whitening, detector.whitening)
+
+
+@needs_backbone
 def test_the_order_of_the_images_does_not_matter_and_the_seed_draws_the_features() -> None:
     detector, other = fit(np.arange(40)), fit(np.arange(40)[::-1])
     assert torch.equal(detector.chosen, other.chosen)

@@ -35,9 +35,16 @@ class Detector(Section):
 
     @model_validator(mode="after")
     def _training_where_used(self) -> Self:
-        if not entry(*self.detector.__class__.plugin).takes("training"):  # type: ignore[attr-defined]
+        if not is_trained(self.detector):
             object.__setattr__(self, "training", None)
         return self
+
+
+def is_trained(detector: Section) -> bool:
+    """Whether gradient steps train it, or one of those that it averages."""
+    if members := getattr(detector, "of", ()):
+        return any(map(is_trained, members))
+    return entry(*detector.plugin).takes("training")  # type: ignore[attr-defined]
 
 
 def _tasks(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom.detect.detector import Detector
+from darkroom.detect.detector import Detector, Scored
 from darkroom.detect.errors import smooth
 from darkroom.fit.model import chunks
 from darkroom.nets.feature_maps import FeatureMaps
@@ -41,6 +42,14 @@ class FeatureDetector(Detector):
         """The feature map (B, D, h, w) of images (B, C, H, W)."""
         return torch.cat([self.feature_maps(part) for part in images.split(BATCH)])
 
+    def score(self, images: Tensor) -> Scored:
+        """What comparing their feature maps gives."""
+        return self.compare(self.features(images), images)
+
+    @abstractmethod
+    def compare(self, features: Tensor, images: Tensor) -> Scored:
+        """Scores and maps of images (B, C, H, W) with these feature maps (B, D, h, w)."""
+
     def normal_features(self, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[Tensor]:
         """The feature maps of these rows of a store's images, some at a time; marks the detector as fitted to this backbone."""
         self.backbone_sha256.copy_(_digest(self.feature_maps))
@@ -57,6 +66,20 @@ class FeatureDetector(Detector):
                 "the detector was fitted with other weights of the backbone than those found now; fit it again"
             )
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def score_together(detectors: Sequence[FeatureDetector], images: Tensor) -> list[Scored]:
+    """What each of these detectors says, for one look of the backbone that they share, see `eye`."""
+    maps = [detector.feature_maps for detector in detectors]
+    levels = {level for each in maps for level in each.levels}
+    seen = [maps[0].see(part, sorted(levels)) for part in images.split(BATCH)]
+    features = [torch.cat([each.join(part) for part in seen]) for each in maps]
+    return [detector.compare(each, images) for detector, each in zip(detectors, features, strict=True)]
+
+
+def eye(detector: FeatureDetector) -> tuple[str, int]:
+    """Detectors with the same one see an image alike: the backbone's weights, and how large it is shown."""
+    return detector.feature_maps.sha256, detector.feature_maps.side
 
 
 def _digest(maps: FeatureMaps) -> Tensor:

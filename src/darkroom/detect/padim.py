@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class PaDiM(FeatureDetector):
 
     chosen: Tensor  # (d,), the features used
     mean: Tensor  # (h w, d)
-    whitening: Tensor  # (h w, d, d), the inverse of the covariance's lower Cholesky factor
+    whitening: Tensor  # (h w, d, d), the inverse of the covariance's lower Cholesky factor: lower too
 
     def __init__(
         self,
@@ -76,12 +77,29 @@ class PaDiM(FeatureDetector):
             gaussians.add(self._used(maps))
         gaussians.whiten()
 
-    def score(self, images: Tensor) -> Scored:
+    def compare(self, features: Tensor, images: Tensor) -> Scored:
         """Mahalanobis distances; an image's score is the maximum of its map."""
-        offsets = self._used(self.features(images)) - self.mean[:, None]  # (h w, B, d)
+        offsets = self._used(features) - self.mean[:, None]  # (h w, B, d)
         distances = torch.linalg.vector_norm(torch.bmm(offsets, self.whitening.mT), dim=2)  # (h w, B)
         maps = self.pixels(distances.T.unflatten(1, (self.height, self.width)), images)
         return Scored(maps.amax((1, 2)), maps)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Of the whitening, which is half zeros, the other half alone."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        key = f"{prefix}whitening"
+        destination[key] = destination[key][:, *self._triangle]
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        key = f"{prefix}whitening"
+        whitening = torch.zeros_like(self.whitening)
+        whitening[:, *self._triangle] = state_dict[key]
+        super()._load_from_state_dict({**state_dict, key: whitening}, prefix, *rest)
+
+    @property
+    def _triangle(self) -> Tensor:
+        """Where the numbers of a lower triangle are: rows and columns, (2, d (d + 1) / 2)."""
+        return torch.tril_indices(len(self.chosen), len(self.chosen))
 
     def _used(self, maps: Tensor) -> Tensor:
         """The drawn features of maps (B, D, h, w) by place: (h w, B, d)."""

@@ -87,9 +87,9 @@ class PatchCore(FeatureDetector):
         self.bank = patches[k_center(projected, min(wanted, self.most, len(patches)), first=first)]
         log({"train/patches": float(len(patches)), "train/kept_patches": float(len(self.bank))})
 
-    def score(self, images: Tensor) -> Scored:
+    def compare(self, features: Tensor, images: Tensor) -> Scored:
         """Distances to the nearest kept patches; an image's score is that of its farthest patch, weighted."""
-        patches = _patches(self.features(images))  # (B, h w, D)
+        patches = _patches(features)  # (B, h w, D)
         distances, indices = (found.view(patches.shape[:2]) for found in nearest(patches.flatten(0, 1), self.bank))
         maps = self.pixels(distances.view(-1, self.height, self.width), images)
         scores, places = distances.max(1)

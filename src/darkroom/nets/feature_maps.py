@@ -6,7 +6,7 @@ size of the finest, place by place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,18 @@ class FeatureMaps:
 
     def __call__(self, images: Tensor) -> Tensor:
         """The levels side by side, at the size of the finest."""
+        return self.join(self.see(images, self.levels))
+
+    def see(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """What the network has at these levels, as it is."""
         maps: list[Tensor] = self.network.forward_intermediates(
-            self.prepare(images), indices=self.levels, intermediates_only=True, stop_early=True
+            self.prepare(images), indices=sorted(levels), intermediates_only=True, stop_early=True
         )
+        return dict(zip(sorted(levels), maps, strict=True))
+
+    def join(self, seen: Mapping[int, Tensor]) -> Tensor:
+        """Its own levels among those seen, side by side."""
+        maps = [seen[level] for level in self.levels]
         if self.patch > 1:
             maps = [
                 F.avg_pool2d(level, self.patch, 1, self.patch // 2, count_include_pad=False).contiguous()
