@@ -2,6 +2,7 @@
 
     python benchmarks/generators.py default            the default run's three models
     python benchmarks/generators.py long               those of config/generators.yaml
+    python benchmarks/generators.py sampling --work DIR    models of an earlier call: other truncation and guidance
     python benchmarks/generators.py steps --work DIR   a trained diffusion model of an earlier call: 20 steps beside 250
     python benchmarks/generators.py rare               config/rare_digits.yaml: what samples of rare classes are worth
 
@@ -28,11 +29,12 @@ import torch
 import yaml
 from scipy import stats
 
-from darkroom import files
+from darkroom import files, registry
 from darkroom.data.store import open_store
+from darkroom.fit.model import read_about
 from darkroom.generate.diffusion.model import Diffusion
-from darkroom.generate.draws import asked
-from darkroom.generate.fidelity import Reference
+from darkroom.generate.draws import asked, draw
+from darkroom.generate.fidelity import Reference, fidelity
 from darkroom.generate.model import read_generator
 from darkroom.generate.spaces import read_judge
 
@@ -42,11 +44,14 @@ WANTED = {
     "long": {"gan": (0.99, 0.94), "vae": (0.985, 0.92), "diffusion": (0.99, 0.93)},
 }
 
+SAMPLING = (("gan", "truncation", (0.7, 0.8, 0.9, 0.95, 1.0)), ("diffusion", "guidance", (1.0, 1.25, 1.5, 2.0)))
+"""Options that only sampling uses."""
+
 
 def main() -> None:
     """Run the pipeline, or take an earlier run, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["default", "long", "steps", "rare"])
+    parser.add_argument("what", choices=["default", "long", "sampling", "steps", "rare"])
     parser.add_argument("--work", type=Path, help="folder for the results, kept and gone on with; else a temporary one")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
@@ -54,6 +59,8 @@ def main() -> None:
         folder = (options.work or Path(temporary)).resolve()
         if options.what == "steps":
             steps(folder)
+        elif options.what == "sampling":
+            sampling(folder, options.seeds)
         elif options.what == "rare":
             config = yaml.safe_load((ROOT / "config/rare_digits.yaml").read_text(encoding="utf-8"))
             run(config, folder)
@@ -136,6 +143,31 @@ def show_rare(config: dict[str, Any], folder: Path) -> None:
 def _line(model: str, seed: str, numbers: list[float]) -> None:
     seconds, each, *rest = numbers
     print(f"{model:<12} {seed:>4}  {seconds:7.1f}  {each:9.3f}  " + "  ".join(f"{number:9.4f}" for number in rest))
+
+
+def sampling(folder: Path, seeds: int) -> None:
+    """Mean over seeds, against validation images: what truncation and guidance do. The ready configs are chosen by it."""
+    store = open_store(folder / "data/digits/prepared")
+    judge = read_judge(folder / "results/digits/generate/judge")
+    rows = store.rows("val")
+    space, labels = Reference(judge.look, store, rows), asked(store, rows, len(store.classes))
+    real = fidelity(space.real, judge.look(store.images[store.rows("test")]))
+    print(f"test images against validation images: KID {real['kid']:.4f}, coverage {real['coverage']:.4f}")
+    for model, option, values in SAMPLING:
+        for value in values:
+            found = []
+            for seed in range(seeds):
+                path = folder / f"results/digits/generate/{model}/seed-{seed}/model"
+                plugin = registry.options("generator", model).model_validate({**read_about(path).plugin, option: value})
+                with torch.inference_mode():
+                    made = draw(read_generator(path, plugin), labels, seed=seed)
+                    right = float((judge.answer(made) == labels).mean())
+                measured = space.measure(made)
+                found.append((right, measured["coverage"], measured["kid"] - real["kid"]))
+            right, coverage, kid = (statistics.mean(column) for column in zip(*found, strict=True))
+            print(
+                f"{model:<10} {option} {value:<5} accuracy {right:.4f}, coverage {coverage:.4f}, KID over real {kid:.4f}"
+            )
 
 
 def steps(folder: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from darkroom import config
 from darkroom.nets import pretrained
@@ -26,3 +29,26 @@ def test_other_weights_of_a_backbone_make_a_detector_stale(tmp_path: Path) -> No
     assert all(old != new for old, new in zip(before, specs("padim") + specs("both"), strict=True))
     assert all(f'"backbone":"{pretrained.installed()}"' in spec for spec in specs("patchcore"))
     assert all('"backbone":null' in spec for spec in specs("pca"))
+
+
+@pytest.mark.parametrize(
+    ("model", "sampling", "training"),
+    [
+        ("gan", {"truncation": 0.9}, {"width": 16}),
+        ("diffusion", {"guidance": 1.5, "sampler": "ddim", "steps": 50, "eta": 0.5, "clip_x0": False}, {"width": 16}),
+    ],
+)
+def test_what_only_sampling_uses_trains_no_generator_anew(
+    model: str, sampling: dict[str, Any], training: dict[str, Any]
+) -> None:
+    def specs(options: dict[str, Any]) -> list[str]:
+        raw = {"name": "drawn", "data": {"source": "sklearn"}, "generate": {"models": {model: {"generator": options}}}}
+        plan = Plan(config.load(raw, path="drawn.yaml"))
+        return [plan.spec(f"generate {job}", model=model, seed=0) for job in ("train", "evaluate")]
+
+    before = specs({})
+    for name, value in sampling.items():
+        train, evaluate = specs({name: value})
+        assert train == before[0], name
+        assert evaluate != before[1], name
+    assert all(old != new for old, new in zip(before, specs(training), strict=True))

@@ -196,7 +196,7 @@ class Plan:
                 return generate.TrainSpec(
                     seed=int(wild["seed"]),
                     snapshots=config.generate.snapshots,
-                    **_fields(generator),
+                    **{**_fields(generator), "generator": generate.trained(generator.generator)},
                 )
             return generate.EvaluateSpec(
                 generator=generator.generator,

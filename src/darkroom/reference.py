@@ -22,7 +22,7 @@ from pydantic_core import PydanticUndefined, core_schema
 from darkroom import registry
 from darkroom.config import Config
 from darkroom.explain import Kind, words
-from darkroom.settings import Section
+from darkroom.settings import Sampling, Section
 
 GUIDE = Path(__file__).with_name("reference.md")
 """The hand-written head of the reference."""
@@ -199,7 +199,8 @@ def _brief(value: Any) -> str:
 
 def _sentence(field: FieldInfo) -> str:
     text = " ".join((field.description or "").split())
-    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
+    told = text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
+    return f"{told} Only sampling uses it: no model is trained anew for it." if Sampling() in field.metadata else told
 
 
 def _article(word: str) -> str:

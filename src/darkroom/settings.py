@@ -107,6 +107,11 @@ class Amount:
     neutral: float = 0.0
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """Marks an option of a generator that only sampling uses: a change of it trains no model anew."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """A hint ` Did you mean "x"?` for a mistyped word, or the empty string when nothing is near."""
     known = {str(choice).lower(): str(choice) for choice in choices}

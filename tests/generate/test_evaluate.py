@@ -25,15 +25,17 @@ from darkroom.log import silent
 from darkroom.nets import pretrained
 
 
+SMALL = {"name": "vae", "latent": 8, "width": 8}
+
+
 def evaluate_spec(**changes: Any) -> EvaluateSpec:
-    base = {"generator": "vae", "judge": "resnet", "backbone": None, "samples": 2000, "steps": [], "seed": 0}
+    base = {"generator": SMALL, "judge": "resnet", "backbone": None, "samples": 2000, "steps": [], "seed": 0}
     return EvaluateSpec.model_validate({**base, **changes})
 
 
 def train_spec(epochs: int) -> TrainSpec:
-    generator = {"name": "vae", "latent": 8, "width": 8}
     training = {"epochs": epochs, "batch_size": 64}
-    spec = {"generator": generator, "training": training, "snapshots": 1, "seed": 0}
+    spec = {"generator": SMALL, "training": training, "snapshots": 1, "seed": 0}
     return TrainSpec.model_validate(spec)
 
 
@@ -92,7 +94,7 @@ def measured(
     """Measures a stand-in; gives metrics.json."""
 
     def run(network: GenerativeModel, **changes: Any) -> dict[str, Any]:
-        monkeypatch.setattr(evaluate, "read_generator", lambda folder: network.eval())
+        monkeypatch.setattr(evaluate, "read_generator", lambda *_: network.eval())
         out = tmp_path / "evaluation"
         evaluate.run(evaluate_spec(**changes), data=digits, model=model, judge=digits_judge, out=out, log=silent)
         found: dict[str, Any] = files.read_json(out / "metrics.json")

@@ -87,7 +87,7 @@ def drawn(unequal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     def run(*, wrong: float = 0.3, classes: int = 10, out: str = "copies", **options: Any) -> Path:
         model = Shuffled(store, wrong)
         model.classes = classes
-        monkeypatch.setattr(synthesize, "read_generator", lambda folder: model)
+        monkeypatch.setattr(synthesize, "read_generator", lambda *_: model)
         spec = SynthesizeSpec(generator="vae", judge="mlp", synthetic=Synthetic(model="vae", **options))  # type: ignore[arg-type]
         synthesize.run(spec, data=unequal, model=tmp_path, judge=tmp_path, out=tmp_path / out, log=silent)
         return tmp_path / out

@@ -87,11 +87,11 @@ def load_weights(folder: Path, network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def rebuild(kind: str, folder: Path, *given: Any) -> nn.Module:
-    """The trained network in a folder: its plug-in called with `given` and its saved options, then its weights."""
+def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None) -> nn.Module:
+    """The trained network in a folder: its plug-in called with `given` and these options or its saved ones, then its weights."""
     plugin = read_about(folder).plugin
-    options = registry.options(kind, plugin["name"]).model_validate(plugin)
-    network: nn.Module = registry.build(options, *given)
+    saved = registry.options(kind, plugin["name"]).model_validate(plugin)
+    network: nn.Module = registry.build(options or saved, *given)
     return load_weights(folder, network)
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from darkroom.augment.config import Synthetic
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Section, unique
+from darkroom.settings import Count, Name, Sampling, Section, unique
 
 
 class GeneratorTraining(Training):
@@ -95,10 +95,17 @@ class Generate(Section):
 
 
 class TrainSpec(Generator):
-    """The job `generate train`."""
+    """The job `generate train`; options that only sampling uses are at their defaults, see `trained`."""
 
     snapshots: Count
     seed: int
+
+
+def trained(generator: Section) -> Section:
+    """The options that training depends on: those that only sampling uses are put back to their defaults."""
+    fields = generator.__class__.model_fields
+    sampling = {name for name, field in fields.items() if Sampling() in field.metadata}
+    return generator.model_copy(update={name: fields[name].default for name in sampling})
 
 
 class SynthesizeSpec(Section):

@@ -77,7 +77,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, 
     torch.set_num_threads(1)  # sums depend on their number
     store, ruler = open_store(data), read_judge(judge)
     rows = spread(needed(store, "test", labels=False), spec.samples)
-    network = read_generator(model)
+    network = read_generator(model, spec.generator)
     photographs = imagenet(spec.backbone) if spec.backbone else None  # said before the work if it is not there
     with torch.inference_mode(), threadpool_limits(1):
         evaluation = _Evaluation(spec, store, network, ruler, photographs, rows)

@@ -21,7 +21,9 @@ from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, read_about, rebuild
 from darkroom.fit.task import Task
 from darkroom.fit.trainer import fit
+from darkroom.generate.config import trained
 from darkroom.log import Log
+from darkroom.settings import Section
 
 CHUNK = 256
 """Images made at a time."""
@@ -134,9 +136,16 @@ class LatentModel(GenerativeModel):
         return images
 
 
-def read_generator(folder: Path) -> GenerativeModel:
-    """The trained model in a folder of `generate train`."""
+def read_generator(folder: Path, options: Section | None = None) -> GenerativeModel:
+    """The trained model in a folder of `generate train`, to sample by these options; left out, by the family's defaults.
+
+    Raises ValueError when they are those of another model.
+    """
     about = read_about(folder)
-    network = rebuild("generator", folder, about.shape, len(about.classes))
+    if options is not None and (wanted := trained(options).model_dump(mode="json")) != about.plugin:
+        raise ValueError(
+            f"{folder} holds {about.plugin}, not {wanted}; only what sampling uses may differ from training"
+        )
+    network = rebuild("generator", folder, about.shape, len(about.classes), options=options)
     assert isinstance(network, GenerativeModel)
     return network.to(memory_format=torch.channels_last) if about.channels_last else network

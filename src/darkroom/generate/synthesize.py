@@ -45,7 +45,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
     """
     store, accepts = open_store(data), read_judge(judge)
     rows = needed(store, "train")
-    about, network = read_about(model), read_generator(model)
+    about, network = read_about(model), read_generator(model, spec.generator)
     if not network.classes:
         raise ValueError(f"{about.plugin['name']} draws images of no class in particular; set its conditional: true")
     counts = class_counts(store.labels[rows], len(store.classes))

@@ -14,6 +14,7 @@ from torch import Tensor
 from darkroom import files, registry
 from darkroom.__main__ import main
 from darkroom.fit.model import save_model
+from darkroom.generate.config import trained
 from darkroom.generate.diffusion import model
 from darkroom.generate.diffusion.model import Diffusion, noise_of
 
@@ -28,8 +29,15 @@ def saved(folder: Path, classes: int, **options: Any) -> Diffusion:
     for parameter in network.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
     with files.folder(folder) as fresh:
-        save_model(fresh, network, plugin=plugin, shape=SHAPE, classes=("a", "b")[:classes], fitted=None)
+        save_model(fresh, network, plugin=trained(plugin), shape=SHAPE, classes=("a", "b")[:classes], fitted=None)
+    files.write_json(folder.with_name("options.json"), plugin.model_dump(mode="json"))
     return network.eval()
+
+
+def export(folder: Path, name: str) -> int:
+    """The exit code."""
+    given = {"--model": folder / name, "--options": folder / "options.json", "--out": folder / "exported"}
+    return main(["generate", "export", *(str(word) for pair in given.items() for word in pair)])
 
 
 @pytest.mark.parametrize("classes", [0, 2])
@@ -41,7 +49,7 @@ def test_diffusers_predicts_and_samples_the_same(
     monkeypatch.setattr(model, "resolve", lambda wanted: "fp32")
     network = saved(tmp_path / "model", classes, sampler=sampler)
     out = tmp_path / "exported"
-    assert main(["generate", "export", "--model", str(tmp_path / "model"), "--out", str(out)]) == 0
+    assert export(tmp_path, "model") == 0
     unet = UNet2DModel.from_pretrained(out / "unet").eval()
     scheduler = SCHEDULERS[sampler].from_pretrained(out / "scheduler")
     usage = files.read_json(out / "usage.json")
@@ -79,6 +87,13 @@ def test_what_diffusers_cannot_load_is_refused(tmp_path: Path, capsys: pytest.Ca
     with files.folder(tmp_path / "vae") as fresh:
         save_model(fresh, registry.build(plugin, SHAPE, 0), plugin=plugin, shape=SHAPE, classes=(), fitted=None)
     for name, told in (("guided", "guidance_by: classifier_free"), ("vae", 'holds a "vae"; only a "diffusion"')):
-        assert main(["generate", "export", "--model", str(tmp_path / name), "--out", str(tmp_path / "out")]) == 1
+        assert export(tmp_path, name) == 1
         assert told in capsys.readouterr().err
-        assert not (tmp_path / "out").exists()
+        assert not (tmp_path / "exported").exists()
+
+
+def test_options_of_another_model_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved(tmp_path / "model", 2)
+    (tmp_path / "options.json").write_text('{"name": "diffusion", "width": 16}')
+    assert export(tmp_path, "model") == 1
+    assert "only what sampling uses may differ from training" in capsys.readouterr().err

@@ -162,4 +162,5 @@ def test_samplers_and_steps_that_there_are_not_are_refused() -> None:
     with pytest.raises(ValueError, match='no sampler "euler"; the samplers are ancestral, ddim, dpm_solver'):
         diffusion().sample_with(torch.zeros(1), torch.Generator(), steps=3, sampler="euler")
     with pytest.raises(ValueError, match="got 101 sampling steps; expected 1 to 100"):
-        diffusion(steps=101)
+        diffusion().sample_with(torch.zeros(1), torch.Generator(), steps=101)
+    assert diffusion(steps=101).steps == 100

@@ -18,21 +18,23 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from darkroom import files
+from darkroom import files, registry
 from darkroom.fit.model import read_about
 from darkroom.generate.diffusion.model import Diffusion
 from darkroom.generate.diffusion.noise_schedule import FIRST_BETA, LAST_BETA
 from darkroom.generate.model import read_generator
 from darkroom.nets.unet import GROUPS, UNet
+from darkroom.settings import Section
 
 SCHEDULERS = {"ancestral": "DDPMScheduler", "ddim": "DDIMScheduler", "dpm_solver": "DPMSolverMultistepScheduler"}
 BETAS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 PREDICTIONS = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
 
 
-def run(*, model: Path, out: Path) -> None:
+def run(*, model: Path, out: Path, options: Path | None = None) -> None:
     """Write the diffusion model in `model`, a folder of `generate train`, to the folder `out`.
 
+    `options` is a JSON file with what `generator` holds in the config, for a sampler or guidance other than the defaults.
     Raises ValueError for other generators, and for classifier guidance.
     """
     about = read_about(model)
@@ -40,7 +42,7 @@ def run(*, model: Path, out: Path) -> None:
         raise ValueError(
             f'{model} holds a "{about.plugin["name"]}"; only a "diffusion" model can be loaded by diffusers'
         )
-    network = read_generator(model)
+    network = read_generator(model, _options(options))
     assert isinstance(network, Diffusion)
     if network.classifier is not None:
         raise ValueError(
@@ -53,9 +55,13 @@ def run(*, model: Path, out: Path) -> None:
         weights = {name: value.contiguous() for name, value in network.denoiser.unet.state_dict().items()}
         save_file(weights, fresh / "unet" / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
         (fresh / "scheduler").mkdir()
-        options = about.plugin["noise_schedule"]
-        files.write_json(fresh / "scheduler" / "scheduler_config.json", scheduler_config(network, options))
+        scheduler = scheduler_config(network, about.plugin["noise_schedule"])
+        files.write_json(fresh / "scheduler" / "scheduler_config.json", scheduler)
         files.write_json(fresh / "usage.json", usage(network))
+
+
+def _options(path: Path | None) -> Section | None:
+    return None if path is None else registry.options("generator", "diffusion").model_validate(files.read_json(path))
 
 
 def unet_config(network: Diffusion) -> dict[str, Any]:

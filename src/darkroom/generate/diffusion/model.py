@@ -22,7 +22,7 @@ from darkroom.generate.model import GenerativeModel
 from darkroom.nets.noised_classifier import NoisedClassifier
 from darkroom.nets.unet import Denoiser
 from darkroom.registry import register
-from darkroom.settings import Count, NonNegative, Positive, Probability
+from darkroom.settings import Count, NonNegative, Positive, Probability, Sampling
 
 CHUNK = 256
 """Images sampled at a time."""
@@ -73,7 +73,9 @@ class Diffusion(GenerativeModel):
             ),
         ] = 0.05,
         guidance: Annotated[
-            NonNegative, Field(description="how much samples are drawn to their class; 1 as the data, more is clearer")
+            NonNegative,
+            Field(description="how much samples are drawn to their class; 1 as the data, more is clearer"),
+            Sampling(),
         ] = 2.0,
         guidance_by: Annotated[
             Literal["classifier_free", "classifier"],
@@ -86,19 +88,22 @@ class Diffusion(GenerativeModel):
             Probability, Field(description="share of labels hidden in training, for classifier-free guidance")
         ] = 0.1,
         sampler: Annotated[
-            Literal["ancestral", "ddim", "dpm_solver"], Field(description="how samples are drawn")
+            Literal["ancestral", "ddim", "dpm_solver"], Field(description="how samples are drawn"), Sampling()
         ] = "dpm_solver",
-        steps: Annotated[Count, Field(description="steps of the sampler, at most `noise_steps`")] = 20,
-        eta: Annotated[Probability, Field(description="noise that DDIM adds: none at 0, as the chain at 1")] = 0.0,
-        clip_x0: Annotated[bool, Field(description="cut each predicted image to the valid range")] = True,
+        steps: Annotated[
+            Count, Field(description="steps of the sampler, never more than `noise_steps`"), Sampling()
+        ] = 20,
+        eta: Annotated[
+            Probability, Field(description="noise that DDIM adds: none at 0, as the chain at 1"), Sampling()
+        ] = 0.0,
+        clip_x0: Annotated[bool, Field(description="cut each predicted image to the valid range"), Sampling()] = True,
     ) -> None:
         super().__init__()
         self.shape, self.classes = shape, classes
         self.prediction, self.min_snr, self.ema = prediction, min_snr, ema
         self.guidance, self.label_dropout = guidance, label_dropout
-        self.sampler, self.steps, self.eta, self.clip_x0 = sampler, steps, eta, clip_x0
+        self.sampler, self.steps, self.eta, self.clip_x0 = sampler, min(steps, noise_steps), eta, clip_x0
         self.schedule = NoiseSchedule(noise_schedule, noise_steps)
-        self.sampling(steps, sampler)  # says at once what cannot be
         widths = [width * 2**level for level in range(levels)]
         guided = classes > 0 and guidance_by == "classifier"
         conditional = classes > 0 and not guided

@@ -15,7 +15,7 @@ from darkroom.generate.gan.networks import Conditioning, Discriminator, Generato
 from darkroom.generate.gan.task import GANTask
 from darkroom.generate.model import GenerativeModel
 from darkroom.registry import register
-from darkroom.settings import Count, NonNegative, Positive, unique
+from darkroom.settings import Count, NonNegative, Positive, Sampling, unique
 
 CHUNK = 256
 """Images sampled at a time."""
@@ -97,6 +97,7 @@ class GAN(GenerativeModel):
                 description="scale of the noise that samples come from: below 1, fewer images are odd, and fewer are rare "
                 "(Brock et al. 2019)",
             ),
+            Sampling(),
         ] = 0.8,
         diffaugment: Annotated[
             tuple[Literal["color", "translation", "cutout"], ...],
