@@ -223,3 +223,29 @@ def test_the_best_f1_is_refused_where_no_validation_image_is_anomalous(
         evaluate.run(
             evaluate_spec(threshold="best_f1"), data=data, model=tmp_path / "model", out=tmp_path / "e", log=silent
         )
+
+
+def test_the_error_of_normal_reconstructions_is_stated(digits: Path, tmp_path: Path) -> None:
+    """It is the mean score where the score is the squared error, and no anomaly has a part in it."""
+    found = both(digits, tmp_path)
+    table = pd.read_parquet(tmp_path / "evaluation" / "scores.parquet")
+    normal = table[(table["split"] == "test") & ~table["anomalous"]]
+    error = found["reconstruction"]["mse"]
+    assert error["value"] == pytest.approx(normal["score"].mean())
+    assert error["low"] < error["value"] < error["high"]
+    assert {"originals.png", "reconstructions.png"} <= set(files.read_manifest(tmp_path / "evaluation"))
+
+
+def test_a_detector_that_reconstructs_nothing_says_so(digits: Path, tmp_path: Path) -> None:
+    assert both(digits, tmp_path, "mahalanobis")["reconstruction"] == {
+        "mse": {"value": None, "reason": "the detector reconstructs no image"}
+    }
+    assert "reconstructions.png" not in files.read_manifest(tmp_path / "evaluation")
+
+
+def test_all_detectors_show_the_same_images(digits: Path, tmp_path: Path) -> None:
+    for detector in ("pca", "autoencoder"):
+        both(digits, tmp_path / detector, detector)
+    found = [files.read_manifest(tmp_path / detector / "evaluation") for detector in ("pca", "autoencoder")]
+    assert found[0]["originals.png"] == found[1]["originals.png"]
+    assert found[0]["reconstructions.png"] != found[1]["reconstructions.png"]

@@ -18,12 +18,13 @@ from darkroom.detect.detector import Detector
 from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
 from darkroom.detect.items import anomalous, normal_rows
 from darkroom.detect.pixels import PixelCounts
+from darkroom.detect.reconstruction import as_bytes, draw_strips, squared_errors
 from darkroom.detect.threshold import Threshold, from_labels, from_normals, from_tail
 from darkroom.fit.batches import as_float
 from darkroom.fit.model import chunks, read_about, rebuild
 from darkroom.log import Log
 from darkroom.measure import ranking
-from darkroom.measure.bootstrap import Floats, Interval, intervals
+from darkroom.measure.bootstrap import Floats, Interval, intervals, mean_intervals
 from darkroom.randomness import derive
 
 Rows = NDArray[np.int64]
@@ -58,6 +59,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         "by_class": draws.by_class(store, test, unusual, scores, scores > threshold.value),
         "pixel": pixel_metrics(pixels),
         "pixel_left_out": pixels.left_out if pixels else 0,
+        "reconstruction": draws.reconstruction_metrics(detector, store, test[~unusual]),
     }
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", result)
@@ -72,6 +74,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         draw_gallery(shown(detector, store, test[top], unusual[top], scores[top], threshold), fresh / "gallery.png")
         draw_histogram(val_scores, scores[~unusual], scores[unusual], threshold.value, fresh / "histogram.png")
         draw_roc(unusual, scores, threshold.value, fresh / "roc.png")
+        draw_strips(detector, store, test[~unusual], test[unusual], fresh)
         times = {"seconds": seconds, "ms_per_image": seconds / len(test) * 1000}
         files.write_json(fresh / files.TIMING, times)
     log(_flat(result))
@@ -167,6 +170,15 @@ class Draws:
         """To be filled with the maps of the test images."""
         return PixelCounts(images, resamples=self.resamples, generator=self._generator("pixel"))
 
+    def reconstruction_metrics(self, detector: Detector, store: Store, normal: Rows) -> dict[str, Interval]:
+        """The mean squared error of normal images' reconstructions, or why there is none."""
+        if not len(normal):
+            return {"mse": {"value": None, "reason": "the test split has no normal image"}}
+        errors = squared_errors(detector, store, normal)
+        if errors is None:
+            return {"mse": {"value": None, "reason": "the detector reconstructs no image"}}
+        return mean_intervals({"mse": errors}, resamples=self.resamples, generator=self._generator("reconstruction"))
+
 
 def pixel_metrics(pixels: PixelCounts | None) -> dict[str, Any]:
     """Numbers over pixels, or why there are none."""
@@ -188,7 +200,7 @@ def shown(
         examples.append(
             Shown(
                 image=store.images[row],
-                reconstruction=None if rebuilt is None else _as_bytes(rebuilt),
+                reconstruction=None if rebuilt is None else as_bytes(rebuilt)[0],
                 error=None if maps is None else maps[0].numpy(),
                 name=store.classes[store.labels[row]],
                 score=float(score),
@@ -197,11 +209,6 @@ def shown(
             )
         )
     return examples
-
-
-def _as_bytes(images: torch.Tensor) -> NDArray[np.uint8]:
-    found: NDArray[np.uint8] = (images[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    return found
 
 
 def _table(store: Store, rows: Rows, unusual: Flags, scores: Scores, threshold: Threshold) -> pd.DataFrame:
@@ -221,5 +228,6 @@ def _flat(result: dict[str, Any]) -> dict[str, float]:
     flat = {f"test/{name}": found["value"] for name, found in result["image"].items()}
     if "auroc" in result["pixel"]:
         flat |= {f"test/pixel/{name}": found["value"] for name, found in result["pixel"].items()}
+    flat["test/reconstruction/mse"] = result["reconstruction"]["mse"]["value"]
     flat |= {f"test/per_class/{name}/auroc": found["auroc"]["value"] for name, found in result["by_class"].items()}
     return {**{name: value for name, value in flat.items() if value is not None}, "threshold": result["threshold"]}
