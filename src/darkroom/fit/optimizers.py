@@ -22,7 +22,7 @@ def adamw(
     beta2: Annotated[Probability, Field(description="memory of the gradient's square")] = 0.999,
 ) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019)."""
-    return torch.optim.AdamW(groups(network, weight_decay), lr=lr, betas=(beta1, beta2), foreach=True)
+    return torch.optim.AdamW(groups(network, weight_decay), lr=lr, betas=(beta1, beta2), fused=True)
 
 
 @register("optimizer", "sgd")
@@ -36,7 +36,7 @@ def sgd(
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum."""
     return torch.optim.SGD(
-        groups(network, weight_decay), lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, foreach=True
+        groups(network, weight_decay), lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True
     )
 
 

@@ -6,6 +6,19 @@ import torch
 from torch import Tensor, nn
 
 
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation (Wu & He 2018) that is fast in bf16 too: (B, C, H, W) in and out, laid out channels last.
+
+    On a processor PyTorch's own takes several times as long in bf16 with channels last as with a plane a channel, more
+    than it takes to lay the images out anew before and after.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        slow = images.dtype == torch.bfloat16 and images.device.type == "cpu"
+        normal = super().forward(images.contiguous() if slow else images)
+        return normal.contiguous(memory_format=torch.channels_last)
+
+
 class Standardize(nn.Module):
     """Shift and scale each channel by the training images' mean and standard deviation.
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.nets.layers import GroupNorm
 from darkroom.nets.unet import GROUPS, Downsample, ResnetBlock, TimeEmbedding, sinusoids
 
 
@@ -23,7 +24,7 @@ class NoisedClassifier(nn.Module):
         pairs = zip([first, *widths[:-1]], widths, strict=True)
         self.resnets = nn.ModuleList(ResnetBlock(before, after, embedded) for before, after in pairs)
         self.downsamplers = nn.ModuleList(Downsample(width) for width in widths[:-1])
-        self.norm = nn.GroupNorm(GROUPS, widths[-1])
+        self.norm = GroupNorm(GROUPS, widths[-1])
         self.head = nn.Linear(widths[-1], classes)
 
     def forward(self, images: Tensor, times: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.nets.layers import GroupNorm
+
 GROUPS = 8
 """Groups of each normalisation; every width is a multiple of it."""
 
@@ -72,7 +74,7 @@ class UNet(nn.Module):
             joined = [skips.pop() for _ in range(blocks + 1)]
             self.up_blocks.append(UpBlock(before, joined, width, embedded, up=level > 0, dropout=dropout))
             before = width
-        self.conv_norm_out = nn.GroupNorm(GROUPS, first)
+        self.conv_norm_out = GroupNorm(GROUPS, first)
         self.conv_out = nn.Conv2d(first, channels, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
 
@@ -117,7 +119,7 @@ class ResnetBlock(nn.Module):
 
     def __init__(self, before: int, after: int, embedded: int, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.GroupNorm(GROUPS, before), nn.GroupNorm(GROUPS, after)
+        self.norm1, self.norm2 = GroupNorm(GROUPS, before), GroupNorm(GROUPS, after)
         self.conv1 = nn.Conv2d(before, after, 3, padding=1)
         self.conv2 = nn.Conv2d(after, after, 3, padding=1)
         self.time_emb_proj = nn.Linear(embedded, after)
