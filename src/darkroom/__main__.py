@@ -1,5 +1,5 @@
-"""The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, `darkroom generate export`, and
-`darkroom sync`.
+"""The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, `darkroom detect score`,
+`darkroom generate export`, and `darkroom sync`.
 
 The options of a stage are the arguments of its `run`. With MLFLOW_TRACKING_URI set, the run is tracked there.
 """
@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser(stage, module).parse_args(words[2:])
     try:
         if stage in COMMANDS:
-            module.run(**vars(options))
-        else:
-            _run(stage, module, vars(options))
+            code: int | None = module.run(**vars(options))
+            return code or 0
+        _run(stage, module, vars(options))
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):
             raise

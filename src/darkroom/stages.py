@@ -20,5 +20,8 @@ STAGES = {
     "report build": "darkroom.report.build",
 }
 
-COMMANDS = {"generate export": "darkroom.generate.diffusion.export"}
-"""Commands that are no job of the workflow: `run` has neither spec nor log, and nothing is tracked."""
+COMMANDS = {
+    "detect score": "darkroom.detect.score",
+    "generate export": "darkroom.generate.diffusion.export",
+}
+"""Commands that are no job of the workflow: `run` has neither spec nor log, may give an exit code, and nothing is tracked."""

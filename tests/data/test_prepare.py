@@ -32,7 +32,7 @@ def test_the_contract_of_the_outputs(run: Callable[..., Any], classes: Path) -> 
     names = {path.name for path in got.root.iterdir()}
     assert names == {
         "images.npy", "items.parquet", "store.json", "excluded.csv", "duplicates.csv", "near_duplicates.csv", "card.json",
-        "class_counts.png", "mean_images.png", "contact_sheet.png", "manifest.json",
+        "preparation.json", "class_counts.png", "mean_images.png", "contact_sheet.png", "manifest.json",
     }  # fmt: skip
     assert set(COLUMNS) | {"origin", "sha256"} == set(got.store.items.columns)
     assert (got.root / "excluded.csv").read_text() == "origin,reason\n"

@@ -181,7 +181,7 @@ class Brightness(Detector):
 
 def test_a_detector_of_scores_alone_has_a_report(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fit.run(fit_spec(), data=digits, out=tmp_path / "model", log=silent)
-    monkeypatch.setattr(evaluate, "rebuild", lambda *given: Brightness())
+    monkeypatch.setattr(evaluate, "read_detector", lambda folder: Brightness())
     evaluate.run(evaluate_spec(), data=digits, model=tmp_path / "model", out=tmp_path / "evaluation", log=silent)
     assert "gallery.png" in files.read_manifest(tmp_path / "evaluation")
 

@@ -42,6 +42,35 @@ def fit(image: Bytes, size: tuple[int, int], *, how: str, mask: bool = False) ->
     return whole
 
 
+def unfit(values: NDArray[np.float32], size: tuple[int, int], *, how: str) -> NDArray[np.float32]:
+    """A map (H, W) of a fitted image, laid over the image as it was, of `size` (height, width): the way back of `fit`.
+
+    Values between pixels are interpolated linearly; where `crop` cut the image off they are -inf.
+    """
+    (height, width), (h, w) = values.shape, size
+    if how == "pad":
+        scale = min(height / h, width / w)
+        inner_h, inner_w = max(1, round(h * scale)), max(1, round(w * scale))
+        top, left = (height - inner_h) // 2, (width - inner_w) // 2
+        values = values[top : top + inner_h, left : left + inner_w]
+    whole = np.full(size, -np.inf, np.float32)
+    if how == "crop":
+        scale = max(height / h, width / w)
+        h, w = max(1, round(height / scale)), max(1, round(width / scale))
+    top, left = (size[0] - h) // 2, (size[1] - w) // 2
+    resized = cv2.resize(np.ascontiguousarray(values), (w, h), interpolation=cv2.INTER_LINEAR)
+    whole[top : top + h, left : left + w] = resized
+    return whole
+
+
+def to_shape(image: Bytes, shape: tuple[int, int, int], *, how: str) -> Bytes:
+    """Bring an image (H, W, C) to a shape (height, width, channels): to gray before it is fitted, or to RGB after it."""
+    if image.shape[2] > shape[2]:
+        image = to_gray(image)
+    fitted = fit(image, shape[:2], how=how)
+    return _to_rgb(fitted) if fitted.shape[2] < shape[2] else fitted
+
+
 def to_gray(image: Bytes) -> Bytes:
     """(H, W, 3) as (H, W, 1): the luma of ITU-R 601."""
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)[:, :, None]
@@ -72,13 +101,10 @@ class Canvas:
             self.free, self.size = False, MIXED_SIZE
             self.images.replace(lambda row: fit(row, MIXED_SIZE, how=self.how))
             self.masks.replace(lambda row: fit(row, MIXED_SIZE, how=self.how, mask=True))
-        if image.shape[2] == 3 and self.color == "gray":
-            image = to_gray(image)
-        if image.shape[2] > self.channels:
+        if image.shape[2] > self.channels and self.color == "auto":
             self.channels = 3
             self.images.replace(_to_rgb)
-        fitted = fit(image, self.size, how=self.how)
-        self.images.append(_to_rgb(fitted) if fitted.shape[2] < self.channels else fitted)
+        self.images.append(to_shape(image, (*self.size, self.channels), how=self.how))
         if mask is None:
             return -1
         fitted = fit(mask, self.size, how=self.how, mask=True)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +22,8 @@ FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JP
 """What is read. Formats that start other programs (EPS) or that have no signature (TGA) are not."""
 MAX_PIXELS = 89_478_485
 """An image of more pixels is refused as a decompression bomb (Pillow's own limit: a quarter of a gigabyte as RGB)."""
+KINDS = {"whole": "whole numbers", "fractions": "fractions"}
+"""Kinds of numbers, in words; images deeper than 8 bits have one range for each."""
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
 
@@ -92,12 +94,20 @@ def value_range(low: float, high: float, *, whole: bool) -> tuple[float, float]:
 
 
 class Levels:
-    """Which values mean black and white in images deeper than 8 bits; looked up over all images when first needed."""
+    """Which values mean black and white in images deeper than 8 bits; looked up over all images when first needed.
 
-    def __init__(self, images: Iterable[Pixels], known: tuple[float, float] | None = None) -> None:
+    `known` is the range of all, `used` are ranges found earlier, by kind of number.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Pixels],
+        known: tuple[float, float] | None = None,
+        used: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
         self.images, self.known = images, known
-        self.used: dict[str, tuple[float, float]] = {}
-        """The ranges applied, by kind of number (`whole` or `fractions`)."""
+        self.used = dict(used or {})
+        """The ranges applied, by kind of number."""
 
     def to_uint8(self, values: NDArray[Any]) -> NDArray[np.uint8]:
         """Scale values of any other type to 0..255. Raises UnreadableError when some are not finite."""
@@ -124,6 +134,11 @@ class Levels:
             except UnreadableError:
                 continue  # listed when its turn comes
             low, high = min(low, float(values.min())), max(high, float(values.max()))
+        if low > high:
+            raise UnreadableError(
+                f"deeper than 8 bits ({KINDS[kind]}), which no image of the data set was: what is black and white in it is not "
+                "known"
+            )
         return value_range(low, high, whole=kind == "whole")
 
 

@@ -106,13 +106,17 @@ def listing(raw: Path, path: str) -> Listing:
     kept = raw / KEPT
     if kept.is_dir():
         return _walk(kept)
-    local = existing(path)
+    return local_listing(existing(path))
+
+
+def local_listing(local: Path) -> Listing:
+    """The files at a local path: all in a folder but hidden ones, or the one file."""
     return _walk(local) if local.is_dir() else Listing(local.parent, (local.name,), ())
 
 
 def local_files(local: Path) -> dict[str, Path]:
     """Every file at a local path by name: a source reads no others."""
-    found = _walk(local) if local.is_dir() else Listing(local.parent, (local.name,), ())
+    found = local_listing(local)
     return {name: found.path(name) for name in found.names}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from darkroom.data import card, cut, decode, held_out, inspect, pictures, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
+from darkroom.data.preparation import Preparation
 from darkroom.data.store import describe_store
 from darkroom.log import Log
 
@@ -54,6 +56,9 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
             table, found_twins = cut.remove(fresh, table, stays), found_twins.among(stays)
             copies = inspect.find_copies(table["sha256"].tolist(), table["label"].tolist())
         describe_store(fresh, name=spec.name, classes=classes, items=table)
+        height, width, channels = read.shape
+        way = Preparation(height, width, channels, spec.resize, spec.color, read.shapes, read.levels)
+        way.save(fresh)
         _write_lists(fresh, read, table["id"].tolist(), copies, found_twins)
         summary = card.summarize(
             spec,
@@ -101,12 +106,15 @@ class _Read:
     excluded: list[Unused] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     shape: tuple[int, int, int] = (0, 0, 0)
+    shapes: tuple[float, float] = (math.inf, 0.0)
+    """The smallest and the largest height over width of an image."""
+    levels: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
     """Decode every item and write it to `images.npy`, its mask to `masks.npy`."""
     read = _Read(excluded=list(contents.unused), warnings=list(contents.warnings))
-    levels = decode.Levels((item.image for item in contents.items), contents.levels)
+    levels = decode.Levels([item.image for item in contents.items], contents.levels)
     size = (spec.size, spec.size) if isinstance(spec.size, int) else spec.size
     canvas = Canvas(root, size=size, how=spec.resize, color=spec.color)
     with canvas, warnings.catch_warnings():
@@ -119,6 +127,8 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
             except decode.UnreadableError as problem:
                 read.excluded.append(Unused(item.origin or item.id, str(problem)))
                 continue
+            aspect = image.shape[0] / image.shape[1]
+            read.shapes = min(read.shapes[0], aspect), max(read.shapes[1], aspect)
             read.items.append(item)
             read.fingerprints.append(inspect.fingerprint(image))
             read.masks.append(canvas.add(image, _mask(item, image, read)))
@@ -126,6 +136,7 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
         raise ValueError(_nothing(contents, read.excluded))
     assert canvas.size is not None
     read.shape = (*canvas.size, canvas.channels)
+    read.levels = levels.used if levels.known is None else dict.fromkeys(decode.KINDS, levels.known)
     if canvas.vanished:
         size_now = "×".join(map(str, canvas.size))
         read.warnings.append(

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom.detect.errors import ERRORS, smooth
-from darkroom.fit.model import Fitted
+from darkroom.fit.model import Fitted, read_about, rebuild
 from darkroom.log import Log
 from darkroom.settings import ErrorMeasure
 
@@ -70,3 +71,11 @@ class ReconstructionDetector(Detector):
         """The mean error of each image, and its map, smoothed after the mean is taken."""
         maps = ERRORS[self.error](images, self.reconstruct(images))
         return Scored(maps.mean((1, 2)), smooth(maps, self.smoothing))
+
+
+def read_detector(folder: Path) -> Detector:
+    """The fitted detector in a folder of `detect fit`, ready to score. Raises FileNotFoundError when that did not finish."""
+    about = read_about(folder)
+    detector = rebuild("detector", folder, about.shape)
+    assert isinstance(detector, Detector)
+    return detector.to(memory_format=torch.channels_last) if about.channels_last else detector

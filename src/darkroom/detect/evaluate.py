@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from darkroom import files
 from darkroom.data.store import Store, needed, open_store, release
 from darkroom.detect.config import EvaluateSpec
-from darkroom.detect.detector import Detector
+from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
 from darkroom.detect.items import anomalous, normal_rows
+from darkroom.detect.overlay import peak, scale
 from darkroom.detect.pixels import PixelCounts
 from darkroom.detect.reconstruction import as_bytes, draw_strips, squared_errors
-from darkroom.detect.threshold import Threshold, from_labels, from_normals, from_tail
+from darkroom.detect.threshold import Judge, Threshold, from_labels, from_normals, from_tail
 from darkroom.fit.batches import as_float
-from darkroom.fit.model import chunks, read_about, rebuild
+from darkroom.fit.model import WEIGHTS, chunks
 from darkroom.log import Log
 from darkroom.measure import ranking
 from darkroom.measure.bootstrap import Floats, Interval, intervals, mean_intervals
@@ -37,18 +38,16 @@ BATCH = 64
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
     """Score the detector in `model`. Raises ValueError when there are no normal validation or no labelled test images."""
     store = open_store(data)
-    about = read_about(model)
-    detector = rebuild("detector", model, about.shape)
-    assert isinstance(detector, Detector)
-    if about.channels_last:
-        detector.to(memory_format=torch.channels_last)
+    detector = read_detector(model)
     val, test = normal_rows(store, "val", spec.normal), needed(store, "test")
     unusual = anomalous(store, test, spec.normal)
-    val_scores, _ = scored(detector, store, val)
+    val_peaks: list[float] = []
+    test_peaks: list[float] = []
+    val_scores, _ = scored(detector, store, val, peaks=val_peaks)
     threshold = _threshold(spec, detector, store, val_scores)
     draws = Draws(spec.resamples, spec.seed)
     pixels = None if store.masks is None else draws.pixel_counts(len(test))
-    scores, seconds = scored(detector, store, test, unusual, pixels)
+    scores, seconds = scored(detector, store, test, unusual, pixels, test_peaks)
     result = {
         "normal": list(spec.normal),
         "n_normal": int((~unusual).sum()),
@@ -61,8 +60,10 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         "pixel_left_out": pixels.left_out if pixels else 0,
         "reconstruction": draws.reconstruction_metrics(detector, store, test[~unusual]),
     }
+    span = scale(np.array(val_peaks), np.array(test_peaks)) if test_peaks else None
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", result)
+        Judge(threshold.value, threshold.rule, files.read_manifest(model)[WEIGHTS], span).save(fresh)
         table = pd.concat(
             [
                 _table(store, val, np.zeros(len(val), bool), val_scores, threshold),
@@ -91,12 +92,17 @@ def _threshold(spec: EvaluateSpec, detector: Detector, store: Store, normal_scor
 
 
 def scored(
-    detector: Detector, store: Store, rows: Rows, unusual: Flags | None = None, pixels: PixelCounts | None = None
+    detector: Detector,
+    store: Store,
+    rows: Rows,
+    unusual: Flags | None = None,
+    pixels: PixelCounts | None = None,
+    peaks: list[float] | None = None,
 ) -> tuple[Scores, float]:
-    """The scores (N,) of these rows and the seconds it took, one batch in memory at a time; maps go to `pixels`.
+    """The scores (N,) of these rows and the seconds it took, one batch in memory at a time.
 
-    Images that are anomalous but have no mask, or one that marks nothing, are left out there: what is anomalous in them
-    is not known.
+    Maps go to `pixels`, and how hot they get to `peaks`. Images that are anomalous but have no mask, or one that marks
+    nothing, are left out of `pixels`: what is anomalous in them is not known.
     """
     found, seconds = np.empty(len(rows)), 0.0  # filled in place: small arrays kept in between would scatter the memory
     masks = store.items["mask"].to_numpy(dtype=np.int64)
@@ -105,6 +111,8 @@ def scored(
         scores, maps = detector.score(images)
         found[start : start + len(scores)] = scores.double().cpu().numpy()
         seconds += time.monotonic() - begun
+        if peaks is not None and maps is not None:
+            peaks += [peak(values) for values in maps.float().cpu().numpy()]
         if pixels is None or unusual is None or store.masks is None or maps is None:
             continue
         for index, values in enumerate(maps.float().cpu().numpy(), start=start):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import torch
 
 from darkroom import files, registry
+from darkroom.data.preparation import PREPARATION
 from darkroom.data.store import needed, open_store
 from darkroom.detect.config import FitSpec
 from darkroom.detect.detector import Detector
@@ -34,6 +36,8 @@ def run(spec: FitSpec, *, data: Path, out: Path, checkpoints: Path | None = None
     seconds = time.monotonic() - started
     with files.folder(out) as fresh:
         save_model(fresh, detector, plugin=spec.detector, shape=store.shape, classes=store.classes, fitted=fitted)
+        if (data / PREPARATION).exists():  # what new images have to go through
+            shutil.copyfile(data / PREPARATION, fresh / PREPARATION)
         if fitted is None:
             times = {"seconds": seconds, "images_per_second": len(train) / max(seconds, 1e-9)}
             files.write_json(fresh / files.TIMING, times)

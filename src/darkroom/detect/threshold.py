@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom import files
+from darkroom.detect.overlay import Scale
 from darkroom.measure.ranking import curve
 
+THRESHOLD = "threshold.json"
 TAIL, FEWEST = 0.1, 10
 """The extreme-value fit is to this share of the largest scores, and to no fewer than so many."""
 
@@ -19,6 +23,30 @@ class Threshold(NamedTuple):
 
     value: float
     rule: str
+
+
+class Judge(NamedTuple):
+    """What it takes to judge new images as an evaluation judged its test images."""
+
+    value: float
+    rule: str
+    weights: str
+    """The sha256 of the detector's weights, which the threshold belongs to."""
+    colors: Scale | None
+    """Of heat maps, where the detector makes them."""
+
+    def save(self, folder: Path) -> None:
+        """Write it into the folder of an evaluation."""
+        colors = self.colors and self.colors._asdict()
+        files.write_json(folder / THRESHOLD, {**self._asdict(), "colors": colors})
+
+
+def read_judge(folder: Path) -> Judge:
+    """What the folder of an evaluation says. Raises FileNotFoundError when it did not finish."""
+    files.read_manifest(folder)
+    found = files.read_json(folder / THRESHOLD)
+    colors = found.pop("colors")
+    return Judge(**found, colors=colors and Scale(**colors))
 
 
 def from_normals(scores: NDArray[np.float64], false_alarms: float) -> Threshold:
