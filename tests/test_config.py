@@ -305,6 +305,14 @@ LINES: list[tuple[dict[str, Any], str]] = [
         "(at least 2)",
     ),
     ({"detect": {"detectors": {"average": {}}}}, "detect.detectors.average.detector.of: missing; expected list of detectors"),
+    (
+        {"detect": {"normal": [["1", "2"], "3"], "detectors": {"softmax": {"detector": "classifier"}}}},
+        'detect.detectors.softmax.detector: classifier tells normal classes apart, but detect.normal[1] is "3" alone',
+    ),
+    (
+        {"detect": {"detectors": {"average": {"detector": {"of": ["pca", "classifier"]}}}}},
+        'detect.detectors.average.detector: classifier tells normal classes apart, but detect.normal[0] is "good" alone',
+    ),
     ({"detect": {"false_alarms": 1}}, "detect.false_alarms: got 1; expected number > 0, < 1"),
     ({"tracking": {"uri": "a\0b"}}, 'tracking.uri: "a\\u0000b", which holds characters that no text can'),
     ({"augment": {1: {}}}, "augment: the key 1 is no text; put it in quotes"),

@@ -14,7 +14,7 @@ from darkroom.augment.config import NONE, Policy
 from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
 from darkroom.data.config import Data
-from darkroom.detect.config import Detect
+from darkroom.detect.config import Detect, members
 from darkroom.generate.config import Generate
 from darkroom.settings import Name, Section
 
@@ -98,7 +98,13 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(path, explain.problems(error, Config, raw)) from None
-    problems = (_policy_problems, _synthetic_problems, _label_problems, *((_data_problems,) if need_data else ()))
+    problems = (
+        _policy_problems,
+        _synthetic_problems,
+        _label_problems,
+        _detector_problems,
+        *((_data_problems,) if need_data else ()),
+    )
     if found := [problem for check in problems for problem in check(config)]:
         raise ConfigError(path, found)
     return config
@@ -159,6 +165,21 @@ def _label_problems(config: Config) -> Iterator[str]:
     for index, view in enumerate(config.classify.tta if config.classify else []):
         for _, told in _broken(declared, reach(view)):
             yield f"classify.tta[{index}]: {view.name} {told}; leave it out or make it weaker"  # type: ignore[attr-defined]
+
+
+def _detector_problems(config: Config) -> Iterator[str]:
+    """Detectors that tell normal classes apart where there is but one."""
+    section = config.detect
+    if section is None or all(len(normal) > 1 for normal in section.normal):
+        return
+    index, (lone, *_) = next((i, normal) for i, normal in enumerate(section.normal) if len(normal) == 1)
+    for name, entry in section.detectors.items():
+        if "classifier" in [part.name for part in members(entry.detector)]:  # type: ignore[attr-defined]
+            yield (
+                f"detect.detectors.{name}.detector: classifier tells normal classes apart, but detect.normal[{index}] is "
+                f"{settings.quoted(lone)} alone; list classes that are normal together, as in "
+                '[["1", "2"]], or leave the detector out'
+            )
 
 
 def _broken(declared: Mapping[str, bool | float], reached: Mapping[str, float]) -> Iterator[tuple[str, str]]:

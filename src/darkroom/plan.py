@@ -237,14 +237,16 @@ class Plan:
 
 def _backbone(detector: Section) -> str | None:
     """The weights that a detector looks through: so that other weights make it stale."""
-    if members := getattr(detector, "of", ()):
-        return " ".join(dict.fromkeys(found for member in members if (found := _backbone(member)))) or None
-    if not hasattr(detector, "architecture"):
-        return None
-    given: str | None = detector.weights  # type: ignore[attr-defined]
-    if given is None:
+    looking = [part for part in detect.members(detector) if hasattr(part, "architecture")]
+    found = [_fingerprint(part.weights) for part in looking]  # type: ignore[attr-defined]
+    return " ".join(dict.fromkeys(filter(None, found))) or None
+
+
+def _fingerprint(weights: str | None) -> str | None:
+    """Of a file of weights, or of the packaged ones."""
+    if weights is None:
         return pretrained.installed()
-    path = Path(given).expanduser()
+    path = Path(weights).expanduser()
     return sha256(path) if path.is_file() else None  # the stage says that it is not there
 
 

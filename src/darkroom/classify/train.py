@@ -21,10 +21,10 @@ from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, save_model
 from darkroom.fit.sampling import Sampling
+from darkroom.fit.standardize import standardize
 from darkroom.fit.task import Task
 from darkroom.fit.trainer import fit
 from darkroom.log import Log
-from darkroom.nets.layers import Standardize
 from darkroom.randomness import derive
 
 
@@ -127,7 +127,7 @@ def train(
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
     network = registry.build(spec.network, store.shape, len(store.classes))
-    standardize(network, store, rows)
+    standardize(network, store.images, rows)
     policy, counts = spec.policy, class_counts(labels, len(store.classes))
     batches = training_batches(
         store,
@@ -161,13 +161,3 @@ def _online(policy: OnlineSpec, classes: tuple[str, ...], counts: NDArray[np.int
     names = {step.name for step in policy.online}  # type: ignore[attr-defined]
     strengths = {name: torch.from_numpy(own.table(name)) for name in names}
     return OnlinePipeline(policy.online, strengths)
-
-
-def standardize(network: nn.Module, store: Store, rows: NDArray[np.int64], *, most: int = 5000) -> None:
-    """Set the network's `Standardize` layers from the training images, an even choice of `most` of them."""
-    chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
-    pixels = store.images[chosen].astype(np.float32) / 255
-    mean, std = torch.from_numpy(pixels.mean((0, 1, 2))), torch.from_numpy(pixels.std((0, 1, 2)))
-    for module in network.modules():
-        if isinstance(module, Standardize):
-            module.fit(mean, std)

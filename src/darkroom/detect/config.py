@@ -40,11 +40,15 @@ class Detector(Section):
         return self
 
 
+def members(detector: Section) -> tuple[Section, ...]:
+    """The detectors that it averages, or itself."""
+    found: tuple[Section, ...] = getattr(detector, "of", (detector,))
+    return found
+
+
 def is_trained(detector: Section) -> bool:
     """Whether gradient steps train it, or one of those that it averages."""
-    if members := getattr(detector, "of", ()):
-        return any(map(is_trained, members))
-    return entry(*detector.plugin).takes("training")  # type: ignore[attr-defined]
+    return any(entry(*part.plugin).takes("training") for part in members(detector))  # type: ignore[attr-defined]
 
 
 def _tasks(value: Any) -> Any:

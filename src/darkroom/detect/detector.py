@@ -38,12 +38,14 @@ class Detector(nn.Module, ABC):
         train: NDArray[np.int64],
         val: NDArray[np.int64],
         *,
+        labels: NDArray[np.int64] | None = None,
         seed: int,
         log: Log,
         checkpoints: Path | None = None,
     ) -> Fitted | None:
         """Learn from the rows `train` of a store's images (N, H, W, C); `val` are normal images held out.
 
+        `labels` (N,) are the classes of these rows, for detectors that tell normal classes apart; they are -1 in all others.
         Gives what training left, or None for a fit in closed form.
         """
 

@@ -6,6 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from darkroom import files, registry
@@ -32,7 +33,10 @@ def run(spec: FitSpec, *, data: Path, out: Path, checkpoints: Path | None = None
     given = (store.shape, spec.training) if spec.training else (store.shape,)
     detector: Detector = registry.build(spec.detector, *given)
     started = time.monotonic()
-    fitted = detector.fit(store.images, train, val, seed=spec.seed, log=log, checkpoints=checkpoints)
+    labels = np.full(len(store.images), -1)
+    for rows in (train, val):
+        labels[rows] = store.labels[rows]
+    fitted = detector.fit(store.images, train, val, labels=labels, seed=spec.seed, log=log, checkpoints=checkpoints)
     seconds = time.monotonic() - started
     with files.folder(out) as fresh:
         save_model(fresh, detector, plugin=spec.detector, shape=store.shape, classes=store.classes, fitted=fitted)

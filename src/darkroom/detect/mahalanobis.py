@@ -51,6 +51,7 @@ class Mahalanobis(Detector):
         train: NDArray[np.int64],
         val: NDArray[np.int64],
         *,
+        labels: NDArray[np.int64] | None = None,
         seed: int,
         log: Log,
         checkpoints: Path | None = None,

@@ -65,6 +65,7 @@ class PaDiM(FeatureDetector):
         train: NDArray[np.int64],
         val: NDArray[np.int64],
         *,
+        labels: NDArray[np.int64] | None = None,
         seed: int,
         log: Log,
         checkpoints: Path | None = None,

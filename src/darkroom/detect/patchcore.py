@@ -72,6 +72,7 @@ class PatchCore(FeatureDetector):
         train: NDArray[np.int64],
         val: NDArray[np.int64],
         *,
+        labels: NDArray[np.int64] | None = None,
         seed: int,
         log: Log,
         checkpoints: Path | None = None,

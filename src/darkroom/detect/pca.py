@@ -52,6 +52,7 @@ class PCA(ReconstructionDetector):
         train: NDArray[np.int64],
         val: NDArray[np.int64],
         *,
+        labels: NDArray[np.int64] | None = None,
         seed: int,
         log: Log,
         checkpoints: Path | None = None,

@@ -37,6 +37,7 @@ class TrainedReconstruction(ReconstructionDetector):
         train: NDArray[np.int64],
         val: NDArray[np.int64],
         *,
+        labels: NDArray[np.int64] | None = None,
         seed: int,
         log: Log,
         checkpoints: Path | None = None,

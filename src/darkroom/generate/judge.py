@@ -15,9 +15,10 @@ import torch
 from darkroom import files, registry
 from darkroom.augment.config import OnlineSpec
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.train import standardize, train
+from darkroom.classify.train import train
 from darkroom.data.store import labelled, needed, open_store
 from darkroom.fit.model import save_model
+from darkroom.fit.standardize import standardize
 from darkroom.generate.config import JudgeSpec
 from darkroom.generate.spaces import JUDGE
 from darkroom.log import Log
@@ -43,7 +44,7 @@ def run(spec: JudgeSpec, *, data: Path, out: Path, checkpoints: Path | None = No
     else:
         torch.manual_seed(derive(SEED, "weights"))
         network, fitted = registry.build(spec.network, store.shape, len(store.classes)).eval(), None
-        standardize(network, store, needed(store, "train", labels=False))
+        standardize(network, store.images, needed(store, "train", labels=False))
         named = f'only "{store.classes[present[0]]}" has' if len(present) else "no class has"
         about = {"trained": False, "reason": f"{named} labelled training images, so there is nothing to classify"}
     with files.folder(out) as fresh:
