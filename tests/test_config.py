@@ -313,6 +313,30 @@ LINES: list[tuple[dict[str, Any], str]] = [
         {"detect": {"detectors": {"average": {"detector": {"of": ["pca", "classifier"]}}}}},
         'detect.detectors.average.detector: classifier tells normal classes apart, but detect.normal[0] is "good" alone',
     ),
+    (
+        {"detect": {"detectors": {"padim": {"detector": {"classifier": "resnet"}}}}, "classify": {"models": {"resnett": {
+            "network": "resnet"}}}},
+        'detect.detectors.padim.detector.classifier: no model "resnet" in classify.models. Did you mean "resnett"?',
+    ),
+    (
+        {"detect": {"detectors": {"padim": {"detector": {"classifier": "mlp"}}}}, "classify": {}},
+        "detect.detectors.padim.detector.classifier: mlp is a network mlp, which has no feature maps",
+    ),
+    (
+        {"detect": {"detectors": {"padim": {"detector": {"classifier": "resnet", "weights": "x.pt"}}}}, "classify": {}},
+        "detect.detectors.padim.detector: got weights and classifier for one detector",
+    ),
+    (
+        {"detect": {"seeds": [0, 3], "detectors": {"padim": {"detector": {"classifier": "resnet"}}}},
+         "classify": {"seeds": 2}},
+        "detect.seeds: 3 is none of classify.seeds, and padim looks through a classifier of its own seed",
+    ),
+    (
+        {"detect": {"detectors": {"average": {"detector": {"of": [
+            {"name": "padim", "classifier": "a"}, {"name": "patchcore", "classifier": "b"}]}}}},
+         "classify": {"models": {"a": {"network": "resnet"}, "b": {"network": "resnet"}}}},
+        "detect.detectors.average.detector: its detectors look through a and b",
+    ),
     ({"detect": {"false_alarms": 1}}, "detect.false_alarms: got 1; expected number > 0, < 1"),
     ({"tracking": {"uri": "a\0b"}}, 'tracking.uri: "a\\u0000b", which holds characters that no text can'),
     ({"augment": {1: {}}}, "augment: the key 1 is no text; put it in quotes"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import config
+from darkroom import config, registry
 from darkroom.nets import pretrained
 from darkroom.plan import Plan
 
@@ -52,3 +52,30 @@ def test_what_only_sampling_uses_trains_no_generator_anew(
         assert train == before[0], name
         assert evaluate != before[1], name
     assert all(old != new for old, new in zip(before, specs(training), strict=True))
+
+
+def test_a_detector_waits_for_the_classifier_that_it_looks_through() -> None:
+    padim = {"name": "padim", "classifier": "own"}
+    detectors = {"padim": padim, "pca": "pca", "both": {"name": "average", "of": [padim, "patchcore"]}}
+    raw = {
+        "name": "seen",
+        "data": {"source": "sklearn"},
+        "augment": {"standard": {"copies": 1}},
+        "classify": {
+            "models": {"own": {"network": {"name": "resnet", "width": 8}}},
+            "policies": ["standard"],
+            "seeds": 2,
+        },
+        "detect": {"normal": "1", "detectors": {k: {"detector": v} for k, v in detectors.items()}, "seeds": 2},
+    }
+    plan = Plan(config.load(raw, path="seen.yaml"))
+    assert plan.looks_through("pca", 0) is None
+    assert plan.looks_through("padim", 1) == "results/seen/classify/standard/own/seed-1/model"
+    assert plan.looks_through("both", 0) in [f"{folder}/model" for folder in plan.folders("classify")]
+    for job in ("detect fit", "detect evaluate"):
+        wild = {"task": "normal-1", "seed": 0}
+        assert '"backbone":"standard/own","' in plan.spec(job, detector="padim", **wild)
+        assert f'"backbone":"{pretrained.installed()} standard/own"' in plan.spec(job, detector="both", **wild)
+        modules = [*registry.modules(plan.job(job, detector="both", **wild))]
+        assert "darkroom.nets.resnet" in modules  # an edit of the network makes the detector stale
+        assert "darkroom.nets.resnet" not in [*registry.modules(plan.job(job, detector="pca", **wild))]

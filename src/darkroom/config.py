@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError, model_validator
 
-from darkroom import explain, settings, strict_yaml
+from darkroom import explain, registry, settings, strict_yaml
 from darkroom.audit.config import Audit
 from darkroom.augment.config import NONE, Policy
 from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
 from darkroom.data.config import Data
-from darkroom.detect.config import Detect, members
+from darkroom.detect.config import Detect, classifiers, members
 from darkroom.generate.config import Generate
 from darkroom.settings import Name, Section
 
@@ -103,6 +103,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _synthetic_problems,
         _label_problems,
         _detector_problems,
+        _backbone_problems,
         *((_data_problems,) if need_data else ()),
     )
     if found := [problem for check in problems for problem in check(config)]:
@@ -165,6 +166,29 @@ def _label_problems(config: Config) -> Iterator[str]:
     for index, view in enumerate(config.classify.tta if config.classify else []):
         for _, told in _broken(declared, reach(view)):
             yield f"classify.tta[{index}]: {view.name} {told}; leave it out or make it weaker"  # type: ignore[attr-defined]
+
+
+def _backbone_problems(config: Config) -> Iterator[str]:
+    """Detectors that look through a classifier which is not there, or cannot be looked through."""
+    section, trained = config.detect, config.classify
+    models = trained.models if trained else {}
+    seeds = trained.seeds if trained else ()
+    for name, entry in section.detectors.items() if section else ():
+        place, found = f"detect.detectors.{name}.detector", classifiers(entry.detector)
+        for model in found:
+            if model not in models:
+                hint = settings.choice(model, list(models)) if models else " There is no section classify"
+                yield f"{place}.classifier: no model {settings.quoted(model)} in classify.models.{hint}"
+            elif "feature_maps" not in registry.entry(*models[model].network.plugin).methods:  # type: ignore[attr-defined]
+                network = models[model].network.name  # type: ignore[attr-defined]
+                yield f"{place}.classifier: {model} is a network {network}, which has no feature maps; name one with a resnet"
+        if len(found) > 1:
+            yield f"{place}: its detectors look through {' and '.join(found)}; let them look through one classifier"
+        if any(getattr(part, "classifier", None) and part.weights for part in members(entry.detector)):  # type: ignore[attr-defined]
+            yield f"{place}: got weights and classifier for one detector; leave one of them out"
+        for seed in section.seeds if section and found and trained else ():
+            if seed not in seeds:
+                yield f"detect.seeds: {seed} is none of classify.seeds, and {name} looks through a classifier of its own seed"
 
 
 def _detector_problems(config: Config) -> Iterator[str]:

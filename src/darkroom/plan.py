@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,16 @@ class Plan:
         if found is None:
             raise ValueError(f'no model draws copies for the policy "{policy}"')
         return found
+
+    def looks_through(self, detector: str, seed: str | int) -> str | None:
+        """The folder of the trained classifier that a detector waits for, where it looks through one."""
+        section = self.config.detect
+        names = detect.classifiers(section.detectors[detector].detector) if section else []
+        return f"{self.results}/classify/{self._classifier(names[0])}/seed-{seed}/model" if names else None
+
+    def _classifier(self, model: str) -> str:
+        """Policy and model of the classifier that is meant where a config names the model alone."""
+        return f"{self.policies[0]}/{model}"
 
     @property
     def audited(self) -> list[str]:
@@ -207,17 +218,21 @@ class Plan:
                 seed=int(wild["seed"]),
             )
         if config.detect and stage.startswith("detect"):
-            detector = config.detect.detectors[wild["detector"]]
+            detector, seed = config.detect.detectors[wild["detector"]], int(wild["seed"])
             normal = next(n for n in config.detect.normal if detect.task_name(n) == wild["task"])
+            names = detect.classifiers(detector.detector)
+            seen = {
+                "backbone": " ".join([*dict.fromkeys(_backbones(detector.detector)), *map(self._classifier, names)])
+                or None,
+                "network": config.classify.models[names[0]].network if config.classify and names else None,
+            }
             if stage == "detect fit":
-                return detect.FitSpec(
-                    normal=normal, backbone=_backbone(detector.detector), seed=int(wild["seed"]), **_fields(detector)
-                )
+                return detect.FitSpec(normal=normal, seed=seed, **seen, **_fields(detector))
             return detect.EvaluateSpec(
                 detector=detector.detector,
                 normal=normal,
-                backbone=_backbone(detector.detector),
-                seed=int(wild["seed"]),
+                seed=seed,
+                **seen,
                 **{key: getattr(config.detect, key) for key in ("false_alarms", "threshold", "examples", "resamples")},
             )
         raise ValueError(f'no stage "{stage}" for {config.name}')
@@ -235,11 +250,12 @@ class Plan:
         return provenance.source_fingerprint(found, Path(self.data, ".fingerprint.json"))
 
 
-def _backbone(detector: Section) -> str | None:
-    """The weights that a detector looks through: so that other weights make it stale."""
-    looking = [part for part in detect.members(detector) if hasattr(part, "architecture")]
-    found = [_fingerprint(part.weights) for part in looking]  # type: ignore[attr-defined]
-    return " ".join(dict.fromkeys(filter(None, found))) or None
+def _backbones(detector: Section) -> Iterator[str]:
+    """The weights of ImageNet networks that a detector looks through: so that other weights make it stale."""
+    for part in detect.members(detector):
+        if hasattr(part, "architecture") and part.classifier is None:  # type: ignore[attr-defined]
+            found = _fingerprint(part.weights)  # type: ignore[attr-defined]
+            yield from [found] if found else []
 
 
 def _fingerprint(weights: str | None) -> str | None:

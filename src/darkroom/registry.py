@@ -69,6 +69,8 @@ class Entry:
     summary: str
     training: dict[str, Any]
     """Its own defaults of a `training` section: the literal `TRAINING` in the body of its class."""
+    methods: frozenset[str]
+    """Those of its class."""
 
     def takes(self, argument: str) -> bool:
         """Whether the stage hands this plug-in an argument of that name (one that is no option)."""
@@ -203,7 +205,9 @@ def _read(path: Path) -> Iterator[Entry]:
                     func=ast.Name(id="register"), args=[ast.Constant(value=str(kind)), ast.Constant(value=str(name))]
                 ):
                     summary = (ast.get_docstring(node) or "").split("\n")[0]
-                    yield Entry(kind, name, module, node.name, _arguments(node), summary, _training(node))
+                    yield Entry(
+                        kind, name, module, node.name, _arguments(node), summary, _training(node), _methods(node)
+                    )
 
 
 def _arguments(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
@@ -213,6 +217,10 @@ def _arguments(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:
         if isinstance(member, ast.FunctionDef) and member.name == "__init__":
             return member.args
     return ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+
+
+def _methods(node: ast.ClassDef | ast.FunctionDef) -> frozenset[str]:
+    return frozenset(member.name for member in node.body if isinstance(member, ast.FunctionDef))
 
 
 def _training(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Any]:

@@ -87,6 +87,13 @@ BackboneLevels = Annotated[
     Field(min_length=1, description="resolutions of the backbone whose features are joined, 0 the finest"),
     AfterValidator(unique),
 ]
+BackboneClassifier = Annotated[
+    str | None,
+    Field(
+        description="a model of `classify` to look through in place of an ImageNet network, under the first of its policies and "
+        "with the detector's seed; it sees images at their own size. It was trained on the labels of all classes"
+    ),
+]
 BackboneSide = Annotated[int, Field(ge=1, description="pixels of the longer side of what the backbone sees")]
 BackboneSmoothing = Annotated[float, Field(ge=0, description="sigma of the map's Gaussian in pixels at side 224")]
 BackboneName = Annotated[str, Field(description="the backbone's name in timm")]

@@ -3,9 +3,16 @@
 DETECTOR = f"{RESULTS}/detect/{{task}}/{{detector}}/seed-{{seed}}"
 
 
+def classifier_of(wildcards):
+    """The trained classifier that the detector looks through, where it does."""
+    folder = plan.looks_through(wildcards.detector, wildcards.seed)
+    return [f"{folder}/manifest.json"] if folder else []
+
+
 rule detect_fit:
     input:
         data=rules.data_prepare.output,
+        classifier=classifier_of,
     output:
         f"{DETECTOR}/model/manifest.json",
     log:
@@ -15,12 +22,17 @@ rule detect_fit:
         spec=lambda wildcards: plan.spec("detect fit", **wildcards),
         code=lambda wildcards: plan.code("detect fit", **wildcards),
         data=f"{DATA}/prepared",
+        classifier=lambda wildcards: (
+            f"--classifier {plan.looks_through(wildcards.detector, wildcards.seed)}"
+            if plan.looks_through(wildcards.detector, wildcards.seed)
+            else ""
+        ),
         checkpoints=lambda wildcards: plan.checkpoints("detect fit", **wildcards),
         out=f"{DETECTOR}/model",
     message:
         "fit detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "python -m darkroom detect fit --spec {params.spec:q} --data {params.data}"
+        "python -m darkroom detect fit --spec {params.spec:q} --data {params.data} {params.classifier}"
         " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
 
 

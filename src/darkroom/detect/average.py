@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
-from darkroom import registry
-from darkroom.detect.detector import Detector, Scored
+from darkroom.detect.detector import Detector, Scored, build
 from darkroom.detect.feature_detector import FeatureDetector, eye, score_together
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, chunks
@@ -44,6 +43,7 @@ class Average(Detector):
         self,
         shape: tuple[int, int, int],
         training: Training | None = None,
+        backbone: Path | None = None,
         *,
         of: Annotated[
             tuple[Annotated[Section, Plugin("detector", without=("average",))], ...],
@@ -52,12 +52,8 @@ class Average(Detector):
         ],
     ) -> None:
         super().__init__()
-        members = []
-        for options in of:
-            trained = registry.entry(*options.plugin).takes("training")  # type: ignore[attr-defined]
-            members.append(registry.build(options, shape, *([training] if trained else [])))
         self.names = [f"{number}-{options.name}" for number, options in enumerate(of)]  # type: ignore[attr-defined]
-        self.members = nn.ModuleList(members)
+        self.members = nn.ModuleList([build(part, shape, training=training, backbone=backbone) for part in of])
         for name in ("mean", "std", "map_std"):
             self.register_buffer(name, torch.zeros(len(of)))
 

@@ -46,6 +46,11 @@ def members(detector: Section) -> tuple[Section, ...]:
     return found
 
 
+def classifiers(detector: Section) -> list[str]:
+    """The models of `classify` that it looks through."""
+    return list(dict.fromkeys(name for part in members(detector) if (name := getattr(part, "classifier", None))))
+
+
 def is_trained(detector: Section) -> bool:
     """Whether gradient steps train it, or one of those that it averages."""
     return any(entry(*part.plugin).takes("training") for part in members(detector))  # type: ignore[attr-defined]
@@ -122,7 +127,9 @@ class FitSpec(Detector):
 
     normal: tuple[str, ...]
     backbone: str | None = None
-    """Which weights the frozen network has that the detector looks through: a package's version, or a file's sha256."""
+    """What the detector looks through: the packaged weights' version, a file's sha256, or the name of a classifier."""
+    network: Annotated[Section, Plugin("network")] | None = None
+    """The network of that classifier."""
     seed: int
 
 
@@ -132,6 +139,7 @@ class EvaluateSpec(Section):
     detector: Annotated[Section, Plugin("detector")]
     normal: tuple[str, ...]
     backbone: str | None = None
+    network: Annotated[Section, Plugin("network")] | None = None
     false_alarms: float
     threshold: Rule
     examples: Count

@@ -1,7 +1,8 @@
 """What every anomaly detector can do: learn what normal images look like, then say how far an image is from that.
 
-A detector is a plain torch module whose constructor takes the image shape (C, H, W), and the training section where it
-is trained by gradient steps; all that it learns is in its state dict.
+A detector is a plain torch module whose constructor takes the image shape (C, H, W); `training`, the training section,
+where it is trained by gradient steps; and `backbone`, the folder of a trained classifier, where it may look through one.
+All that it learns is in its state dict.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from darkroom import registry
 from darkroom.detect.errors import ERRORS, smooth
-from darkroom.fit.model import Fitted, read_about, rebuild
+from darkroom.fit.config import Training
+from darkroom.fit.model import Fitted, load_weights, read_about
 from darkroom.log import Log
-from darkroom.settings import ErrorMeasure
+from darkroom.settings import ErrorMeasure, Section
+
+CLASSIFIER = "classifier"
+"""The folder in that of a fitted detector with the classifier that it looks through, where there is one."""
 
 
 class Scored(NamedTuple):
@@ -58,6 +64,30 @@ class Detector(nn.Module, ABC):
         return None
 
 
+def build(
+    options: Section,
+    shape: tuple[int, int, int],
+    *,
+    training: Training | None = None,
+    backbone: Path | None = None,
+) -> Detector:
+    """The detector that validated options name, not fitted yet, handed what it takes of the rest."""
+    entry = registry.entry(*options.plugin)  # type: ignore[attr-defined]
+    given = {"training": training, "backbone": backbone}
+    found: Detector = registry.build(options, shape, **{k: v for k, v in given.items() if entry.takes(k)})
+    return found
+
+
+def read_detector(folder: Path) -> Detector:
+    """The fitted detector in a folder of `detect fit`, ready to score. Raises FileNotFoundError when that did not finish."""
+    about = read_about(folder)
+    options = registry.options("detector", about.plugin["name"]).model_validate(about.plugin)
+    backbone = folder / CLASSIFIER
+    detector = build(options, about.shape, backbone=backbone if backbone.is_dir() else None)
+    load_weights(folder, detector)
+    return detector.to(memory_format=torch.channels_last) if about.channels_last else detector
+
+
 class ReconstructionDetector(Detector):
     """Scores by the error of a reconstruction, which a model of normal images makes well only of those."""
 
@@ -73,11 +103,3 @@ class ReconstructionDetector(Detector):
         """The mean error of each image, and its map, smoothed after the mean is taken."""
         maps = ERRORS[self.error](images, self.reconstruct(images))
         return Scored(maps.mean((1, 2)), smooth(maps, self.smoothing))
-
-
-def read_detector(folder: Path) -> Detector:
-    """The fitted detector in a folder of `detect fit`, ready to score. Raises FileNotFoundError when that did not finish."""
-    about = read_about(folder)
-    detector = rebuild("detector", folder, about.shape)
-    assert isinstance(detector, Detector)
-    return detector.to(memory_format=torch.channels_last) if about.channels_last else detector

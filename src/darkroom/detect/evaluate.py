@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.data.store import Store, needed, open_store, release
+from darkroom.data.store import Store, labelled, needed, open_store, release
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
@@ -50,6 +50,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     scores, seconds = scored(detector, store, test, unusual, pixels, test_peaks)
     result = {
         "normal": list(spec.normal),
+        "labels_seen": _labels_seen(store, spec),
         "n_normal": int((~unusual).sum()),
         "n_anomalous": int(unusual.sum()),
         "threshold": threshold.value,
@@ -79,6 +80,14 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         times = {"seconds": seconds, "ms_per_image": seconds / len(test) * 1000}
         files.write_json(fresh / files.TIMING, times)
     log(_flat(result))
+
+
+def _labels_seen(store: Store, spec: EvaluateSpec) -> list[str]:
+    """The anomalous classes whose labels a classifier was trained on that the detector looks through."""
+    if spec.network is None:
+        return []
+    seen = np.unique(store.labels[labelled(store, "train")])
+    return [store.classes[label] for label in seen if store.classes[label] not in spec.normal]
 
 
 def _threshold(spec: EvaluateSpec, detector: Detector, store: Store, normal_scores: Scores) -> Threshold:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from darkroom import files
 from darkroom.detect.detector import Detector, Scored
 from darkroom.detect.errors import smooth
-from darkroom.fit.model import chunks
-from darkroom.nets.feature_maps import FeatureMaps
+from darkroom.fit.model import WEIGHTS, chunks, read_about, rebuild
+from darkroom.nets.feature_maps import ClassifierMaps, FeatureMaps
 
 BATCH = 16
 """Images that the backbone sees at a time."""
@@ -66,6 +68,24 @@ class FeatureDetector(Detector):
                 "the detector was fitted with other weights of the backbone than those found now; fit it again"
             )
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def classifier_maps(folder: Path | None, *, levels: Sequence[int], patch: int = 1) -> ClassifierMaps:
+    """The feature maps of the classifier in the folder of a `classify train`.
+
+    Raises ValueError when there is no folder, or the network in it has no feature maps.
+    """
+    if folder is None:
+        raise ValueError("a detector with the option classifier is built from the folder of a trained classifier")
+    about = read_about(folder)
+    network = rebuild("network", folder, about.shape, len(about.classes))
+    if not hasattr(network, "feature_maps"):
+        raise ValueError(
+            f"classifier: a network {about.plugin['name']} has no feature maps; name a model with a resnet"
+        )
+    if about.channels_last:
+        network.to(memory_format=torch.channels_last)
+    return ClassifierMaps(network, files.sha256(folder / WEIGHTS), levels=levels, patch=patch)
 
 
 def score_together(detectors: Sequence[FeatureDetector], images: Tensor) -> list[Scored]:

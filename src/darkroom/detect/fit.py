@@ -9,29 +9,37 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darkroom import files, registry
+from darkroom import files
 from darkroom.data.preparation import PREPARATION
 from darkroom.data.store import needed, open_store
 from darkroom.detect.config import FitSpec
-from darkroom.detect.detector import Detector
+from darkroom.detect.detector import CLASSIFIER, build
 from darkroom.detect.items import normal_rows
 from darkroom.fit.model import save_model
 from darkroom.log import Log
 from darkroom.randomness import derive
 
 
-def run(spec: FitSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
+def run(
+    spec: FitSpec,
+    *,
+    data: Path,
+    classifier: Path | None = None,
+    out: Path,
+    checkpoints: Path | None = None,
+    log: Log,
+) -> None:
     """Fit on the normal images of the train split of the prepared store `data`.
 
-    Raises ValueError when the train or the validation split has no normal image, or the test split none at all.
+    Where the detector looks through a trained `classifier`, a copy of that goes with it. Raises ValueError when the train
+    or the validation split has no normal image, or the test split none at all.
     """
     store = open_store(data)
     train, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
     needed(store, "test")  # said before the training, not after it
     torch.set_num_threads(spec.training.threads if spec.training else 1)
     torch.manual_seed(derive(spec.seed, "weights"))
-    given = (store.shape, spec.training) if spec.training else (store.shape,)
-    detector: Detector = registry.build(spec.detector, *given)
+    detector = build(spec.detector, store.shape, training=spec.training, backbone=classifier)
     started = time.monotonic()
     labels = np.full(len(store.images), -1)
     for rows in (train, val):
@@ -42,6 +50,8 @@ def run(spec: FitSpec, *, data: Path, out: Path, checkpoints: Path | None = None
         save_model(fresh, detector, plugin=spec.detector, shape=store.shape, classes=store.classes, fitted=fitted)
         if (data / PREPARATION).exists():  # what new images have to go through
             shutil.copyfile(data / PREPARATION, fresh / PREPARATION)
+        if classifier is not None:
+            shutil.copytree(classifier, fresh / CLASSIFIER, ignore=shutil.ignore_patterns(files.TIMING))
         if fitted is None:
             times = {"seconds": seconds, "images_per_second": len(train) / max(seconds, 1e-9)}
             files.write_json(fresh / files.TIMING, times)

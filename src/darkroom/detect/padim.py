@@ -13,12 +13,13 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.detect.detector import Scored
-from darkroom.detect.feature_detector import FeatureDetector
+from darkroom.detect.feature_detector import FeatureDetector, classifier_maps
 from darkroom.log import Log
 from darkroom.nets.feature_maps import FeatureMaps
 from darkroom.randomness import derive
 from darkroom.registry import register
 from darkroom.settings import (
+    BackboneClassifier,
     BackboneLevels,
     BackboneName,
     BackboneSide,
@@ -44,6 +45,7 @@ class PaDiM(FeatureDetector):
     def __init__(
         self,
         shape: tuple[int, int, int],
+        backbone: Path | None = None,
         *,
         dimensions: Annotated[Count, Field(description="features drawn at random; at most those of all levels")] = 100,
         levels: BackboneLevels = (1, 2, 3),
@@ -51,8 +53,12 @@ class PaDiM(FeatureDetector):
         smoothing: BackboneSmoothing = 4.0,
         architecture: BackboneName = "tf_efficientnet_lite0",
         weights: BackboneWeights = None,
+        classifier: BackboneClassifier = None,
     ) -> None:
-        maps = FeatureMaps(levels=levels, side=side, architecture=architecture, weights=weights)
+        if classifier is None:
+            maps = FeatureMaps(levels=levels, side=side, architecture=architecture, weights=weights)
+        else:
+            maps = classifier_maps(backbone, levels=levels)
         super().__init__(shape, maps, smoothing=smoothing)
         places, count = self.height * self.width, min(dimensions, self.depth)
         self.register_buffer("chosen", torch.zeros(count, dtype=torch.int64))

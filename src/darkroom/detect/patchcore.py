@@ -17,13 +17,14 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.detect.detector import Scored
-from darkroom.detect.feature_detector import FeatureDetector
+from darkroom.detect.feature_detector import FeatureDetector, classifier_maps
 from darkroom.detect.nearest import k_center, nearest
 from darkroom.log import Log
 from darkroom.nets.feature_maps import FeatureMaps
 from darkroom.randomness import derive
 from darkroom.registry import register
 from darkroom.settings import (
+    BackboneClassifier,
     BackboneLevels,
     BackboneName,
     BackboneSide,
@@ -49,6 +50,7 @@ class PatchCore(FeatureDetector):
     def __init__(
         self,
         shape: tuple[int, int, int],
+        backbone: Path | None = None,
         *,
         coreset: Annotated[float, Field(gt=0, le=1, description="share of the normal patches that is kept")] = 0.1,
         most: Annotated[Count, Field(description="patches kept at most")] = 10_000,
@@ -60,8 +62,12 @@ class PatchCore(FeatureDetector):
         smoothing: BackboneSmoothing = 4.0,
         architecture: BackboneName = "tf_efficientnet_lite0",
         weights: BackboneWeights = None,
+        classifier: BackboneClassifier = None,
     ) -> None:
-        maps = FeatureMaps(levels=levels, side=side, patch=PATCH, architecture=architecture, weights=weights)
+        if classifier is None:
+            maps = FeatureMaps(levels=levels, side=side, patch=PATCH, architecture=architecture, weights=weights)
+        else:
+            maps = classifier_maps(backbone, levels=levels, patch=PATCH)
         super().__init__(shape, maps, smoothing=smoothing)
         self.share, self.most, self.neighbours = coreset, most, neighbours
         self.register_buffer("bank", torch.zeros(0, self.depth))

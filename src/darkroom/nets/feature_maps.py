@@ -1,4 +1,4 @@
-"""Feature maps of a frozen network trained on ImageNet: what its inner levels see at each place of an image.
+"""Feature maps of a frozen network, trained on ImageNet or on the data set: what its levels see at each place of an image.
 
 The levels are joined as in PaDiM (Defard et al. 2020) and PatchCore (Roth et al. 2022): the coarser ones are brought to the
 size of the finest, place by place.
@@ -85,6 +85,25 @@ class FeatureMaps:
         size = maps[0].shape[-2:]
         coarse = [F.interpolate(level, size, mode="bilinear") for level in maps[1:]]
         return torch.cat([maps[0], *coarse], 1)
+
+
+class ClassifierMaps(FeatureMaps):
+    """The same of a classifier, which sees images at their own size; `sha256` is that of its weights.
+
+    Its levels are what its `feature_maps` gives, 0 the finest.
+    """
+
+    def __init__(self, network: Any, sha256: str, *, levels: Sequence[int], patch: int = 1) -> None:
+        self.levels, self.side, self.patch = sorted(levels), 0, patch
+        self.sha256 = sha256
+        self.network = network.requires_grad_(False).eval()
+
+    def see(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
+        """Its maps of these levels. Raises ValueError when it has not so many."""
+        maps: list[Tensor] = self.network.feature_maps(images)
+        if max(levels) >= len(maps):
+            raise ValueError(f"levels: the classifier has levels 0 to {len(maps) - 1}, got {max(levels)}")
+        return {level: maps[level] for level in levels}
 
 
 def _file(architecture: str, weights: str | None) -> Path:

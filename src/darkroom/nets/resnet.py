@@ -42,6 +42,17 @@ class ResNet(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(before, classes))
 
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """The last map of each size: of the stem (B, D, H, W), then of each stage, half as high and wide as the one before."""
+        maps = [self.stem(self.standardize(images))]
+        for layer in self.body:
+            x = layer(maps[-1])
+            if isinstance(layer, Residual) and layer.conv1.stride == (2, 2):
+                maps.append(x)
+            else:
+                maps[-1] = x
+        return maps
+
     def features(self, images: Tensor) -> Tensor:
         """What the last layer decides on: (B, C, H, W) to (B, D)."""
         pooled: Tensor = self.pool(self.body(self.stem(self.standardize(images))))

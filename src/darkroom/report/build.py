@@ -103,6 +103,19 @@ def _collect(value: Any, album: Album) -> None:
         _collect([getattr(value, name) for name in value.__dataclass_fields__], album)
 
 
+def _options(plugin: dict[str, Any]) -> str:
+    """`side 224, of padim (side 64), patchcore (side 64)`."""
+    return ", ".join(f"{key} {_told(value)}" for key, value in plugin.items() if key != "name")
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict) and "name" in value:
+        return f"{value['name']} ({_options(value)})" if len(value) > 1 else str(value["name"])
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return ", ".join(map(_told, value))
+    return str(value)
+
+
 def _models(results: Results) -> list[tuple[str, Table]]:
     """The options of every plug-in that was trained, as its own `model.json` tells them."""
     kinds = (("Classifier", results.classifiers), ("Generator", results.generators), ("Detector", results.detectors))
@@ -111,7 +124,7 @@ def _models(results: Results) -> list[tuple[str, Table]]:
         rows = []
         for method in methods:
             plugin = dict(method.first.model.get("plugin", {}))
-            options = ", ".join(f"{key} {value}" for key, value in plugin.items() if key != "name")
+            options = _options(plugin)
             seeds = ", ".join(str(run.seed) for run in method.runs)
             rows.append(
                 Row(method.title, [Cell(str(plugin.get("name", ""))), Cell(options or "defaults"), Cell(seeds)])

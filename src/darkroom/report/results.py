@@ -107,6 +107,16 @@ class Detector(Method):
     """All seeds of one detector on one task."""
 
     @property
+    def title(self) -> str:
+        """Its name, and whether it has not seen normal images alone."""
+        return f"{super().title} (saw labels of anomalies)" if self.labels_seen else super().title
+
+    @property
+    def labels_seen(self) -> list[str]:
+        """The anomalous classes that a classifier was trained on which it looks through."""
+        return [str(name) for name in self.first.metrics.get("labels_seen", [])]
+
+    @property
     def task(self) -> str:
         return self.keys[0]
 
