@@ -23,14 +23,14 @@ class Small(Task):
 
 
 def train(
-    epochs: int = 3, *, seed: int = 0, checkpoints: Path | None = None, log: object = silent
+    epochs: int = 3, *, seed: int = 0, checkpoints: Path | None = None, log: object = silent, **training: object
 ) -> tuple[Small, object]:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 6, 6, 1), dtype=np.uint8)
     labels = random.integers(0, 3, 60)
     torch.manual_seed(seed)
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 3))
-    task = Small(network, Training(epochs=epochs, batch_size=16))
+    task = Small(network, Training(epochs=epochs, batch_size=16, **training))  # type: ignore[arg-type]
     made = Batches(Pool([images]), np.arange(60)[:, None], labels, batch_size=16, seed=seed)
     val = Batches(Pool([images]), np.arange(20)[:, None], labels[:20], batch_size=16)
     return task, trainer.fit(task, made, val, seed=seed, log=log, checkpoints=checkpoints)  # type: ignore[arg-type]
@@ -87,6 +87,23 @@ def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch)
     )
     with pytest.raises(FloatingPointError, match=r"step 1.*lower training\.optimizer\.lr"):
         train(2)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_gradients_are_clipped_in_either_precision(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def noted(self: torch.optim.AdamW, closure: object = None) -> object:
+        done = step(self, closure)  # type: ignore[arg-type]
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        norms.append(float(torch.nn.utils.get_total_norm([p.grad for p in parameters])))
+        return done
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
+    train(1, precision=precision, clip=0.01)
+    assert len(norms) == 4
+    assert max(norms) <= 0.01 * (1 + 1e-5)
 
 
 def test_a_bad_loss_names_step_batch_and_the_last_good_checkpoint(

@@ -83,6 +83,14 @@ class Task(pl.LightningModule):
         if self.followed and self.automatic_optimization:
             self.latest["gradient_norm"] = gradient_norm(self.trained)
 
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Scale larger gradients down to that norm. Lightning's own refuses fused optimizers in bf16, though only fp16,
+        with its scaled losses, has reason to."""
+        if gradient_clip_val is not None:
+            torch.nn.utils.clip_grad_norm_(self.trained.parameters(), gradient_clip_val)
+
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Measures of one validation batch."""
         images, labels = batch
