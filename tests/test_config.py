@@ -144,6 +144,8 @@ SHORT_FORMS: list[dict[str, Any]] = [
     {"classify": {"training": {"optimizer": None, "clip": None, "precision": "bf16"}}},
     {"detect": {"normal": "1"}},
     {"detect": {"normal": 1}},
+    {"detect": {"contamination": 0.1}},
+    {"detect": {"contamination": [0, 0.05]}},
     {"detect": {"normal": ["1", 2, ["3", 4]]}},
 ]
 
@@ -337,6 +339,9 @@ LINES: list[tuple[dict[str, Any], str]] = [
          "classify": {"models": {"a": {"network": "resnet"}, "b": {"network": "resnet"}}}},
         "detect.detectors.average.detector: its detectors look through a and b",
     ),
+    ({"detect": {"contamination": 0.6}}, "detect.contamination: got 0.6; expected number from 0 to 0.5, or list of such"),
+    ({"detect": {"contamination": [0.1, 0.1]}}, "detect.contamination: 0.1 is listed twice"),
+    ({"detect": {"contamination": True}}, "detect.contamination: got true; expected number from 0 to 0.5"),
     ({"detect": {"false_alarms": 1}}, "detect.false_alarms: got 1; expected number > 0, < 1"),
     ({"tracking": {"uri": "a\0b"}}, 'tracking.uri: "a\\u0000b", which holds characters that no text can'),
     ({"augment": {1: {}}}, "augment: the key 1 is no text; put it in quotes"),

@@ -106,10 +106,17 @@ class Plan:
                 for seed in section.seeds
             ],
             detectors=[
-                DetectorEntry(task=detect.task_name(normal), normal=normal, detector=name, seed=seed)
+                DetectorEntry(
+                    task=detect.task_name(normal, contamination),
+                    normal=normal,
+                    contamination=contamination,
+                    detector=name,
+                    seed=seed,
+                )
                 for section in [self.config.detect]
                 if section is not None
                 for normal in section.normal
+                for contamination in section.contamination
                 for name in section.detectors
                 for seed in section.seeds
             ],
@@ -219,7 +226,12 @@ class Plan:
             )
         if config.detect and stage.startswith("detect"):
             detector, seed = config.detect.detectors[wild["detector"]], int(wild["seed"])
-            normal = next(n for n in config.detect.normal if detect.task_name(n) == wild["task"])
+            normal, contamination = next(
+                (n, c)
+                for n in config.detect.normal
+                for c in config.detect.contamination
+                if detect.task_name(n, c) == wild["task"]
+            )
             names = detect.classifiers(detector.detector)
             seen = {
                 "backbone": " ".join([*dict.fromkeys(_backbones(detector.detector)), *map(self._classifier, names)])
@@ -227,7 +239,9 @@ class Plan:
                 "network": config.classify.models[names[0]].network if config.classify and names else None,
             }
             if stage == "detect fit":
-                return detect.FitSpec(normal=normal, seed=seed, **seen, **_fields(detector))
+                return detect.FitSpec(
+                    normal=normal, contamination=contamination, seed=seed, **seen, **_fields(detector)
+                )
             return detect.EvaluateSpec(
                 detector=detector.detector,
                 normal=normal,

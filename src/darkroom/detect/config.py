@@ -83,11 +83,28 @@ Normal = Annotated[
 ]
 
 
+def _shares(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+MOST_CONTAMINATION = 0.5
+Contamination = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=MOST_CONTAMINATION)], ...],
+    Field(min_length=1, title=f"number from 0 to {MOST_CONTAMINATION:g}, or list of such numbers"),
+    BeforeValidator(_shares, json_schema_input_type=float | list[float]),
+    AfterValidator(unique),
+]
+
+
 class Detect(Section):
     """Every detector is fitted on the normal training images; all else in the test split is an anomaly."""
 
     normal: Normal = (("good",),)
     """The normal class. A list makes each entry normal in turn; an entry that is a list is normal together."""
+    contamination: Contamination = (0.0,)
+    """Share of the training images that are anomalous ones taken for normal: to measure what detectors make of a mixture.
+    They are drawn from the other classes of the train split and added to its normal images; validation and test images stay
+    as they are. A list makes a task of each share."""
     detectors: dict[Name, Detector] = {}
     """Detectors by name. Left out: `pca` and `autoencoder`."""
     seeds: Seeds = (0,)
@@ -114,18 +131,21 @@ class Detect(Section):
         return inherit(value, "detectors", "detector")
 
 
-def task_name(normal: tuple[str, ...]) -> str:
-    """The folder of a task: its normal classes, with a hash where a class name is no safe folder name."""
+def task_name(normal: tuple[str, ...], contamination: float = 0.0) -> str:
+    """The folder of a task: its normal classes, with a hash where a class name is no safe folder name, and what is mixed in."""
     text = "+".join(normal)
     safe = re.sub(r"[^A-Za-z0-9+_-]", "_", text)[:48]
     digest = hashlib.sha256("\0".join(normal).encode()).hexdigest()[:8]
-    return f"normal-{safe}" if safe == text else f"normal-{safe}-{digest}"
+    mixed = f".contamination-{contamination}" if contamination else ""  # no other part of a name has a dot
+    return f"normal-{safe}{mixed}" if safe == text else f"normal-{safe}-{digest}{mixed}"
 
 
 class FitSpec(Detector):
     """The job `detect fit`."""
 
     normal: tuple[str, ...]
+    contamination: float = 0.0
+    """Share of the training images that are anomalous."""
     backbone: str | None = None
     """What the detector looks through: the packaged weights' version, a file's sha256, or the name of a classifier."""
     network: Annotated[Section, Plugin("network")] | None = None

@@ -1,4 +1,4 @@
-"""The job `detect fit`: one detector on the normal training images with one seed."""
+"""The job `detect fit`: one detector with one seed on the normal training images, and on anomalous ones mixed in if asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkroom.data.preparation import PREPARATION
 from darkroom.data.store import needed, open_store
 from darkroom.detect.config import FitSpec
 from darkroom.detect.detector import CLASSIFIER, build
-from darkroom.detect.items import normal_rows
+from darkroom.detect.items import contaminated, labels_given, normal_rows
 from darkroom.fit.model import save_model
 from darkroom.log import Log
 from darkroom.randomness import derive
@@ -32,10 +32,12 @@ def run(
     """Fit on the normal images of the train split of the prepared store `data`.
 
     Where the detector looks through a trained `classifier`, a copy of that goes with it. Raises ValueError when the train
-    or the validation split has no normal image, or the test split none at all.
+    or the validation split has no normal image, or the test split none at all; when the train split has too few other
+    images for the contamination asked for.
     """
     store = open_store(data)
-    train, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
+    normal, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
+    train = contaminated(store, normal, spec.normal, spec.contamination, seed=spec.seed)
     needed(store, "test")  # said before the training, not after it
     torch.set_num_threads(spec.training.threads if spec.training else 1)
     torch.manual_seed(derive(spec.seed, "weights"))
@@ -43,7 +45,7 @@ def run(
     started = time.monotonic()
     labels = np.full(len(store.images), -1)
     for rows in (train, val):
-        labels[rows] = store.labels[rows]
+        labels[rows] = labels_given(store, rows, spec.normal, seed=spec.seed)
     fitted = detector.fit(store.images, train, val, labels=labels, seed=spec.seed, log=log, checkpoints=checkpoints)
     seconds = time.monotonic() - started
     with files.folder(out) as fresh:

@@ -27,6 +27,8 @@ class DetectorEntry(Section):
 
     task: str
     normal: tuple[str, ...]
+    contamination: float = 0.0
+    """Share of the images that it was fitted on which are anomalous."""
     detector: str
     seed: int
 
