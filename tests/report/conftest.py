@@ -55,6 +55,7 @@ def write_tree(
     classifiers: Sequence[tuple[str, str]] = tuple(ERRORS),
     generators: Sequence[str] = ("vae",),
     detectors: Sequence[str] = ("pca", "autoencoder"),
+    contamination: Sequence[float] = (0.0,),
     tta: bool = True,
     validation: bool = True,
     warnings: Sequence[str] = (),
@@ -69,13 +70,23 @@ def write_tree(
         if policy != "none":
             _policy(results / "augment" / policy, classes)
     normal = (classes[0],)
+    tasks = {share: "normal-0" + (f".contamination-{share}" if share else "") for share in contamination}
     spec = BuildSpec(
         name=name,
         policies=policies,
         classifiers=[ClassifierEntry(policy=p, model=m, seed=s) for p, m in classifiers for s in seeds],
         generators=[GeneratorEntry(model=m, seed=s) for m in generators for s in seeds],
-        detectors=[DetectorEntry(task="normal-0", normal=normal, detector=d, seed=s) for d in detectors for s in seeds],
-        config={"augment": {"standard": {"copies": 8}}, "classify": {"seeds": list(seeds)}},
+        detectors=[
+            DetectorEntry(task=task, normal=normal, contamination=share, detector=d, seed=s)
+            for share, task in tasks.items()
+            for d in detectors
+            for s in seeds
+        ],
+        config={
+            "augment": {"standard": {"copies": 8}},
+            "classify": {"seeds": list(seeds)},
+            "detect": {"detectors": {d: settings(d) for d in detectors}},
+        },
     )
     for c in spec.classifiers:
         _classifier(results / f"classify/{c.policy}/{c.model}/seed-{c.seed}", c, classes, items, tta, validation)
@@ -84,6 +95,12 @@ def write_tree(
     for d in spec.detectors:
         _detector(results / f"detect/{d.task}/{d.detector}/seed-{d.seed}", d, classes, items)
     return Tree(spec, data, results)
+
+
+def settings(detector: str) -> dict[str, Any]:
+    """What a config says of a detector that is called by its plug-in and the size of its code, such as `pca_16`."""
+    name, _, size = detector.partition("_")
+    return {"detector": {"name": name, "components" if name == "pca" else "latent": int(size or 32)}}
 
 
 def interval(value: float, spread: float, low: float = -math.inf, high: float = math.inf) -> dict[str, float]:
@@ -270,7 +287,11 @@ def _generator(out: Path, entry: GeneratorEntry, classes: Sequence[str], items: 
 def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: int) -> None:
     generator = np.random.default_rng([entry.seed, len(entry.detector)])
     anomalous = np.arange(items) % len(classes) != 0
-    scores = 1 + 0.3 * generator.normal(size=items) + anomalous * (1.1 if entry.detector == "pca" else 0.9)
+    scores = (
+        1
+        + 0.3 * generator.normal(size=items)
+        + anomalous * (1 - entry.contamination) * (1.1 if entry.detector.startswith("pca") else 0.9)
+    )
     frame = pd.DataFrame({"id": np.arange(items), "label": np.arange(items) % len(classes), "anomalous": anomalous})
     frame = frame.assign(split="test", score=scores, flagged=scores > 1.5)
     value = float((scores[anomalous][:, None] > scores[~anomalous]).mean())
@@ -280,11 +301,18 @@ def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: in
         for i, name in enumerate(classes)
         if name not in entry.normal
     }
-    _model(out / "model", {"name": entry.detector, "components": 32}, classes, None)
+    size = int(entry.detector.partition("_")[2] or 32)
+    _model(out / "model", {"name": entry.detector, "components": size}, classes, None)
     with files.folder(out / "evaluation") as fresh:
+        (fresh / "originals.png").write_bytes(sheet(13, 1, 64))
+        (fresh / "reconstructions.png").write_bytes(sheet(13, 1, 64))
         metrics: dict[str, Any] = {"normal": list(entry.normal), "n_normal": 50, "n_anomalous": items - 50}
         metrics |= {"threshold": 0.01822, "threshold_rule": "the 95 % quantile of the validation normals' scores"}
         metrics["image"] = {**image, "fpr95": share(0.08, 50), "false_alarm_rate": share(0.06, 50)}
+        error = {"value": None, "reason": "the detector reconstructs no image"}
+        if not entry.detector.startswith("mahalanobis"):
+            error = share(0.08 / size, 200)
+        metrics |= {"reconstruction": {"mse": error}}
         metrics |= {"by_class": by_class, "pixel": {"value": None, "reason": "no masks in the data set"}}
         files.write_json(fresh / "metrics.json", metrics)
         frame.to_parquet(fresh / "scores.parquet")

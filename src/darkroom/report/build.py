@@ -12,7 +12,18 @@ from markupsafe import Markup
 
 from darkroom import files
 from darkroom.log import Log
-from darkroom.report import audit, card, classifiers, detectors, gallery, generators, synthetic, text
+from darkroom.report import (
+    audit,
+    card,
+    classifiers,
+    codes,
+    contamination,
+    detectors,
+    gallery,
+    generators,
+    synthetic,
+    text,
+)
 from darkroom.report.answer import answer
 from darkroom.report.config import BuildSpec
 from darkroom.report.pictures import Album
@@ -51,6 +62,8 @@ def _render(spec: BuildSpec, results: Results, album: Album) -> str:
         "generators": made,
         "synthetics": drawn,
         "tasks": tasks,
+        "codes": codes.section(results),
+        "mixtures": contamination.section(results),
     }
     _collect(list(sections.values()), album)
     album.embed()

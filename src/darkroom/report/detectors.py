@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.report import chart, text
+from darkroom.report import chart, contamination, text
 from darkroom.report.chart import Chart
 from darkroom.report.intervals import Difference, Number, paired_auroc
 from darkroom.report.results import Detector, Results, Run, by_seed
@@ -31,6 +31,8 @@ class Task:
     """The detectors of one choice of normal classes; `ranked` is by test AUROC, best first."""
 
     normal: tuple[str, ...]
+    contamination: float
+    """The share of anomalous images among those that were fitted on."""
     ranked: list[Detector]
     n_normal: int
     n_anomalous: int
@@ -56,7 +58,15 @@ class Task:
 
     @property
     def normal_text(self) -> str:
+        return contamination.mixed(self.normal, self.contamination)
+
+    @property
+    def classes_text(self) -> str:
         return text.listed(self.normal)
+
+    @property
+    def share_text(self) -> str:
+        return contamination.percent(self.contamination)
 
 
 def section(results: Results) -> list[Task]:
@@ -79,6 +89,7 @@ def _task(results: Results, found: list[Detector]) -> Task:
     first = ranked[0].first.metrics
     return Task(
         normal=results.normal[ranked[0].task],
+        contamination=results.contamination[ranked[0].task],
         ranked=ranked,
         n_normal=int(first.get("n_normal", 0)),
         n_anomalous=int(first.get("n_anomalous", 0)),

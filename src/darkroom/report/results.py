@@ -133,6 +133,10 @@ class Results:
     generators: list[Method]
     detectors: list[Detector]
     normal: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by task
+    contamination: dict[str, float] = field(default_factory=dict)
+    """By task, the share of anomalous images among those that detectors were fitted on."""
+    detector_settings: dict[str, Any] = field(default_factory=dict)
+    """What the config says of each detector."""
     policy_settings: dict[str, Any] = field(default_factory=dict)
     """What the config says of each policy."""
     gallery: bool = False
@@ -162,6 +166,8 @@ def read(spec: BuildSpec, data: Path, root: Path) -> Results:
         [Method(*found) for found in _methods(root, "generate", generators, missing)],
         [Detector(*found) for found in _methods(root, "detect", detectors, missing)],
         normal,
+        {e.task: e.contamination for e in spec.detectors},
+        dict((spec.config.get("detect") or {}).get("detectors") or {}),
         dict(spec.config.get("augment") or {}),
         spec.gallery and _whole(root, "gallery", missing),
         [policy for policy in spec.synthetic if _whole(root, f"generate/synthetic/{policy}", missing)],
