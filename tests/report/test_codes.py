@@ -96,6 +96,13 @@ def test_curves_stay_within_their_axes_and_rise_with_their_numbers(log: bool) ->
     assert len(drawn.y_ticks) >= 2
 
 
+def test_many_lines_stay_within_the_axes() -> None:
+    drawn = curves(
+        "AUROC", "share", {str(k): {0.0: Number(0.9), 1.0: Number(0.8)} for k in range(20)}, {0.0: "", 1.0: ""}
+    )
+    assert all(LEFT <= point.x <= RIGHT for line in drawn.lines for point in line.points)
+
+
 def test_equal_numbers_have_a_curve_too() -> None:
     drawn = curves("AUROC", "share", {"a": {0.0: Number(1.0), 0.1: Number(1.0)}}, {0.0: "0", 0.1: "10"})
     assert len({p.y for p in drawn.lines[0].points}) == 1

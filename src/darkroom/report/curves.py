@@ -11,8 +11,8 @@ from darkroom.report.intervals import Number
 
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 468.0, 12.0, 250.0
 """The plot's edges in a drawing of 480×300."""
-APART = 5.0
-"""Between the points of neighbouring lines, so that their intervals can be told apart."""
+APART, SPREAD = 5.0, 32.0
+"""Between the points of neighbouring lines, so that their intervals can be told apart; and between the outermost ones."""
 MOST_TICKS = 6
 
 
@@ -63,9 +63,10 @@ def curves(
     heights = [v for row in known.values() for n in row.values() for v in (n.value, n.low, n.high) if v is not None]
     across_scale = _Scale(list(labels), (LEFT + 24, RIGHT - 20), log=log_x)
     up = _Scale([v for v in heights if v > 0] if log_y else heights, (BOTTOM - 8, TOP + 8), log=log_y)
+    apart = min(APART, SPREAD / max(1, len(known) - 1))
     lines = []
     for index, (name, row) in enumerate(known.items()):
-        shift = (index - (len(known) - 1) / 2) * APART
+        shift = (index - (len(known) - 1) / 2) * apart
         points = [
             Point(round(across_scale.place(x) + shift, 1), up.place(n.value or 0.0), *map(up.known, (n.low, n.high)))
             for x, n in sorted(row.items())
