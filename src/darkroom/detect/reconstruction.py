@@ -29,13 +29,13 @@ def squared_errors(detector: Detector, store: Store, rows: Rows) -> NDArray[np.f
 
     None where the detector reconstructs nothing. Raises ValueError for no rows.
     """
-    found = []
-    for images in chunks(store.images, rows, batch_size=BATCH):
+    found = np.empty(len(rows))  # filled in place: small arrays kept in between would scatter the memory
+    for start, images in zip(range(0, len(rows), BATCH), chunks(store.images, rows, batch_size=BATCH), strict=True):
         rebuilt = detector.reconstruct(images)
         if rebuilt is None:
             return None
-        found.append((rebuilt - images).square().mean((1, 2, 3)).double().numpy())
-    return np.concatenate(found)
+        found[start : start + len(images)] = (rebuilt - images).square().mean((1, 2, 3)).double().numpy()
+    return found
 
 
 @torch.inference_mode()
