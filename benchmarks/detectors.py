@@ -25,9 +25,8 @@ from darkroom.config import load
 from darkroom.data import fetch, prepare
 from darkroom.data.store import needed, open_store
 from darkroom.detect import evaluate, fit
-from darkroom.detect.detector import Detector
+from darkroom.detect.detector import read_detector
 from darkroom.detect.items import anomalous
-from darkroom.fit.model import read_about, rebuild
 from darkroom.log import silent
 from darkroom.measure.ranking import auroc
 from darkroom.plan import Plan
@@ -97,8 +96,7 @@ def results(config: dict[str, Any], folder: Path) -> Iterator[Result]:
         out = folder / entry.task / entry.detector
         spec = plan.job("detect fit", task=entry.task, detector=entry.detector, seed=entry.seed)
         fit.run(spec, data=folder / "data", out=out, log=silent)
-        detector = rebuild("detector", out, read_about(out).shape)
-        assert isinstance(detector, Detector)
+        detector = read_detector(out)
         with torch.inference_mode():
             scores, _ = evaluate.scored(detector, store, rows)
         value = float(auroc(anomalous(store, rows, entry.normal), scores)[0])
