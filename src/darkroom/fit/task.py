@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,23 +14,24 @@ from darkroom.fit.config import Training
 
 
 class Totals:
-    """Means over an epoch, weighted by batch size; nothing is read back from the device before the end."""
+    """Means over an epoch, weighted by batch size, each over the batches that have it; nothing is read back from the
+    device before the end."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
-        self.items = 0
+        self.items: Counter[str] = Counter()
 
     def add(self, values: dict[str, Tensor], items: int) -> None:
         """Take the means of one batch of so many items."""
         for name, value in values.items():
             weighted = value.detach().float() * items
             self.sums[name] = self.sums[name] + weighted if name in self.sums else weighted
-        self.items += items
+            self.items[name] += items
 
     def close(self) -> dict[str, float]:
         """The means since the last close."""
-        means = {name: float(total) / self.items for name, total in self.sums.items()}
-        self.sums, self.items = {}, 0
+        means = {name: float(total) / self.items[name] for name, total in self.sums.items()}
+        self.sums, self.items = {}, Counter()
         return means
 
 

@@ -47,10 +47,11 @@ class NoiseSchedule(nn.Module):
 
     alpha_bar: Tensor
 
-    def __init__(self, kind: Kind, steps: int) -> None:
+    def __init__(self, kind: Kind, steps: int, *, until: int | None = None) -> None:
+        """`until` cuts the schedule off after so many steps: a sampler of it starts from images that are noised so far."""
         super().__init__()
         # multiplied up in float32, as diffusers does, so that its samplers go the same way as ours
-        self.register_buffer("alpha_bar", torch.cumprod(1 - betas(kind, steps), 0), persistent=False)
+        self.register_buffer("alpha_bar", torch.cumprod(1 - betas(kind, steps), 0)[:until], persistent=False)
 
     def __len__(self) -> int:
         return len(self.alpha_bar)

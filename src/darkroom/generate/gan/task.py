@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,8 @@ class GANTask(Task):
     """
 
     network: GAN
+    players: tuple[str, ...] = ("generator", "discriminator")
+    """The networks that have an optimizer, in the order of these."""
 
     def __init__(self, network: GAN, training: Training) -> None:
         super().__init__(network, training)
@@ -47,8 +49,7 @@ class GANTask(Task):
         loss = self.generator_step(real, fake, labels)
         model.batches += 1
         model.average()
-        for schedule in cast(list[LambdaLR], self.lr_schedulers()):
-            schedule.step()
+        self.pass_batch("generator", "discriminator")
         self.note({"loss": loss, "loss_generator": loss, **values}, len(labels))
         if self.followed:
             self.latest |= self.norms
@@ -91,10 +92,10 @@ class GANTask(Task):
             self.move("generator", loss)
         return loss
 
-    def move(self, player: Literal["generator", "discriminator"], loss: Tensor) -> None:
+    def move(self, player: str, loss: Tensor) -> None:
         """A step of this player down its loss; keeps the norm of its gradient before it is clipped."""
         network: nn.Module = getattr(self.network, player)
-        optimizer = cast(list[Any], self.optimizers())[player == "discriminator"]
+        optimizer = cast(list[Any], self.optimizers())[self.players.index(player)]
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.followed:
@@ -103,6 +104,11 @@ class GANTask(Task):
             torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.clip)
         optimizer.step()
         torch.clear_autocast_cache()  # it holds the weights from before the step
+
+    def pass_batch(self, *players: str) -> None:
+        """Move the learning rates of these players on by a batch."""
+        for player in players:
+            cast(list[LambdaLR], self.lr_schedulers())[self.players.index(player)].step()
 
     def critic(self, labels: Tensor) -> penalties.Critic:
         """The score of images of these labels."""
@@ -119,16 +125,18 @@ class GANTask(Task):
 
     def configure_optimizers(self) -> Any:
         """The generator's optimizer, then the discriminator's, each with a schedule that training moves by batches."""
+        batches = int(self.trainer.estimated_stepping_batches)
+        return self.scheduled("generator", batches), self.scheduled("discriminator", batches, self.network.ttur)
+
+    def scheduled(self, player: str, batches: int, rate: float = 1.0) -> dict[str, Any]:
+        """The optimizer of a network at a factor on the learning rate, and its schedule over so many batches."""
         factor = registry.build(self.settings.schedule)
-        steps = max(1, int(self.trainer.estimated_stepping_batches) - 1)
-        made = []
-        for network, rate in ((self.network.generator, 1.0), (self.network.discriminator, self.network.ttur)):
-            optimizer = registry.build(self.settings.optimizer, network)
-            for group in optimizer.param_groups:
-                group["lr"] *= rate
-            schedule = LambdaLR(optimizer, lambda step: factor(min(1.0, step / steps)))
-            made.append({"optimizer": optimizer, "lr_scheduler": schedule})
-        return tuple(made)
+        optimizer = registry.build(self.settings.optimizer, getattr(self.network, player))
+        for group in optimizer.param_groups:
+            group["lr"] *= rate
+        steps = max(1, batches - 1)
+        schedule = LambdaLR(optimizer, lambda step: factor(min(1.0, step / steps)))
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
 
 @contextmanager
