@@ -24,7 +24,6 @@ from darkroom.generate.model import GenerativeModel
 from darkroom.log import silent
 from darkroom.nets import pretrained
 
-
 SMALL = {"name": "vae", "latent": 8, "width": 8}
 
 
