@@ -41,6 +41,7 @@ wildcard_constraints:
 report: "workflow/report/index.rst"
 
 
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/augment.smk"
 include: "workflow/rules/audit.smk"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from darkroom import provenance, registry
+from darkroom import needs, provenance, registry
 from darkroom.audit import config as audit
 from darkroom.augment.config import NONE, GallerySpec, OnlineSpec, Synthetic
 from darkroom.classify import config as classify
@@ -159,6 +159,19 @@ class Plan:
         """The processor threads that a job's spec asks for."""
         training = getattr(self.job(stage, **wildcards), "training", None)
         return training.threads if training else 1
+
+    def need(self, stage: str, inputs: list[str], attempt: int, **wildcards: Any) -> needs.Need:
+        """What a job asks of a cluster on its first, second, ... attempt; `inputs[0]` is the manifest of its images.
+
+        Raises FileNotFoundError as long as that is not made.
+        """
+        images = needs.images_beside(Path(inputs[0])) if inputs else self._source_size()
+        return needs.need(stage, images, getattr(self.job(stage, **wildcards), "training", None), attempt)
+
+    def _source_size(self) -> needs.Images:
+        path = getattr(self.config.data.source, "path", None)
+        local = Path(path).expanduser() if path is not None else None
+        return needs.Images(1, local.stat().st_size) if local is not None and local.is_file() else needs.Images()
 
     def job(self, stage: str, **wildcards: Any) -> Section:
         """The spec of a job as a model."""

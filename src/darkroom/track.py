@@ -25,6 +25,11 @@ SPOOL = Path("results/.tracking")
 URI = "MLFLOW_TRACKING_URI"
 SENDER_LOCK = "sender.lock"
 DESTINATION = "destination"
+SERVER = (
+    "uv run mlflow server --host 0.0.0.0 --allowed-hosts '*' --backend-store-uri sqlite:////var/tmp/mlflow.db"
+    " --artifacts-destination results/mlflow"
+)
+"""Starts a server for runs on a cluster; its database lies on a disk of the server's own."""
 
 
 class Run:
@@ -63,6 +68,16 @@ class Run:
             # the stage's own log may lie on the same disk; what a buffer kept would fail the stage at its end
             with contextlib.suppress(OSError):
                 os.write(sys.stderr.fileno(), f"darkroom: tracking: {error}\n".encode())
+
+
+def refuse_sqlite(uri: str) -> None:
+    """Raises ValueError where jobs on many machines would write one SQLite file; an empty `uri` tracks nothing."""
+    if uri.startswith("sqlite"):
+        raise ValueError(
+            f"tracking goes to {uri}, and jobs on many machines must not write one SQLite file over a shared file system. "
+            f"Start a server, with one line: {SERVER}; then set {URI}=http://HOST:5000, or tracking.uri in the config. "
+            f"With {URI}= (empty) nothing is tracked"
+        )
 
 
 def direct(spool: Path) -> None:

@@ -9,6 +9,8 @@ rule audit_train:
     log:
         f"{RESULTS}/logs/audit/fold-{{fold}}.log",
     threads: lambda wildcards: plan.threads("audit train", **wildcards)
+    resources:
+        **needs("audit train"),
     params:
         spec=lambda wildcards: plan.spec("audit train", **wildcards),
         code=lambda wildcards: plan.code("audit train", **wildcards),
@@ -36,6 +38,8 @@ rule audit_measure:
         ),
     log:
         f"{RESULTS}/logs/audit/{{policy}}.log",
+    resources:
+        **needs("audit measure"),
     params:
         spec=lambda wildcards: plan.spec("audit measure", **wildcards),
         code=lambda wildcards: plan.code("audit measure", **wildcards),

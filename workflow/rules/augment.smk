@@ -11,6 +11,8 @@ rule augment_apply:
     # classifiers wait for it: first, while all cores are free
     priority: 10
     threads: 2
+    resources:
+        **needs("augment apply"),
     params:
         spec=lambda wildcards: plan.spec("augment apply", **wildcards),
         code=lambda wildcards: plan.code("augment apply", **wildcards),
@@ -30,6 +32,8 @@ rule augment_gallery:
         f"{RESULTS}/gallery/manifest.json",
     log:
         f"{RESULTS}/logs/gallery.log",
+    resources:
+        **needs("augment gallery"),
     params:
         spec=lambda wildcards: plan.spec("augment gallery"),
         code=lambda wildcards: plan.code("augment gallery"),

@@ -20,6 +20,8 @@ rule classify_train:
     # the longest jobs of most runs: early, so that none is left alone at the end
     priority: 5
     threads: lambda wildcards: plan.threads("classify train", **wildcards)
+    resources:
+        **needs("classify train"),
     params:
         spec=lambda wildcards: plan.spec("classify train", **wildcards),
         code=lambda wildcards: plan.code("classify train", **wildcards),
@@ -68,6 +70,8 @@ rule classify_evaluate:
         ),
     log:
         f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/evaluate.log",
+    resources:
+        **needs("classify evaluate"),
     params:
         spec=lambda wildcards: plan.spec("classify evaluate", **wildcards),
         code=lambda wildcards: plan.code("classify evaluate", **wildcards),

@@ -6,6 +6,8 @@ rule data_fetch:
         f"{DATA}/raw/manifest.json",
     log:
         f"{RESULTS}/logs/data/fetch.log",
+    resources:
+        **needs("data fetch"),
     params:
         spec=lambda wildcards: plan.spec("data fetch"),
         code=plan.code("data fetch"),
@@ -23,6 +25,8 @@ rule data_prepare:
         f"{DATA}/prepared/manifest.json",
     log:
         f"{RESULTS}/logs/data/prepare.log",
+    resources:
+        **needs("data prepare"),
     params:
         spec=lambda wildcards: plan.spec("data prepare"),
         code=plan.code("data prepare"),

@@ -18,6 +18,8 @@ rule detect_fit:
     log:
         f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/fit.log",
     threads: lambda wildcards: plan.threads("detect fit", **wildcards)
+    resources:
+        **needs("detect fit"),
     params:
         spec=lambda wildcards: plan.spec("detect fit", **wildcards),
         code=lambda wildcards: plan.code("detect fit", **wildcards),
@@ -55,6 +57,8 @@ rule detect_evaluate:
         ),
     log:
         f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/evaluate.log",
+    resources:
+        **needs("detect evaluate"),
     params:
         spec=lambda wildcards: plan.spec("detect evaluate", **wildcards),
         code=lambda wildcards: plan.code("detect evaluate", **wildcards),

@@ -12,6 +12,8 @@ rule generate_judge:
         f"{RESULTS}/logs/generate/judge.log",
     priority: 4
     threads: lambda wildcards: plan.threads("generate judge")
+    resources:
+        **needs("generate judge"),
     params:
         spec=lambda wildcards: plan.spec("generate judge"),
         code=lambda wildcards: plan.code("generate judge"),
@@ -33,6 +35,8 @@ rule generate_train:
     log:
         f"{RESULTS}/logs/generate/{{model}}/seed-{{seed}}/train.log",
     threads: lambda wildcards: plan.threads("generate train", **wildcards)
+    resources:
+        **needs("generate train"),
     params:
         spec=lambda wildcards: plan.spec("generate train", **wildcards),
         code=lambda wildcards: plan.code("generate train", **wildcards),
@@ -61,6 +65,8 @@ rule generate_evaluate:
         ),
     log:
         f"{RESULTS}/logs/generate/{{model}}/seed-{{seed}}/evaluate.log",
+    resources:
+        **needs("generate evaluate"),
     params:
         spec=lambda wildcards: plan.spec("generate evaluate", **wildcards),
         code=lambda wildcards: plan.code("generate evaluate", **wildcards),
@@ -95,6 +101,8 @@ rule generate_synthesize:
     log:
         f"{RESULTS}/logs/generate/synthetic/{{policy}}.log",
     priority: 10
+    resources:
+        **needs("generate synthesize"),
     params:
         spec=lambda wildcards: plan.spec("generate synthesize", **wildcards),
         code=lambda wildcards: plan.code("generate synthesize", **wildcards),

@@ -27,6 +27,8 @@ rule report_build:
         ),
     log:
         f"{RESULTS}/logs/report.log",
+    resources:
+        **needs("report build"),
     params:
         spec=lambda wildcards: plan.spec("report build"),
         code=plan.code("report build"),

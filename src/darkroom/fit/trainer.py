@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 
 from darkroom.fit.batches import Batches
 from darkroom.fit.model import Fitted
@@ -59,6 +60,8 @@ def fit(
         devices=1,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         gradient_clip_val=settings.clip if task.automatic_optimization else None,
+        # one process, also inside a Slurm job: there Lightning would requeue it and keep checkpoints of its own
+        plugins=[LightningEnvironment()],
         callbacks=[history, *callbacks, *([_Saver(checkpoints)] if checkpoints is not None else [])],
         logger=False,
         enable_checkpointing=False,

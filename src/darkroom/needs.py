@@ -1,0 +1,102 @@
+"""What a job asks of a cluster: memory and time, from the size of the data and the number of the attempt.
+
+It changes no result and makes nothing stale. The figures are rounded up from `benchmarks/memory.py`; a job that a cluster
+ends for taking more is tried again with twice as much, and training goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.fit.config import Training
+
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class Need:
+    """A request, under the names of Snakemake's resources."""
+
+    mem_mb: int
+    runtime: int
+    """Minutes."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """The size of a store: how many images, and how many values (H·W·C) each has."""
+
+    count: int = 0
+    values: int = 0
+
+    @property
+    def mb(self) -> float:
+        """As bytes on disk."""
+        return self.count * self.values / MB
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage takes: megabytes for its code, megabytes for each megabyte of images, and values a second."""
+
+    base: int
+    per_mb: float
+    speed: float = 2e6
+
+
+LIGHT = 900
+TORCH = 2400
+"""Megabytes before any data: two Snakemake processes around the job, its libraries, and the sender of all tracking, which
+one job of several carries."""
+COSTS = {
+    "data fetch": Cost(LIGHT, 6),
+    "data prepare": Cost(LIGHT, 6),
+    "augment apply": Cost(LIGHT, 4),
+    "augment gallery": Cost(TORCH, 2),
+    "audit train": Cost(TORCH, 4),
+    "audit measure": Cost(TORCH, 4),
+    "classify train": Cost(TORCH, 4),
+    "classify evaluate": Cost(TORCH, 4),
+    "generate judge": Cost(TORCH, 4),
+    "generate train": Cost(TORCH, 4),
+    "generate evaluate": Cost(TORCH, 8),
+    "generate synthesize": Cost(TORCH, 4),
+    "detect fit": Cost(TORCH, 8),
+    "detect evaluate": Cost(TORCH, 8),
+    "report build": Cost(LIGHT, 0),
+}
+ACTIVATIONS = 100
+"""Floats that a network of these sizes keeps for each value of a batch."""
+TRAINING_SPEED = 2e5
+"""Values a second that a slow processor trains on."""
+LEAST_MINUTES = 10
+
+
+def need(stage: str, images: Images, training: Training | None, attempt: int) -> Need:
+    """The request of a job's first, second, ... attempt; each asks for twice as much as the one before."""
+    cost = COSTS[stage]
+    mb = cost.base + cost.per_mb * images.mb
+    seconds = images.count * images.values / cost.speed
+    if training is not None:
+        mb += 4 * ACTIVATIONS * training.batch_size * images.values / MB
+        seconds += training.epochs * images.count * images.values / TRAINING_SPEED
+    more = 2 ** (attempt - 1)
+    return Need(mem_mb=100 * math.ceil(more * mb / 100), runtime=more * math.ceil(LEAST_MINUTES + seconds / 60))
+
+
+def images_beside(manifest: Path) -> Images:
+    """The size of the store that a manifest is of; nothing where it holds no array.
+
+    Raises FileNotFoundError naming the manifest as long as it is not made, which Snakemake takes as "not known yet".
+    """
+    if not manifest.exists():
+        raise FileNotFoundError(2, "not made yet", str(manifest))
+    array = manifest.with_name("images.npy")
+    if not array.exists():
+        return Images()
+    count, *shape = np.load(array, mmap_mode="r", allow_pickle=False).shape
+    return Images(count, math.prod(shape))

@@ -1,0 +1,57 @@
+"""What jobs ask of a cluster: for every stage, more with more data and at every attempt, and unknown before there is data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darkroom import config, files, needs, track
+from darkroom.fit.config import Training
+from darkroom.plan import Plan
+from darkroom.stages import STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_more_data_and_another_attempt_ask_for_more(stage: str) -> None:
+    small, large = needs.Images(1_000, 784), needs.Images(100_000, 3 * 64 * 64)
+    training = Training() if stage.endswith(("train", "judge")) else None
+    first, second = (needs.need(stage, small, training, attempt) for attempt in (1, 2))
+    assert second.mem_mb >= 1.9 * first.mem_mb
+    assert second.runtime == 2 * first.runtime
+    more = needs.need(stage, large, training, 1)
+    assert more.mem_mb > first.mem_mb or stage == "report build"
+    assert more.runtime > first.runtime
+    assert first.mem_mb >= 500  # Slurm's own programs and Snakemake take some
+
+
+def test_longer_training_asks_for_more_time_and_larger_batches_for_more_memory() -> None:
+    images = needs.Images(5_000, 3 * 64 * 64)
+    asked = needs.need("classify train", images, Training(epochs=10, batch_size=64), 1)
+    assert needs.need("classify train", images, Training(epochs=20, batch_size=64), 1).runtime > asked.runtime
+    assert needs.need("classify train", images, Training(epochs=10, batch_size=256), 1).mem_mb > asked.mem_mb
+
+
+def test_the_size_is_read_from_the_store_and_unknown_before_it_is_made(tmp_path: Path) -> None:
+    plan = Plan(config.load({"name": "new", "data": {"source": "sklearn"}, "detect": {"normal": "1"}}, path="new.yaml"))
+    manifest = tmp_path / "prepared" / "manifest.json"
+    job = {"task": "normal-1", "detector": "pca", "seed": 0}
+    with pytest.raises(FileNotFoundError) as raised:
+        plan.need("detect fit", [str(manifest)], 1, **job)
+    assert raised.value.filename == str(manifest)  # so Snakemake knows that the answer comes later
+    assert plan.need("data fetch", [], 1).mem_mb >= needs.LIGHT
+    with files.folder(manifest.parent) as fresh:
+        np.save(fresh / "images.npy", np.zeros((1000, 64, 64, 3), np.uint8))
+    small = plan.need("detect fit", [str(manifest)], 1, **job)
+    assert needs.images_beside(manifest) == needs.Images(1000, 64 * 64 * 3)
+    with files.folder(manifest.parent) as fresh:
+        np.save(fresh / "images.npy", np.zeros((9000, 64, 64, 3), np.uint8))
+    assert plan.need("detect fit", [str(manifest)], 1, **job).mem_mb > small.mem_mb
+
+
+def test_sqlite_is_refused_with_the_line_that_starts_a_server() -> None:
+    with pytest.raises(ValueError, match=r"results/mlflow.db.*mlflow server --host .*MLFLOW_TRACKING_URI=http"):
+        track.refuse_sqlite("sqlite:///results/mlflow.db")
+    track.refuse_sqlite("http://127.0.0.1:5000")
+    track.refuse_sqlite("")
