@@ -30,22 +30,26 @@ class Project:
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path
 
-    def call(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run snakemake here with the project's own code."""
+    def call(
+        self, *arguments: str, check: bool = True, tracking: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run snakemake here with the project's own code; `tracking` is an MLFLOW_TRACKING_URI."""
+        running = self.start(*arguments, tracking=tracking)
+        out, err = running.communicate()
+        if check and running.returncode:
+            raise AssertionError(f"snakemake {' '.join(arguments)}\n{out}\n{err}")
+        return subprocess.CompletedProcess(running.args, running.returncode, out, err)
+
+    def start(self, *arguments: str, tracking: str | None = None) -> subprocess.Popen[str]:
+        """Start snakemake here."""
         environment = {**os.environ, "PYTHONPATH": str(self.root / "src"), "PYTHONWARNINGS": "ignore"}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         environment.pop("MLFLOW_TRACKING_URI", None)
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
-            cwd=self.root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"snakemake {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
-        return done
+        if tracking is not None:
+            environment["MLFLOW_TRACKING_URI"] = tracking
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.root, env=environment, stdout=pipe, stderr=pipe, text=True)
 
     def planned(self, *arguments: str) -> set[str]:
         """The jobs that would run now, by the messages of their rules."""

@@ -1,0 +1,218 @@
+"""The workflow on a real Slurm of two virtual nodes: `uv run --extra slurm pytest tests/workflow/test_slurm.py`.
+
+Installs Slurm where it is missing. A job over its memory, one cancelled, one requeued: the results are those of a local run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom import files
+
+PROFILE = Path(__file__).parents[2] / "profiles" / "slurm"
+SMOKE = ("--configfile", "config/smoke.yaml")
+SLURM = ("--workflow-profile", "profiles/slurm", "--jobs", "4", "--slurm-init-seconds-before-status-checks", "1")
+SUBMITTED = re.compile(r"Job \d+ has been submitted with SLURM jobid (\d+)")
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "data": {"source": "sklearn"},
+    "classify": {"training": {"epochs": 300}, "policies": ["none"], "models": {"mlp": None}, "resamples": 10},
+}
+MODEL = "results/small/classify/none/mlp/seed-0/model"
+
+
+def why_not() -> str | None:
+    """What keeps Slurm from being tried here."""
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return "Snakemake's Slurm executor is missing: uv run --extra slurm pytest tests/workflow/test_slurm.py"
+    if os.geteuid() != 0:
+        return "a Slurm of one's own needs root"
+    if not all(map(shutil.which, ("slurmctld", "slurmd", "munged"))) and not shutil.which("apt-get"):
+        return "Slurm is missing, and it is installed here by apt-get alone"
+    return None
+
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Slurm that is taken down again."""
+    folder = str(tmp_path_factory.mktemp("slurm"))
+    subprocess.run([PROFILE / "up", folder], check=True, timeout=600)
+    yield
+    subprocess.run([PROFILE / "down", folder], check=True, timeout=60)
+    assert not Path("/etc/slurm/slurm.conf").exists()
+
+
+@pytest.fixture(scope="module")
+def remote(cluster, project, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A second copy of the project, for the runs on the cluster."""
+    root = tmp_path_factory.mktemp("remote")
+    results = shutil.ignore_patterns("smoke", "small", ".snakemake", ".tracking", "*.db", "mlartifacts")
+    shutil.copytree(project.root, root, ignore=results, dirs_exist_ok=True)
+    return type(project)(root)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """An MLflow server; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", f"{tmp_path}/kept"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait(lambda: answers(address), 300)
+        yield address
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+def test_the_smoke_run_gives_the_same_files(project, remote, server: str) -> None:
+    project.call(*SMOKE)
+    done = remote.call(*SLURM, *SMOKE, "--set-resources", "generate_judge:gpu=1", tracking=server)
+    here, there = results(project.root, "smoke"), results(remote.root, "smoke")
+    assert here.keys() == there.keys()
+    assert [name for name in here if here[name] != there[name]] == []
+    jobs = SUBMITTED.findall(done.stderr)
+    assert len(jobs) == 27
+    judge = re.search(r"generate_judge/[^ ]*?(\d+)\.log", done.stderr)
+    assert judge
+    shown = subprocess.run(
+        ["scontrol", "show", "job", judge.group(1)], capture_output=True, text=True, check=True
+    ).stdout
+    assert "gpu:1" in shown
+    assert "NodeList=n2" in shown
+    assert remote.planned(*SMOKE) == set()  # nor is anything stale for a run on one machine
+    assert len(runs(server, "smoke")) >= 27
+
+
+def test_sqlite_is_refused(remote) -> None:
+    done = remote.call(*SLURM, "--configfile", str(remote.config("small", SMALL)), check=False)
+    assert done.returncode
+    assert "mlflow server --host" in done.stderr
+    assert not SUBMITTED.findall(done.stderr)
+
+
+def test_a_job_over_its_memory_is_tried_again_with_more(remote) -> None:
+    config = str(remote.config("small", SMALL))
+    remote.call("data/small/prepared/manifest.json", *SLURM, "--configfile", config, tracking="")
+    with changed(remote.root / "src/darkroom/needs.py", "TORCH = ", "TORCH = 300 #"):
+        train = (f"{MODEL}/manifest.json", *SLURM, "--configfile", config)
+        done = remote.call(*train, "--retries", "1", tracking="", check=False)
+        assert len(SUBMITTED.findall(done.stderr)) == 2  # 300 and 600 MB are too little
+        assert done.returncode
+        done = remote.call(*train, "--retries", "3", tracking="")
+        assert 3 <= len(SUBMITTED.findall(done.stderr)) <= 4
+
+
+def test_a_cancelled_and_a_requeued_job_go_on_from_their_checkpoints(project, remote) -> None:
+    config = str(project.config("small", SMALL))
+    project.call(f"{MODEL}/manifest.json", "--configfile", config)
+    remote.config("small", SMALL)
+    shutil.rmtree(remote.root / MODEL, ignore_errors=True)
+    with changed(remote.root / "src/darkroom/fit/trainer.py", "CHECKPOINT_SECONDS = ", "CHECKPOINT_SECONDS = 0.5 #"):
+        running = remote.start(f"{MODEL}/manifest.json", *SLURM, "--configfile", config, tracking="http://127.0.0.1:9")
+        seen = 0.0
+        for command in (["scancel"], ["scontrol", "requeue"]):
+            seen = wait(lambda seen=seen: newer(remote.root, seen), 300)
+            subprocess.run([*command, job_of("R")], check=True)
+            wait(lambda: not job_of("R"), 60)
+        _, told = running.communicate(timeout=600)
+    assert running.returncode == 0, told
+    here, there = results(project.root, MODEL), results(remote.root, MODEL)
+    assert [name for name in here if here[name] != there[name]] == []
+    first = sorted(first_steps(remote.root))
+    assert len(first) == 3
+    assert first[0] < first[1] < first[2]  # each begins where the one before had saved itself
+
+
+def results(root: Path, name: str) -> dict[str, str]:
+    """The sha256 of every file that stages wrote, but for measured times, logs and what is not a result."""
+    places = [root / name] if "/" in name else [root / "data" / name, root / "results" / name]
+    found = {path for place in places for path in place.rglob("*") if path.is_file()}
+    kept = (path for path in found if path.name != files.TIMING and "logs" not in path.parts and path.name[0] != ".")
+    return {str(path.relative_to(root)): files.sha256(path) for path in kept}
+
+
+def runs(server: str, experiment: str) -> list[Any]:
+    """The runs of an experiment, as the server tells them."""
+    found = ask(f"{server}/api/2.0/mlflow/experiments/get-by-name?experiment_name={experiment}")
+    body = {"experiment_ids": [found["experiment"]["experiment_id"]], "max_results": 1000}
+    listed: list[Any] = ask(f"{server}/api/2.0/mlflow/runs/search", body)["runs"]
+    return [run for run in listed if any(tag["key"] == "job" for tag in run["data"]["tags"])]
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> Any:
+    """The server's answer."""
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def answers(server: str) -> bool:
+    """Whether a server is there."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"{server}/health", timeout=5) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+def newer(root: Path, than: float) -> float:
+    """When the newest checkpoint was written, if that is later; else 0."""
+    times = [path.stat().st_mtime for path in (root / "results/small/checkpoints").rglob("last.ckpt")]
+    return max((time for time in times if time > than), default=0.0)
+
+
+def job_of(state: str) -> str:
+    """The job that is in this state."""
+    shown = subprocess.run(["squeue", "-h", "-t", state, "-o", "%i"], capture_output=True, text=True, check=True)
+    return shown.stdout.strip()
+
+
+def first_steps(root: Path) -> list[float]:
+    """The step of the first number that each attempt at training wrote down."""
+    attempts = [path.read_text().splitlines() for path in (root / "results/.tracking").glob("*.jsonl")]
+    records = [[json.loads(line) for line in lines] for lines in attempts]
+    training = [lines for lines in records if lines[0].get("header", {}).get("stage") == "classify train"]
+    return [min(line["step"] for line in lines if line.get("step") is not None) for lines in training]
+
+
+@contextlib.contextmanager
+def changed(path: Path, old: str, new: str) -> Iterator[None]:
+    """A source file with the first such text replaced, and put back."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    yield
+    path.write_text(text)
+
+
+def wait(what: Any, seconds: float) -> Any:
+    """The first answer that is true. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := what():
+            return answer
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing in {seconds} s")
