@@ -26,14 +26,19 @@ def main() -> None:
     for name in sys.argv[1:] or ["smoke", "config"]:
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder)
-            for part in ("Snakefile", "workflow", "profiles", "config"):
-                copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-                copy(ROOT / part, project / part)
+            copy_project(project)
             first, jobs = run(project, name)
             again = min(run(project, name)[0] for _ in range(3))
             wanted = WANTED.get(name)
             goal = f" (wanted {wanted:.0f})" if wanted else ""
             print(f"{name:8} {jobs} jobs in {first:6.1f} s{goal}; nothing to do {again:4.1f} s (wanted 4)", flush=True)
+
+
+def copy_project(project: Path) -> None:
+    """Copy what a run needs into a folder that has no results."""
+    for part in ("Snakefile", "workflow", "profiles", "config"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, project / part)
 
 
 def run(project: Path, name: str) -> tuple[float, int]:
