@@ -55,7 +55,7 @@ one job of several carries."""
 COSTS = {
     "data fetch": Cost(LIGHT, 6),
     "data prepare": Cost(LIGHT, 6),
-    "augment apply": Cost(LIGHT, 4),
+    "augment apply": Cost(TORCH + 400, 4),  # its workers share memory, which is counted for each
     "augment gallery": Cost(TORCH, 2),
     "audit train": Cost(TORCH, 4),
     "audit measure": Cost(TORCH, 4),
