@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -25,3 +26,11 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fetch.run(FetchSpec(source=source), out=root / "raw", log=silent)
     prepare.run(PrepareSpec(name="digits", source=source), raw=root / "raw", out=root / "prepared", log=silent)
     return root / "prepared"
+
+
+@pytest.fixture(scope="session")
+def editor() -> jsonschema.protocols.Validator:
+    """The JSON schema of configs that editors use."""
+    from darkroom import reference
+
+    return jsonschema.Draft202012Validator(reference.schema())

@@ -31,6 +31,19 @@ def test_other_weights_of_a_backbone_make_a_detector_stale(tmp_path: Path) -> No
     assert all('"backbone":null' in spec for spec in specs("pca"))
 
 
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "x" * 300, "a\nb", "~nobody-of-this-name://x"])
+def test_a_path_where_nothing_can_be_makes_no_plan_fail(path: str) -> None:
+    detectors = {"padim": {"detector": {"weights": path}}}
+    raw = {"name": "nowhere", "data": {"source": "sklearn"}, "detect": {"normal": "1", "detectors": detectors}}
+    assert '"backbone":null' in Plan(config.load(raw, path="c.yaml")).spec(
+        "detect fit", task="normal-1", detector="padim", seed=0
+    )
+    raw = {"name": "nowhere", "data": {"source": {"name": "folder", "path": path}}}
+    plan = Plan(config.load(raw, path="c.yaml", need_data=False))
+    assert '"fingerprint":null' in plan.spec("data fetch")
+    assert plan.need("data fetch", [], 1).mem_mb > 0
+
+
 @pytest.mark.parametrize(
     ("model", "sampling", "training"),
     [

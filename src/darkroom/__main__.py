@@ -67,7 +67,7 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any]) -> None:
     with contextlib.ExitStack() as stack:
         log: Log = silent
         if os.environ.get(track.URI):
-            log = stack.enter_context(track.Run(_header(stage, spec, options)))
+            log = stack.enter_context(track.begin(_header(stage, spec, options)))
         module.run(spec, log=log, **options)
     if (checkpoints := options.get("checkpoints")) is not None:
         shutil.rmtree(checkpoints, ignore_errors=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError, model_validator
 
-from darkroom import explain, registry, settings, strict_yaml
+from darkroom import explain, files, registry, settings, strict_yaml
 from darkroom.audit.config import Audit
 from darkroom.augment.config import NONE, Policy
 from darkroom.augment.strength import operations, reach, strongest
@@ -19,6 +19,8 @@ from darkroom.generate.config import Generate
 from darkroom.settings import Name, Section
 
 MOST_PROBLEMS = 30
+TEMPLATE = "__use_yte__"
+"""The key that makes Snakemake take a YAML file for a template, before it reads the Snakefile."""
 
 
 class Tracking(Section):
@@ -77,9 +79,14 @@ def parse(path: Path) -> Any:
     Raises ConfigError.
     """
     try:
-        return strict_yaml.read(path)
+        value = strict_yaml.read(path)
     except strict_yaml.YamlError as error:
         raise ConfigError(str(path), [str(error)]) from None
+    if isinstance(value, Mapping) and TEMPLATE in value:
+        raise ConfigError(
+            str(path), [f"{TEMPLATE}: Snakemake runs the Python in such a file; write the values themselves"]
+        )
+    return value
 
 
 def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
@@ -221,11 +228,7 @@ def _data_problems(config: Config) -> Iterator[str]:
         given = getattr(config.data.source, key, None)
         if given is None or "://" in given:
             continue
-        try:
-            exists = Path(given).expanduser().exists()
-        except (OSError, ValueError, RuntimeError):  # too long a name, no such user's home
-            exists = False
-        if not exists:
+        if files.local(given) is None:
             hint = "" if Path(given).is_absolute() else f" in {Path.cwd()}"
             yield f"data.source.{key}: no file or folder at {settings.quoted(given, 200)}{hint}"
 

@@ -90,6 +90,16 @@ def write_json(path: Path, value: Any) -> None:
     fresh.replace(path)
 
 
+def local(path: str) -> Path | None:
+    """What is at a local path, its `~` written out; None where nothing is, or nothing can be: too long a name, no such
+    user's home."""
+    try:
+        found = Path(path).expanduser()
+        return found if found.exists() else None
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
 def read_json(path: Path) -> Any:
     """The value in a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))

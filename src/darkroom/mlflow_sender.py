@@ -3,6 +3,8 @@
 Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
 `built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
 where it can be restored. Runs of several seeds are children of one parent that carries their mean and interval.
+
+Every step can be taken twice with the same outcome: an answer may be lost after the server has done what was asked.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+# what failed is tried again here, after a look at what has arrived; the client alone would create a run twice
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
 from mlflow import MlflowClient
@@ -84,6 +87,7 @@ class Delivery:
             sent = {}
         self.run_id: str | None = sent.get("run")
         self.offset: int = sent.get("offset", 0)
+        self.closed: bool = sent.get("closed", False)
         self.ending: dict[str, Any] = {"end": "KILLED", "error": None}
         self.failing_since: float | None = None
 
@@ -108,7 +112,7 @@ class Delivery:
         try:
             if self.run_id is None:
                 self._open()
-            ended = self._send()
+            ended = self.closed or self._send()
             if ended or not alive:
                 self._close()
             self.failing_since = None
@@ -124,9 +128,10 @@ class Delivery:
 
     def _open(self) -> None:
         experiment = self._experiment()
-        found = self.client.search_runs([experiment], f"tags.spool = '{self.path.stem}'", max_results=1)
-        run = found[0] if found else self._create(experiment)
+        run = self._latest(experiment, f"tags.spool = '{self.path.stem}'") or self._create(experiment)
+        self._describe(run)
         self.run_id = run.info.run_id
+        self._supersede(run)
         self._remember()
 
     def _experiment(self) -> str:
@@ -150,23 +155,39 @@ class Delivery:
         }
         tags |= job.tags() | self._provenance()
         for name, place in header["inputs"].items():
-            if earlier := self._current(experiment, place):
+            if earlier := self._latest(experiment, _of(place)):
                 tags[f"built_from.{name}"] = earlier.info.run_id
         if job.seed is not None:
             tags["mlflow.parentRunId"] = self._parent(experiment, job)
-        before = self._current(experiment, header["job"])
-        run = self.client.create_run(
+        return self.client.create_run(
             experiment, start_time=header["start"], tags=tags, run_name=job.title(header["stage"])
         )
-        params = [Param(metric_name(k), str(v)[:6000]) for k, v in flat(header["spec"])]
+
+    def _describe(self, run: Run) -> None:
+        params = [Param(metric_name(k), str(v)[:6000]) for k, v in flat(self.header["spec"])]
         for some in range(0, len(params), 100):
             self.client.log_batch(run.info.run_id, params=params[some : some + 100])
         if inputs := list(self._datasets()):
             self.client.log_inputs(run.info.run_id, inputs)
-        if before is not None:
-            self.client.set_tag(before.info.run_id, "superseded_by", run.info.run_id)
-            self.client.delete_run(before.info.run_id)
-        return run
+
+    def _supersede(self, run: Run) -> None:
+        """Leave the latest run of this job alone; one whose records are still on their way does this itself at its end."""
+        found = self._found(run.info.experiment_id, _of(self.header["job"]), most=100)
+        *earlier, latest = sorted(found, key=lambda one: (one.info.start_time, one.info.run_id == run.info.run_id))
+        for other in earlier:
+            if self._arriving(other):
+                continue
+            if other.info.status == "RUNNING":  # killed, and its records are gone
+                self.client.set_terminated(other.info.run_id, "KILLED")
+            self.client.set_tag(other.info.run_id, "superseded_by", latest.info.run_id)
+            self.client.delete_run(other.info.run_id)
+
+    def _arriving(self, run: Run) -> bool:
+        """Whether records of a run are still on their way; not so of one that was created twice, which gets none."""
+        if run.info.run_id == self.run_id:
+            return not self.closed
+        spool = run.data.tags.get("spool", "")
+        return spool != self.path.stem and self.path.with_name(f"{spool}.jsonl").exists()
 
     def _provenance(self) -> dict[str, str]:
         """Of the stage: hashes of its spec and code, and the commit they come from."""
@@ -190,18 +211,21 @@ class Delivery:
                 )
                 yield DatasetInput(dataset, [InputTag("mlflow.data.context", name)])
 
-    def _current(self, experiment: str, job: str) -> Run | None:
-        found = self.client.search_runs([experiment], f"tags.job = '{quoted(job)}'", max_results=1)
-        return found[0] if found else None
+    def _found(self, experiment: str, filters: str, *, most: int) -> list[Run]:
+        """Runs that are not superseded, the latest first."""
+        return list(self.client.search_runs([experiment], filters, max_results=most, order_by=["start_time DESC"]))
+
+    def _latest(self, experiment: str, filters: str) -> Run | None:
+        return next(iter(self._found(experiment, filters, most=1)), None)
 
     def _parent(self, experiment: str, job: Job) -> str:
-        found = self.client.search_runs([experiment], f"tags.method = '{quoted(job.method)}'", max_results=1)
-        if found:
-            return str(found[0].info.run_id)
-        tags = {"method": job.method, "dataset": self.header["dataset"], **job.tags()}
-        tags.pop("seed", None)
-        run = self.client.create_run(experiment, tags=tags, run_name=job.method)
-        self.client.set_terminated(run.info.run_id)
+        run = self._latest(experiment, f"tags.method = '{quoted(job.method)}'")
+        if run is None:
+            tags = {"method": job.method, "dataset": self.header["dataset"], **job.tags()}
+            tags.pop("seed", None)
+            run = self.client.create_run(experiment, tags=tags, run_name=job.method)
+        if run.info.status == "RUNNING":
+            self.client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
 
     def _send(self) -> bool:
@@ -211,7 +235,7 @@ class Delivery:
             while True:
                 metrics: list[Metric] = []
                 while len(metrics) < 900 and (line := stream.readline()).endswith("\n"):
-                    record = json.loads(line)
+                    record = _record(line)
                     if "end" in record:
                         self._log(metrics)
                         self.ending = record
@@ -235,18 +259,25 @@ class Delivery:
 
     def _close(self) -> None:
         assert self.run_id is not None
-        ending = self.ending
+        if not self.closed:
+            self._end(self.run_id, self.ending)
+            self.closed = True
+            self._remember()
+        self._supersede(self.client.get_run(self.run_id))
+        self.path.unlink()
+        self.note.unlink(missing_ok=True)
+
+    def _end(self, run_id: str, ending: dict[str, Any]) -> None:
+        """Send the files of a stage that finished, how it ended, and what that means for its parent."""
         if ending["end"] == "FINISHED":
             for file in sorted(Path(self.header["job"]).rglob("*")):
                 if file.suffix in ARTIFACTS and file.is_file() and file.stat().st_size <= LARGEST_ARTIFACT:
                     inside = file.relative_to(self.header["job"]).parent.as_posix()
-                    self.client.log_artifact(self.run_id, str(file), inside if inside != "." else None)
+                    self.client.log_artifact(run_id, str(file), inside if inside != "." else None)
         if ending["error"]:
-            self.client.set_tag(self.run_id, "error", ending["error"][:5000])
-        self.client.set_terminated(self.run_id, ending["end"], ending.get("time"))
-        self._summarize(self.client.get_run(self.run_id))
-        self.path.unlink()
-        self.note.unlink(missing_ok=True)
+            self.client.set_tag(run_id, "error", ending["error"][:5000])
+        self.client.set_terminated(run_id, ending["end"], ending.get("time"))
+        self._summarize(self.client.get_run(run_id))
 
     def _summarize(self, run: Run) -> None:
         """Write the mean and 95 % t interval over seeds of the final metrics to the parent run."""
@@ -269,8 +300,24 @@ class Delivery:
 
     def _remember(self) -> None:
         fresh = self.note.with_suffix(".new")
-        fresh.write_text(json.dumps({"uri": self.uri, "run": self.run_id, "offset": self.offset}))
+        fresh.write_text(
+            json.dumps({"uri": self.uri, "run": self.run_id, "offset": self.offset, "closed": self.closed})
+        )
         fresh.replace(self.note)
+
+
+def _of(job: str) -> str:
+    """The search for runs of a job, by its folder."""
+    return f"tags.job = '{quoted(job)}'"
+
+
+def _record(line: str) -> dict[str, Any]:
+    """What a stage wrote in a line; nothing where a full disk cut it."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 class _NeverBeganError(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from darkroom import needs, provenance, registry
+from darkroom import files, needs, provenance, registry
 from darkroom.audit import config as audit
 from darkroom.augment.config import NONE, GallerySpec, OnlineSpec, Synthetic
 from darkroom.classify import config as classify
@@ -16,7 +16,6 @@ from darkroom.config import Config
 from darkroom.data import place
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.detect import config as detect
-from darkroom.files import canonical, sha256
 from darkroom.generate import config as generate
 from darkroom.nets import pretrained
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
@@ -140,7 +139,7 @@ class Plan:
 
     def spec(self, stage: str, **wildcards: Any) -> str:
         """The resolved spec of a job as JSON with sorted keys."""
-        text = canonical(self.job(stage, **wildcards).model_dump(mode="json"))
+        text = files.canonical(self.job(stage, **wildcards).model_dump(mode="json"))
         return text.replace("<", "\\u003c")  # Snakemake's report puts it into a script as it stands
 
     def code(self, stage: str, **wildcards: Any) -> str:
@@ -170,7 +169,7 @@ class Plan:
 
     def _source_size(self) -> needs.Images:
         path = getattr(self.config.data.source, "path", None)
-        local = Path(path).expanduser() if path is not None else None
+        local = files.local(path) if path is not None else None
         return needs.Images(1, local.stat().st_size) if local is not None and local.is_file() else needs.Images()
 
     def job(self, stage: str, **wildcards: Any) -> Section:
@@ -268,12 +267,17 @@ class Plan:
         """Of the local files that the source names; a manifest without `root` reads the folder that it lies in."""
         source = self.config.data.source
         path, root = getattr(source, "path", None), getattr(source, "root", None)
-        if path is None or not (local := Path(path).expanduser()).exists():
+        if path is None or (local := files.local(path)) is None:
             return None
-        places = [local]
+        places: list[Path | None] = [local]
         if hasattr(source, "root"):
-            places.append(Path(root).expanduser() if root else local.parent)
-        found = {f"{n}/{name}": file for n, p in enumerate(places) for name, file in place.local_files(p).items()}
+            places.append(files.local(root) if root else local.parent)
+        found = {
+            f"{n}/{name}": file
+            for n, there in enumerate(places)
+            if there is not None
+            for name, file in place.local_files(there).items()
+        }
         return provenance.source_fingerprint(found, Path(self.data, ".fingerprint.json"))
 
 
@@ -289,8 +293,11 @@ def _fingerprint(weights: str | None) -> str | None:
     """Of a file of weights, or of the packaged ones."""
     if weights is None:
         return pretrained.installed()
-    path = Path(weights).expanduser()
-    return sha256(path) if path.is_file() else None  # the stage says that it is not there
+    path = files.local(weights)
+    try:
+        return files.sha256(path) if path is not None and path.is_file() else None
+    except OSError:
+        return None  # the stage says that it is not there, or cannot be read
 
 
 @functools.cache

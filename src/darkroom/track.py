@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from darkroom.log import Log, silent
+
 SPOOL = Path("results/.tracking")
 URI = "MLFLOW_TRACKING_URI"
 SENDER_LOCK = "sender.lock"
@@ -46,7 +48,10 @@ class Run:
     def __enter__(self) -> Self:
         direct(self.path.parent)
         if not held(self.path.with_name(SENDER_LOCK)):
-            _start_sender(self.path.parent)
+            try:
+                _start_sender(self.path.parent)
+            except OSError as error:  # the next stage or `darkroom sync` starts one
+                _complain(error)
         return self
 
     def __call__(self, values: Mapping[str, float], step: int | None = None) -> None:
@@ -65,9 +70,16 @@ class Run:
         try:
             self.stream.write(json.dumps(record) + "\n")
         except OSError as error:  # a full disk must not fail the stage over its log
-            # the stage's own log may lie on the same disk; what a buffer kept would fail the stage at its end
-            with contextlib.suppress(OSError):
-                os.write(sys.stderr.fileno(), f"darkroom: tracking: {error}\n".encode())
+            _complain(error)
+
+
+def begin(header: Mapping[str, Any]) -> contextlib.AbstractContextManager[Log]:
+    """The run of a stage; one that goes nowhere where the spool folder cannot be written."""
+    try:
+        return Run(header)
+    except OSError as error:
+        _complain(error)
+        return contextlib.nullcontext(silent)
 
 
 def refuse_sqlite(uri: str) -> None:
@@ -154,6 +166,12 @@ def _start_sender(spool: Path) -> subprocess.Popen[bytes]:
             env=environment,
             start_new_session=True,
         )
+
+
+def _complain(error: OSError) -> None:
+    # the stage's own log may lie on the same full disk; what a buffer kept would fail the stage at its end
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"darkroom: tracking: {error}\n".encode())
 
 
 def _now() -> int:

@@ -82,6 +82,19 @@ def test_any_backbone_takes_its_weights_from_a_file(ending: str, tmp_path: Path)
         lite0(weights=str(path))
 
 
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+def test_anything_but_tensors_is_refused_as_weights(ending: str, tmp_path: Path) -> None:
+    import timm
+
+    path = tmp_path / f"weights.{ending}"
+    torch.save(timm.create_model(OTHER), path)  # the whole network, pickled
+    whole = path.read_bytes()
+    for content in (whole, whole[: len(whole) // 2], b"", b"some text", b"\x80\x04N."):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"weights: .*weights\.{ending} holds something else than tensors"):
+            FeatureMaps(levels=(1,), side=64, architecture=OTHER, weights=str(path))
+
+
 def test_what_cannot_be_had_is_told_with_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="levels: tf_efficientnet_lite0 has levels 0 to 4, got 5"):
         lite0(levels=(1, 5))

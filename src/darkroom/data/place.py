@@ -122,11 +122,12 @@ def local_files(local: Path) -> dict[str, Path]:
 
 def existing(path: str, key: str = "data.source.path") -> Path:
     """A local path that must be there. Raises ValueError with the config key."""
-    local = Path(path).expanduser()
-    if not local.exists():
+    local = files.local(path)
+    if local is None:
         near = ""
-        with contextlib.suppress(OSError):
-            near = settings.nearest(local.name, (other.name for other in local.parent.iterdir()))
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            wanted = Path(path).expanduser()
+            near = settings.nearest(wanted.name, (other.name for other in wanted.parent.iterdir()))
         raise ValueError(f"{key}: there is no file or folder {path} (relative paths start in {Path.cwd()}).{near}")
     if not os.access(local, os.R_OK):
         raise ValueError(f"{key}: {path} cannot be read: no permission")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from darkroom import files, registry
 from darkroom.data.store import release
 from darkroom.fit.batches import as_float
+from darkroom.nets import state_dict
 from darkroom.settings import Section
 
 WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "steps.csv"
@@ -82,8 +83,11 @@ def read_about(folder: Path) -> About:
 
 
 def load_weights(folder: Path, network: nn.Module) -> nn.Module:
-    """Fill a network of the right layout with the saved weights, ready for inference; no pickled code is run."""
-    network.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+    """Fill a network of the right layout with the saved weights, ready for inference; no pickled code is run.
+
+    Raises ValueError for a file of anything but tensors, RuntimeError for weights of another layout.
+    """
+    network.load_state_dict(state_dict.read(folder / WEIGHTS))
     return network.eval()
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darkroom import files, settings
-from darkroom.nets import pretrained
+from darkroom.nets import pretrained, state_dict
 
 PACKAGED = "tf_efficientnet_lite0"
 """What timm calls the network whose weights come as a package."""
@@ -109,8 +109,8 @@ class ClassifierMaps(FeatureMaps):
 def _file(architecture: str, weights: str | None) -> Path:
     """The file of the weights."""
     if weights is not None:
-        path = Path(weights).expanduser()
-        if not path.is_file():
+        path = files.local(weights)
+        if path is None or not path.is_file():
             raise ValueError(f"weights: no file {settings.quoted(weights)}")
         return path
     if architecture != PACKAGED:
@@ -146,12 +146,10 @@ def _given(architecture: str, path: Path) -> Any:
     network: Any = timm.create_model(architecture, pretrained=False, num_classes=0)
     if not hasattr(network, "forward_intermediates"):
         raise ValueError(f"architecture: timm gives no feature maps of {architecture}")
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        known = load_file(path)
-    else:
-        known = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        known = state_dict.read(path)
+    except ValueError as error:
+        raise ValueError(f"weights: {error}") from None
     layout = network.state_dict()
     wrong = [name for name in layout if name not in known or known[name].shape != layout[name].shape]
     if wrong:

@@ -1,0 +1,335 @@
+"""Broken and hostile configs: each either plans all of its jobs or is told in readable lines, never a traceback.
+
+`pytest -m long tests/test_fuzz.py` tries 10,000 changes in place of 500, and asks Snakemake about twenty of them.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from darkroom import config, registry
+from darkroom.config import Config, ConfigError
+from darkroom.plan import Plan
+
+ROOT = Path(__file__).parent.parent
+ODD: list[Any] = [
+    None, True, False, -1, 0, 1, 2, 0.5, 1.5, 1e300, math.inf, math.nan, 10**30, -(10**5000), "", "x", "x" * 5000, "\0",
+    "\ud800", "a\nb\u2028c\u202e", "none", "heavy", "mlp", "sgd", "hflip", "../..", "<b>&", "é", [], {}, [[]], [None], [0],
+    [True], ["a", "a"], {"": 1}, {"a\nb": 1}, {1: 2}, {None: None}, {True: {}}, {"name": None}, {"name": "hflip"},
+    {"name": ["sgd"]}, {"network": None}, datetime.date(2020, 1, 1), b"x", {1}, (1, 2), object(), [[[[[[[[[[1]]]]]]]]]],
+    "x" * 300, "~nobody/x", "~nobody://x", "http://[x", "{wildcards.seed}", "$(id)`id`'\"", "2**63", 2**63 - 1, -(2**63), 10**6,
+    1e-300, -0.0, [0, 0], [1, 2, 3], ["1", ["1"]], {"a": {"b": {"c": 1}}},
+]  # fmt: skip
+FOREIGN = re.compile(
+    r"pydantic|Traceback|function-|constrained|Input should|validation error|Value error|object at 0x|\[key\]"
+)
+PLACED = re.compile(
+    r"  (line \d+|[\w\[-]+[\w.\[\]\"\\-]*.*: |a key is |empty; expected|got .*; expected keys|not valid YAML|more than)"
+)
+
+
+def defaults(kind: str, name: str) -> dict[str, Any]:
+    """A plug-in with every option that has a default written out."""
+    fields = registry.options(kind, name).model_fields
+    given = {key: field.default for key, field in fields.items() if not field.is_required()}
+    return json.loads(json.dumps(given)) | ({"of": ["pca", "padim"]} if name == "average" else {})
+
+
+def steps(kind: str) -> list[dict[str, Any]]:
+    return [defaults(kind, name) for name in registry.entries(kind)]
+
+
+def everything() -> dict[str, Any]:
+    """A config that names every plug-in but the sources, with all its options."""
+
+    def named(kind: str, key: str) -> dict[str, Any]:
+        return {name: {key: defaults(kind, name)} for name in registry.entries(kind)}
+
+    mixing = [step for step in steps("batch transform") if step["name"] != "augmix"]
+    optimizers = {
+        f"with-{o}": {"network": "mlp", "training": {"optimizer": defaults("optimizer", o)}}
+        for o in registry.entries("optimizer")
+    }
+    schedules = {
+        f"with-{s}": {"network": "mlp", "training": {"schedule": defaults("schedule", s)}}
+        for s in registry.entries("schedule")
+    }
+    return {
+        "name": "everything",
+        "data": {
+            "source": {"name": "sklearn"}, "size": [8, 8], "resize": "crop", "color": "gray", "label_preserving": {"rotate": 200},
+            "split": {"method": "kfold", "folds": 4, "fold": 1, "keep": {"1": 5}, "long_tail": 10},
+        },
+        "augment": {
+            "offline": {
+                "offline": steps("transform"), "balance": True, "classes": {"1": {"copies": 2, "strength": {"hflip": 0.5}}},
+            },
+            "online": {"online": mixing, "imbalance": "class_weights"},
+            "drawn": {"synthetic": {"model": "gan", "seed": 1, "images": 20, "confidence": 0.4, "distance": 1.5}},
+        },
+        "audit": {"network": defaults("network", "resnet"), "policies": ["offline"], "folds": 2, "images": 20},
+        "classify": {"models": named("network", "network") | optimizers | schedules, "tta": steps("view"), "seeds": [0, 4]},
+        "generate": {
+            "models": named("generator", "generator"), "seeds": 2, "steps": [2, 5], "snapshots": 3,
+            "judge": {"network": defaults("network", "resnet"), "online": [defaults("batch transform", "hflip")]},
+        },
+        "detect": {
+            "normal": [["1", "2"], ["3", "4"]], "detectors": named("detector", "detector"), "threshold": "best_f1",
+            "contamination": [0, 0.1],
+        },
+        "tracking": {"uri": "http://localhost:5000"},
+    }  # fmt: skip
+
+
+def bases(folder: str) -> list[dict[str, Any]]:
+    """Valid configs to start from: those that come with the project, all plug-ins, every source."""
+    shipped = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "config").glob("*.yaml"))]
+    for raw in shipped:
+        if isinstance(raw["data"]["source"], dict) and "path" in raw["data"]["source"]:
+            raw["data"]["source"]["path"] = folder
+    sources = [
+        {"name": "s", "data": {"source": {**defaults("source", name), **needed}}, "detect": {"normal": ["a", "b"]}}
+        for name, needed in ((n, needs(n, folder)) for n in registry.entries("source"))
+    ]
+    return [*shipped, everything(), everything(), everything(), *sources]
+
+
+def needs(source: str, folder: str) -> dict[str, Any]:
+    fields = registry.options("source", source).model_fields
+    known = {
+        "path": folder,
+        "root": folder,
+        "dataset": "digits" if source == "sklearn" else "CIFAR10",
+        "sha256": "0" * 64,
+        "options": {"split": "letters"},
+        "classes": ["a", "b"],
+        "levels": [0, 9],
+    }
+    return {key: value for key, value in known.items() if key in fields}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+def mutate(raw: Any, draw: random.Random) -> Any:
+    """A copy with one place taken out, moved, wrapped, misspelt, made odd or another value of its kind."""
+    raw = copy.deepcopy(raw)
+    *path, last = draw.choice(places(raw)[1:])
+    parent = raw
+    for step in path:
+        parent = parent[step]
+    match draw.randrange(9):
+        case 0:
+            del parent[last]
+        case 1 | 2:
+            parent[last] = copy.deepcopy(draw.choice(ODD))
+        case 3:
+            other = raw
+            for step in draw.choice(places(raw)[1:]):
+                other = other[step]
+            parent[last] = copy.deepcopy(other)
+        case 4 if isinstance(parent, dict) and isinstance(last, str):
+            place = draw.randrange(len(last) + 1)
+            parent[last[:place] + draw.choice(["", "x", " ", ".", "\n", "é"]) + last[place + 1 :]] = parent.pop(last)
+        case 4 | 5:
+            parent[last] = draw.choice([[parent[last]], {"name": parent[last]}, {str(last): parent[last]}])
+        case _:
+            parent[last] = another(parent[last], draw)
+    return raw
+
+
+def another(value: Any, draw: random.Random) -> Any:
+    """A value of the same kind, as a person might try."""
+    match value:
+        case bool():
+            return not value
+        case int() | float() if abs(value) < 1e300:
+            return draw.choice([value + 1, value * 2, value // 2, value / 2, -value, value * 1000])
+        case str():
+            return draw.choice([value.upper(), value + "2", *registry.entries(draw.choice(list(registry.PACKAGES)))])
+        case list():
+            return draw.choice([value[::-1], value[:1], value[1:], value * 2])
+        case dict():
+            return dict(list(value.items())[: draw.randrange(len(value) + 1)])
+    return draw.choice([1, 0.5, "x", {}, []])
+
+
+def mutate_text(text: str, draw: random.Random) -> bytes:
+    """The bytes of a file with a line doubled, shifted, lost or spoilt, and perhaps another byte."""
+    lines = text.splitlines()
+    at = draw.randrange(len(lines))
+    match draw.randrange(5):
+        case 0:
+            lines.insert(at, draw.choice(lines))
+        case 1:
+            lines[at] = draw.choice(["", " ", "  ", "\t", "- "]) + lines[at].lstrip()
+        case 2:
+            del lines[at]
+        case 3:
+            odd = draw.choice(
+                ["{", "}", "[", "]", ":", "&a", "*a", "!", "!!", "|", ">", "%", "@", "'", '"', "\0", "?", "<<:"]
+            )
+            cut = draw.randrange(len(lines[at]) + 1)
+            lines[at] = f"{lines[at][:cut]}{odd}{lines[at][cut:]}"
+    data = "\n".join(lines).encode()
+    cut = draw.randrange(len(data))
+    return data if draw.random() < 0.7 else data[:cut] + bytes([draw.randrange(256)]) + data[cut + 1 :]
+
+
+def jobs(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every job that the rules ask a plan for, with its wildcards."""
+    yield from ((stage, {}) for stage in ("data fetch", "data prepare", "augment gallery", "report build"))
+    entries, section = plan.entries, plan.config
+    yield from (("augment apply", {"policy": policy}) for policy in entries.policies)
+    yield from (("audit train", {"fold": fold}) for fold in plan.audit_folds)
+    yield from (("audit measure", {"policy": policy}) for policy in plan.audited)
+    for found in entries.classifiers:
+        yield from ((f"classify {job}", found.model_dump()) for job in ("train", "evaluate"))
+    if section.generate:
+        yield "generate judge", {}
+    yield from (("generate synthesize", {"policy": policy}) for policy in entries.synthetic)
+    for made in entries.generators:
+        yield from ((f"generate {job}", made.model_dump()) for job in ("train", "evaluate"))
+    for seen in entries.detectors:
+        wild = {"task": seen.task, "detector": seen.detector, "seed": seen.seed}
+        plan.looks_through(seen.detector, seen.seed)
+        yield from ((f"detect {job}", wild) for job in ("fit", "evaluate"))
+
+
+def plan_all(loaded: Config) -> None:
+    """Ask for what Snakemake would: every job's spec, which its stage can read, its code, threads and folders."""
+    plan = Plan(loaded)
+    for stage, wildcards in jobs(plan):
+        spec = plan.spec(stage, **wildcards)
+        job = plan.job(stage, **wildcards)
+        assert type(job).model_validate_json(spec) == job, stage
+        assert plan.code(stage, **wildcards)
+        assert plan.threads(stage, **wildcards) >= 1
+        assert plan.need(stage, [], 1, **wildcards).mem_mb > 0
+    assert plan.checkpoints("data prepare").startswith(f"{plan.results}/")
+    for part in ("augment", "audit", "classify", "generate", "detect"):
+        assert all(re.fullmatch(r"[\w./+-]+", folder) for folder in plan.folders(part))
+
+
+def assert_readable(error: ConfigError) -> None:
+    head, *lines = str(error).splitlines()
+    assert re.fullmatch(r".*c\.yaml: (1 problem|\d+ problems)", head)
+    assert lines
+    for line in lines:
+        assert line.startswith("  ")
+        assert line.isprintable(), line
+        assert len(line) < 700, line
+        assert not FOREIGN.search(line), line
+        assert PLACED.match(line) or re.match(r"  and \d+ more", line), line
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder two levels deep, with a small set of files in it."""
+    folder = tmp_path / "a" / "b"
+    (folder / "set" / "cat").mkdir(parents=True)
+    (folder / "set" / "cat" / "1.png").write_bytes(b"")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def content(number: int, start: list[dict[str, Any]]) -> Any:
+    """The changed config of that number: a value as read from YAML, or for every fifth the bytes of a file."""
+    draw = random.Random(number)
+    raw = draw.choice(start)
+    if number % 5 == 4:
+        return mutate_text(yaml.safe_dump(raw, sort_keys=False), draw)
+    for _ in range(draw.choice([1, 1, 1, 2, 3])):
+        raw = mutate(raw, draw)
+    return raw
+
+
+def plans(changed: Any) -> bool:
+    """Whether a config loads, and then everything Snakemake asks for is there; else it is told in readable lines."""
+    try:
+        if isinstance(changed, bytes):
+            Path("c.yaml").write_bytes(changed)
+            loaded = config.read(Path("c.yaml"))
+        else:
+            loaded = config.load(changed, path="c.yaml")
+    except ConfigError as error:
+        assert_readable(error)
+        return False
+    plan_all(loaded)
+    # a bare key takes every default, so a section that is left out stays out of the JSON too
+    assert Config.model_validate_json(loaded.model_dump_json(exclude_none=True)) == loaded
+    return True
+
+
+def test_the_configs_to_start_from_plan(here: Path) -> None:
+    assert all(plans(raw) for raw in bases("set"))
+
+
+@pytest.mark.parametrize("tried", [500, pytest.param(10_000, marks=pytest.mark.long)])
+def test_any_change_of_a_config_plans_or_is_told(
+    here: Path, editor: jsonschema.protocols.Validator, tried: int
+) -> None:
+    start, planned = bases("set"), 0
+    failures: dict[str, list[int]] = {}
+    for number in range(tried):
+        changed = content(number, start)
+        try:
+            if plans(changed):
+                planned += 1
+                if planned % 10 == 0 and not isinstance(changed, bytes):
+                    editor.validate(json.loads(json.dumps(changed)))
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            told = f"{type(error).__name__}: {str(error)[:200]} ({Path(last.filename).name}:{last.lineno})"
+            failures.setdefault(told, []).append(number)
+    assert failures == {}, f"{planned} planned"
+    assert 0.1 * tried < planned < 0.9 * tried
+
+
+@pytest.mark.long
+def test_snakemake_plans_what_plans_and_tells_what_does_not(here: Path) -> None:
+    start, left = bases("set"), {True: 10, False: 10}
+    for number in range(1000):
+        changed = content(number, start)
+        try:
+            text = changed.decode() if isinstance(changed, bytes) else yaml.safe_dump(changed, sort_keys=False)
+            yaml.safe_load(text)  # what is no YAML is told by Snakemake itself
+        except (ValueError, yaml.YAMLError):
+            continue
+        Path("c.yaml").write_text(text, encoding="utf-8")
+        good = plans(text.encode())
+        if not left[good]:
+            continue
+        left[good] -= 1
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--dry-run", "-s", ROOT / "Snakefile", "--configfile", "c.yaml"],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = done.stdout + done.stderr
+        assert "Traceback" not in told, text
+        assert (done.returncode == 0) == good, f"{text}\n{told}"
+        assert good or "c.yaml: " in told or "WorkflowError" in told
+        if not any(left.values()):
+            break
+    assert not any(left.values())
