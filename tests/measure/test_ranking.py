@@ -33,18 +33,13 @@ def test_agrees_with_sklearn_with_ties_and_weights(seed: int) -> None:
         assert found["best_f1"][row] == pytest.approx(max(f1), abs=1e-12)
 
 
-def test_numbers_at_a_threshold_agree_with_sklearn() -> None:
+def test_f1_of_flagged_items_agrees_with_sklearn() -> None:
     positive, scores, weights = draw(1)
     flagged = scores > 0.5
-    found = ranking.at_threshold(positive, flagged, weights)
+    found = ranking.f1_of(positive, flagged, weights)
     for row, weight in enumerate(weights):
-        assert found["f1"][row] == pytest.approx(metrics.f1_score(positive, flagged, sample_weight=weight))
-        assert found["detection_rate"][row] == pytest.approx(
-            metrics.recall_score(positive, flagged, sample_weight=weight)
-        )
-        assert found["false_alarm_rate"][row] == pytest.approx(
-            1 - metrics.recall_score(~positive, ~flagged, sample_weight=weight)
-        )
+        assert found[row] == pytest.approx(metrics.f1_score(positive, flagged, sample_weight=weight))
+    assert np.isnan(ranking.f1_of(np.zeros(3), flagged[:3])).all()
 
 
 def test_a_weight_of_two_is_the_item_twice() -> None:

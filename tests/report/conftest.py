@@ -18,6 +18,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from darkroom import figures, files
+from darkroom.data.store import Store
+from darkroom.detect import examples
 from darkroom.log import silent
 from darkroom.report.build import run
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
@@ -56,6 +58,7 @@ def write_tree(
     generators: Sequence[str] = ("vae",),
     detectors: Sequence[str] = ("pca", "autoencoder"),
     contamination: Sequence[float] = (0.0,),
+    normals: int = 1,
     tta: bool = True,
     validation: bool = True,
     warnings: Sequence[str] = (),
@@ -69,8 +72,11 @@ def write_tree(
     for policy in policies:
         if policy != "none":
             _policy(results / "augment" / policy, classes)
-    normal = (classes[0],)
-    tasks = {share: "normal-0" + (f".contamination-{share}" if share else "") for share in contamination}
+    tasks = [
+        (f"normal-{k}" + (f".contamination-{share}" if share else ""), (name,), share)
+        for k, name in enumerate(classes[:normals])
+        for share in contamination
+    ]
     spec = BuildSpec(
         name=name,
         policies=policies,
@@ -78,7 +84,7 @@ def write_tree(
         generators=[GeneratorEntry(model=m, seed=s) for m in generators for s in seeds],
         detectors=[
             DetectorEntry(task=task, normal=normal, contamination=share, detector=d, seed=s)
-            for share, task in tasks.items()
+            for task, normal, share in tasks
             for d in detectors
             for s in seeds
         ],
@@ -156,6 +162,7 @@ def _model(out: Path, plugin: dict[str, Any], classes: Sequence[str], history: p
     with files.folder(out) as fresh:
         about = {"plugin": plugin, "shape": [1, 28, 28], "classes": list(classes), "parameters": 78_042}
         files.write_json(fresh / "model.json", {**about, "precision": "bf16", "channels_last": True})
+        (fresh / "weights.pt").write_bytes(bytes(2_500_000))
         files.write_json(fresh / files.TIMING, {"seconds": 21.4, "images_per_second": 3310.5})
         if history is not None:
             history.to_csv(fresh / "history.csv", index=False)
@@ -284,9 +291,37 @@ def _generator(out: Path, entry: GeneratorEntry, classes: Sequence[str], items: 
         files.write_json(fresh / files.TIMING, {"seconds": 1.2, "ms_per_sample": 0.21})
 
 
+def write_examples(
+    out: Path,
+    frame: pd.DataFrame,
+    classes: Sequence[str],
+    images: np.ndarray | None = None,
+    masks: np.ndarray | None = None,
+) -> None:
+    """The pictures of a detector's evaluation, one a row of `frame`: of digits, or of the images given (N, H, W, C)."""
+    if images is None:
+        images = (load_digits().images[: len(frame), :, :, None] * 15.9).astype(np.uint8)
+    ids = [f"test/{classes[row.label]}/{row.id:04d}.png" for row in frame.itertuples()]
+    table = pd.DataFrame({"id": ids, "label": frame["label"], "mask": -1 if masks is None else np.arange(len(frame))})
+    store = Store("fake", tuple(classes), images, table, masks)
+    rows = np.arange(len(frame))
+    anomalous, scores = (frame[column].to_numpy() for column in ("anomalous", "score"))
+    tested = examples.Tested(store, rows, anomalous, scores, 1.5)
+    kept, normal = examples.Kept(len(frame)), examples.Kept(0)
+    kept.add(scores, images.mean(3).astype(np.float32))
+    normal.add(scores[:9], images[:9].mean(3).astype(np.float32))
+    kinds = ("highest", "misses", "false_alarms")
+    strips = {
+        kind: [tested.example(place, images[place].mean(2).astype(np.float32)) for place in tested.strip(kind)]
+        for kind in kinds
+    }
+    examples.save_examples(out, tested, kept, strips, examples.colors(normal, kept))
+
+
 def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: int) -> None:
-    generator = np.random.default_rng([entry.seed, len(entry.detector)])
-    anomalous = np.arange(items) % len(classes) != 0
+    number = classes.index(entry.normal[0])
+    generator = np.random.default_rng([entry.seed, len(entry.detector), *[number] * (number > 0)])
+    anomalous = np.arange(items) % len(classes) != number
     scores = (
         1
         + 0.3 * generator.normal(size=items)
@@ -297,7 +332,10 @@ def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: in
     value = float((scores[anomalous][:, None] > scores[~anomalous]).mean())
     image = {m: share(value, 500) for m in ("auroc", "average_precision", "detection_rate", "f1")}
     by_class = {
-        name: {"items": 50, "auroc": share(value - 0.004 * i, 100), "flagged": 46 - i}
+        name: {
+            **{m: share(value - 0.004 * i, 100) for m in ("auroc", "average_precision", "detection_rate", "f1")},
+            **{"items": 50, "flagged": 46 - i, "fpr95": share(0.08, 100)},
+        }
         for i, name in enumerate(classes)
         if name not in entry.normal
     }
@@ -308,6 +346,7 @@ def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: in
         (fresh / "reconstructions.png").write_bytes(sheet(13, 1, 64))
         metrics: dict[str, Any] = {"normal": list(entry.normal), "n_normal": 50, "n_anomalous": items - 50}
         metrics |= {"threshold": 0.01822, "threshold_rule": "the 95 % quantile of the validation normals' scores"}
+        metrics |= {"threshold_kind": "quantile", "false_alarms_asked": 0.05}
         metrics["image"] = {**image, "fpr95": share(0.08, 50), "false_alarm_rate": share(0.06, 50)}
         error = {"value": None, "reason": "the detector reconstructs no image"}
         if not entry.detector.startswith("mahalanobis"):
@@ -316,7 +355,7 @@ def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: in
         metrics |= {"by_class": by_class, "pixel": {"value": None, "reason": "no masks in the data set"}}
         files.write_json(fresh / "metrics.json", metrics)
         frame.to_parquet(fresh / "scores.parquet")
-        (fresh / "gallery.png").write_bytes(sheet(12, 6, 72))
+        write_examples(fresh, frame[::7].reset_index(drop=True), classes)
         (fresh / "histogram.png").write_bytes(plot())
         (fresh / "roc.png").write_bytes(plot(5, 5))
         files.write_json(fresh / files.TIMING, {"seconds": 0.4, "ms_per_image": 0.11})

@@ -116,8 +116,8 @@ class Detect(Section):
     threshold: Rule = "quantile"
     """How the threshold is set on validation images: `quantile` of the normal ones at that share of false alarms,
     `extreme_value` from a fit to their largest scores, or `best_f1` where validation images of both kinds are labelled."""
-    examples: Count = 24
-    """The most anomalous test images shown in the report."""
+    examples: Count = 1000
+    """Test images in the report's ranked list; of more, those with the highest scores."""
     resamples: Count = 1000
     """Bootstrap resamples behind each 95 % interval."""
 

@@ -15,17 +15,17 @@ from darkroom import files
 from darkroom.data.store import Store, labelled, needed, open_store, release
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector, read_detector
-from darkroom.detect.figures import Shown, draw_gallery, draw_histogram, draw_roc
+from darkroom.detect.examples import Kept, Tested, colors, larger, save_examples
+from darkroom.detect.figures import draw_gallery, draw_histogram, draw_roc
 from darkroom.detect.items import anomalous, normal_rows
-from darkroom.detect.overlay import peak, scale
 from darkroom.detect.pixels import PixelCounts
-from darkroom.detect.reconstruction import as_bytes, draw_strips, squared_errors
+from darkroom.detect.reconstruction import draw_strips, squared_errors
 from darkroom.detect.threshold import Judge, Threshold, from_labels, from_normals, from_tail
-from darkroom.fit.batches import as_float
 from darkroom.fit.model import WEIGHTS, chunks
 from darkroom.log import Log
 from darkroom.measure import ranking
 from darkroom.measure.bootstrap import Floats, Interval, intervals, mean_intervals
+from darkroom.measure.proportion import wilson
 from darkroom.randomness import derive
 
 Rows = NDArray[np.int64]
@@ -41,13 +41,12 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     detector = read_detector(model)
     val, test = normal_rows(store, "val", spec.normal), needed(store, "test")
     unusual = anomalous(store, test, spec.normal)
-    val_peaks: list[float] = []
-    test_peaks: list[float] = []
-    val_scores, _ = scored(detector, store, val, peaks=val_peaks)
+    of_val, of_test = Kept(0), Kept(spec.examples)
+    val_scores, _ = scored(detector, store, val, kept=of_val)
     threshold = _threshold(spec, detector, store, val_scores)
     draws = Draws(spec.resamples, spec.seed)
     pixels = None if store.masks is None else draws.pixel_counts(len(test))
-    scores, seconds = scored(detector, store, test, unusual, pixels, test_peaks)
+    scores, seconds = scored(detector, store, test, unusual, pixels, of_test)
     result = {
         "normal": list(spec.normal),
         "labels_seen": _labels_seen(store, spec),
@@ -55,13 +54,16 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         "n_anomalous": int(unusual.sum()),
         "threshold": threshold.value,
         "threshold_rule": threshold.rule,
-        "image": draws.image_metrics(unusual, scores, scores > threshold.value),
+        "threshold_kind": spec.threshold,
+        "false_alarms_asked": None if spec.threshold == "best_f1" else spec.false_alarms,
+        "image": draws.image_metrics(unusual, scores, scores > threshold.value, "image"),
         "by_class": draws.by_class(store, test, unusual, scores, scores > threshold.value),
         "pixel": pixel_metrics(pixels),
         "pixel_left_out": pixels.left_out if pixels else 0,
         "reconstruction": draws.reconstruction_metrics(detector, store, test[~unusual]),
     }
-    span = scale(np.array(val_peaks), np.array(test_peaks)) if test_peaks else None
+    tested, span = Tested(store, test, unusual, scores, threshold.value), colors(of_val, of_test)
+    strips = larger(detector, tested)
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", result)
         Judge(threshold.value, threshold.rule, files.read_manifest(model)[WEIGHTS], span).save(fresh)
@@ -72,8 +74,8 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
             ]
         )
         table.to_parquet(fresh / "scores.parquet", index=False)
-        top = np.argsort(-scores, kind="stable")[: spec.examples]
-        draw_gallery(shown(detector, store, test[top], unusual[top], scores[top], threshold), fresh / "gallery.png")
+        save_examples(fresh, tested, of_test, strips, span)
+        draw_gallery(strips, span, fresh / "gallery.png")
         draw_histogram(val_scores, scores[~unusual], scores[unusual], threshold.value, fresh / "histogram.png")
         draw_roc(unusual, scores, threshold.value, fresh / "roc.png")
         draw_strips(detector, store, test[~unusual], test[unusual], fresh)
@@ -106,12 +108,12 @@ def scored(
     rows: Rows,
     unusual: Flags | None = None,
     pixels: PixelCounts | None = None,
-    peaks: list[float] | None = None,
+    kept: Kept | None = None,
 ) -> tuple[Scores, float]:
     """The scores (N,) of these rows and the seconds it took, one batch in memory at a time.
 
-    Maps go to `pixels`, and how hot they get to `peaks`. Images that are anomalous but have no mask, or one that marks
-    nothing, are left out of `pixels`: what is anomalous in them is not known.
+    Maps go to `pixels` and `kept`. Images that are anomalous but have no mask, or one that marks nothing, are left out of
+    `pixels`: what is anomalous in them is not known.
     """
     found, seconds = np.empty(len(rows)), 0.0  # filled in place: small arrays kept in between would scatter the memory
     masks = store.items["mask"].to_numpy(dtype=np.int64)
@@ -120,8 +122,8 @@ def scored(
         scores, maps = detector.score(images)
         found[start : start + len(scores)] = scores.double().cpu().numpy()
         seconds += time.monotonic() - begun
-        if peaks is not None and maps is not None:
-            peaks += [peak(values) for values in maps.float().cpu().numpy()]
+        if kept is not None:
+            kept.add(found[start : start + len(scores)], None if maps is None else maps.float().cpu().numpy())
         if pixels is None or unusual is None or store.masks is None or maps is None:
             continue
         for index, values in enumerate(maps.float().cpu().numpy(), start=start):
@@ -144,8 +146,8 @@ class Draws:
     def _generator(self, *keys: str) -> np.random.Generator:
         return np.random.default_rng(derive(self.seed, "bootstrap", *keys))
 
-    def image_metrics(self, unusual: Flags, scores: Scores, flagged: Flags) -> dict[str, Interval]:
-        """Threshold-free numbers and those at the threshold; anomalies are the positive kind."""
+    def image_metrics(self, unusual: Flags, scores: Scores, flagged: Flags, *keys: str) -> dict[str, Interval]:
+        """Threshold-free numbers and those at the threshold; anomalies are the positive kind, `keys` name the resamples."""
 
         def statistic(weights: Floats) -> dict[str, Floats]:
             found = ranking.curve(unusual, scores, weights)
@@ -153,17 +155,15 @@ class Draws:
                 "auroc": ranking.area(found),
                 "average_precision": ranking.mean_precision(found),
                 "fpr95": ranking.false_at(found, 0.95),
-                **ranking.at_threshold(unusual, flagged, weights),
+                "f1": ranking.f1_of(unusual, flagged, weights),
             }
 
-        missing = "normal" if unusual.all() else "anomalous"
-        return intervals(
-            statistic,
-            len(scores),
-            resamples=self.resamples,
-            generator=self._generator("image"),
-            reason=f"the test split has no {missing} image",
+        reason = f"the test split has no {'normal' if unusual.all() else 'anomalous'} image"
+        ranked = intervals(
+            statistic, len(scores), resamples=self.resamples, generator=self._generator(*keys), reason=reason
         )
+        rates = {"detection_rate": flagged[unusual], "false_alarm_rate": flagged[~unusual]}
+        return ranked | {name: wilson(int(of.sum()), len(of), reason=reason) for name, of in rates.items()}
 
     def by_class(
         self, store: Store, rows: Rows, unusual: Flags, scores: Scores, flagged: Flags
@@ -173,13 +173,8 @@ class Draws:
         for label in np.unique(store.labels[rows[unusual]]):
             name, of_class = store.classes[label], store.labels[rows] == label
             kept = of_class | ~unusual
-            numbers = intervals(
-                lambda weights, y=of_class[kept], s=scores[kept]: {"auroc": ranking.auroc(y, s, weights)},  # type: ignore[misc]
-                int(kept.sum()),
-                resamples=self.resamples,
-                generator=self._generator("class", name),
-                reason="the test split has no normal image",
-            )
+            numbers = self.image_metrics(of_class[kept], scores[kept], flagged[kept], "class", name)
+            del numbers["false_alarm_rate"]  # that of the normal images, whatever the class
             found[name] = {"items": int(of_class.sum()), "flagged": int((flagged & of_class).sum()), **numbers}
         return found
 
@@ -206,28 +201,6 @@ def pixel_metrics(pixels: PixelCounts | None) -> dict[str, Any]:
     return pixels.metrics()
 
 
-def shown(
-    detector: Detector, store: Store, rows: Rows, unusual: Flags, scores: Scores, threshold: Threshold
-) -> list[Shown]:
-    """What the gallery needs of these rows, made again as none was kept."""
-    examples = []
-    for row, strange, score in zip(rows, unusual, scores, strict=True):
-        image = as_float(store.images[[row]])
-        rebuilt, maps = detector.reconstruct(image), detector.score(image).maps
-        examples.append(
-            Shown(
-                image=store.images[row],
-                reconstruction=None if rebuilt is None else as_bytes(rebuilt)[0],
-                error=None if maps is None else maps[0].numpy(),
-                name=store.classes[store.labels[row]],
-                score=float(score),
-                anomalous=bool(strange),
-                flagged=bool(score > threshold.value),
-            )
-        )
-    return examples
-
-
 def _table(store: Store, rows: Rows, unusual: Flags, scores: Scores, threshold: Threshold) -> pd.DataFrame:
     """A row an image."""
     return pd.DataFrame(
@@ -246,5 +219,6 @@ def _flat(result: dict[str, Any]) -> dict[str, float]:
     if "auroc" in result["pixel"]:
         flat |= {f"test/pixel/{name}": found["value"] for name, found in result["pixel"].items()}
     flat["test/reconstruction/mse"] = result["reconstruction"]["mse"]["value"]
-    flat |= {f"test/per_class/{name}/auroc": found["auroc"]["value"] for name, found in result["by_class"].items()}
+    for name, found in result["by_class"].items():
+        flat |= {f"test/per_class/{name}/{key}": found[key]["value"] for key in ("auroc", "detection_rate")}
     return {**{name: value for name, value in flat.items() if value is not None}, "threshold": result["threshold"]}

@@ -1,19 +1,18 @@
-"""The pictures of a detector: what it finds most anomalous, how the scores lie, the trade-off."""
+"""The pictures of a detector: what it finds most anomalous and where it errs, how the scores lie, the trade-off."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
+from darkroom.detect.examples import Example, Kind, panels
+from darkroom.detect.overlay import Scale
 from darkroom.figures import ACCENT, COLORS, FAINT, INK, enlarge, figure, save
 from darkroom.measure.ranking import auroc, roc_points
 
@@ -25,46 +24,46 @@ VERDICTS = {
     (False, False): ("passed", COLORS[2]),
 }
 """By anomalous and flagged: the word and its color."""
+TITLES: dict[Kind, str] = {
+    "highest": "The highest scores",
+    "misses": "Anomalous images with the lowest scores",
+    "false_alarms": "Normal images with the highest scores",
+}
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One image of the gallery: (H, W, C) uint8 pixels, its map (H, W) where there is one."""
-
-    image: NDArray[np.uint8]
-    reconstruction: NDArray[np.uint8] | None
-    error: NDArray[np.float32] | None
-    name: str
-    score: float
-    anomalous: bool
-    flagged: bool
-
-
-def draw_gallery(examples: list[Shown], path: Path, *, height: int = 112) -> None:
-    """Input, reconstruction and error map of each image side by side, all maps on one color scale."""
-    errors = [e.error for e in examples if e.error is not None]
-    # one bright pixel should not make all others dark
-    most = max((float(np.quantile(error, 0.995)) for error in errors), default=0.0) or 1.0
-    strips = [_strip(example, most, height) for example in examples]
-    columns = min(COLUMNS, len(examples))
-    rows = math.ceil(len(examples) / columns)
-    aspect = strips[0].shape[0] / strips[0].shape[1]
-    width = 3.1
-    drawn = Figure(figsize=(width * columns, rows * (width * aspect + 0.34) + 0.75), layout="constrained")
-    panels = drawn.subplots(rows, columns, squeeze=False)
-    for axes in panels.flat:
-        axes.axis("off")
-    for axes, example, strip in zip(panels.flat, examples, strips, strict=False):
-        axes.imshow(strip, interpolation="nearest")
-        word, color = VERDICTS[example.anomalous, example.flagged]
-        name = example.name if len(example.name) <= 18 else example.name[:17] + "…"
-        axes.set_title(f"{name} · {example.score:.3g} · {word}", fontsize=10, color=color, loc="left", pad=3)
-    if errors:
-        scale = ScalarMappable(Normalize(0, most), "magma")
-        bar = drawn.colorbar(scale, ax=panels, orientation="horizontal", shrink=0.5, aspect=40, pad=0.01)
-        bar.set_label("error of a pixel")
-        bar.outline.set_visible(False)
+def draw_gallery(strips: dict[Kind, list[Example]], span: Scale | None, path: Path, *, height: int = 112) -> None:
+    """The strips below each other: of each image the input, the reconstruction, and its map with the mask's outline."""
+    strips = {kind: examples for kind, examples in strips.items() if examples}
+    pictures = {kind: [_row(example, span, height) for example in examples] for kind, examples in strips.items()}
+    shape = next(iter(pictures.values()))[0].shape
+    width, caption, head = 3.1, 0.45, 0.4
+    lines = {kind: math.ceil(len(examples) / COLUMNS) for kind, examples in strips.items()}
+    heights = [count * (width * shape[0] / shape[1] + caption) + head for count in lines.values()]
+    drawn = Figure(figsize=(width * COLUMNS, sum(heights)), layout="constrained")
+    parts = drawn.subfigures(len(strips), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for part, kind in zip(parts, strips, strict=True):
+        part.suptitle(TITLES[kind], fontsize=11, fontweight="bold", x=0.01, ha="left")
+        cells = part.subplots(lines[kind], COLUMNS, squeeze=False).flat
+        for axes, example, picture in zip_longest(cells, strips[kind], pictures[kind]):
+            axes.axis("off")
+            if example is not None:
+                axes.imshow(picture, interpolation="nearest")
+                word, color = VERDICTS[example.anomalous, example.flagged]
+                words = f"{_short(example.id)}\n{_short(example.name, 18)} · {example.score:.3g} · {word}"
+                axes.set_title(words, fontsize=8, color=color, loc="left", pad=3)
     save(drawn, path)
+
+
+def _row(example: Example, span: Scale | None, height: int) -> NDArray[np.uint8]:
+    """The panels of an image beside each other: (h, w, 3)."""
+    enlarged = [enlarge(panel, height) for panel in panels(example, span, height).values()]
+    gap = np.full((enlarged[0].shape[0], 3, 3), 255, np.uint8)
+    return np.concatenate([piece for part in enlarged for piece in (part, gap)][:-1], axis=1)
+
+
+def _short(name: str, most: int = 40) -> str:
+    """A long name by its end, which tells files of one folder apart."""
+    return name if len(name) <= most else "…" + name[1 - most :]
 
 
 def draw_histogram(
@@ -97,13 +96,15 @@ def draw_histogram(
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("score")
     axes.set_ylabel("share of its kind")
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     drawn.legend(frameon=False, loc="outside upper center", ncols=2)
     save(drawn, path)
 
 
 def draw_roc(unusual: NDArray[np.bool_], scores: NDArray[np.float64], threshold: float, path: Path) -> None:
     """Detection rate against false-alarm rate over all thresholds, with the chosen one marked."""
-    drawn, axes = figure(4.6, 4.6)
+    drawn, axes = figure(6, 3.6)
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="chance")
     if 0 < unusual.sum() < len(unusual):
         false, true = roc_points(unusual, scores)
@@ -118,16 +119,3 @@ def draw_roc(unusual: NDArray[np.bool_], scores: NDArray[np.float64], threshold:
     axes.set_xlabel("false-alarm rate")
     axes.set_ylabel("detection rate")
     save(drawn, path)
-
-
-def _strip(example: Shown, most: float, height: int) -> NDArray[np.uint8]:
-    """Input, reconstruction and map beside each other, as far as there are: (h, w, 3)."""
-    parts = [example.image]
-    if example.reconstruction is not None:
-        parts.append(example.reconstruction)
-    if example.error is not None:
-        colored = matplotlib.colormaps["magma"](np.clip(example.error / most, 0, 1))[..., :3]
-        parts.append((colored * 255).round().astype(np.uint8))
-    enlarged = [enlarge(part, height) for part in parts]
-    gap = np.full((enlarged[0].shape[0], 3, 3), 255, np.uint8)
-    return np.concatenate([piece for part in enlarged for piece in (part, gap)][:-1], axis=1)

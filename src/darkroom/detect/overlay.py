@@ -53,9 +53,9 @@ def overlay(image: NDArray[np.uint8], values: NDArray[np.floating], colors: Scal
 
 
 def outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The picture (H, W, 3) with the outline of the mask (H, W): its pixels that have an unmarked neighbour."""
-    padded = np.pad(mask, 1)  # a region that reaches the border is outlined there as well
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    """The picture (H, W, 3) with the outline of the mask (H, W): the unmarked pixels beside marked ones, so hiding none."""
+    padded = np.pad(mask, 1)
+    beside = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
     drawn = pixels.copy()
-    drawn[mask & ~inner] = OUTLINE
+    drawn[beside & ~mask] = OUTLINE
     return drawn

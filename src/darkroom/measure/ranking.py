@@ -92,15 +92,13 @@ def false_at(found: Curve, tpr: float) -> Floats:
     return _where_both(found, np.take_along_axis(found.false, first, axis=1)[:, 0], found.false[:, -1])
 
 
-def at_threshold(positive: NDArray[Any], flagged: NDArray[Any], weights: Floats | None = None) -> dict[str, Floats]:
-    """F1, `false_alarm_rate` (share of negative items flagged) and `detection_rate` (share of positive items flagged)."""
+def f1_of(positive: NDArray[Any], flagged: NDArray[Any], weights: Floats | None = None) -> Floats:
+    """F1 of items flagged by a threshold; NaN in a weighting without positive items."""
     positive, flagged = np.asarray(positive).astype(bool), np.asarray(flagged).astype(bool)
     weights = np.ones((1, len(positive))) if weights is None else weights
-    hit, called = weights @ (positive & flagged), weights @ flagged
-    true, false = weights @ positive, weights @ ~positive
-    with np.errstate(invalid="ignore"):
-        f1 = np.where(true > 0, 2 * hit / (true + called), np.nan)
-        return {"f1": f1, "false_alarm_rate": (called - hit) / false, "detection_rate": hit / true}
+    hit, called, true = weights @ (positive & flagged), weights @ flagged, weights @ positive
+    f1: Floats = np.divide(2 * hit, true + called, out=np.full(len(weights), np.nan), where=true > 0)
+    return f1
 
 
 def roc_points(positive: NDArray[Any], scores: NDArray[Any]) -> tuple[Floats, Floats]:

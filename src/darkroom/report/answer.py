@@ -13,8 +13,14 @@ from darkroom.report.classifiers import Classifiers
 from darkroom.report.detectors import Task, auroc
 from darkroom.report.generators import Generators
 from darkroom.report.intervals import Number
+from darkroom.report.over_tasks import Overall
 from darkroom.report.synthetic import Synthetics
 from darkroom.report.table import Finding, say
+
+RATES = (
+    ("detection_rate", "Anomalies flagged", "at the threshold"),
+    ("false_alarm_rate", "False alarms", "normal test images flagged"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ def answer(
     found: Classifiers | None,
     generators: Generators | None,
     tasks: list[Task],
+    overall: Overall | None = None,
     audits: Iterable[Finding] = (),
     drawn: Synthetics | None = None,
 ) -> Answer:
@@ -56,7 +63,7 @@ def answer(
         for part in (findings.choices, findings.imbalance, findings.tta, findings.calibration, findings.classes):
             told += part(found)
     elif tasks:
-        headline, basis = _detector_headline(tasks[0]), Markup("")
+        headline, basis = _detector_headline(tasks[0], overall)
     elif generators is not None:
         headline, basis = _generator_headline(generators), Markup("")
     else:
@@ -65,8 +72,8 @@ def answer(
     told += audits
     told += findings.generation(generators) if generators is not None else []
     told += findings.synthetic(drawn)
-    told += [*findings.detection(tasks), *findings.warnings(card)]
-    return Answer(headline, basis, [*_tiles(found, generators, tasks)], told)
+    told += [*findings.detection(tasks, overall), *findings.warnings(card)]
+    return Answer(headline, basis, [*_tiles(found, generators, tasks, overall)], told)
 
 
 def _classifier_headline(found: Classifiers) -> tuple[Markup, Markup]:
@@ -109,13 +116,21 @@ def _generator_headline(generators: Generators) -> Markup:
     return say(words, generators.best.title, share, _span(covered, "percent"))
 
 
-def _detector_headline(task: Task) -> Markup:
+def _detector_headline(task: Task, overall: Overall | None) -> tuple[Markup, Markup]:
+    """Of the best detector; below it, which to use."""
+    title, mean = overall.best if overall else ("", Number())
+    if overall is not None and mean.value is not None:
+        words = "With each of {} choices of normal, <b>{}</b> tells anomalies apart with a mean AUROC of <b>{}</b>{}."
+        value = text.decimal(mean.value)
+        return say(words, overall.tasks, title, value, _span(mean, "decimal")), overall.choice.words
     score = auroc(task.best)
     if score.value is None:
-        return say("With <b>{}</b> as normal, no detector can be ranked: {}.", task.normal_text, score.reason)
+        words = "With <b>{}</b> as normal, no detector can be ranked: {}."
+        return say(words, task.normal_text, score.reason), Markup("")
     value = text.decimal(score.value)
     words = "With <b>{}</b> as normal, <b>{}</b> tells anomalies apart with AUROC <b>{}</b>{}."
-    return say(words, task.normal_text, task.best.title, value, _span(score, "decimal"))
+    headline = say(words, task.normal_text, task.best.title, value, _span(score, "decimal"))
+    return headline, task.choice.words if len(task.ranked) > 1 else Markup("")
 
 
 def _span(number: Number, style: str) -> Markup:
@@ -123,7 +138,9 @@ def _span(number: Number, style: str) -> Markup:
     return say(" <span>({})</span>", span) if span else Markup("")
 
 
-def _tiles(found: Classifiers | None, generators: Generators | None, tasks: list[Task]) -> Iterator[Tile]:
+def _tiles(
+    found: Classifiers | None, generators: Generators | None, tasks: list[Task], overall: Overall | None
+) -> Iterator[Tile]:
     if found is not None:
         best, title = found.best, found.best.title
         yield _tile("Balanced accuracy", best.share("views", "plain", "raw", "balanced_accuracy"), "percent", title)
@@ -133,15 +150,16 @@ def _tiles(found: Classifiers | None, generators: Generators | None, tasks: list
             "decimal",
             f"{title}, after scaling",
         )
-    if tasks:
+    if overall is not None:
+        title, score = overall.best
+        yield _tile("Anomaly AUROC", score, "decimal", f"{title}, mean of {overall.tasks} choices of normal")
+    elif tasks:
         note = f"{tasks[0].best.title}, normal: {tasks[0].normal_text}"
         yield _tile("Anomaly AUROC", auroc(tasks[0].best), "decimal", note)
-        if found is None:
-            yield _tile(
-                "Anomalies flagged", tasks[0].best.share("image", "detection_rate"), "percent", "at the threshold"
-            )
-            alarms = tasks[0].best.share("image", "false_alarm_rate")
-            yield _tile("False alarms", alarms, "percent", "normal test images flagged")
+    if tasks and found is None:
+        for rate, label, note in RATES:
+            share = overall.rates[rate] if overall else tasks[0].best.share("image", rate)
+            yield _tile(label, share, "percent", note)
     if generators is not None:
         yield _tile("Coverage by samples", generators.best.share("judge", "coverage"), "decimal", generators.best.title)
 

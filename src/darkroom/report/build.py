@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from darkroom.report import (
     detectors,
     gallery,
     generators,
+    over_tasks,
     synthetic,
     text,
 )
 from darkroom.report.answer import answer
 from darkroom.report.config import BuildSpec
-from darkroom.report.pictures import Album
+from darkroom.report.examples import Sheet
+from darkroom.report.pictures import BUDGET, THUMBNAILS, Album
 from darkroom.report.results import Results, read
 from darkroom.report.table import Cell, Figure, Row, Table
 
@@ -41,8 +44,7 @@ def run(spec: BuildSpec, *, data: Path, results: Path, out: Path, log: Log) -> N
     A method without results is listed as missing on the page. Raises FileNotFoundError when the data was not prepared.
     """
     found = read(spec, data, results)
-    album = Album()
-    page = _render(spec, found, album)
+    page = _render(spec, found)
     with files.folder(out) as fresh:
         (fresh / "index.html").write_text(page, encoding="utf-8")
         if found.gallery:
@@ -50,10 +52,11 @@ def run(spec: BuildSpec, *, data: Path, results: Path, out: Path, log: Log) -> N
     log({"report/megabytes": len(page.encode()) / 1e6, "report/missing": len(found.missing)})
 
 
-def _render(spec: BuildSpec, results: Results, album: Album) -> str:
+def _render(spec: BuildSpec, results: Results) -> str:
     data = card.data_card(results)
     found, made, tasks = classifiers.section(results), generators.section(results), detectors.section(results)
     drawn = synthetic.subsection(results)
+    overall = over_tasks.overall([(task.normal_text, task.ranked) for task in tasks])
     sections: dict[str, Any] = {
         "card": data,
         "policies": card.policies(results),
@@ -65,13 +68,14 @@ def _render(spec: BuildSpec, results: Results, album: Album) -> str:
         "codes": codes.section(results),
         "mixtures": contamination.section(results),
     }
-    _collect(list(sections.values()), album)
-    album.embed()
+    album = _album(list(sections.values()), Figure)
+    thumbnails = _album(tasks, Sheet, THUMBNAILS)
     return _filled(
         "page.html",
         **sections,
+        overall=overall,
         name=spec.name,
-        answer=answer(data, found, made, tasks, audit.answer(sections["audits"]), drawn),
+        answer=answer(data, found, made, tasks, overall, audit.answer(sections["audits"]), drawn),
         missing=results.missing,
         models=_models(results),
         policy_settings={name: text.settings(value) for name, value in dict(spec.config.get("augment") or {}).items()},
@@ -80,14 +84,14 @@ def _render(spec: BuildSpec, results: Results, album: Album) -> str:
         },
         gallery=results.gallery,
         album=album,
+        thumbnails=thumbnails,
     )
 
 
 def _gallery(name: str, folder: Path) -> str:
     """The page beside it that shows every augmentation technique."""
-    shown, album = gallery.gallery(folder), Album(GALLERY)
-    _collect(shown.families, album)
-    album.embed()
+    shown = gallery.gallery(folder)
+    album = _album(shown.families, Figure, GALLERY)
     return _filled("gallery.html", name=name, gallery=shown, where=gallery.WHERE, album=album)
 
 
@@ -105,15 +109,24 @@ def _filled(template: str, **content: Any) -> str:
     return environment.get_template(template).render(**content, style=Markup(style), style_hash=digest)
 
 
-def _collect(value: Any, album: Album) -> None:
-    """Ask the album for every figure in the sections, however deep."""
-    if isinstance(value, Figure):
-        album.add(value.path)
+def _album(content: Any, kind: type[Figure | Sheet], budget: int = BUDGET) -> Album:
+    """All pictures of a kind in some sections, however deep, embedded."""
+    album = Album(budget)
+    for picture in _within(content, kind):
+        album.add(picture.path)
+    album.embed()
+    return album
+
+
+def _within(value: Any, kind: type[Figure | Sheet]) -> Iterator[Figure | Sheet]:
+    if isinstance(value, kind):
+        yield value
     elif isinstance(value, list | tuple):
         for item in value:
-            _collect(item, album)
+            yield from _within(item, kind)
     elif hasattr(value, "__dataclass_fields__"):
-        _collect([getattr(value, name) for name in value.__dataclass_fields__], album)
+        for name in value.__dataclass_fields__:
+            yield from _within(getattr(value, name), kind)
 
 
 def _options(plugin: dict[str, Any]) -> str:

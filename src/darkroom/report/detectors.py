@@ -1,21 +1,24 @@
-"""The anomaly detectors side by side: how well they rank, what their threshold catches, what they find most odd."""
+"""The anomaly detectors side by side: how well they rank, what their threshold catches, where they err, which to use."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from darkroom.report import chart, contamination, text
 from darkroom.report.chart import Chart
+from darkroom.report.choice import Candidate, Choice, choose
+from darkroom.report.examples import Examples, examples
 from darkroom.report.intervals import Difference, Number, paired_auroc
 from darkroom.report.results import Detector, Results, Run, by_seed
-from darkroom.report.table import Cell, Figure, Row, Table, cell, figure, seconds
+from darkroom.report.table import Cell, Figure, Row, Table, cell, figure, say, seconds
 
 PLOTS = {
     "histogram.png": ("Scores", "scores of normal and anomalous images, and the threshold."),
-    "roc.png": ("ROC curve", "ROC curve."),
+    "roc.png": ("ROC curve", "anomalies flagged against normal images flagged, over all thresholds (ROC curve)."),
 }
 
 PIXEL = {
@@ -24,6 +27,21 @@ PIXEL = {
     "aupro": "AUPRO to 30\N{NO-BREAK SPACE}%",
     "best_iou": "Best IoU",
 }
+
+
+FEW = 3
+"""With more tasks than this, each shows the pictures of its best detector alone."""
+LISTED = 1000
+"""Images of all ranked lists together."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Test images and plots of one detector."""
+
+    title: str
+    examples: Examples | None
+    plots: list[Figure]
 
 
 @dataclass(frozen=True)
@@ -37,20 +55,28 @@ class Task:
     n_normal: int
     n_anomalous: int
     seeds: int
-    rule: str
-    lead: Difference | None
-    """AUROC of the best detector over the second, on the same test images."""
+    choice: Choice
+    behind: dict[str, Difference]
+    """By title, the AUROC of the best detector over each other one's, on the same test images."""
     auroc: Chart
-    ranks: Table
+    league: Table
+    backbone: bool
+    """Whether a detector looks through a network that is not part of its size."""
     places: Table
     """Pixel metrics."""
     no_pixels: str
     left_out: int
     """Anomalous test images that pixel metrics do not count, as it is not known where their anomaly is."""
+    rule: str
+    kept: Markup
+    """Whether the best detector's threshold kept the share of false alarms that it asked for."""
     verdicts: Table
-    by_class: Table
-    galleries: list[tuple[str, list[Figure]]]
-    plots: list[Figure]
+    by_class: list[tuple[str, Table]]
+    """Of each detector, the classes of anomalies."""
+    classes: Table
+    """AUROC of all detectors by class."""
+    pictures: list[Pictures]
+    """The best detector's first."""
 
     @property
     def best(self) -> Detector:
@@ -71,8 +97,10 @@ class Task:
 
 def section(results: Results) -> list[Task]:
     """The tasks in the config's order; empty when there is no detector to show."""
-    tasks = dict.fromkeys(d.task for d in results.detectors)
-    return [_task(results, [d for d in results.detectors if d.task == task]) for task in tasks]
+    tasks = list(dict.fromkeys(d.task for d in results.detectors))
+    return [
+        _task(results, [d for d in results.detectors if d.task == task], k, len(tasks)) for k, task in enumerate(tasks)
+    ]
 
 
 def auroc(detector: Detector) -> Number:
@@ -80,32 +108,45 @@ def auroc(detector: Detector) -> Number:
     return detector.share("image", "auroc")
 
 
-def _task(results: Results, found: list[Detector]) -> Task:
+def _task(results: Results, found: list[Detector], number: int, tasks: int) -> Task:
     def order(detector: Detector) -> float:
         value = auroc(detector).value
         return -value if value is not None else 1.0
 
     ranked = sorted(found, key=order)
-    first = ranked[0].first.metrics
+    best, first = ranked[0], ranked[0].first.metrics
+    behind = {d.title: gap for d in ranked[1:] if (gap := _lead(best, d)) is not None}
+    pictured = ranked if tasks <= FEW else ranked[:1]
+    listed = [LISTED // tasks, *[0] * (len(pictured) - 1)]
     return Task(
-        normal=results.normal[ranked[0].task],
-        contamination=results.contamination[ranked[0].task],
+        normal=results.normal[best.task],
+        contamination=results.contamination[best.task],
         ranked=ranked,
         n_normal=int(first.get("n_normal", 0)),
         n_anomalous=int(first.get("n_anomalous", 0)),
         seeds=max(len(d.runs) for d in ranked),
-        rule=str(first.get("threshold_rule", "")),
-        lead=_lead(*ranked[:2]) if len(ranked) > 1 else None,
+        choice=choose([Candidate(d.title, auroc(d), behind.get(d.title), _ms(d)) for d in ranked]),
+        behind=behind,
         auroc=chart.numbers([(d.title, auroc(d)) for d in ranked], "decimal", chosen=0),
-        ranks=_ranks(ranked),
+        league=_league(ranked),
+        backbone=any("architecture" in run.model.get("plugin", {}) for d in ranked for run in d.runs),
         places=_places(ranked),
         no_pixels=_no_pixels(ranked),
         left_out=max(int(run.metrics.get("pixel_left_out", 0)) for d in ranked for run in d.runs),
+        rule=str(first.get("threshold_rule", "")),
+        kept=_kept(best),
         verdicts=_verdicts(ranked),
-        by_class=_by_class(ranked),
-        galleries=[(d.title, _gallery(d)) for d in ranked],
-        plots=[plot for d in ranked for name in PLOTS for plot in _plot(d, name)],
+        by_class=[(d.title, table) for d in ranked if (table := _by_class(d)).rows],
+        classes=_classes(ranked),
+        pictures=[
+            Pictures(d.title, examples(d, f"sheet-{number}-{k}", most), [f for name in PLOTS for f in _plot(d, name)])
+            for k, (d, most) in enumerate(zip(pictured, listed, strict=True))
+        ],
     )
+
+
+def _ms(detector: Detector) -> Number:
+    return detector.measured("timing", "ms_per_image")
 
 
 def _lead(best: Detector, second: Detector) -> Difference | None:
@@ -138,18 +179,17 @@ def _table(ranked: list[Detector], columns: list[str], cells: list[list[Cell]]) 
     return Table("Detector", columns, rows)
 
 
-def _ranks(ranked: list[Detector]) -> Table:
+def _league(ranked: list[Detector]) -> Table:
     """Threshold-free numbers and the cost."""
-    parts = ("auroc", "average_precision")
     cells = []
     for d in ranked:
-        line = [cell(d.share("image", part), "decimal") for part in parts]
+        line = [cell(d.share("image", part), "decimal") for part in ("auroc", "average_precision")]
         line.append(cell(d.share("image", "fpr95"), "percent"))
         line.append(seconds(d.measured("model_timing", "seconds")))
-        line.append(cell(d.measured("timing", "ms_per_image"), "compact"))
+        line += [cell(_ms(d), "compact"), cell(d.megabytes, "compact")]
         cells.append(line)
     columns = ["AUROC", "Average precision", "FPR at 95\N{NO-BREAK SPACE}% TPR, %"]
-    return _table(ranked, [*columns, "Fitting", "ms an image"], cells)
+    return _table(ranked, [*columns, "Fitting", "ms an image", "Model, MB"], cells)
 
 
 def _places(ranked: list[Detector]) -> Table:
@@ -164,41 +204,64 @@ def _no_pixels(ranked: list[Detector]) -> str:
     return str(reasons[0]) if all(reasons) else ""
 
 
+def _asked(detector: Detector) -> Number:
+    """The share of false alarms that the threshold's rule aims at."""
+    kind = detector.first.metrics.get("threshold_kind", "")
+    asked = detector.first.metrics.get("false_alarms_asked")
+    return Number(reason=f"{kind} asks for none" if kind else "not recorded") if asked is None else Number(float(asked))
+
+
+def _kept(detector: Detector) -> Markup:
+    asked, gave = _asked(detector), detector.share("image", "false_alarm_rate")
+    if asked.value is None:
+        return Markup("")
+    wanted = f"{text.percent(asked.value)}{text.unit('percent')}"
+    if gave.value is None:
+        return say("It asked for {} of false alarms; what it gave is not known: {}.", wanted, gave.reason)
+    words = say("It asked for {} of false alarms and gave {}", wanted, text.full(gave, "percent"))
+    if gave.low is None or gave.high is None:
+        return words + Markup(".")
+    if gave.low > asked.value:
+        return words + Markup(": <b>clearly more than asked for</b>.")
+    return words + Markup(
+        ": clearly fewer." if gave.high < asked.value else ": what was asked for lies in that interval."
+    )
+
+
 def _verdicts(ranked: list[Detector]) -> Table:
     """What happens at the threshold."""
     cells = []
     for d in ranked:
-        line = [cell(d.number("threshold"), "compact")]
-        line += [cell(d.share("image", m), "percent") for m in ("false_alarm_rate", "detection_rate", "f1")]
+        asked, gave = _asked(d), d.share("image", "false_alarm_rate")
+        more = asked.value is not None and gave.low is not None and gave.low > asked.value
+        line = [cell(d.number("threshold"), "compact"), cell(asked, "percent")]
+        line.append(cell(gave, "percent", tone="bad" if more else ""))
+        line += [cell(d.share("image", m), "percent") for m in ("detection_rate", "f1")]
         cells.append(line)
-    columns = ["Threshold", "Normal images flagged, %", "Anomalies flagged, %", "F1, %"]
-    return _table(ranked, columns, cells)
+    columns = ["Threshold", "asked for, %", "given, %", "Anomalies flagged, %", "F1, %"]
+    table = _table(ranked, columns, cells)
+    return replace(table, groups=[("", 1), ("False alarms", 2), ("", 2)])
 
 
-def _by_class(ranked: list[Detector]) -> Table:
-    """Which kinds of anomaly are found: AUROC against the normal images, and how many are flagged."""
-    names = dict.fromkeys(name for d in ranked for name in d.named("by_class"))
+def _by_class(detector: Detector) -> Table:
+    """Which kinds of anomaly one detector finds, each against all normal images."""
     rows = []
-    for name in names:
-        cells = [_items(ranked[0], name)]
-        for d in ranked:
-            flagged = d.measured("metrics", "by_class", name, "flagged")
-            cells.append(cell(d.share("by_class", name, "auroc"), "decimal"))
-            cells.append(Cell(text.count(flagged.value)) if flagged.value is not None else cell(flagged, "compact"))
-        rows.append(Row(name, cells))
-    groups = [("", 1), *((d.title, 2) for d in ranked)]
-    return Table("Class", ["Test images", *["AUROC", "flagged"] * len(ranked)], rows, groups)
+    for name in detector.named("by_class"):
+        items, flagged = (detector.measured("metrics", "by_class", name, key) for key in ("items", "flagged"))
+        line = [cell(detector.share("by_class", name, part), "decimal") for part in ("auroc", "average_precision")]
+        rates = ("fpr95", "detection_rate", "f1")
+        line += [cell(detector.share("by_class", name, part), "percent") for part in rates]
+        counts = [text.count(n.value) if n.value is not None else text.DASH for n in (flagged, items)]
+        rows.append(Row(name, [*line, Cell(counts[0], f"of {counts[1]}")]))
+    columns = ["AUROC", "Average precision", "FPR at 95\N{NO-BREAK SPACE}% TPR, %"]
+    return Table("Class", [*columns, "Flagged, %", "F1, %", "Flagged images"], rows)
 
 
-def _items(detector: Detector, name: str) -> Cell:
-    items = detector.measured("metrics", "by_class", name, "items")
-    return Cell(text.count(items.value)) if items.value is not None else cell(items, "compact")
-
-
-def _gallery(detector: Detector) -> list[Figure]:
-    caption = "The test images it finds most anomalous: input, what it makes of it, and where they differ."
-    path = detector.first.folder / "evaluation" / "gallery.png"
-    return figure(path, f"Most anomalous test images by {detector.title}", f"{detector.title}. {caption}")
+def _classes(ranked: list[Detector]) -> Table:
+    """The AUROC of each class of anomalies, a column a detector."""
+    names = dict.fromkeys(name for d in ranked for name in d.named("by_class"))
+    rows = [Row(name, [cell(d.share("by_class", name, "auroc"), "decimal") for d in ranked]) for name in names]
+    return Table("Class", [d.title for d in ranked], rows)
 
 
 def _plot(detector: Detector, name: str) -> list[Figure]:

@@ -13,6 +13,7 @@ from darkroom.report.comparisons import NONE, Effect, accuracy_change
 from darkroom.report.detectors import Task, auroc
 from darkroom.report.generators import Generators, too_many_copies
 from darkroom.report.intervals import Difference
+from darkroom.report.over_tasks import Overall
 from darkroom.report.results import Classifier
 from darkroom.report.synthetic import Synthetics
 from darkroom.report.table import Finding, say
@@ -152,32 +153,47 @@ def synthetic(found: Synthetics | None) -> Iterator[Finding]:
         yield Finding("Synthetic data", *_verdict(change), words + Markup("."))
 
 
-def detection(tasks: list[Task]) -> Iterator[Finding]:
-    """The best detector of each task: how well it ranks and what its threshold does."""
-    for task in tasks[:MOST]:
-        best = task.best
-        score = auroc(best)
-        if score.value is None:
-            words = say("With <b>{}</b> as normal, no detector can be ranked: {}.", task.normal_text, score.reason)
-            words += say(" At its threshold <b>{}</b> flags", best.title)
-        else:
-            words = say(
-                "With <b>{}</b> as normal, <b>{}</b> ranks best: AUROC {}",
-                task.normal_text,
-                best.title,
-                text.full(score, "decimal"),
-            )
-            if task.lead is not None:
-                words += say("; over <b>{}</b> {}", task.ranked[1].title, text.points(task.lead, "decimal"))
-            words += Markup(". At its threshold it flags")
-        rates = {"false_alarm_rate": "of the normal test images", "detection_rate": "of the anomalies"}
-        shares = [(best.share("image", name), of) for name, of in rates.items()]
-        known = [say("{} {}", text.full(share, "percent"), of) for share, of in shares if share.value is not None]
-        words += say(" {}.", Markup(" and ").join(known) if known else "an unknown share")
-        verdict, tone = "measured", "note"
-        if task.lead is not None:
-            verdict, tone = ("clear difference", "good") if task.lead.clear else ("no clear difference", "even")
-        yield Finding("Anomalies", verdict, tone, words)
+def detection(tasks: list[Task], overall: Overall | None = None) -> Iterator[Finding]:
+    """How the detectors do over all tasks, and the best one of each while they are few."""
+    if overall is not None and overall.best[1].value is not None:
+        title, score = overall.best
+        words = say("Over {} choices of normal, <b>{}</b> has", overall.tasks, title)
+        words += say(" a mean AUROC of {}.", text.full(score, "decimal"))
+        if overall.hardest is not None:
+            name, lowest = overall.hardest
+            words += say(" It does worst with <b>{}</b> as normal: {}.", name, text.full(lowest, "decimal"))
+        yield Finding("Anomalies", "measured", "note", words + Markup(" ") + overall.choice.words)
+    for task in tasks if len(tasks) <= MOST or overall is None else []:
+        yield _detection(task)
+
+
+def _detection(task: Task) -> Finding:
+    """The best detector of a task: how well it ranks and what its threshold does."""
+    best = task.best
+    score = auroc(best)
+    second = task.ranked[1].title if len(task.ranked) > 1 else ""
+    lead = task.behind.get(second)
+    if score.value is None:
+        words = say("With <b>{}</b> as normal, no detector can be ranked: {}.", task.normal_text, score.reason)
+        words += say(" At its threshold <b>{}</b> flags", best.title)
+    else:
+        words = say(
+            "With <b>{}</b> as normal, <b>{}</b> ranks best: AUROC {}",
+            task.normal_text,
+            best.title,
+            text.full(score, "decimal"),
+        )
+        if lead is not None:
+            words += say("; over <b>{}</b> {}", second, text.points(lead, "decimal"))
+        words += Markup(". At its threshold it flags")
+    rates = {"false_alarm_rate": "of the normal test images", "detection_rate": "of the anomalies"}
+    shares = [(best.share("image", name), of) for name, of in rates.items()]
+    known = [say("{} {}", text.full(share, "percent"), of) for share, of in shares if share.value is not None]
+    words += say(" {}.", Markup(" and ").join(known) if known else "an unknown share")
+    verdict, tone = "measured", "note"
+    if lead is not None:
+        verdict, tone = ("clear difference", "good") if lead.clear else ("no clear difference", "even")
+    return Finding("Anomalies", verdict, tone, words)
 
 
 def warnings(card: Card) -> Iterator[Finding]:

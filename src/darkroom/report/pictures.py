@@ -11,6 +11,8 @@ from PIL import Image, ImageSequence
 
 BUDGET = 3_300_000
 """Bytes of all pictures together; base64 makes 4.4 MB of them."""
+THUMBNAILS = 7_000_000
+"""Bytes of all sheets of thumbnails; base64 makes 9.3 MB of them, so that page and pictures stay below 15 MB."""
 LARGEST = 450_000
 WIDEST = 1800
 
@@ -68,8 +70,9 @@ def _fitted(path: Path, limit: int) -> tuple[bytes, str, tuple[int, int]]:
     size = frames[0].size
     data = path.read_bytes()
     if len(data) <= limit and size[0] <= WIDEST:
-        return data, "png", size
-    for width, quality in _LADDER:
+        return data, path.suffix[1:], size
+    ladder = [step for step in _LADDER if step[1] or path.suffix == ".png"]  # a WebP would only grow without loss
+    for width, quality in ladder:
         if size[0] > width:
             size = (width, max(1, round(size[1] * width / size[0])))
         first, *others = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]

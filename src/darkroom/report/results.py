@@ -120,6 +120,12 @@ class Detector(Method):
     def task(self) -> str:
         return self.keys[0]
 
+    @property
+    def megabytes(self) -> Number:
+        """The size on disk of what was fitted."""
+        path = self.first.folder / "model" / "weights.pt"
+        return Number(path.stat().st_size / 1e6) if path.is_file() else Number(reason="not recorded")
+
 
 @dataclass(frozen=True)
 class Results:

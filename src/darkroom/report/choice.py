@@ -1,0 +1,71 @@
+"""Which detector to use, in a sentence: of those that cannot be told from the best, the fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from darkroom.report import text
+from darkroom.report.intervals import Difference, Number
+from darkroom.report.table import say
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One detector. `behind` is the best one's AUROC over its own, on the same images; None where that is not known."""
+
+    title: str
+    auroc: Number
+    behind: Difference | None
+    ms: Number
+    """Milliseconds an image."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The detector to use, None where the numbers do not say, and the sentence."""
+
+    title: str | None
+    words: Markup
+
+
+def choose(candidates: Sequence[Candidate]) -> Choice:
+    """The candidates are those of one task, by AUROC, best first."""
+    best, *others = candidates
+    if best.auroc.value is None:
+        return Choice(None, say("Which to use cannot be said: {}.", best.auroc.reason))
+    highest = text.full(best.auroc, "decimal")
+    if not others:
+        return Choice(best.title, say("<b>{}</b> is the only detector: AUROC {}.", best.title, highest))
+    equal = [other for other in others if not _clearly_behind(other, best)]
+    if not equal:
+        gap = f", {text.points(others[0].behind, 'decimal')} behind" if others[0].behind else ""
+        words = say("Use <b>{}</b>: its AUROC, {}, is clearly the highest", best.title, highest)
+        return Choice(best.title, words + say("; next comes <b>{}</b>{}.", others[0].title, gap))
+    fastest = min([best, *equal], key=_ms)
+    if fastest is best:
+        names = Markup(text.listed([say("<b>{}</b>", other.title) for other in equal]))
+        words = say("Use <b>{}</b>: its AUROC, {}, is the highest. Those of {} cannot", best.title, highest, names)
+        words += say(" be told from it, but none of them is faster than its {} ms an image.", _shown(best.ms))
+        return Choice(best.title, words)
+    words = say("Use <b>{}</b>: its AUROC, {},", fastest.title, text.full(fastest.auroc, "decimal"))
+    words += say(" cannot be told from the highest, {} of <b>{}</b>", highest, best.title)
+    if fastest.behind is not None:
+        words += say(" (the difference is {})", text.points(fastest.behind, "decimal"))
+    words += say(", and it takes {} ms an image instead of {}.", _shown(fastest.ms), _shown(best.ms))
+    return Choice(fastest.title, words)
+
+
+def _clearly_behind(other: Candidate, best: Candidate) -> bool:
+    """By the difference on the same images where that is known, else when the intervals do not overlap."""
+    return other.behind.clear if other.behind is not None else not other.auroc.overlaps(best.auroc)
+
+
+def _ms(candidate: Candidate) -> float:
+    return float("inf") if candidate.ms.value is None else candidate.ms.value
+
+
+def _shown(ms: Number) -> str:
+    return text.DASH if ms.value is None else text.compact(ms.value)

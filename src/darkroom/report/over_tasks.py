@@ -1,0 +1,115 @@
+"""Detectors over several choices of normal classes, such as each class of a labelled set in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.report import chart, text
+from darkroom.report.chart import Chart
+from darkroom.report.choice import Candidate, Choice, choose
+from darkroom.report.intervals import Difference, Number, over_seeds, t_interval
+from darkroom.report.results import UNIT, Detector
+from darkroom.report.table import Cell, Row, Table, cell, seconds
+
+
+@dataclass(frozen=True)
+class Overall:
+    """Means over the tasks; `ranked` holds the detectors that every task has by mean AUROC, best first, with that mean."""
+
+    tasks: int
+    ranked: list[tuple[str, Number]]
+    auroc: Chart
+    means: Table
+    by_normal: Table
+    left_out: list[str]
+    """Tasks without an AUROC, which the means do not count."""
+    hardest: tuple[str, Number] | None
+    """The choice of normal that the best detector does worst on."""
+    rates: dict[str, Number]
+    """The best detector's shares at its thresholds."""
+    choice: Choice
+
+    @property
+    def best(self) -> tuple[str, Number]:
+        return self.ranked[0]
+
+
+Ranked = Sequence[tuple[str, Sequence[Detector]]]
+"""Of each task the normal classes in words, and its detectors."""
+
+
+def overall(tasks: Ranked) -> Overall | None:
+    """None for a single task, or where no detector has results for all of them."""
+    methods = [{detector.title: detector for detector in detectors} for _, detectors in tasks]
+    titles = [title for title in methods[0] if all(title in method for method in methods)] if len(tasks) > 1 else []
+    if not titles:
+        return None
+    scores = {title: [method[title].share("image", "auroc") for method in methods] for title in titles}
+    known = [all(scores[title][k].value is not None for title in titles) for k in range(len(tasks))]
+    counted = [method for method, has in zip(methods, known, strict=True) if has] or methods
+    ranked = [(title, _mean(counted, title, "auroc")) for title in titles]
+    ranked.sort(key=lambda pair: -pair[1].value if pair[1].value is not None else 1.0)
+    best = ranked[0][0]
+    lowest = [(name, scores[best][k]) for k, (name, _) in enumerate(tasks) if known[k]]
+    return Overall(
+        tasks=len(tasks),
+        ranked=ranked,
+        auroc=chart.numbers(ranked, "decimal", chosen=0),
+        means=_means(ranked, counted),
+        by_normal=_by_normal(tasks, [title for title, _ in ranked], scores),
+        left_out=[name for (name, _), has in zip(tasks, known, strict=True) if not has],
+        hardest=min(lowest, key=lambda pair: pair[1].value or 0.0) if lowest else None,
+        rates={rate: _mean(counted, best, rate) for rate in ("detection_rate", "false_alarm_rate")},
+        choice=choose([_candidate(title, mean, best, counted) for title, mean in ranked]),
+    )
+
+
+def _mean(methods: Sequence[dict[str, Detector]], title: str, *path: str) -> Number:
+    """Over the tasks, with the t-interval that their spread gives."""
+    return over_seeds([method[title].share("image", *path) for method in methods], UNIT)
+
+
+def _candidate(title: str, mean: Number, best: str, methods: Sequence[dict[str, Detector]]) -> Candidate:
+    ms = _plain_mean(method[title].measured("timing", "ms_per_image") for method in methods)
+    return Candidate(title, mean, _behind(title, best, methods), ms)
+
+
+def _behind(title: str, best: str, methods: Sequence[dict[str, Detector]]) -> Difference | None:
+    """The best one's AUROC over this one's, task by task."""
+    pairs = [[method[name].share("image", "auroc").value for name in (best, title)] for method in methods]
+    gaps = [first - second for first, second in pairs if first is not None and second is not None]
+    if title == best or len(gaps) < 2:
+        return None
+    return Difference(*t_interval(gaps))
+
+
+def _means(ranked: Sequence[tuple[str, Number]], methods: Sequence[dict[str, Detector]]) -> Table:
+    rows = []
+    for title, mean in ranked:
+        each = [value for m in methods if (value := m[title].share("image", "auroc").value) is not None]
+        spread = Cell(f"{text.decimal(min(each))}{text.DASH}{text.decimal(max(each))}" if each else text.DASH)
+        line = [cell(mean, "decimal"), spread, cell(_mean(methods, title, "average_precision"), "decimal")]
+        rates = ("fpr95", "false_alarm_rate", "detection_rate", "f1")
+        line += [cell(_mean(methods, title, rate), "percent") for rate in rates]
+        line.append(seconds(_plain_mean(m[title].measured("model_timing", "seconds") for m in methods)))
+        line.append(cell(_plain_mean(m[title].measured("timing", "ms_per_image") for m in methods), "compact"))
+        line.append(cell(_plain_mean(m[title].megabytes for m in methods), "compact"))
+        rows.append(Row(title, line, chosen=title == ranked[0][0] and len(ranked) > 1))
+    columns = ["AUROC", "lowest to highest", "Average precision", "FPR at 95\N{NO-BREAK SPACE}% TPR, %"]
+    columns += ["Normal images flagged, %", "Anomalies flagged, %", "F1, %", "Fitting", "ms an image", "Model, MB"]
+    return Table("Detector", columns, rows)
+
+
+def _plain_mean(numbers: Iterable[Number]) -> Number:
+    """Of times and sizes, which have no interval."""
+    known = [number.value for number in numbers if number.value is not None]
+    return Number(float(np.mean(known))) if known else Number(reason="not recorded")
+
+
+def _by_normal(tasks: Ranked, titles: Sequence[str], scores: dict[str, list[Number]]) -> Table:
+    """A row a choice of normal, a column a detector."""
+    rows = [Row(name, [cell(scores[title][k], "decimal") for title in titles]) for k, (name, _) in enumerate(tasks)]
+    return Table("Normal", list(titles), rows)

@@ -1,0 +1,32 @@
+"""Intervals of shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from darkroom.measure.proportion import wilson
+
+
+@pytest.mark.parametrize(("count", "items"), [(0, 1), (0, 40), (40, 40), (3, 50), (500, 1000)])
+def test_the_interval_has_a_width_and_holds_the_share(count: int, items: int) -> None:
+    found = wilson(count, items, reason="")
+    assert 0 <= found["low"] <= found["value"] == count / items <= found["high"] <= 1
+    assert found["low"] < found["high"]
+
+
+def test_published_values() -> None:
+    found = wilson(1, 10, reason="")  # Newcombe 1998 has 81/263 as .2553 to .3662
+    assert (found["low"], found["high"]) == pytest.approx((0.0179, 0.4042), abs=1e-4)
+    found = wilson(81, 263, reason="")
+    assert (found["low"], found["high"]) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+
+
+def test_it_covers_the_true_share_about_as_often_as_promised() -> None:
+    counts = np.random.default_rng(0).binomial(40, 0.05, 2000)
+    covered = [found["low"] <= 0.05 <= found["high"] for found in (wilson(int(k), 40, reason="") for k in counts)]
+    assert 0.92 < np.mean(covered) < 0.99
+
+
+def test_no_items_have_no_share() -> None:
+    assert wilson(0, 0, reason="there are none") == {"value": None, "reason": "there are none"}

@@ -1,0 +1,209 @@
+"""The detectors' part of the page: the table of all, which to use, where they err, and its size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.report.conftest import write_examples
+from tests.report.test_build import Page, findings, table_of
+
+from darkroom import files
+from darkroom.report.choice import Candidate, choose
+from darkroom.report.intervals import Difference, Number
+
+Plant = Callable[..., Any]
+
+
+@pytest.fixture
+def tree(plant: Plant) -> Any:
+    """Two detectors of one task, and nothing else."""
+    return plant(classifiers=(), generators=())
+
+
+def change(tree: Any, edit: Callable[[dict[str, Any]], Any], pattern: str = "*/*") -> None:
+    for path in tree.results.glob(f"detect/{pattern}/seed-*/evaluation/metrics.json"):
+        metrics = files.read_json(path)
+        edit(metrics)
+        files.write_json(path, metrics)
+
+
+def candidate(title: str, auroc: float, behind: Difference | None = None, ms: float | None = 1.0) -> Candidate:
+    return Candidate(title, Number(auroc, auroc - 0.02, auroc + 0.02), behind, Number(ms, reason="not recorded"))
+
+
+CLOSE, FAR = Difference(0.01, -0.01, 0.03), Difference(0.2, 0.1, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("others", "used", "words"),
+    [
+        ([], "a", "is the only detector"),
+        (
+            [candidate("b", 0.7, FAR, 0.1)],
+            "a",
+            "is clearly the highest; next comes b, +0.200 (+0.100 to +0.300) behind",
+        ),
+        ([candidate("b", 0.89, CLOSE, 0.1), candidate("c", 0.7, FAR, 0.01)], "b", "0.1 ms an image instead of 1"),
+        ([candidate("b", 0.89, CLOSE, 5)], "a", "Those of b cannot be told from it, but none of them is faster"),
+        ([candidate("b", 0.89, CLOSE, None)], "a", "cannot be told from it"),
+        (
+            [candidate("b", 0.88, None, 0.1)],
+            "b",
+            "cannot be told from the highest, 0.900 (0.880\N{EN DASH}0.920) of a, and",
+        ),
+        ([candidate("b", 0.7, None, 0.1)], "a", "is clearly the highest; next comes b."),
+    ],
+)
+def test_of_those_that_cannot_be_told_apart_the_fastest_is_to_be_used(
+    others: list[Candidate], used: str, words: str
+) -> None:
+    found = choose([candidate("a", 0.9), *others])
+    assert found.title == used
+    assert words in re.sub("<.*?>", "", found.words)
+
+
+def test_without_an_auroc_no_detector_is_recommended() -> None:
+    found = choose([Candidate("a", Number(reason="the test split has no normal image"), None, Number(1.0))])
+    assert found.title is None
+    assert "the test split has no normal image" in found.words
+
+
+def test_the_table_of_all_has_quality_and_cost(tree: Any, tmp_path: Path) -> None:
+    text = tree.build(tmp_path / "out")
+    rows = table_of(text, "Detectors: how well they rank, and what they cost")
+    assert [row[0] for row in rows] == ["pca", "autoencoder"]
+    assert [row[4:] for row in rows] == [["21.4 s", "0.11", "2.5"]] * 2
+    assert Page(text).text.count("Use pca: its AUROC, 0.99") == 2, "below the headline and in the section"
+
+
+def test_what_the_threshold_asked_for_and_gave_is_told(tree: Any, tmp_path: Path) -> None:
+    page = Page(tree.build(tmp_path / "out"))
+    assert "It asked for 5.0 % of false alarms and gave 6.0 %" in page.text
+    assert "what was asked for lies in that interval" in page.text
+    change(tree, lambda m: m["image"].update(false_alarm_rate={"value": 0.2, "low": 0.12, "high": 0.3}))
+    text = tree.build(tmp_path / "more")
+    assert "clearly more than asked for" in text
+    rows = table_of(text, "Detectors at their threshold")
+    assert rows[0][2:4] == ["5.0", "20.0 12.0\N{EN DASH}30.0"]
+    change(tree, lambda m: m.update(threshold_kind="best_f1", false_alarms_asked=None))
+    text = tree.build(tmp_path / "none")
+    assert "It asked for" not in text
+    assert "best_f1 asks for none" in table_of(text, "Detectors at their threshold")[0][2]
+
+
+def test_every_class_of_anomalies_has_its_numbers_with_intervals(tree: Any, tmp_path: Path) -> None:
+    text = tree.build(tmp_path / "out")
+    for title in ("pca", "autoencoder"):
+        rows = table_of(text, f"Classes of anomalies by {title}")
+        assert [row[0] for row in rows] == [str(k) for k in range(1, 10)]
+        assert all(all(re.search(r"\d\N{EN DASH}\d", found) for found in row[1:6]) for row in rows)
+        assert rows[0][6] == "45 of 50"
+    assert len(table_of(text, "AUROC by class")[0]) == 3
+
+
+def test_images_are_cut_from_sheets_that_the_page_has(tree: Any, tmp_path: Path) -> None:
+    page = Page(tree.build(tmp_path / "out"))
+    sheets = {image["id"]: image for image in page.tags("image")}
+    assert all((image["href"] or "").startswith("data:image/webp;base64,") for image in sheets.values())
+    used = [(use["href"] or "")[1:] for use in page.tags("use")]
+    assert set(used) == set(sheets)
+    boxes = [svg["viewbox"] for svg in page.tags("svg") if svg.get("role") == "img"]
+    assert len(boxes) == len(used) == 2 * (72 + 9 + 8 + 9 + 9 + 8), "two panels each; there are 8 normal images"
+    for key, box in zip(used, boxes, strict=True):
+        left, top, width, height = (float(number) for number in (box or "").split())
+        assert 0 <= left <= left + width <= float(sheets[key]["width"] or 0)
+        assert 0 <= top <= top + height <= float(sheets[key]["height"] or 0)
+
+
+def test_the_list_is_ranked_with_its_verdicts_and_the_threshold_between(tree: Any, tmp_path: Path) -> None:
+    text = tree.build(tmp_path / "out")
+    listed = text[text.index('aria-label="Test images by score"') :].split("</ol>")[0]
+    caption = (
+        r"<p>(\d+)\. <b>(\w)</b> · ([\d.]+) · <span class=\"(\w+)\">(\w+), (\w+)</span></p><small>test/(\w)/\d+\.png"
+    )
+    found = re.findall(caption, listed)
+    assert [int(rank) for rank, *_ in found] == list(range(1, 73))
+    scores = [float(score) for _, _, score, *_ in found]
+    assert scores == sorted(scores, reverse=True)
+    for _, name, score, tone, verdict, right, folder in found:
+        assert folder == name
+        assert (verdict == "flagged") == (float(score) >= 1.5)
+        assert (right == "right") == (tone == "right") == ((verdict == "flagged") == (name != "0"))
+    assert listed.count('class="cut"') == 1
+    before, after = listed.split('class="cut"')
+    assert "passed" not in before
+    assert "flagged, " not in after
+
+
+def test_a_test_set_of_one_kind_says_what_it_lacks(tree: Any, tmp_path: Path) -> None:
+    for path in tree.results.glob("detect/*/*/seed-*/evaluation"):
+        frame = pd.read_parquet(path / "scores.parquet")
+        write_examples(path, frame[~frame["anomalous"]].reset_index(drop=True), [str(k) for k in range(10)])
+    why = {"value": None, "reason": "the test split has no anomalous image"}
+    change(
+        tree, lambda m: m["image"].update(dict.fromkeys(("auroc", "average_precision", "detection_rate", "f1"), why))
+    )
+    change(tree, lambda m: m.update(by_class={}))
+    text = tree.build(tmp_path / "out")
+    assert "No misses to show: the test split has no anomalous image." in text
+    assert "Which to use cannot be said: the test split has no anomalous image." in text
+    assert "Which anomalies are found" not in text
+    assert not re.search(r"\bnan\b", Page(text).text, re.IGNORECASE)
+
+
+def test_several_choices_of_normal_have_their_means(plant: Plant, tmp_path: Path) -> None:
+    tree = plant(classifiers=(), generators=(), normals=10)
+    scores = np.linspace(0.9, 0.99, 10)
+    for k, score in enumerate(scores):
+        number = {"value": score, "low": score - 0.01, "high": score + 0.01}
+        change(tree, lambda m, n=number: m["image"].update(auroc=n), f"normal-{k}/pca")
+        worse = {name: value - 0.05 for name, value in number.items()}
+        change(tree, lambda m, n=worse: m["image"].update(auroc=n), f"normal-{k}/autoencoder")
+    text = tree.build(tmp_path / "out")
+    means = {row[0]: row[1:] for row in table_of(text, "Detectors over all choices of normal")}
+    half = 2.262 * scores.std(ddof=1) / np.sqrt(10)
+    assert means["pca"][0] == f"0.945 {0.945 - half:.3f}\N{EN DASH}{0.945 + half:.3f}"
+    assert means["pca"][1] == "0.900\N{EN DASH}0.990"
+    by_normal = table_of(text, "AUROC by what is normal")
+    assert [row[0] for row in by_normal] == [str(k) for k in range(10)]
+    assert by_normal[3][1].startswith("0.930")
+    (found,) = findings(text)["Anomalies"]
+    assert "Over 10 choices of normal, pca has a mean AUROC of 0.945" in found
+    assert "It does worst with 0 as normal: 0.900 (0.890\N{EN DASH}0.910)." in found
+    assert "Use pca: its AUROC, 0.945" in found
+    page = Page(text)
+    assert text.count('<details class="task">') == 10
+    assert len([a for a in page.tags("svg") if a.get("role") == "img"]) <= 2 * (1000 + 10 * 2 * 9)
+
+
+def test_a_choice_of_normal_without_an_auroc_is_left_out_of_the_means_and_named(plant: Plant, tmp_path: Path) -> None:
+    tree = plant(classifiers=(), generators=(), normals=3)
+    why = {"value": None, "reason": "the test split has no anomalous image"}
+    change(tree, lambda m: m["image"].update(auroc=why), "normal-1/*")
+    page = Page(tree.build(tmp_path / "out"))
+    assert "Left out, as there is no AUROC: 1." in page.text
+
+
+def test_a_thousand_noisy_photographs_stay_below_15_megabytes(plant: Plant, tmp_path: Path) -> None:
+    """224 pixels, grain of 25 of 255 gray levels, a map and a mask each."""
+    tree = plant(classifiers=(), generators=(), detectors=("pca",))
+    draws = np.random.default_rng(0)
+    coarse = draws.integers(40, 200, (1000, 7, 7, 1), np.uint8).repeat(32, axis=1).repeat(32, axis=2)
+    images = np.empty_like(coarse)
+    for image, shape in zip(images, coarse, strict=True):
+        image[:] = np.clip(shape + 25 * draws.standard_normal(shape.shape, np.float32), 0, 255)
+    masks = np.zeros((1000, 224, 224), np.uint8)
+    masks[:, 60:120, 80:160] = 255
+    frame = pd.DataFrame({"id": np.arange(1000), "label": np.arange(1000) % 10, "score": draws.random(1000) * 3})
+    frame = frame.assign(anomalous=frame["label"] > 0)
+    (path,) = tree.results.glob("detect/*/*/seed-*/evaluation")
+    write_examples(path, frame, [str(k) for k in range(10)], images, masks)
+    text = tree.build(tmp_path / "out")
+    assert text.count('aria-label="map"') == 1000 + 2 * 9
+    assert 4_000_000 < len(text.encode()) < 15_000_000
