@@ -20,7 +20,7 @@ from darkroom.detect.examples import (
     STRIP,
     THUMBNAIL,
     Kept,
-    Tested,
+    Verdicts,
     colors,
     larger,
     panels,
@@ -42,7 +42,7 @@ class Brightest(Detector):
         return 1 - images
 
 
-def tested(items: int, side: int = 8, *, masks: bool = False, anomalous: bool | None = None) -> Tested:
+def verdicts(items: int, side: int = 8, *, masks: bool = False, anomalous: bool | None = None) -> Verdicts:
     """Noise of rising brightness, every third image anomalous unless all or none are to be."""
     draws = np.random.default_rng(items)
     images = draws.integers(0, 256, (items, side, side, 1)) * np.linspace(0.2, 1, items)[:, None, None, None]
@@ -53,10 +53,10 @@ def tested(items: int, side: int = 8, *, masks: bool = False, anomalous: bool | 
     mask[0, 2:5, 2:5] = 255
     store = Store("noise", ("good", "crack"), images.astype(np.uint8), table, mask if masks else None)
     scores = store.images.mean((1, 2, 3)) / 255
-    return Tested(store, np.arange(items), unusual, scores, 0.3)
+    return Verdicts(store, np.arange(items), unusual, scores, 0.3)
 
 
-def write(folder: Path, test: Tested, *, keep: int = 1000, maps: bool = True) -> dict[str, Any]:
+def write(folder: Path, test: Verdicts, *, keep: int = 1000, maps: bool = True) -> dict[str, Any]:
     kept, of_val = Kept(keep), Kept(0)
     values = test.store.images.mean(3).astype(np.float32) / 255
     for start in range(0, len(values), 32):
@@ -69,7 +69,7 @@ def write(folder: Path, test: Tested, *, keep: int = 1000, maps: bool = True) ->
 
 
 def test_the_list_is_ranked_and_the_strips_hold_the_worst(tmp_path: Path) -> None:
-    test = tested(130)
+    test = verdicts(130)
     strips = write(tmp_path, test)["strips"]
     scores = {name: [item["score"] for item in strip["items"]] for name, strip in strips.items()}
     assert scores["ranked"] == sorted(test.scores, reverse=True)
@@ -84,7 +84,7 @@ def test_the_list_is_ranked_and_the_strips_hold_the_worst(tmp_path: Path) -> Non
 
 
 def test_every_image_stands_where_the_description_says(tmp_path: Path) -> None:
-    test = tested(70)
+    test = verdicts(70)
     about = write(tmp_path, test)["strips"]
     for name, shown in (("ranked", ["input", "map"]), ("misses", ["input", "reconstruction", "map"])):
         strip = about[name]
@@ -116,20 +116,20 @@ def test_no_more_are_kept_than_asked_for_whatever_the_batches(tmp_path: Path) ->
 
 @pytest.mark.parametrize("anomalous", [True, False])
 def test_a_test_set_of_one_kind_has_no_strip_of_the_other(anomalous: bool, tmp_path: Path) -> None:
-    strips = write(tmp_path, tested(20, anomalous=anomalous))["strips"]
+    strips = write(tmp_path, verdicts(20, anomalous=anomalous))["strips"]
     empty = strips["false_alarms" if anomalous else "misses"]
     assert empty["items"] == empty["sheets"] == []
     assert len(strips["misses" if anomalous else "false_alarms"]["items"]) == STRIP
 
 
 def test_a_detector_without_maps_shows_the_images(tmp_path: Path) -> None:
-    about = write(tmp_path, tested(20), maps=False)
+    about = write(tmp_path, verdicts(20), maps=False)
     assert about["colors"] is None
     assert about["strips"]["ranked"]["panels"] == ["input"]
 
 
 def test_the_mask_goes_round_on_the_map_or_on_the_image_where_there_is_none() -> None:
-    test = tested(6, masks=True)
+    test = verdicts(6, masks=True)
     values = np.zeros((8, 8), np.float32)
     drawn = panels(test.example(0, values), Scale(0, 1), 96)
     assert (drawn["input"] == test.store.images[0]).all()
@@ -152,6 +152,6 @@ def test_large_pictures_keep_their_form_and_small_ones_are_left_alone(shape: tup
 def test_the_same_images_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        write(tmp_path / name, tested(60, side=128, masks=True))
+        write(tmp_path / name, verdicts(60, side=128, masks=True))
         files.write_manifest(tmp_path / name)
     assert files.read_manifest(tmp_path / "a") == files.read_manifest(tmp_path / "b")

@@ -306,16 +306,16 @@ def write_examples(
     store = Store("fake", tuple(classes), images, table, masks)
     rows = np.arange(len(frame))
     anomalous, scores = (frame[column].to_numpy() for column in ("anomalous", "score"))
-    tested = examples.Tested(store, rows, anomalous, scores, 1.5)
+    verdicts = examples.Verdicts(store, rows, anomalous, scores, 1.5)
     kept, normal = examples.Kept(len(frame)), examples.Kept(0)
     kept.add(scores, images.mean(3).astype(np.float32))
     normal.add(scores[:9], images[:9].mean(3).astype(np.float32))
     kinds = ("highest", "misses", "false_alarms")
     strips = {
-        kind: [tested.example(place, images[place].mean(2).astype(np.float32)) for place in tested.strip(kind)]
+        kind: [verdicts.example(place, images[place].mean(2).astype(np.float32)) for place in verdicts.strip(kind)]
         for kind in kinds
     }
-    examples.save_examples(out, tested, kept, strips, examples.colors(normal, kept))
+    examples.save_examples(out, verdicts, kept, strips, examples.colors(normal, kept))
 
 
 def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: int) -> None:

@@ -15,7 +15,7 @@ from darkroom import files
 from darkroom.data.store import Store, labelled, needed, open_store, release
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector, read_detector
-from darkroom.detect.examples import Kept, Tested, colors, larger, save_examples
+from darkroom.detect.examples import Kept, Verdicts, colors, larger, save_examples
 from darkroom.detect.figures import draw_gallery, draw_histogram, draw_roc
 from darkroom.detect.items import anomalous, normal_rows
 from darkroom.detect.pixels import PixelCounts
@@ -62,8 +62,8 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         "pixel_left_out": pixels.left_out if pixels else 0,
         "reconstruction": draws.reconstruction_metrics(detector, store, test[~unusual]),
     }
-    tested, span = Tested(store, test, unusual, scores, threshold.value), colors(of_val, of_test)
-    strips = larger(detector, tested)
+    verdicts, span = Verdicts(store, test, unusual, scores, threshold.value), colors(of_val, of_test)
+    strips = larger(detector, verdicts)
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", result)
         Judge(threshold.value, threshold.rule, files.read_manifest(model)[WEIGHTS], span).save(fresh)
@@ -74,7 +74,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
             ]
         )
         table.to_parquet(fresh / "scores.parquet", index=False)
-        save_examples(fresh, tested, of_test, strips, span)
+        save_examples(fresh, verdicts, of_test, strips, span)
         draw_gallery(strips, span, fresh / "gallery.png")
         draw_histogram(val_scores, scores[~unusual], scores[unusual], threshold.value, fresh / "histogram.png")
         draw_roc(unusual, scores, threshold.value, fresh / "roc.png")

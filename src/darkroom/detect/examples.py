@@ -58,7 +58,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Verdicts:
     """The test images (N,) of a store by row, with what is known of each."""
 
     store: Store
@@ -141,31 +141,36 @@ def colors(normal: Kept, test: Kept) -> Scale | None:
 
 
 @torch.inference_mode()
-def larger(detector: Detector, tested: Tested) -> dict[Kind, list[Example]]:
+def larger(detector: Detector, verdicts: Verdicts) -> dict[Kind, list[Example]]:
     """The strips, whose maps and reconstructions are made again as none was kept at full size."""
     made: dict[int, Example] = {}
     strips: dict[Kind, list[Example]] = {}
     for kind in ("highest", "misses", "false_alarms"):
-        places = [int(place) for place in tested.strip(kind)]
+        places = [int(place) for place in verdicts.strip(kind)]
         for place in places:
             if place not in made:
-                image = as_float(tested.store.images[[tested.rows[place]]])
+                image = as_float(verdicts.store.images[[verdicts.rows[place]]])
                 rebuilt, maps = detector.reconstruct(image), detector.score(image).maps
                 values = None if maps is None else maps[0].float().numpy()
-                made[place] = tested.example(place, values, None if rebuilt is None else as_bytes(rebuilt)[0])
+                made[place] = verdicts.example(place, values, None if rebuilt is None else as_bytes(rebuilt)[0])
         strips[kind] = [made[place] for place in places]
     return strips
 
 
 def save_examples(
-    folder: Path, tested: Tested, kept: Kept, strips: dict[Kind, list[Example]], span: Scale | None
+    folder: Path, verdicts: Verdicts, kept: Kept, strips: dict[Kind, list[Example]], span: Scale | None
 ) -> None:
     """Write the sheets and `examples.json`: the ranked list of what was kept, and the strips."""
-    ranked = (tested.example(place, values) for place, values in kept.ranked())
+    ranked = (verdicts.example(place, values) for place, values in kept.ranked())
     found = {"ranked": _save_strip(folder, "ranked", ranked, span, THUMBNAIL)}
     for kind, examples in strips.items():
         found[kind] = _save_strip(folder, kind, examples, span, LARGE)
-    about = {"of": len(tested.rows), "colors": span and span._asdict(), "threshold": tested.threshold, "strips": found}
+    about = {
+        "of": len(verdicts.rows),
+        "colors": span and span._asdict(),
+        "threshold": verdicts.threshold,
+        "strips": found,
+    }
     files.write_json(folder / ABOUT, about)
 
 

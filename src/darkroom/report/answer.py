@@ -63,7 +63,7 @@ def answer(
         for part in (findings.choices, findings.imbalance, findings.tta, findings.calibration, findings.classes):
             told += part(found)
     elif tasks:
-        headline, basis = _detector_headline(tasks[0], overall)
+        headline, basis = _detector_headline(tasks[0], overall), Markup("")
     elif generators is not None:
         headline, basis = _generator_headline(generators), Markup("")
     else:
@@ -116,21 +116,17 @@ def _generator_headline(generators: Generators) -> Markup:
     return say(words, generators.best.title, share, _span(covered, "percent"))
 
 
-def _detector_headline(task: Task, overall: Overall | None) -> tuple[Markup, Markup]:
-    """Of the best detector; below it, which to use."""
+def _detector_headline(task: Task, overall: Overall | None) -> Markup:
     title, mean = overall.best if overall else ("", Number())
     if overall is not None and mean.value is not None:
         words = "With each of {} choices of normal, <b>{}</b> tells anomalies apart with a mean AUROC of <b>{}</b>{}."
-        value = text.decimal(mean.value)
-        return say(words, overall.tasks, title, value, _span(mean, "decimal")), overall.choice.words
+        return say(words, overall.tasks, title, text.decimal(mean.value), _span(mean, "decimal"))
     score = auroc(task.best)
     if score.value is None:
         words = "With <b>{}</b> as normal, no detector can be ranked: {}."
-        return say(words, task.normal_text, score.reason), Markup("")
-    value = text.decimal(score.value)
+        return say(words, task.normal_text, score.reason)
     words = "With <b>{}</b> as normal, <b>{}</b> tells anomalies apart with AUROC <b>{}</b>{}."
-    headline = say(words, task.normal_text, task.best.title, value, _span(score, "decimal"))
-    return headline, task.choice.words if len(task.ranked) > 1 else Markup("")
+    return say(words, task.normal_text, task.best.title, text.decimal(score.value), _span(score, "decimal"))
 
 
 def _span(number: Number, style: str) -> Markup:

@@ -1,7 +1,8 @@
-"""Which detector to use, in a sentence: of those that cannot be told from the best, the fastest."""
+"""Which detector to use, in a sentence: of those that cannot be told from the best, the fastest, if that saves time."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from markupsafe import Markup
 from darkroom.report import text
 from darkroom.report.intervals import Difference, Number
 from darkroom.report.table import say
+
+WORTH = 1.0
+"""Milliseconds an image: saving less is no reason to leave the best."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
         gap = f", {text.points(others[0].behind, 'decimal')} behind" if others[0].behind else ""
         words = say("Use <b>{}</b>: its AUROC, {}, is clearly the highest", best.title, highest)
         return Choice(best.title, words + say("; next comes <b>{}</b>{}.", others[0].title, gap))
-    fastest = min([best, *equal], key=_ms)
-    if fastest is best:
+    fastest = min(equal, key=_ms)
+    if best.ms.value is None or best.ms.value - _ms(fastest) < WORTH:
         names = Markup(text.listed([say("<b>{}</b>", other.title) for other in equal]))
         words = say("Use <b>{}</b>: its AUROC, {}, is the highest. Those of {} cannot", best.title, highest, names)
-        words += say(" be told from it, but none of them is faster than its {} ms an image.", _shown(best.ms))
+        words += say(" be told from it, but none of them saves a millisecond of its {} an image.", _shown(best.ms))
         return Choice(best.title, words)
     words = say("Use <b>{}</b>: its AUROC, {},", fastest.title, text.full(fastest.auroc, "decimal"))
     words += say(" cannot be told from the highest, {} of <b>{}</b>", highest, best.title)
@@ -64,7 +68,7 @@ def _clearly_behind(other: Candidate, best: Candidate) -> bool:
 
 
 def _ms(candidate: Candidate) -> float:
-    return float("inf") if candidate.ms.value is None else candidate.ms.value
+    return math.inf if candidate.ms.value is None else candidate.ms.value
 
 
 def _shown(ms: Number) -> str:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from darkroom.report import text
 from darkroom.report.card import Card
+from darkroom.report.choice import Choice
 from darkroom.report.classifiers import Classifiers
 from darkroom.report.comparisons import NONE, Effect, accuracy_change
 from darkroom.report.detectors import Task, auroc
@@ -154,7 +155,7 @@ def synthetic(found: Synthetics | None) -> Iterator[Finding]:
 
 
 def detection(tasks: list[Task], overall: Overall | None = None) -> Iterator[Finding]:
-    """How the detectors do over all tasks, and the best one of each while they are few."""
+    """How the detectors do over all tasks, or the best one of each, and which to use."""
     if overall is not None and overall.best[1].value is not None:
         title, score = overall.best
         words = say("Over {} choices of normal, <b>{}</b> has", overall.tasks, title)
@@ -162,9 +163,18 @@ def detection(tasks: list[Task], overall: Overall | None = None) -> Iterator[Fin
         if overall.hardest is not None:
             name, lowest = overall.hardest
             words += say(" It does worst with <b>{}</b> as normal: {}.", name, text.full(lowest, "decimal"))
-        yield Finding("Anomalies", "measured", "note", words + Markup(" ") + overall.choice.words)
-    for task in tasks if len(tasks) <= MOST or overall is None else []:
+        yield Finding("Anomalies", "measured", "note", words)
+        if len(overall.ranked) > 1:
+            yield _use(overall.choice)
+        return
+    for task in tasks[:MOST]:
         yield _detection(task)
+        if len(task.ranked) > 1 and task.choice.title is not None:
+            yield _use(task.choice)
+
+
+def _use(choice: Choice) -> Finding:
+    return Finding("Detector", "recommended", "note", choice.words)
 
 
 def _detection(task: Task) -> Finding:

@@ -23,6 +23,7 @@ class Overall:
     ranked: list[tuple[str, Number]]
     auroc: Chart
     means: Table
+    verdicts: Table
     by_normal: Table
     left_out: list[str]
     """Tasks without an AUROC, which the means do not count."""
@@ -59,6 +60,7 @@ def overall(tasks: Ranked) -> Overall | None:
         ranked=ranked,
         auroc=chart.numbers(ranked, "decimal", chosen=0),
         means=_means(ranked, counted),
+        verdicts=_verdicts(ranked, counted),
         by_normal=_by_normal(tasks, [title for title, _ in ranked], scores),
         left_out=[name for (name, _), has in zip(tasks, known, strict=True) if not has],
         hardest=min(lowest, key=lambda pair: pair[1].value or 0.0) if lowest else None,
@@ -87,20 +89,38 @@ def _behind(title: str, best: str, methods: Sequence[dict[str, Detector]]) -> Di
 
 
 def _means(ranked: Sequence[tuple[str, Number]], methods: Sequence[dict[str, Detector]]) -> Table:
-    rows = []
+    """Threshold-free numbers and the cost."""
+    cells = []
     for title, mean in ranked:
-        each = [value for m in methods if (value := m[title].share("image", "auroc").value) is not None]
-        spread = Cell(f"{text.decimal(min(each))}{text.DASH}{text.decimal(max(each))}" if each else text.DASH)
-        line = [cell(mean, "decimal"), spread, cell(_mean(methods, title, "average_precision"), "decimal")]
-        rates = ("fpr95", "false_alarm_rate", "detection_rate", "f1")
-        line += [cell(_mean(methods, title, rate), "percent") for rate in rates]
-        line.append(seconds(_plain_mean(m[title].measured("model_timing", "seconds") for m in methods)))
-        line.append(cell(_plain_mean(m[title].measured("timing", "ms_per_image") for m in methods), "compact"))
-        line.append(cell(_plain_mean(m[title].megabytes for m in methods), "compact"))
-        rows.append(Row(title, line, chosen=title == ranked[0][0] and len(ranked) > 1))
-    columns = ["AUROC", "lowest to highest", "Average precision", "FPR at 95\N{NO-BREAK SPACE}% TPR, %"]
-    columns += ["Normal images flagged, %", "Anomalies flagged, %", "F1, %", "Fitting", "ms an image", "Model, MB"]
-    return Table("Detector", columns, rows)
+        detectors = [method[title] for method in methods]
+        each = [value for d in detectors if (value := d.share("image", "auroc").value) is not None]
+        line = [cell(mean, "decimal"), *(Cell(text.decimal(end(each)) if each else text.DASH) for end in (min, max))]
+        line += [
+            cell(_mean(methods, title, "average_precision"), "decimal"),
+            cell(_mean(methods, title, "fpr95"), "percent"),
+        ]
+        line.append(seconds(_plain_mean(d.measured("model_timing", "seconds") for d in detectors)))
+        line.append(cell(_plain_mean(d.measured("timing", "ms_per_image") for d in detectors), "compact"))
+        line.append(cell(_plain_mean(d.megabytes for d in detectors), "compact"))
+        cells.append(line)
+    columns = ["mean", "lowest", "highest", "Average precision", "FPR at 95\N{NO-BREAK SPACE}% TPR, %"]
+    groups = [("AUROC", 3), ("", 5)]
+    return Table("Detector", [*columns, "Fitting", "ms an image", "Model, MB"], _rows(ranked, cells), groups)
+
+
+def _verdicts(ranked: Sequence[tuple[str, Number]], methods: Sequence[dict[str, Detector]]) -> Table:
+    """What happens at the thresholds."""
+    rates = ("false_alarm_rate", "detection_rate", "f1")
+    cells = [[cell(_mean(methods, title, rate), "percent") for rate in rates] for title, _ in ranked]
+    return Table("Detector", ["Normal images flagged, %", "Anomalies flagged, %", "F1, %"], _rows(ranked, cells))
+
+
+def _rows(ranked: Sequence[tuple[str, Number]], cells: Sequence[list[Cell]]) -> list[Row]:
+    several = len(ranked) > 1
+    return [
+        Row(title, line, chosen=several and k == 0)
+        for k, ((title, _), line) in enumerate(zip(ranked, cells, strict=True))
+    ]
 
 
 def _plain_mean(numbers: Iterable[Number]) -> Number:
