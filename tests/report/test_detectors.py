@@ -75,6 +75,24 @@ def test_without_an_auroc_no_detector_is_recommended() -> None:
     assert "the test split has no normal image" in found.words
 
 
+def test_who_saw_labels_of_anomalies_is_left_aside(tree: Any, tmp_path: Path) -> None:
+    change(tree, lambda m: m.update(labels_seen=["3", "4"]), "*/pca")
+    page = Page(tree.build(tmp_path / "out"))
+    assert "autoencoder is the only detector" in page.text
+    assert "Left aside: 1 detector, which saw labels of anomalies." in page.text
+    change(tree, lambda m: m.update(labels_seen=["3", "4"]), "*/autoencoder")
+    page = Page(tree.build(tmp_path / "all"))
+    assert "Use pca (saw labels of anomalies): its AUROC" in page.text
+    assert "Left aside" not in page.text
+
+
+def test_mixtures_do_not_count_as_choices_of_normal(plant: Plant, tmp_path: Path) -> None:
+    tree = plant(classifiers=(), generators=(), normals=2, contamination=(0.0, 0.1))
+    text = tree.build(tmp_path / "out")
+    assert [row[0] for row in table_of(text, "AUROC by what is normal")] == ["0", "1"]
+    assert text.count('<details class="task">') == 4
+
+
 def test_the_table_of_all_has_quality_and_cost(tree: Any, tmp_path: Path) -> None:
     text = tree.build(tmp_path / "out")
     rows = table_of(text, "Detectors: how well they rank, and what they cost")

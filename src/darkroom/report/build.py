@@ -56,7 +56,8 @@ def _render(spec: BuildSpec, results: Results) -> str:
     data = card.data_card(results)
     found, made, tasks = classifiers.section(results), generators.section(results), detectors.section(results)
     drawn = synthetic.subsection(results)
-    overall = over_tasks.overall([(task.normal_text, task.ranked) for task in tasks])
+    clean = [(task.normal_text, task.ranked) for task in tasks if not task.contamination]
+    overall = over_tasks.overall(clean)
     sections: dict[str, Any] = {
         "card": data,
         "policies": card.policies(results),

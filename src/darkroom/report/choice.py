@@ -35,8 +35,16 @@ class Choice:
     words: Markup
 
 
-def choose(candidates: Sequence[Candidate]) -> Choice:
-    """The candidates are those of one task, by AUROC, best first."""
+def choose(candidates: Sequence[Candidate], *, left_aside: int = 0) -> Choice:
+    """The candidates are to be by AUROC, best first; `left_aside` says how many detectors saw labels of anomalies."""
+    found = _choose(candidates)
+    if not left_aside:
+        return found
+    saw = text.plural(left_aside, "detector")
+    return Choice(found.title, found.words + say(" Left aside: {}, which saw labels of anomalies.", saw))
+
+
+def _choose(candidates: Sequence[Candidate]) -> Choice:
     best, *others = candidates
     if best.auroc.value is None:
         return Choice(None, say("Which to use cannot be said: {}.", best.auroc.reason))

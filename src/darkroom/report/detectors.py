@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -56,8 +57,8 @@ class Task:
     n_anomalous: int
     seeds: int
     choice: Choice
-    behind: dict[str, Difference]
-    """By title, the AUROC of the best detector over each other one's, on the same test images."""
+    lead: Difference | None
+    """AUROC of the best detector over the second, on the same test images."""
     auroc: Chart
     league: Table
     backbone: bool
@@ -115,7 +116,6 @@ def _task(results: Results, found: list[Detector], number: int, tasks: int) -> T
 
     ranked = sorted(found, key=order)
     best, first = ranked[0], ranked[0].first.metrics
-    behind = {d.title: gap for d in ranked[1:] if (gap := _lead(best, d)) is not None}
     pictured = ranked if tasks <= FEW else ranked[:1]
     listed = [LISTED // tasks, *[0] * (len(pictured) - 1)]
     return Task(
@@ -125,11 +125,11 @@ def _task(results: Results, found: list[Detector], number: int, tasks: int) -> T
         n_normal=int(first.get("n_normal", 0)),
         n_anomalous=int(first.get("n_anomalous", 0)),
         seeds=max(len(d.runs) for d in ranked),
-        choice=choose([Candidate(d.title, auroc(d), behind.get(d.title), _ms(d)) for d in ranked]),
-        behind=behind,
+        choice=_choice(ranked),
+        lead=_lead(*ranked[:2]) if len(ranked) > 1 else None,
         auroc=chart.numbers([(d.title, auroc(d)) for d in ranked], "decimal", chosen=0),
         league=_league(ranked),
-        backbone=any("architecture" in run.model.get("plugin", {}) for d in ranked for run in d.runs),
+        backbone=any(_looks_through(d.first.model.get("plugin", {})) for d in ranked),
         places=_places(ranked),
         no_pixels=_no_pixels(ranked),
         left_out=max(int(run.metrics.get("pixel_left_out", 0)) for d in ranked for run in d.runs),
@@ -143,6 +143,22 @@ def _task(results: Results, found: list[Detector], number: int, tasks: int) -> T
             for k, (d, most) in enumerate(zip(pictured, listed, strict=True))
         ],
     )
+
+
+def _choice(ranked: list[Detector]) -> Choice:
+    """Of those that are to be compared: a detector that saw labels of anomalies is left aside where others did not."""
+    fair = [d for d in ranked if not d.labels_seen] or ranked
+    best, *others = fair
+    candidates = [Candidate(best.title, auroc(best), None, _ms(best))]
+    candidates += [Candidate(d.title, auroc(d), _lead(best, d), _ms(d)) for d in others]
+    return choose(candidates, left_aside=len(ranked) - len(fair))
+
+
+def _looks_through(plugin: Any) -> bool:
+    """Whether a detector, or one that it is made of, has a frozen network."""
+    if isinstance(plugin, list):
+        return any(map(_looks_through, plugin))
+    return isinstance(plugin, dict) and ("architecture" in plugin or any(map(_looks_through, plugin.values())))
 
 
 def _ms(detector: Detector) -> Number:

@@ -182,7 +182,7 @@ def _detection(task: Task) -> Finding:
     best = task.best
     score = auroc(best)
     second = task.ranked[1].title if len(task.ranked) > 1 else ""
-    lead = task.behind.get(second)
+    lead = task.lead
     if score.value is None:
         words = say("With <b>{}</b> as normal, no detector can be ranked: {}.", task.normal_text, score.reason)
         words += say(" At its threshold <b>{}</b> flags", best.title)

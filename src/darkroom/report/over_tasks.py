@@ -54,6 +54,8 @@ def overall(tasks: Ranked) -> Overall | None:
     ranked = [(title, _mean(counted, title, "auroc")) for title in titles]
     ranked.sort(key=lambda pair: -pair[1].value if pair[1].value is not None else 1.0)
     best = ranked[0][0]
+    saw = {d.title for method in methods for d in method.values() if d.labels_seen}
+    fair = [pair for pair in ranked if pair[0] not in saw] or ranked
     lowest = [(name, scores[best][k]) for k, (name, _) in enumerate(tasks) if known[k]]
     return Overall(
         tasks=len(tasks),
@@ -65,7 +67,9 @@ def overall(tasks: Ranked) -> Overall | None:
         left_out=[name for (name, _), has in zip(tasks, known, strict=True) if not has],
         hardest=min(lowest, key=lambda pair: pair[1].value or 0.0) if lowest else None,
         rates={rate: _mean(counted, best, rate) for rate in ("detection_rate", "false_alarm_rate")},
-        choice=choose([_candidate(title, mean, best, counted) for title, mean in ranked]),
+        choice=choose(
+            [_candidate(title, mean, fair[0][0], counted) for title, mean in fair], left_aside=len(ranked) - len(fair)
+        ),
     )
 
 
