@@ -1,5 +1,6 @@
 """Darkroom: `snakemake` runs the default data set, `snakemake --configfile FILE` another."""
 
+import gc
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from snakemake.utils import min_version
 from darkroom.config import ConfigError, load
 from darkroom.config import parse as read_strictly
 from darkroom.plan import Plan
+from darkroom.why import Reasons
 
 min_version("9.27")
 
@@ -26,6 +28,7 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 DATA, RESULTS = plan.data, plan.results
+logger.addFilter(Reasons(workflow, plan))
 os.environ.setdefault("MLFLOW_TRACKING_URI", plan.config.tracking.uri)
 
 
@@ -67,3 +70,7 @@ onerror:
         if os.path.isdir(folder) and shutil.disk_usage(folder).free < 2**20:
             print(f"the disk that holds {folder} is full", file=sys.stderr)
     shell("python -m darkroom sync || true")
+
+
+# what is read by now stays: without this, the collector looks at it all again and again while jobs are planned
+gc.freeze()

@@ -144,6 +144,57 @@ def test_templates_beside_a_module_belong_to_it(package: Path) -> None:
     assert code() != with_page
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "changed"),
+    [
+        ("stage.py", "grow(half(x))", "half(grow(x))", {"run"}),
+        ("late.py", "def grow", "class Slow:\n    def grow(self): ...\n\ndef grow", {"Slow", "Slow.grow"}),
+        ("deep/__init__.py", "", "SCALE = 2\n", {""}),
+        ("deep/leaf.py", "np.floor(x / 2)", "np.floor(\n        x/2,\n    )", set()),
+        ("middle.py", "def half", "def other(x):\n    return 1\n\n@other\ndef half", {"other", "half"}),
+    ],
+)
+def test_definitions_tell_which_function_changed(
+    package: Path, name: str, old: str, new: str, changed: set[str]
+) -> None:
+    forget()
+    before = provenance.definitions(["darkroom.stage"])
+    edit(package / name, old, new)
+    forget()
+    after = provenance.definitions(["darkroom.stage"])
+    assert {file for file in after if after[file] != before[file]} == ({name} if changed else set())
+    assert {n for n in after[name] if after[name][n] != before[name].get(n)} == changed
+
+
+def test_every_change_of_the_code_shows_in_the_record(package: Path) -> None:
+    forget()
+    before = provenance.record({}, ["darkroom.stage"])
+    (package / "deep" / "page.html").write_text("<p>")
+    forget()
+    after = provenance.record({}, ["darkroom.stage"])
+    assert after["code"] != before["code"]
+    assert after["definitions"].keys() - before["definitions"].keys() == {"deep/page.html"}
+
+
+def test_what_was_read_out_of_the_code_is_kept_and_changes_nothing(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget()
+    before = provenance.record({}, ["darkroom.stage"])
+    assert not provenance._known_facts()["changed"]
+    monkeypatch.setattr(provenance, "YOUNG", 0)
+    forget()
+    provenance.code(["darkroom.stage"])
+    monkeypatch.setattr(provenance.ast, "parse", lambda *_: pytest.fail("read again"))
+    forget()
+    assert provenance.record({}, ["darkroom.stage"]) == before
+    monkeypatch.undo()
+    monkeypatch.setattr(provenance, "ROOT", package)
+    provenance._facts_file().write_text("{")
+    forget()
+    assert provenance.record({}, ["darkroom.stage"]) == before
+
+
 def test_every_library_that_the_project_imports_has_a_version() -> None:
     forget()
     root = Path(provenance.__file__).parent

@@ -1,5 +1,5 @@
 """The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, `darkroom detect score`,
-`darkroom generate export`, and `darkroom sync`.
+`darkroom generate export`, `darkroom sync`, and `darkroom why [TARGET ...]`.
 
 The options of a stage are the arguments of its `run`. With MLFLOW_TRACKING_URI set, the run is tracked there.
 """
@@ -20,7 +20,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from darkroom import files, registry, track
+from darkroom import files, provenance, registry, track
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
 from darkroom.stages import COMMANDS, STAGES
@@ -36,10 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
         left = track.sync()
         print(f"{len(left)} runs could not be sent and are kept in {track.SPOOL}" if left else "every run is in MLflow")
         return 1 if left else 0
+    if words[:1] == ["why"]:
+        from darkroom import why  # it reads configs, which no stage does
+
+        return why.run(words[1:])
     stage = " ".join(words[:2])
     modules = STAGES | COMMANDS
     if stage not in modules:
-        known = ", ".join([*modules, "sync"])
+        known = ", ".join([*modules, "sync", "why"])
         hint = nearest(stage, modules) if words else ""
         print(f'usage: darkroom SECTION STAGE [options]; no stage "{stage}".{hint} There are: {known}', file=sys.stderr)
         return 0 if words[:1] in (["-h"], ["--help"]) else 2
@@ -62,21 +66,26 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any]) -> None:
     text = options.pop("spec")
     text = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
     spec: BaseModel = get_type_hints(module.run)["spec"].model_validate_json(text)
+    header = _header(stage, spec, options)
+    made_of = provenance.record(header["spec"], header["modules"])
     if options.get("checkpoints") is not None:
-        options["checkpoints"] /= _digest(options)
+        options["checkpoints"] /= f"{stage.replace(' ', '-')}-{_digest(made_of, options)}"
     with contextlib.ExitStack() as stack:
         log: Log = silent
         if os.environ.get(track.URI):
-            log = stack.enter_context(track.begin(_header(stage, spec, options)))
+            log = stack.enter_context(track.begin(header))
         module.run(spec, log=log, **options)
+        files.write_json(options["out"] / files.RECORD, made_of)
     if (checkpoints := options.get("checkpoints")) is not None:
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _digest(options: dict[str, Any]) -> str:
-    """Of what a job's inputs hold, so that training on other data does not go on from an old checkpoint."""
+def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
+    """Of what a job is made of and its inputs hold: training goes on from a checkpoint of the very same job alone."""
     places = [v for k, v in sorted(options.items()) if isinstance(v, Path) and k not in {"out", "checkpoints"}]
-    return hashlib.sha256("".join(files.sha256(p / files.MANIFEST) for p in places).encode()).hexdigest()[:16]
+    inputs = [files.sha256(p / files.MANIFEST) for p in places]
+    text = files.canonical([options["out"].as_posix(), made_of, inputs])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _header(stage: str, spec: BaseModel, options: dict[str, Any]) -> dict[str, Any]:

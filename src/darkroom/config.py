@@ -153,6 +153,8 @@ def _synthetic_problems(config: Config) -> Iterator[str]:
 def _label_problems(config: Config) -> Iterator[str]:
     """Policies that go further than what `data.label_preserving` declares to keep the labels."""
     declared = config.data.label_preserving
+    if not declared:
+        return
     known = operations()
     for operation in declared.keys() - known:
         hint = settings.nearest(operation, known)

@@ -18,6 +18,8 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 MANIFEST = "manifest.json"
 TIMING = "timing.json"
 """Measured seconds: kept beside the results, but not in the manifest, as they differ from run to run."""
+RECORD = "provenance.json"
+"""What a result was made of, see `provenance.record`: not in the manifest, as other code may make the same result."""
 
 
 @contextlib.contextmanager

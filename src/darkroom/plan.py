@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,7 +78,7 @@ class Plan:
         """The folds that have a classifier to judge them."""
         return list(range(self.config.audit.folds)) if self.config.audit else []
 
-    @property
+    @functools.cached_property
     def entries(self) -> BuildSpec:
         """Everything that the report shows."""
         return BuildSpec(
@@ -121,6 +120,27 @@ class Plan:
             ],
         )
 
+    @property
+    def jobs(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Every job: its stage and wildcards."""
+        entries = self.entries
+        yield from ((stage, {}) for stage in ("data fetch", "data prepare", "report build"))
+        yield from (("augment apply", {"policy": policy}) for policy in entries.policies)
+        yield from (("augment gallery", {}) for _ in range(entries.gallery))
+        yield from (("audit train", {"fold": str(fold)}) for fold in self.audit_folds)
+        yield from (("audit measure", {"policy": policy}) for policy in entries.audits)
+        for made in entries.classifiers:
+            for step in ("train", "evaluate"):
+                yield f"classify {step}", {"policy": made.policy, "model": made.model, "seed": str(made.seed)}
+        yield from (("generate judge", {}) for _ in range(bool(entries.generators)))
+        for drawn in entries.generators:
+            for step in ("train", "evaluate"):
+                yield f"generate {step}", {"model": drawn.model, "seed": str(drawn.seed)}
+        yield from (("generate synthesize", {"policy": policy}) for policy in entries.synthetic)
+        for found in entries.detectors:
+            for step in ("fit", "evaluate"):
+                yield f"detect {step}", {"task": found.task, "detector": found.detector, "seed": str(found.seed)}
+
     def folders(self, section: str) -> list[str]:
         """The folders of a section's entries, below which are `model` and `evaluation`."""
         entries = self.entries
@@ -144,15 +164,17 @@ class Plan:
 
     def code(self, stage: str, **wildcards: Any) -> str:
         """What else makes the job stale: a hash of its code, and the versions of the libraries which that imports."""
-        modules = frozenset({STAGES[stage], *registry.modules(self.job(stage, **wildcards))})
-        return _code(modules)
+        return _code(self._modules(stage, **wildcards))
 
-    def checkpoints(self, stage: str, **wildcards: Any) -> str:
-        """Where a training job saves itself: a folder for this spec and code, outside the outputs that a rerun deletes."""
-        key = hashlib.sha256(f"{self.spec(stage, **wildcards)} {self.code(stage, **wildcards)}".encode()).hexdigest()[
-            :16
-        ]
-        return f"{self.results}/checkpoints/{stage.replace(' ', '-')}-{key}"
+    def record(self, stage: str, **wildcards: Any) -> dict[str, Any]:
+        """What a job's result would be made of now: see `provenance.record`."""
+        return {
+            "spec": self.job(stage, **wildcards).model_dump(mode="json"),
+            **_code_record(self._modules(stage, **wildcards)),
+        }
+
+    def _modules(self, stage: str, **wildcards: Any) -> frozenset[str]:
+        return frozenset({STAGES[stage], *registry.modules(self.job(stage, **wildcards))})
 
     def threads(self, stage: str, **wildcards: Any) -> int:
         """The processor threads that a job's spec asks for."""
@@ -264,7 +286,21 @@ class Plan:
         raise ValueError(f'no stage "{stage}" for {config.name}')
 
     def _fingerprint(self) -> str | None:
-        """Of the local files that the source names; a manifest without `root` reads the folder that it lies in."""
+        """Of the local files that the source names."""
+        found = self._local_files()
+        return provenance.source_fingerprint(found, self._fingerprints) if found is not None else None
+
+    def source_contents(self) -> dict[str, str]:
+        """The sha256 of each local file of the source, by its name there."""
+        contents = provenance.source_contents(self._local_files() or {}, self._fingerprints)
+        return {name.partition("/")[2]: digest for name, digest in contents.items()}
+
+    @property
+    def _fingerprints(self) -> Path:
+        return Path(self.data, ".fingerprint.json")
+
+    def _local_files(self) -> dict[str, str] | None:
+        """None without any; a manifest without `root` reads the folder that it lies in."""
         source = self.config.data.source
         path, root = getattr(source, "path", None), getattr(source, "root", None)
         if path is None or (local := files.local(path)) is None:
@@ -272,13 +308,12 @@ class Plan:
         places: list[Path | None] = [local]
         if hasattr(source, "root"):
             places.append(files.local(root) if root else local.parent)
-        found = {
+        return {
             f"{n}/{name}": file
             for n, there in enumerate(places)
             if there is not None
-            for name, file in place.local_files(there).items()
+            for name, file in place.local_paths(there).items()
         }
-        return provenance.source_fingerprint(found, Path(self.data, ".fingerprint.json"))
 
 
 def _backbones(detector: Section) -> Iterator[str]:
@@ -304,6 +339,11 @@ def _fingerprint(weights: str | None) -> str | None:
 def _code(modules: frozenset[str]) -> str:
     versions = (f"{name}={version}" for name, version in provenance.libraries(modules).items())
     return " ".join([provenance.code(modules), *versions])
+
+
+@functools.cache
+def _code_record(modules: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in provenance.record(None, modules).items() if key != "spec"}
 
 
 def _part(model: type[Part], section: Section, **more: Any) -> Part:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pydantic
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
 from darkroom import settings
@@ -124,9 +124,16 @@ def options(kind: str, name: str) -> type[Section]:
         hint = eval(ast.unparse(argument.annotation), dict(names))  # our own source, with the names above only
         value = ... if default is None else ast.literal_eval(default)
         fields[argument.arg] = (hint, value)
-    model = create_model(f"{kind.title().replace(' ', '')}_{name}", __base__=Section, __doc__=found.summary, **fields)
+    title = f"{kind.title().replace(' ', '')}_{name}"
+    model = create_model(title, __base__=_Undocumented, __doc__=found.summary, **fields)
     model.plugin = (kind, name)  # type: ignore[attr-defined]
     return model
+
+
+class _Undocumented(Section):
+    """A section whose class has no source in which pydantic could look for descriptions."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
 
 
 def modules(value: Any) -> Iterator[str]:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-JOB = re.compile(r"^Job \d+: (.+)$", re.MULTILINE)
+JOB = re.compile(r"^Job \d+: (.+)\nReason: (.+)$", re.MULTILINE)
 
 
 @dataclass
@@ -40,21 +40,37 @@ class Project:
             raise AssertionError(f"snakemake {' '.join(arguments)}\n{out}\n{err}")
         return subprocess.CompletedProcess(running.args, running.returncode, out, err)
 
+    def python(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Python here with the project's own code."""
+        running = self._start(arguments, None)
+        out, err = running.communicate()
+        if check and running.returncode:
+            raise AssertionError(f"{' '.join(arguments)}\n{out}\n{err}")
+        return subprocess.CompletedProcess(running.args, running.returncode, out, err)
+
     def start(self, *arguments: str, tracking: str | None = None) -> subprocess.Popen[str]:
         """Start snakemake here."""
-        environment = {**os.environ, "PYTHONPATH": str(self.root / "src"), "PYTHONWARNINGS": "ignore"}
+        return self._start(("-m", "snakemake", *arguments), tracking)
+
+    def _start(self, arguments: tuple[str, ...], tracking: str | None) -> subprocess.Popen[str]:
+        paths = (self.root / "elsewhere", self.root / "src")  # a test may put other versions of libraries there
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONWARNINGS": "ignore"}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         environment.pop("MLFLOW_TRACKING_URI", None)
         if tracking is not None:
             environment["MLFLOW_TRACKING_URI"] = tracking
-        command = [sys.executable, "-m", "snakemake", *arguments]
+        command = [sys.executable, *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=self.root, env=environment, stdout=pipe, stderr=pipe, text=True)
 
+    def reasons(self, *arguments: str) -> dict[str, str]:
+        """The jobs that would run now, by the messages of their rules, each with its reason."""
+        plan = self.call("--dry-run", *arguments)
+        return dict(JOB.findall(plan.stdout + plan.stderr))
+
     def planned(self, *arguments: str) -> set[str]:
         """The jobs that would run now, by the messages of their rules."""
-        plan = self.call("--dry-run", *arguments)
-        return set(JOB.findall(plan.stdout + plan.stderr))
+        return set(self.reasons(*arguments))
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,18 @@ def smoke(project):
     """The project after the run."""
     project.call(*CONFIG)
     return project
+
+
+@contextlib.contextmanager
+def edited(path: Path, before: str, after: str) -> Iterator[None]:
+    """A file with some text replaced, put back afterwards."""
+    original = path.read_text(encoding="utf-8")
+    assert before in original
+    path.write_text(original.replace(before, after), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(original, encoding="utf-8")
 
 
 def test_every_stage_leaves_a_whole_folder(smoke) -> None:
@@ -43,6 +58,42 @@ def test_the_page_stands_alone_and_names_every_model(smoke) -> None:
 def test_a_second_run_has_nothing_to_do(smoke) -> None:
     assert smoke.planned(*CONFIG) == set()
     assert "Nothing to be done" in smoke.call(*CONFIG).stderr
+
+
+def test_results_know_what_they_were_made_of_without_snakemakes_memory(smoke) -> None:
+    (memory := smoke.root / ".snakemake").rename(kept := smoke.root / "kept-memory")
+    try:
+        assert smoke.planned(*CONFIG) == set()
+        with edited(smoke.root / "config/smoke.yaml", "hidden: [64]", "hidden: [32]"):
+            reasons = smoke.reasons(*CONFIG)
+    finally:
+        shutil.rmtree(memory)
+        kept.rename(memory)
+    trained = [job for job, reason in reasons.items() if reason == "network.hidden [64] → [32]"]
+    assert sorted(trained) == [f"train classifier: mlp on {policy}, seed 0" for policy in ("none", "standard")]
+    assert len(reasons) == 5
+    assert all("made anew (network.hidden [64] → [32])" in why for job, why in reasons.items() if job not in trained)
+
+
+def test_new_code_that_gives_the_same_bytes_runs_nothing_else(smoke) -> None:
+    until = ("--until", "data_prepare")
+    with edited(smoke.root / "src/darkroom/data/twins.py", "def find(", "SCALE = 2\n\n\ndef find("):
+        assert len(smoke.planned(*CONFIG)) == 26
+        smoke.call(*CONFIG, *until)
+        assert smoke.planned(*CONFIG) == set()
+    smoke.call(*CONFIG, *until)
+    assert smoke.planned(*CONFIG) == set()
+
+
+def test_the_command_why(smoke) -> None:
+    model = "results/smoke/detect/normal-1/pca/seed-0/model"
+    assert "nothing would run" in smoke.python("-m", "darkroom", "why", model, *CONFIG).stdout
+    with edited(smoke.root / "src/darkroom/detect/pca.py", "def __init__", "EXTRA = 1\n\n    def __init__"):
+        told = smoke.python("-m", "darkroom", "why", model, *CONFIG).stdout
+    assert told == "fit detector: pca on normal-1, seed 0\n  detect/pca.py: class PCA changed\n"
+    wrong = smoke.python("-m", "darkroom", "why", "results/smoke/no/such", *CONFIG, check=False)
+    assert wrong.returncode == 1
+    assert "MissingRule" in wrong.stderr
 
 
 def test_names_of_any_letters_make_a_plan(project, tmp_path: Path) -> None:

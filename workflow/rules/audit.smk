@@ -15,7 +15,7 @@ rule audit_train:
         spec=lambda wildcards: plan.spec("audit train", **wildcards),
         code=lambda wildcards: plan.code("audit train", **wildcards),
         data=f"{DATA}/prepared",
-        checkpoints=lambda wildcards: plan.checkpoints("audit train", **wildcards),
+        checkpoints=f"{RESULTS}/checkpoints",
         out=f"{RESULTS}/audit/models/fold-{{fold}}",
     message:
         "train judge: fold {wildcards.fold}"

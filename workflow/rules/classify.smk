@@ -31,7 +31,7 @@ rule classify_train:
             if plan.copies(wildcards.policy)
             else ""
         ),
-        checkpoints=lambda wildcards: plan.checkpoints("classify train", **wildcards),
+        checkpoints=f"{RESULTS}/checkpoints",
         out=f"{CLASSIFIER}/model",
     message:
         "train classifier: {wildcards.model} on {wildcards.policy}, seed {wildcards.seed}"

@@ -29,7 +29,7 @@ rule detect_fit:
             if plan.looks_through(wildcards.detector, wildcards.seed)
             else ""
         ),
-        checkpoints=lambda wildcards: plan.checkpoints("detect fit", **wildcards),
+        checkpoints=f"{RESULTS}/checkpoints",
         out=f"{DETECTOR}/model",
     message:
         "fit detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"

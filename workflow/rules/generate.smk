@@ -18,7 +18,7 @@ rule generate_judge:
         spec=lambda wildcards: plan.spec("generate judge"),
         code=lambda wildcards: plan.code("generate judge"),
         data=f"{DATA}/prepared",
-        checkpoints=lambda wildcards: plan.checkpoints("generate judge"),
+        checkpoints=f"{RESULTS}/checkpoints",
         out=f"{RESULTS}/generate/judge",
     message:
         "train judge of generators"
@@ -41,7 +41,7 @@ rule generate_train:
         spec=lambda wildcards: plan.spec("generate train", **wildcards),
         code=lambda wildcards: plan.code("generate train", **wildcards),
         data=f"{DATA}/prepared",
-        checkpoints=lambda wildcards: plan.checkpoints("generate train", **wildcards),
+        checkpoints=f"{RESULTS}/checkpoints",
         out=f"{GENERATOR}/model",
     message:
         "train generator: {wildcards.model}, seed {wildcards.seed}"

@@ -6,13 +6,14 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+if TYPE_CHECKING:  # the plan imports this module; numpy and Pillow would take half of its time
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
 
-Pixels = Path | NDArray[Any] | Callable[[], Image.Image]
+Pixels: TypeAlias = "Path | NDArray[Any] | Callable[[], Image.Image]"
 """An image before decoding: a file, an array (H, W) or (H, W, C), or a function that opens it."""
 
 SPLIT_NAMES = {
@@ -112,12 +113,16 @@ def array_items(
 
 def save_arrays(raw: Path, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
     """Keep the images and labels of a library as `images.npy` and `labels.npy`."""
+    import numpy as np
+
     np.save(raw / "images.npy", images, allow_pickle=False)
     np.save(raw / "labels.npy", labels, allow_pickle=False)
 
 
 def saved_arrays(raw: Path, *, name: str) -> Contents:
     """The contents of a folder that `save_arrays` filled."""
+    import numpy as np
+
     images = np.load(raw / "images.npy", mmap_mode="r", allow_pickle=False)
     labels = [str(label) for label in np.load(raw / "labels.npy", allow_pickle=False)]
     return Contents(array_items(np.asarray(images), labels, name=name), ordered(labels))

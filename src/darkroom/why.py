@@ -1,0 +1,150 @@
+"""Why a job runs, in plain words: in Snakemake's own output, and as `darkroom why [TARGET ...]`.
+
+Every result has a record of what it was made of beside it (see `provenance.record`). Snakemake decides by its own memory in
+`.snakemake/`; a result that this memory does not know is held against its record.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from darkroom import files
+from darkroom.changes import changes, images
+from darkroom.data import place
+from darkroom.data.item import readable
+from darkroom.plan import Plan
+from darkroom.stages import STAGES
+
+BUILDING = "Building DAG of jobs..."
+"""Snakemake's line between making its graph of jobs and deciding which of them run."""
+OWN = "its settings or its code changed since it was made"
+SNAKEMAKE = {
+    "Incomplete output files": "it was broken off",
+    "Updated input files": "what it is made from changed",
+    "Set of input files has changed": "it is made from other files than before",
+    "Code has changed": "the command of its rule changed",
+    "Params have changed": OWN,
+    "Forced execution": "forced",
+}
+"""Snakemake's reasons in words that need no knowledge of it."""
+SEPARATOR = "; "
+MOST_ROOTS = 3
+"""Reasons of what is made anew that are told again where it is used."""
+
+
+class Reasons(logging.Filter):
+    """Puts the reason of each job in plain words into Snakemake's log; to be added to its logger by the Snakefile."""
+
+    def __init__(self, workflow: Any, plan: Plan) -> None:
+        super().__init__()
+        self.workflow, self.plan = workflow, plan
+        self.roots: dict[str, list[str]] = {}
+        """Of each file that is made anew: the reasons that began it."""
+        self.gone: set[str] = set()
+        """Results that were there once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Takes nothing out."""
+        if record.msg == BUILDING and self.workflow.is_main_process:
+            self._remember()
+        elif getattr(record, "event", None) == "job_info" and _stage(vars(record)["rule_name"]) in STAGES:
+            self._tell(record)
+        return True
+
+    def _remember(self) -> None:
+        """Have made anew what Snakemake would leave: a result that is gone, which it passes over where those made from it are
+        there, and a result that it has no memory of, whose record differs from the plan."""
+        if "params" not in map(str, self.workflow.rerun_triggers):
+            return
+        rules = {rule.name: rule for rule in self.workflow.rules}
+        for stage, wildcards in self.plan.jobs:
+            output = rules[stage.replace(" ", "_")].output[0].apply_wildcards(wildcards)
+            known, folder = self.workflow.persistence.metadata(output), Path(output).parent
+            try:
+                made = Path(output).stat().st_mtime
+            except OSError:
+                if known is not None or (folder / files.RECORD).exists():
+                    self.gone.add(output)
+                continue
+            if (known is None or known.endtime != made) and self._changes(folder, stage, wildcards):
+                self.workflow.dag.forcefiles.add(output)
+        self.workflow.dag.forcefiles |= self.gone
+
+    def _changes(self, folder: Path, stage: str, wildcards: Mapping[str, Any]) -> list[str] | None:
+        """What differs from the record of a result; None without a record that can be read."""
+        try:
+            old, new = files.read_json(folder / files.RECORD), self.plan.record(stage, **wildcards)
+            if stage == "report build" and old["spec"]["config"] != new["spec"]["config"]:
+                # the config that it shows says the same as its lists of results, and better
+                old, new = ({**made, "spec": made["spec"]["config"]} for made in (old, new))
+            found = changes(old, new)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        if (
+            stage == "data fetch"
+            and (other := [line for line in found if not line.startswith("fingerprint ")]) != found
+        ):
+            found = other + self._images(folder)
+        return found
+
+    def _images(self, raw: Path) -> list[str]:
+        """What became of the images that a fetch saw; nothing is known of what is inside of archives."""
+        try:
+            old = files.read_json(raw / place.SEEN)["files"]
+        except FileNotFoundError:
+            return ["the source's file changed"]
+        new = {readable(name): digest for name, digest in self.plan.source_contents().items()}
+        if hasattr(self.plan.config.data.source, "root"):  # a table names its images; what lies beside them is not seen
+            new = {name: digest for name, digest in new.items() if name in old}
+        return images(old, new) or ["the files beside the source's table changed"]
+
+    def _tell(self, record: logging.LogRecord) -> None:
+        job = vars(record)
+        given, output, stage = str(job["reason"]), job["output"], _stage(job["rule_name"])
+        folder = Path(output[0]).parent
+        if "Missing output files" in given and output[0] not in self.gone:
+            own = ["never made"]
+        else:
+            own = ["it is gone, or its last run failed"] if output[0] in self.gone else []
+            own += self._changes(folder, stage, job["wildcards"]) or ()
+        for begin, words in SNAKEMAKE.items():
+            if begin in given and not (own and words in (OWN, "forced")):
+                own.append(words)
+        inherited = list(dict.fromkeys(text for name in job["input"] for text in self.roots.get(name, ())))
+        for name in output:
+            self.roots[name] = [*own] or inherited
+        if inherited and own not in (["never made"], ["forced"]):
+            remade = [str(Path(name).parent) for name in job["input"] if name in self.roots]
+            more = f" and {len(remade) - 1} more of its inputs are" if len(remade) > 1 else " is"
+            others = f", and {len(inherited) - MOST_ROOTS} more changes" if len(inherited) > MOST_ROOTS else ""
+            own.append(f"{remade[0]}{more} made anew ({', '.join(inherited[:MOST_ROOTS])}{others})")
+        job["reason"] = SEPARATOR.join(own) or given
+
+
+def run(words: Sequence[str]) -> int:
+    """Print why each job would run that the targets need; targets are files or folders of results, then Snakemake's options."""
+    at = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    targets = [word if Path(word).suffix else f"{word.rstrip('/')}/{files.MANIFEST}" for word in words[:at]]
+    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", *words[at:]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    if done.returncode:
+        print(said, file=sys.stderr)
+        return done.returncode
+    jobs = re.findall(r"^Job \d+: (.+)\nReason: (.+)$", said, re.MULTILINE)
+    for message, reason in jobs:
+        print("\n  ".join([message, *reason.split(SEPARATOR)]))
+    if not jobs:
+        print("nothing would run: what is there is what the config, the code and the data give")
+    return 0
+
+
+def _stage(rule: str) -> str:
+    """The stage that a rule runs: `classify train` of `classify_train`."""
+    return rule.replace("_", " ", 1)

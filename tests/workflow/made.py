@@ -1,0 +1,49 @@
+"""Stands in for a whole run: every output of the plan with its record, without the computing. Run inside a project.
+
+python made.py CONFIG OUTPUT ...
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from darkroom import config, files
+from darkroom.data import place
+from darkroom.plan import Plan
+
+FOLDERS = {
+    "data fetch": "{data}/raw",
+    "data prepare": "{data}/prepared",
+    "augment apply": "{results}/augment/{policy}",
+    "augment gallery": "{results}/gallery",
+    "audit train": "{results}/audit/models/fold-{fold}",
+    "audit measure": "{results}/audit/policies/{policy}",
+    "classify train": "{results}/classify/{policy}/{model}/seed-{seed}/model",
+    "classify evaluate": "{results}/classify/{policy}/{model}/seed-{seed}/evaluation",
+    "generate judge": "{results}/generate/judge",
+    "generate train": "{results}/generate/{model}/seed-{seed}/model",
+    "generate evaluate": "{results}/generate/{model}/seed-{seed}/evaluation",
+    "generate synthesize": "{results}/generate/synthetic/{policy}",
+    "detect fit": "{results}/detect/{task}/{detector}/seed-{seed}/model",
+    "detect evaluate": "{results}/detect/{task}/{detector}/seed-{seed}/evaluation",
+    "report build": "{results}/report",
+}
+
+
+def main(path: str, outputs: list[str]) -> None:
+    """Write the outputs and the records."""
+    plan = Plan(config.read(Path(path)))
+    for output in outputs:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        Path(output).write_text(output, encoding="utf-8")
+    for stage, wildcards in plan.jobs:
+        folder = Path(FOLDERS[stage].format(data=plan.data, results=plan.results, **wildcards))
+        assert (folder / files.MANIFEST).exists(), f"the plan has a job for {folder}, the rules have none"
+        files.write_json(folder / files.RECORD, plan.record(stage, **wildcards))
+    source = str(plan.config.data.source.path)  # type: ignore[attr-defined]
+    place.seen(Path(plan.data, "raw"), source, place.local_files(Path(source)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
