@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from darkroom.fit.config import Training
 
 MB = 2**20
@@ -98,5 +96,7 @@ def images_beside(manifest: Path) -> Images:
     array = manifest.with_name("images.npy")
     if not array.exists():
         return Images()
+    import numpy as np  # takes a while, and most plans do without
+
     count, *shape = np.load(array, mmap_mode="r", allow_pickle=False).shape
     return Images(count, math.prod(shape))
