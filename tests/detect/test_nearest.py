@@ -32,14 +32,21 @@ def radius(rows: torch.Tensor, picks: list[int]) -> float:
 
 
 @pytest.mark.parametrize("block", [7, 2048])
-@pytest.mark.parametrize("items", [1, 5, 300])
-def test_nearest_rows_are_those_of_sklearn(items: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("items", "banked"), [(1, 1), (1, 200), (5, 256), (300, 200), (300, 600)])
+def test_nearest_rows_are_those_of_sklearn(
+    items: int, banked: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "BLOCK", block)
-    bank, rows = vectors(200, 30), vectors(items, 30, seed=1)
+    bank, rows = vectors(banked, 30), vectors(items, 30, seed=1)
     distances, indices = nearest(rows, bank)
     expected, found = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(bank.double()).kneighbors(rows.double())
     assert np.allclose(distances, expected[:, 0], rtol=1e-5)
     assert indices.tolist() == found[:, 0].tolist()
+
+
+def test_of_equal_rows_the_first_is_the_nearest() -> None:
+    bank = vectors(300, 8).repeat(3, 1)
+    assert nearest(bank[600:], bank)[1].tolist() == list(range(300))
 
 
 def test_a_row_of_the_bank_has_no_distance() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 BLOCK = 2048
 """Rows whose distances are held at a time."""
+GROUP = 256
+"""Neighbouring values whose least is found before its place."""
 CANDIDATES = 512
 """The farthest rows among which the next centres are looked for in one round."""
 ROUNDING = 1e-6
@@ -17,14 +20,27 @@ def nearest(rows: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
     """The Euclidean distance of each row (N, D) to the nearest one of the bank (M, D), and which that is: (N,) both."""
     distances, indices = torch.empty(len(rows)), torch.empty(len(rows), dtype=torch.int64)
     middle = bank.mean(0)  # shorter vectors lose less in |x|^2 + |c|^2 - 2 x c
-    centred = bank - middle
+    missing = -len(bank) % GROUP
+    centred = F.pad(bank - middle, (0, 0, 0, missing))
     lengths = centred.square().sum(1)
-    products = torch.empty(min(BLOCK, len(rows)), len(bank))
+    lengths[len(bank) :] = torch.inf
+    products = torch.empty(min(BLOCK, len(rows)), len(centred))
     for part, far, found in zip(rows.split(BLOCK), distances.split(BLOCK), indices.split(BLOCK), strict=True):
         compared = torch.addmm(lengths, part - middle, centred.T, alpha=-2, out=products[: len(part)])  # all lack |x|^2
-        torch.argmin(compared, 1, out=found)
+        found.copy_(first_least(compared))
         torch.linalg.vector_norm(part - bank[found], dim=1, out=far)  # once more by differences, which cancel nothing
     return distances, indices
+
+
+def first_least(values: Tensor) -> Tensor:
+    """The place of each row's least value (N, a multiple of GROUP), of equal ones the first: (N,).
+
+    Torch finds a minimum several times faster than its place: the place is looked for in one group alone.
+    """
+    groups = values.unflatten(1, (-1, GROUP))
+    group = groups.amin(2).argmin(1)
+    inside = groups[torch.arange(len(values)), group].argmin(1)
+    return group * GROUP + inside
 
 
 def k_center(rows: Tensor, count: int, *, first: int) -> Tensor:

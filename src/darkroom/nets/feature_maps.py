@@ -25,7 +25,8 @@ class FeatureMaps:
     """Maps (B, D, h, w) of images (B, 1 or 3, H, W) in [0, 1], whose longer side is made `side` pixels long.
 
     `levels` count the resolutions that timm lists for an architecture, 0 the finest; each halves the one before. Features
-    are averaged over `patch` x `patch` places of their level. `weights` is a file with a state dict of the architecture
+    are averaged over `patch` x `patch` places of their level, those beyond the border being zeros: a network sees less at
+    the border, and without zeros the farthest patch of nearly every normal image lies there. `weights` is a file with a state dict of the architecture
     (`.safetensors`, or what torch.save writes); without it the packaged weights are used.
 
     This is no module, so that a detector which holds one does not save the network again. Raises ValueError, which names the
@@ -78,10 +79,7 @@ class FeatureMaps:
         """Its own levels among those seen, side by side."""
         maps = [seen[level] for level in self.levels]
         if self.patch > 1:
-            maps = [
-                F.avg_pool2d(level, self.patch, 1, self.patch // 2, count_include_pad=False).contiguous()
-                for level in maps
-            ]
+            maps = [F.avg_pool2d(level, self.patch, 1, self.patch // 2).contiguous() for level in maps]
         size = maps[0].shape[-2:]
         coarse = [F.interpolate(level, size, mode="bilinear") for level in maps[1:]]
         return torch.cat([maps[0], *coarse], 1)
