@@ -26,8 +26,8 @@ class FeatureMaps:
 
     `levels` count the resolutions that timm lists for an architecture, 0 the finest; each halves the one before. Features
     are averaged over `patch` x `patch` places of their level, those beyond the border being zeros: a network sees less at
-    the border, and without zeros the farthest patch of nearly every normal image lies there. `weights` is a file with a state dict of the architecture
-    (`.safetensors`, or what torch.save writes); without it the packaged weights are used.
+    the border, and without zeros the farthest patch of nearly every normal image lies there. `weights` is a file with a
+    state dict of the architecture (`.safetensors`, or what torch.save writes); without it the packaged weights are used.
 
     This is no module, so that a detector which holds one does not save the network again. Raises ValueError, which names the
     config key, when the network cannot be had.
