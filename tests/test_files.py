@@ -52,6 +52,23 @@ def test_an_error_leaves_the_old_folder_as_it_was(target: Path, error: BaseExcep
     assert contents(target) == before
 
 
+def test_all_is_on_the_disk_before_it_takes_the_name(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[str] = []
+
+    def fsync(number: int) -> None:
+        path = Path(f"/proc/self/fd/{number}").readlink()
+        settled.append("the folder above" if path == target.parent else path.name)
+        assert (target / "new.txt").exists() == (path == target.parent)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with files.folder(target) as fresh:
+        (fresh / "sub").mkdir()
+        (fresh / "new.txt").write_text("new")
+    assert {"sub", "new.txt", files.MANIFEST} <= set(settled)
+    assert settled[-2].endswith(".new"), settled
+    assert settled[-1] == "the folder above"
+
+
 @pytest.mark.parametrize("failing", [False, True])
 def test_nothing_is_left_beside_the_target(target: Path, failing: bool) -> None:
     if failing:

@@ -13,14 +13,16 @@ import importlib
 import inspect
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from darkroom import files, provenance, registry, track
+from darkroom.claim import claim
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
 from darkroom.stages import COMMANDS, STAGES
@@ -53,12 +55,17 @@ def main(arguments: list[str] | None = None) -> int:
         if stage in COMMANDS:
             code: int | None = module.run(**vars(options))
             return code or 0
+        with contextlib.suppress(ValueError):  # only the main thread of a process can say what a signal does
+            signal.signal(signal.SIGTERM, _stop)
         _run(stage, module, vars(options))
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):
             raise
         print(f"darkroom {stage}: {_explained(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"darkroom {stage}: stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 
@@ -68,16 +75,21 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any]) -> None:
     spec: BaseModel = get_type_hints(module.run)["spec"].model_validate_json(text)
     header = _header(stage, spec, options)
     made_of = provenance.record(header["spec"], header["modules"])
-    if options.get("checkpoints") is not None:
-        options["checkpoints"] /= f"{stage.replace(' ', '-')}-{_digest(made_of, options)}"
-    with contextlib.ExitStack() as stack:
+    with claim(options["out"]), contextlib.ExitStack() as stack:
+        if options.get("checkpoints") is not None:
+            options["checkpoints"] /= f"{stage.replace(' ', '-')}-{_digest(made_of, options)}"
         log: Log = silent
         if os.environ.get(track.URI):
             log = stack.enter_context(track.begin(header))
         module.run(spec, log=log, **options)
         files.write_json(options["out"] / files.RECORD, made_of)
-    if (checkpoints := options.get("checkpoints")) is not None:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        if (checkpoints := options.get("checkpoints")) is not None:
+            shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """End at once, with what `finally` and `with` clear away; Lightning alone would end with exit code 0."""
+    raise SystemExit(128 + number)
 
 
 def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:

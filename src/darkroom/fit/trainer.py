@@ -16,6 +16,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 
+from darkroom import files
 from darkroom.fit.batches import Batches
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
@@ -169,6 +170,7 @@ class _Saver(pl.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self.folder / f".{CHECKPOINT}.{os.getpid()}.new"
         trainer.save_checkpoint(fresh)
+        files.settle(fresh)
         fresh.replace(self.folder / CHECKPOINT)
         self.saved = time.monotonic()
 

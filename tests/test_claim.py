@@ -1,0 +1,134 @@
+"""Two processes that make one result: the newer has it, the older stops and harms nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from darkroom import claim, files
+
+WORK = """
+import sys, time
+from pathlib import Path
+from darkroom import files
+from darkroom.claim import claim
+target, name, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+with claim(target):
+    print(name, "begins", flush=True)
+    with files.folder(target) as fresh:
+        (fresh / "name").write_text(name)
+        time.sleep(seconds)
+    print(name, "ends", flush=True)
+"""
+
+
+def start(target: Path, name: str, seconds: float, log: Path) -> subprocess.Popen[str]:
+    """A process that makes a result and takes so long; both write one log, as two jobs of one rule would."""
+    with log.open("w") as stream:
+        run = subprocess.Popen(
+            [sys.executable, "-c", WORK, str(target), name, str(seconds)], stdout=stream, stderr=stream, text=True
+        )
+    deadline = time.monotonic() + 60
+    while f"{name} begins" not in log.read_text() and run.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return run
+
+
+def left(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir() if path.name != target.name)
+
+
+def test_the_newer_has_the_result_and_the_older_stops(tmp_path: Path) -> None:
+    target, log = tmp_path / "results" / "model", tmp_path / "log"
+    older = start(target, "older", 60, log)
+    newer = start(target, "newer", 1, log)
+    assert older.wait(10) == 1
+    assert newer.wait(10) == 0
+    assert (target / "name").read_text() == "newer"
+    assert left(target) == []
+    told = log.read_text().splitlines()
+    assert told[1:] == ["newer begins", "newer ends"]
+    assert told[0].endswith(f"darkroom: another process has begun to make {target}: this one stops")
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    target = tmp_path / "results" / "model"
+    killed = start(target, "killed", 60, tmp_path / "log")
+    other = target.with_name(".model.x.0123456789ab.new")
+    other.mkdir()
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert len(left(target)) == 3
+    assert start(target, "next", 0, tmp_path / "log").wait(10) == 0
+    assert (target / "name").read_text() == "next"
+    assert left(target) == [other.name], "it belongs to a result of another name"
+
+
+def test_of_three_the_newest_has_the_result(tmp_path: Path) -> None:
+    target = tmp_path / "results" / "model"
+    first = start(target, "first", 60, tmp_path / "first")
+    rest = [
+        subprocess.Popen([sys.executable, "-c", WORK, str(target), name, "1"], stdout=subprocess.PIPE)
+        for name in ("second", "third")
+    ]
+    assert first.wait(20) == 1
+    codes = [run.wait(20) for run in rest]
+    assert codes.count(0) >= 1
+    assert (target / "name").read_text() in ("second", "third")
+    assert left(target) == []
+
+
+def test_one_that_does_not_stop_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "results" / "model"
+    stuck = start(target, "stuck", 60, tmp_path / "log")
+    os.kill(stuck.pid, signal.SIGSTOP)
+    monkeypatch.setattr(claim, "PATIENCE", 0.1)
+    try:
+        with pytest.raises(TimeoutError, match=f"made by process {stuck.pid} on .*, which does not stop: end it"):
+            claim.claim(target).__enter__()
+    finally:
+        os.kill(stuck.pid, signal.SIGKILL)
+        stuck.wait()
+
+
+def test_a_file_that_cannot_be_written_fails_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(claim, "_locked", refuse)
+    with claim.claim(tmp_path / "model"), files.folder(tmp_path / "model") as fresh:
+        (fresh / "name").write_text("it")
+    assert (tmp_path / "model" / "name").read_text() == "it"
+
+
+def test_sigterm_ends_a_stage_with_an_exit_code_and_nothing_half_written(tmp_path: Path) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from darkroom import __main__, files
+from darkroom.data import fetch
+from darkroom.data.config import FetchSpec
+def run(spec: FetchSpec, *, out: Path, log: object) -> None:
+    with files.folder(out):
+        print("begun", flush=True)
+        time.sleep(60)
+fetch.run = run
+sys.exit(__main__.main(["data", "fetch", "--spec", '{"source": {"name": "sklearn"}}', "--out", "data/digits/raw"]))
+"""
+    for number, told in ((signal.SIGTERM, ""), (signal.SIGINT, "darkroom data fetch: stopped\n")):
+        stage = subprocess.Popen(
+            [sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert stage.stdout is not None
+        assert stage.stdout.readline() == "begun\n"
+        stage.send_signal(number)
+        assert stage.communicate(timeout=20)[1] == told
+        assert stage.returncode == 128 + number
+        assert list((tmp_path / "data" / "digits").iterdir()) == []
