@@ -1,4 +1,10 @@
+import contextlib
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +126,30 @@ def test_no_training_images_is_an_error_that_leaves_nothing(tmp_path, make):
     with pytest.raises(ValueError, match=r"made has no training images.*data\.split"):
         applied(data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_workers_end_with_a_stage_that_is_killed(tmp_path, make):
+    data = make(tmp_path / "data")
+    spec = Policy(copies=2000, offline=["affine"]).apply_spec.model_dump_json()
+    words = ("-m", "darkroom", "augment", "apply", "--spec", spec, "--data", data, "--out", "out", "--workers", "2")
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    stage = subprocess.Popen([sys.executable, *map(str, words)], cwd=tmp_path, env=environment)
+    while not (workers := [pid for parent in children(stage.pid) for pid in children(parent)]):
+        assert stage.poll() is None
+        time.sleep(0.02)
+    stage.kill()
+    stage.wait()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children(pid):
+    """The processes that a process started; workers are those of the server that it forks them from."""
+    with contextlib.suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def test_workers_must_be_at_least_one(tmp_path, data):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -122,8 +124,20 @@ def _draw(job: Job, chunks: list[Chunk], workers: int) -> Iterator[list[str]]:
     if forks:
         policy = ApplySpec.model_validate_json(job.policy)
         context.set_forkserver_preload([__name__, *sorted(set(registry.modules(policy)))])
-    with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context, initializer=_end_with_parent) as pool:
         yield from pool.map(functools.partial(_paint, job), chunks)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the stage's process is gone; where that was killed, it would wait for more work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _paint(job: Job, chunk: Chunk) -> list[str]:
