@@ -7,6 +7,7 @@ import sys
 
 from snakemake.utils import min_version
 
+from darkroom import failures
 from darkroom.config import ConfigError, load
 from darkroom.config import parse as read_strictly
 from darkroom.plan import Plan
@@ -69,6 +70,8 @@ onerror:
     for folder in (DATA, RESULTS):
         if os.path.isdir(folder) and shutil.disk_usage(folder).free < 2**20:
             print(f"the disk that holds {folder} is full", file=sys.stderr)
+    if told := failures.report(workflow, plan):
+        print(told, file=sys.stderr)
     shell("python -m darkroom sync || true")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
@@ -26,6 +28,25 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fetch.run(FetchSpec(source=source), out=root / "raw", log=silent)
     prepare.run(PrepareSpec(name="digits", source=source), raw=root / "raw", out=root / "prepared", log=silent)
     return root / "prepared"
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[..., Path]]:
+    """Mounts disks of their own in memory: `small_disk(folder, size)`, of so many bytes, with further options of tmpfs."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, size: int, *options: str) -> Path:
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"cannot mount a small disk here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in reversed(mounted):
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,16 @@ def test_the_newer_has_the_result_and_the_older_stops(tmp_path: Path) -> None:
     assert told[0].endswith(f"darkroom: another process has begun to make {target}: this one stops")
 
 
+def test_what_was_there_before_comes_back_where_a_process_died_between_two_names(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with files.folder(target) as fresh:
+        (fresh / "name").write_text("last good")
+    target.rename(tmp_path / ".model.0123456789ab.old")
+    with claim.claim(target):
+        assert (target / "name").read_text() == "last good"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
     target = tmp_path / "results" / "model"
     killed = start(target, "killed", 60, tmp_path / "log")

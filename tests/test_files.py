@@ -5,11 +5,24 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
+from PIL import Image
 
 from darkroom import files
+from darkroom.data.store import new_array
+
+SmallDisk = Callable[..., Path]
+MOST = 2**17
+"""Bytes of a small disk."""
+NOISE = np.random.default_rng(0).integers(0, 256, (512, 512), np.uint8)
 
 
 def names(root: Path) -> list[str]:
@@ -132,10 +145,73 @@ def test_a_read_only_place_is_named(target: Path) -> None:
     assert contents(target) == before
 
 
-def test_a_full_disk_is_told_with_the_target(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"could not write .*out: No space") as caught, files.folder(tmp_path / "out"):
-        raise OSError(errno.ENOSPC, "No space left on device")
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "array.npy": lambda path: np.save(path, np.ones(MOST)),
+    "memmap.npy": lambda path: new_array(path, (8 * MOST,)),
+    "weights.pt": lambda path: torch.save({"a": torch.ones(2 * MOST)}, path),
+    "table.parquet": lambda path: pd.DataFrame({"a": np.random.default_rng(0).random(MOST)}).to_parquet(path),
+    "table.csv": lambda path: pd.DataFrame({"a": range(MOST)}).to_csv(path),
+    "picture.png": lambda path: Image.fromarray(NOISE).save(path),
+    "text.json": lambda path: files.write_json(path, "a" * 8 * MOST),
+    "copy": lambda path: shutil.copyfile(path.parents[2] / "large", path),
+    "tree/copy": lambda path: shutil.copytree(path.parents[3] / "folder", path.parent),
+}
+"""What stages write with; each tells of a full disk in words of its own, or in none."""
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_told_with_the_file_and_the_space(tmp_path: Path, small_disk: SmallDisk, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    for large in ("large", "folder/copy"):
+        (tmp_path / large).write_bytes(bytes(8 * MOST))
+    disk = small_disk(tmp_path / "disk", MOST)
+    target = disk / "out"
+    with pytest.raises(OSError, match="could not write") as caught, files.folder(target) as fresh:
+        WRITERS[name](fresh / name)
     assert caught.value.errno == errno.ENOSPC
+    told = re.fullmatch(
+        r"could not write (.+): No space left on device\. (.+) takes more than (.+), "
+        r"and its disk has (13\d|12\d) kB free; make room and run again",
+        caught.value.strerror,
+    )
+    assert told is not None, str(caught.value)
+    assert told[1].startswith(str(target / name))
+    assert told[2] == str(target)
+    if name == "memmap.npy":
+        assert told[3] == "1.0 MB"
+    assert names(disk) == []
+
+
+def test_a_full_disk_elsewhere_is_not_taken_for_that_of_the_target(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="see to the one of ") as caught, files.folder(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write into a temporary file does
+    assert "could not write" not in str(caught.value)
+
+
+def test_a_disk_without_room_for_another_file_is_told_so(tmp_path: Path, small_disk: SmallDisk) -> None:
+    disk = small_disk(tmp_path / "disk", MOST, "nr_inodes=4")
+    with pytest.raises(OSError, match=r"no room for more files \(inodes\)"), files.folder(disk / "out") as fresh:
+        [(fresh / str(index)).touch() for index in range(4)]
+    assert names(disk) == []
+
+
+def test_space_is_taken_before_it_is_needed(tmp_path: Path) -> None:
+    files.reserve(tmp_path / "large", MOST)
+    assert (tmp_path / "large").stat().st_blocks * 512 >= MOST
+    files.reserve(tmp_path / "empty", 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 bytes"), (1300, "1.3 kB"), (312_000_000, "312 MB"), (2**40, "1100 GB")]
+)
+def test_sizes_are_written_to_be_read(count: int, text: str) -> None:
+    assert files.size(count) == text
+
+
+def test_a_result_that_is_not_whole_has_no_manifest(target: Path) -> None:
+    with files.folder(target, whole=False) as fresh:
+        (fresh / "part").write_text("part")
+    assert set(contents(target)) == {"part"}
 
 
 def test_what_a_stage_cannot_read_is_told_as_it_is(tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any]) -> None:
         if os.environ.get(track.URI):
             log = stack.enter_context(track.begin(header))
         module.run(spec, log=log, **options)
-        files.write_json(options["out"] / files.RECORD, made_of)
+        record = options["out"] / files.RECORD
+        with files.telling(record, record):
+            files.write_json(record, made_of)
         if (checkpoints := options.get("checkpoints")) is not None:
             shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -131,6 +133,8 @@ def _explained(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         return "the spec is not valid: " + "; ".join(problems)
+    if isinstance(error, OSError) and error.strerror and error.filename is None:
+        return error.strerror  # without its number
     return str(error) or type(error).__name__
 
 

@@ -51,6 +51,8 @@ def claim(target: Path) -> Iterator[None]:
     try:
         for left in target.parent.iterdir():
             if (parts := LEFT.fullmatch(left.name)) and parts[1] == target.name:
+                if parts[2] == "old" and not target.exists():  # killed when it had moved away what was there before
+                    left.rename(target)
                 shutil.rmtree(left, ignore_errors=True)
         yield
     finally:

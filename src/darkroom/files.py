@@ -8,15 +8,18 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors of a disk that takes no more; they often come without a file name."""
 MANY = 200
 """Files that are written to the disk one by one, 5 ms each; more are so with all that the system has to write, at once."""
+PROBE = 2**16
+"""Bytes that a disk takes as long as it is not full."""
 MANIFEST = "manifest.json"
 TIMING = "timing.json"
 """Measured seconds: kept beside the results, but not in the manifest, as they differ from run to run."""
@@ -25,27 +28,100 @@ RECORD = "provenance.json"
 
 
 @contextlib.contextmanager
-def folder(target: Path) -> Iterator[Path]:
+def folder(target: Path, *, whole: bool = True) -> Iterator[Path]:
     """A fresh folder that takes the place of `target` when the block ends without an error.
 
-    The manifest is written last. On an error nothing of the target is touched. Raises OSError with the target's name.
+    The manifest is written last, and not at all where the result is not `whole`: nobody takes it for one then. On an error
+    nothing of the target is touched. Raises OSError with the target's name; of a full disk with the file's, the space
+    needed and the space there is.
     """
     target = Path(target)
     unique = uuid.uuid4().hex[:12]
     fresh, stale = target.with_name(f".{target.name}.{unique}.new"), target.with_name(f".{target.name}.{unique}.old")
     try:
-        fresh.mkdir(parents=True)
-        yield fresh
-        write_manifest(fresh)
-        _replace(target, fresh, stale)
-    except OSError as error:
-        # what the block itself could not read is told as it is
-        if error.errno in FULL or str(fresh) in str(error.filename):
-            raise OSError(error.errno, f"could not write {target}: {error.strerror}") from error
-        raise
+        with telling(target, fresh):
+            fresh.mkdir(parents=True)
+            yield fresh
+            if whole:
+                write_manifest(fresh)
+            _replace(target, fresh, stale)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(stale, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def telling(target: Path, fresh: Path) -> Iterator[None]:
+    """Tells what a disk did not take: raises OSError with the names in `target` for what could not be written in `fresh`.
+
+    What the block itself could not read is told as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        # libraries tell of a full disk in words of their own: then the disk itself is asked
+        named = [str(name) for at in ("filename", "filename2") if (name := getattr(error, at, None)) is not None]
+        ours = any(name.startswith(str(fresh)) for name in named)
+        if (number in FULL and (ours or not named)) or (
+            not isinstance(error, ValueError | ArithmeticError) and _takes_no_more(fresh)
+        ):
+            raise OSError(number or errno.ENOSPC, _no_room(error, target, fresh)) from error
+        if isinstance(error, OSError) and ours:
+            raise OSError(number, f"could not write {target}: {error.strerror}") from error
+        raise
+
+
+def _takes_no_more(folder: Path) -> bool:
+    probe = folder / ".probe"
+    try:
+        probe.write_bytes(bytes(PROBE))
+    except OSError as error:
+        return error.errno in FULL
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return False
+
+
+def _no_room(error: Exception, target: Path, fresh: Path) -> str:
+    """The file that a full disk did not take, what `target` takes at least, and what will be free without `fresh`."""
+    disk = next(parent for parent in fresh.absolute().parents if parent.exists())
+    written = {path: path.stat() for path in fresh.rglob("*") if path.is_file()}
+    free = shutil.disk_usage(disk).free + sum(512 * status.st_blocks for status in written.values())
+    least = max(free, sum(status.st_size for status in written.values()))
+    named = str(getattr(error, "filename", None) or "")
+    last = (
+        Path(named)
+        if named.startswith(str(fresh))
+        else max(written, key=lambda path: written[path].st_mtime_ns, default=fresh)
+    )
+    reason = os.strerror(getattr(error, "errno", None) or errno.ENOSPC)
+    told = f"could not write {target / last.relative_to(fresh)}: {reason}"
+    system = os.statvfs(disk)
+    if system.f_files and not system.f_favail:
+        return f"{told}. Its disk has no room for more files (inodes), however small; remove some and run again"
+    if not named and least == free and not _takes_no_more(disk):
+        return f"{reason}, though the disk of {target} has {size(free)} free: see to the one of {tempfile.gettempdir()}"
+    return (
+        f"{told}. {target} takes more than {size(least)}, and its disk has {size(free)} free; make room and run again"
+    )
+
+
+def size(count: int) -> str:
+    """A number of bytes to be read: `1.3 MB`."""
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
+        if count >= 1000**power:
+            return f"{count / 1000**power:.{1 if count < 100 * 1000**power else 0}f} {unit}"
+    return f"{count} bytes"
+
+
+def reserve(path: Path, count: int) -> None:
+    """Make a file of so many bytes, or raise OSError now where the disk has not so much room."""
+    with Path(path).open("ab") as stream:
+        stream.truncate(count)  # a file of the right length: it tells how much was needed
+        if count and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, count)
 
 
 def _replace(target: Path, fresh: Path, stale: Path) -> None:
@@ -106,8 +182,12 @@ def write_json(path: Path, value: Any) -> None:
     """Readable JSON with sorted keys; replaces the file whole. NaN and infinity are errors."""
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     fresh = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.new")
-    fresh.write_text(text + "\n", encoding="utf-8")
-    fresh.replace(path)
+    try:
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def local(path: str) -> Path | None:

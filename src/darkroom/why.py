@@ -33,6 +33,8 @@ SNAKEMAKE = {
     "Forced execution": "forced",
 }
 """Snakemake's reasons in words that need no knowledge of it."""
+FAILED = "its last run failed, or was broken off"
+"""Snakemake has taken its manifest away, and nothing else."""
 SEPARATOR = "; "
 MOST_ROOTS = 3
 """Reasons of what is made anew that are told again where it is used."""
@@ -111,7 +113,7 @@ class Reasons(logging.Filter):
         if "Missing output files" in given and output[0] not in self.gone:
             own = ["never made"]
         else:
-            own = ["it is gone, or its last run failed"] if output[0] in self.gone else []
+            own = [FAILED if (folder / files.RECORD).exists() else "it is gone"] if output[0] in self.gone else []
             own += self._changes(folder, stage, job["wildcards"]) or ()
         for begin, words in SNAKEMAKE.items():
             if begin in given and not (own and words in (OWN, "forced")):

@@ -186,6 +186,23 @@ def test_a_folder_that_is_no_seeds_is_refused(
     assert not out.exists()
 
 
+def test_the_last_good_detector_scores_while_its_successor_is_not_there(
+    fitted: Path, surface: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = shutil.copytree(fitted / "seed-0", tmp_path / "seed")
+    _, before = scored(seed, fitted / "set" / "test", tmp_path / "before")
+    assert "last good model" not in capsys.readouterr().err
+    (seed / "model" / files.MANIFEST).unlink()  # as Snakemake does before it fits anew
+    code, after = scored(seed, fitted / "set" / "test", tmp_path / "after")
+    assert (code, after) == (0, before)
+    assert f"{seed / 'model'} is the last good model" in capsys.readouterr().err
+    (seed / "evaluation" / files.MANIFEST).unlink()
+    assert scored(seed, fitted / "set" / "test", tmp_path / "again") == (0, before)
+    capsys.readouterr()
+    (seed / "model" / "model.json").unlink()
+    assert "did not finish" in refused(capsys, seed, fitted / "set" / "test", tmp_path / "out")
+
+
 def test_batches_of_any_size_give_the_same_table(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, whole = scored(fitted / "seed-0", fitted / "set" / "test", tmp_path / "whole")
     monkeypatch.setattr(score, "HELD", 2000)

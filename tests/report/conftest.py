@@ -36,9 +36,9 @@ class Tree:
     data: Path
     results: Path
 
-    def build(self, out: Path) -> str:
+    def build(self, out: Path, unfinished: Path | None = None) -> str:
         """The page's text."""
-        run(self.spec, data=self.data, results=self.results, out=out, log=silent)
+        run(self.spec, data=self.data, results=self.results, unfinished=unfinished, out=out, log=silent)
         return (out / "index.html").read_text(encoding="utf-8")
 
 

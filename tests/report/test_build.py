@@ -224,6 +224,35 @@ def test_what_is_missing_is_listed(plant: Plant, tmp_path: Path, gone: str) -> N
     assert "mlp + none" not in page.text
 
 
+def test_what_failed_and_what_waited_for_it_are_told_and_not_shown(plant: Plant, tmp_path: Path) -> None:
+    tree = plant()
+    broken, waiting = "classify/none/mlp/seed-0/model", "classify/none/mlp/seed-0/evaluation"
+    drawn = [f"{folder}/evaluation" for folder in ("generate/vae/seed-0", "detect/normal-0/pca/seed-0")]
+    left = {
+        "failed": {
+            broken: {"said": f"darkroom classify train: {NASTY[0]}", "log": "logs/train.log"},
+            "generate/judge": {"said": ""},
+        },
+        "waiting": {waiting: [broken], drawn[0]: ["generate/judge"], drawn[1]: ["generate/judge", broken]},
+    }
+    files.write_json(tmp_path / "unfinished.json", left)
+    text = tree.build(tmp_path / "out", unfinished=tmp_path / "unfinished.json")
+    page = Page(text)
+    assert "2 jobs failed: this page is made from what is there" in page.text
+    assert f"{broken} : darkroom classify train: {NASTY[0]}" in page.text.replace(f"{broken}:", f"{broken} :")
+    assert NASTY[0] not in text
+    assert "log: logs/train.log" in page.text
+    assert f"missing without it: {waiting}" in page.text
+    assert "generate/judge: ended without a word" in page.text
+    assert f"missing without it: {', '.join(drawn)}" in page.text
+    assert "mlp + none" not in page.text, "an older result in their folders is not of this run"
+    assert page.ids() == {"answer", "data", "augment", "classify", "detect", "made"}
+    assert "not run, or not finished" not in page.text
+    assert not (tmp_path / "out" / files.MANIFEST).exists(), "nobody takes it for a whole result"
+    tree.build(tmp_path / "out")
+    assert list(files.read_manifest(tmp_path / "out")) == ["index.html"]
+
+
 def test_missing_files_and_keys_leave_their_reason(plant: Plant, tmp_path: Path) -> None:
     tree = plant()
     folder = tree.results / "classify/standard/resnet/seed-0"

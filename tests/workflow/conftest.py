@@ -91,3 +91,10 @@ def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(project_files: Path) -> Project:
     """One project for all tests of a session; a test that changes it must put it back."""
     return Project(project_files)
+
+
+@pytest.fixture(scope="session")
+def smoke(project: Project) -> Project:
+    """The project with the results of the smoke config."""
+    project.call("--configfile", "config/smoke.yaml")
+    return project

@@ -10,18 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from darkroom import files
 
 CONFIG = ("--configfile", "config/smoke.yaml")
-
-
-@pytest.fixture(scope="module")
-def smoke(project):
-    """The project after the run."""
-    project.call(*CONFIG)
-    return project
 
 
 @contextlib.contextmanager

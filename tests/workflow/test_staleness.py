@@ -531,7 +531,7 @@ ROWS = [
         settings(),
         arguments=("--cores", "1", "--set-threads", "augment_apply=1", "--set-resources", "classify_train:mem_mb=900"),
     ),
-    Row("another profile", edited("profiles/default/config.yaml", "cores: all", "cores: 1\nkeep-going: true")),
+    Row("another profile", edited("profiles/default/config.yaml", "keep-going: true", "keep-going: false")),
     # --- where it is
     Row("the clone moved to another folder", moved),
     Row("results copied to another clone, `.snakemake/` too", copied(memory=True, times=False)),
@@ -558,14 +558,14 @@ ROWS = [
         away("results/stale/classify/none/mlp/seed-0/model"),
         ("classifier: mlp on none, seed 0",),
         "it, and what follows",
-        "it is gone, or its last run failed",
+        "it is gone",
     ),
     Row(
         "a result's manifest deleted, as by a training that failed",
         away("results/stale/classify/none/mlp/seed-0/model/manifest.json"),
         ("classifier: mlp on none, seed 0",),
         "it, and what follows",
-        "it is gone, or its last run failed",
+        "its last run failed, or was broken off",
     ),
 ]
 

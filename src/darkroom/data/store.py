@@ -10,7 +10,6 @@ store.json      the data set's name and class names
 from __future__ import annotations
 
 import mmap
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +121,5 @@ def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd
 def new_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """A uint8 array on disk to be filled in place, so that a set larger than memory can be written."""
     array: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    if hasattr(os, "posix_fallocate"):  # take the space now: writing to a hole of a full disk would kill the process
-        with path.open("rb+") as stream:
-            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    files.reserve(path, path.stat().st_size)  # writing to a hole of a full disk would kill the process
     return array

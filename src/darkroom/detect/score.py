@@ -35,7 +35,7 @@ from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.overlay import Scale, overlay
 from darkroom.detect.threshold import Judge, read_judge
 from darkroom.fit.batches import as_float
-from darkroom.fit.model import WEIGHTS
+from darkroom.fit.model import WEIGHTS, read_about, say_if_kept
 
 SCORES, MAPS, SUMMARY = "scores.csv", "maps", "summary.json"
 COLUMNS = ("file", "score", "threshold", "flagged", "map", "note")
@@ -114,14 +114,16 @@ def _open(folder: Path) -> Fitted:
             f"--model: {folder} has no model/ and evaluation/ in it; give the folder of a seed, such as "
             "results/NAME/detect/TASK/DETECTOR/seed-0"
         )
-    written = files.read_manifest(model)[WEIGHTS]
-    if files.sha256(model / WEIGHTS) != written:
+    read_about(model)
+    weights = files.sha256(model / WEIGHTS)
+    if (model / files.MANIFEST).exists() and files.read_manifest(model)[WEIGHTS] != weights:
         raise ValueError(f"--model: {model / WEIGHTS} is not the file that detect fit wrote; copy or fit it again")
     judge = read_judge(evaluation)
-    if judge.weights != written:
+    if judge.weights != weights:
         raise ValueError(
             f"--model: the threshold in {evaluation} was set for other weights than those in {model}; run detect evaluate again"
         )
+    say_if_kept(model)
     return Fitted(read_detector(model), read_preparation(model), judge)
 
 

@@ -42,8 +42,9 @@ class Judge(NamedTuple):
 
 
 def read_judge(folder: Path) -> Judge:
-    """What the folder of an evaluation says. Raises FileNotFoundError when it did not finish."""
-    files.read_manifest(folder)
+    """What the folder of an evaluation says. Raises FileNotFoundError when none was ever made to its end there."""
+    if not (folder / THRESHOLD).is_file():
+        raise FileNotFoundError(f"{folder} holds no {THRESHOLD}: detect evaluate has not run or did not finish")
     found = files.read_json(folder / THRESHOLD)
     colors = found.pop("colors")
     return Judge(**found, colors=colors and Scale(**colors))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,9 @@ def save_model(
     fitted: Fitted | None,
 ) -> None:
     """Write weights, description, history and times into a stage's folder; `fitted` is None for closed-form fits."""
-    torch.save({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, folder / WEIGHTS)
+    weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
+    files.reserve(folder / WEIGHTS, sum(value.nbytes for value in weights.values()))
+    torch.save(weights, folder / WEIGHTS)
     about = {
         "plugin": plugin.model_dump(mode="json"),
         "shape": list(shape),
@@ -74,12 +77,26 @@ def save_model(
 
 
 def read_about(folder: Path) -> About:
-    """What the model in a stage's folder is. Raises FileNotFoundError when its training did not finish."""
-    files.read_manifest(folder)
+    """What the model in a stage's folder is. Raises FileNotFoundError when none was ever trained to the end there.
+
+    A model without its manifest is the last good one: Snakemake takes the manifest away before it has the model trained
+    anew, and the folder is replaced when that has come to its end.
+    """
+    if not (folder / ABOUT).is_file():
+        raise FileNotFoundError(f"{folder} holds no {ABOUT}: the stage that makes it has not run or did not finish")
     about = files.read_json(folder / ABOUT)
     return About(
         about["plugin"], tuple(about["shape"]), tuple(about["classes"]), about["precision"], about["channels_last"]
     )
+
+
+def say_if_kept(folder: Path) -> None:
+    """Say on standard error where a folder holds the last good model, and not the one that the config asks for."""
+    if not (folder / files.MANIFEST).exists():
+        print(
+            f"{folder} is the last good model: its training anew has failed, was broken off or is at work",
+            file=sys.stderr,
+        )
 
 
 def load_weights(folder: Path, network: nn.Module) -> nn.Module:

@@ -89,7 +89,7 @@ def _classifier_headline(found: Classifiers) -> tuple[Markup, Markup]:
     several = len(found.ranked) > 1
     rank = found.ranks[best.keys]
     if not several:
-        chosen = say("It is the only classifier of this run.")
+        chosen = say("It is the only classifier on this page.")
     elif found.by_validation:
         chosen = say(
             "It was chosen among {} by its accuracy on the validation images, {}, before the test images were looked at.",

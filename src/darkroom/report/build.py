@@ -32,27 +32,31 @@ from darkroom.report.examples import Sheet
 from darkroom.report.pictures import BUDGET, THUMBNAILS, Album
 from darkroom.report.results import Results, read
 from darkroom.report.table import Cell, Figure, Row, Table
+from darkroom.report.unfinished import Unfinished, problems
 
 TEMPLATES = Path(__file__).parent
 GALLERY = 8_000_000
 """Bytes of all pictures of the gallery page."""
 
 
-def run(spec: BuildSpec, *, data: Path, results: Path, out: Path, log: Log) -> None:
+def run(spec: BuildSpec, *, data: Path, results: Path, unfinished: Path | None = None, out: Path, log: Log) -> None:
     """Write `index.html` from the prepared data and the results of every method that the spec names, and `gallery.html`.
 
-    A method without results is listed as missing on the page. Raises FileNotFoundError when the data was not prepared.
+    A method without results is listed as missing on the page. `unfinished` is a JSON file that says what the run did not
+    bring to its end and why (see `Unfinished`): then the page is no whole result, and has no manifest. Raises
+    FileNotFoundError when the data was not prepared.
     """
-    found = read(spec, data, results)
-    page = _render(spec, found)
-    with files.folder(out) as fresh:
+    left = Unfinished.model_validate(files.read_json(unfinished)) if unfinished else Unfinished()
+    found = read(spec, data, results, left)
+    page = _render(spec, found, left)
+    with files.folder(out, whole=unfinished is None) as fresh:
         (fresh / "index.html").write_text(page, encoding="utf-8")
         if found.gallery:
             (fresh / "gallery.html").write_text(_gallery(spec.name, found.root / "gallery"), encoding="utf-8")
     log({"report/megabytes": len(page.encode()) / 1e6, "report/missing": len(found.missing)})
 
 
-def _render(spec: BuildSpec, results: Results) -> str:
+def _render(spec: BuildSpec, results: Results, left: Unfinished) -> str:
     data = card.data_card(results)
     found, made, tasks = classifiers.section(results), generators.section(results), detectors.section(results)
     drawn = synthetic.subsection(results)
@@ -69,6 +73,7 @@ def _render(spec: BuildSpec, results: Results) -> str:
         "codes": codes.section(results),
         "mixtures": contamination.section(results),
     }
+    failed, unknown = problems(left, results.missing)
     album = _album(list(sections.values()), Figure)
     thumbnails = _album(tasks, Sheet, THUMBNAILS)
     return _filled(
@@ -77,7 +82,8 @@ def _render(spec: BuildSpec, results: Results) -> str:
         overall=overall,
         name=spec.name,
         answer=answer(data, found, made, tasks, overall, audit.answer(sections["audits"]), drawn),
-        missing=results.missing,
+        failed=failed,
+        missing=unknown,
         models=_models(results),
         policy_settings={name: text.settings(value) for name, value in dict(spec.config.get("augment") or {}).items()},
         settings={

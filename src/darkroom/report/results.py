@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from darkroom import files
 from darkroom.report.config import BuildSpec
 from darkroom.report.intervals import BOUNDS, Number, number, over_seeds
+from darkroom.report.unfinished import Unfinished
 
 UNIT = (0.0, 1.0)
 """The bounds of a share."""
@@ -155,30 +156,45 @@ class Results:
     """Folders, below the results, of what the page should show and could not find."""
 
 
-def read(spec: BuildSpec, data: Path, root: Path) -> Results:
-    """Read all that the spec names. What is not there, or did not finish, is listed as missing."""
-    missing: list[str] = []
+class _Folders:
+    """The folders of a data set's results, and which of those that were asked for are not whole."""
+
+    def __init__(self, root: Path, unfinished: Unfinished) -> None:
+        self.root, self.unfinished = root, unfinished
+        self.missing: list[str] = []
+
+    def whole(self, path: str) -> bool:
+        """Whether a result is there, and is of this run: what a run should have made anew is missing without."""
+        if path not in self.unfinished and (self.root / path / files.MANIFEST).exists():
+            return True
+        self.missing.append(path)
+        return False
+
+
+def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Results:
+    """Read all that the spec names. What is not there, did not finish, or is `unfinished`, is listed as missing."""
+    folders = _Folders(root, unfinished)
     classifiers = [((e.policy, e.model), e.seed) for e in spec.classifiers]
     generators = [((e.model,), e.seed) for e in spec.generators]
     detectors = [((e.task, e.detector), e.seed) for e in spec.detectors]
-    policies = [p for p in spec.policies if p == "none" or _whole(root, f"augment/{p}", missing)]
+    policies = [p for p in spec.policies if p == "none" or folders.whole(f"augment/{p}")]
     normal = {e.task: e.normal for e in spec.detectors}
     return Results(
         spec.name,
         data,
         root,
         policies,
-        [Classifier(*found) for found in _methods(root, "classify", classifiers, missing)],
-        [Method(*found) for found in _methods(root, "generate", generators, missing)],
-        [Detector(*found) for found in _methods(root, "detect", detectors, missing)],
+        [Classifier(*found) for found in _methods(folders, "classify", classifiers)],
+        [Method(*found) for found in _methods(folders, "generate", generators)],
+        [Detector(*found) for found in _methods(folders, "detect", detectors)],
         normal,
         {e.task: e.contamination for e in spec.detectors},
         dict((spec.config.get("detect") or {}).get("detectors") or {}),
         dict(spec.config.get("augment") or {}),
-        spec.gallery and _whole(root, "gallery", missing),
-        [policy for policy in spec.synthetic if _whole(root, f"generate/synthetic/{policy}", missing)],
-        [policy for policy in spec.audits if _whole(root, f"audit/policies/{policy}", missing)],
-        missing,
+        spec.gallery and folders.whole("gallery"),
+        [policy for policy in spec.synthetic if folders.whole(f"generate/synthetic/{policy}")],
+        [policy for policy in spec.audits if folders.whole(f"audit/policies/{policy}")],
+        folders.missing,
     )
 
 
@@ -222,19 +238,19 @@ def _at(value: Any, *path: str) -> dict[str, Any]:
 
 
 def _methods(
-    root: Path, stage: str, entries: Sequence[tuple[tuple[str, ...], int]], missing: list[str]
+    folders: _Folders, stage: str, entries: Sequence[tuple[tuple[str, ...], int]]
 ) -> Iterator[tuple[tuple[str, ...], tuple[Run, ...]]]:
     """The runs of each method, those without results left out."""
     for keys in dict.fromkeys(keys for keys, _ in entries):
         seeds = [seed for other, seed in entries if other == keys]
-        found = [_run(root, "/".join((stage, *keys, f"seed-{seed}")), seed, missing) for seed in seeds]
+        found = [_run(folders, "/".join((stage, *keys, f"seed-{seed}")), seed) for seed in seeds]
         if runs := tuple(run for run in found if run is not None):
             yield keys, runs
 
 
-def _run(root: Path, path: str, seed: int, missing: list[str]) -> Run | None:
-    folder = root / path
-    parts = [_whole(root, f"{path}/{part}", missing) for part in ("model", "evaluation")]
+def _run(folders: _Folders, path: str, seed: int) -> Run | None:
+    folder = folders.root / path
+    parts = [folders.whole(f"{path}/{part}") for part in ("model", "evaluation")]
     if not all(parts):
         return None
     return Run(
@@ -245,12 +261,3 @@ def _run(root: Path, path: str, seed: int, missing: list[str]) -> Run | None:
         timing(folder / "model"),
         timing(folder / "evaluation"),
     )
-
-
-def _whole(root: Path, path: str, missing: list[str]) -> bool:
-    try:
-        files.read_manifest(root / path)
-    except FileNotFoundError:
-        missing.append(path)
-        return False
-    return True

@@ -16,10 +16,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from darkroom import files, registry
-from darkroom.fit.model import read_about
+from darkroom.fit.model import read_about, say_if_kept
 from darkroom.generate.diffusion.model import Diffusion
 from darkroom.generate.diffusion.noise_schedule import FIRST_BETA, LAST_BETA
 from darkroom.generate.model import read_generator
@@ -49,11 +49,12 @@ def run(*, model: Path, out: Path, options: Path | None = None) -> None:
             f"{model} is guided by a classifier, which diffusers has no network for; train it with "
             "guidance_by: classifier_free"
         )
+    say_if_kept(model)
     with files.folder(out) as fresh:
         (fresh / "unet").mkdir()
         files.write_json(fresh / "unet" / "config.json", unet_config(network))
         weights = {name: value.contiguous() for name, value in network.denoiser.unet.state_dict().items()}
-        save_file(weights, fresh / "unet" / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+        (fresh / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(save(weights, metadata={"format": "pt"}))
         (fresh / "scheduler").mkdir()
         scheduler = scheduler_config(network, about.plugin["noise_schedule"])
         files.write_json(fresh / "scheduler" / "scheduler_config.json", scheduler)

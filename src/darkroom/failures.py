@@ -1,0 +1,107 @@
+"""The page of a run in which jobs failed: what is there, and at its top what is missing and why.
+
+Snakemake runs no job whose inputs are missing, so the Snakefile has this made when the run is over.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from darkroom import files
+from darkroom.plan import Plan
+from darkroom.report.unfinished import Failed, Unfinished
+
+LAST_WORDS = 600
+"""Characters of a log's last line that are told at most."""
+TAIL = 2**16
+"""Bytes at the end of a log in which they are looked for."""
+
+
+def report(workflow: Any, plan: Plan) -> str:
+    """Make the page after a run in which jobs failed; gives a line for the person who called."""
+    found = unfinished(workflow, plan)
+    out = Path(plan.results, "report")
+    if found is None or _below(out, plan) not in found.waiting:
+        return ""  # broken off, or no page was asked for
+    failed, others = len(found.failed), len(found.waiting) - 1
+    told = f"{failed} job{'s' if failed > 1 else ''} failed" + (f", and {others} more could not run" if others else "")
+    if Path(plan.data, "prepared").as_posix() in found:
+        return f"{told}; there is no page, as the data could not be prepared"
+    place = Path(plan.results, "logs", "unfinished.json")
+    command = [sys.executable, "-m", "darkroom", "report", "build", "--spec", plan.spec("report build")]
+    command += ["--data", f"{plan.data}/prepared", "--results", plan.results, "--out", str(out)]
+    try:
+        files.write_json(place, found.model_dump(mode="json"))
+        done = subprocess.run([*command, "--unfinished", str(place)], capture_output=True, text=True, check=False)
+        problem = _last_words(done.stderr) if done.returncode else ""
+    except OSError as error:
+        problem = str(error)
+    if problem:
+        return f"{told}; the page could not be made: {problem}"
+    return f"{told}. What is there, what is missing and why: {out}/index.html"
+
+
+def unfinished(workflow: Any, plan: Plan) -> Unfinished | None:
+    """The jobs of a run that failed, and those that wait for them; None for a run that was broken off."""
+    failed = {job: _failed(job) for job in _jobs(workflow.scheduler.failed)}
+    causes: dict[Any, list[Any]] = {}
+
+    def before(job: Any) -> list[Any]:
+        """The failed jobs that a job waits for, nearest first."""
+        if job not in causes:
+            needed = [job for job in workflow.dag.dependencies[job] if not workflow.dag.finished(job)]
+            own = [job for job in needed if job in failed]
+            further = [cause for job in needed if job not in failed for cause in before(job)]
+            causes[job] = list(dict.fromkeys([*own, *further]))
+        return causes[job]
+
+    waiting = {job: before(job) for job in workflow.dag.needrun_jobs() if job not in failed}
+    if not failed or not all(waiting.values()):
+        return None
+    names = {job: _below(Path(job.output[0]).parent, plan) for job in (*failed, *waiting) if job.output}
+    return Unfinished(
+        failed={names[job]: failed[job] for job in sorted(failed, key=lambda job: names[job])},
+        waiting={
+            names[job]: [names[cause] for cause in waiting[job]]
+            for job in sorted(filter(names.__contains__, waiting), key=lambda job: names[job])
+        },
+    )
+
+
+def _jobs(failed: Any) -> Iterator[Any]:
+    """Single jobs, also of those that a cluster ran as a group."""
+    for job in failed:
+        if job.is_group():
+            yield from job.jobs
+        else:
+            yield job
+
+
+def _failed(job: Any) -> Failed:
+    log = Path(job.log[0])
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - TAIL))
+            said = _last_words(stream.read().decode("utf-8", "replace"))
+    except OSError:
+        said = ""
+    return Failed(said=said, log=str(log))
+
+
+def _last_words(text: str) -> str:
+    """What a stage said last, without what cannot be seen; its own line where one is."""
+    lines = [re.sub(r"[\x00-\x1f\x7f]+", " ", line).strip() for line in re.split(r"[\r\n]+", text)]
+    lines = [line for line in lines if line]
+    said = next((line for line in reversed(lines) if line.startswith("darkroom ")), lines[-1] if lines else "")
+    return said if len(said) <= LAST_WORDS else f"{said[:LAST_WORDS]} …"
+
+
+def _below(folder: Path, plan: Plan) -> str:
+    """A result's folder as the page calls it."""
+    results = Path(plan.results)
+    return (folder.relative_to(results) if folder.is_relative_to(results) else folder).as_posix()
