@@ -33,6 +33,38 @@ def test_longer_training_asks_for_more_time_and_larger_batches_for_more_memory()
     assert needs.need("classify train", images, Training(epochs=10, batch_size=256), 1).mem_mb > asked.mem_mb
 
 
+def test_several_processes_are_asked_for_where_they_are_wanted() -> None:
+    images = needs.Images(100_000, 3 * 64 * 64)
+    alone, two, four = (
+        needs.need("classify train", images, training, 1)
+        for training in (Training(), Training(nodes=2), Training(nodes=2, devices=2))
+    )
+    assert needs.processes(Training()) == needs.processes(None) == {}
+    assert needs.processes(Training(nodes=2)) == {"mpi": "srun", "nodes": 2, "tasks": 2, "cpus_per_task": 1}
+    asked = needs.processes(Training(nodes=2, devices=3, threads=4))
+    assert asked == {"mpi": "srun", "nodes": 2, "tasks_per_node": 3, "cpus_per_task": 4}
+    assert four.runtime < two.runtime < alone.runtime
+    assert four.mem_mb > two.mem_mb  # of one node
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"classify": {"models": {"mlp": {"training": {"devices": 2}}}}},
+        {"generate": {"training": {"devices": 2}}},
+        {"detect": {"normal": "1", "detectors": {"autoencoder": {"training": {"devices": 2}}}}},
+    ],
+)
+def test_a_plan_knows_whether_any_model_is_trained_by_several_processes(section: dict[str, object]) -> None:
+    plain = {"name": "new", "data": {"source": "sklearn"}, "classify": {}, "generate": {}, "detect": {"normal": "1"}}
+    assert not Plan(config.load(plain, path="new.yaml")).together
+    plan = Plan(config.load({**plain, **section}, path="new.yaml"))
+    assert plan.together
+    asked = [job for job in plan.jobs if plan.processes(job[0], **job[1])]
+    assert asked
+    assert {plan.threads(stage, **wild) for stage, wild in asked} == {2}
+
+
 def test_the_size_is_read_from_the_store_and_unknown_before_it_is_made(tmp_path: Path) -> None:
     plan = Plan(config.load({"name": "new", "data": {"source": "sklearn"}, "detect": {"normal": "1"}}, path="new.yaml"))
     manifest = tmp_path / "prepared" / "manifest.json"

@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, get_type_hints
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from darkroom import files, provenance, registry, track
 from darkroom.claim import claim
+from darkroom.fit import launch
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
 from darkroom.stages import COMMANDS, STAGES
@@ -57,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             return code or 0
         with contextlib.suppress(ValueError):  # only the main thread of a process can say what a signal does
             signal.signal(signal.SIGTERM, _stop)
-        _run(stage, module, vars(options))
+        _run(stage, module, vars(options), words)
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):
             raise
@@ -69,15 +71,22 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(stage: str, module: ModuleType, options: dict[str, Any]) -> None:
+def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[str]) -> None:
     text = options.pop("spec")
     text = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
     spec: BaseModel = get_type_hints(module.run)["spec"].model_validate_json(text)
+    training = getattr(spec, "training", None)
+    if training is not None:
+        launch.start(training, words)
     header = _header(stage, spec, options)
     made_of = provenance.record(header["spec"], header["modules"])
+    if options.get("checkpoints") is not None:
+        options["checkpoints"] /= f"{stage.replace(' ', '-')}-{_digest(made_of, options)}"
+    if training is not None and launch.rank(training):
+        with tempfile.TemporaryDirectory() as unused:
+            module.run(spec, log=silent, **{**options, "out": Path(unused, "out")})
+        return
     with claim(options["out"]), contextlib.ExitStack() as stack:
-        if options.get("checkpoints") is not None:
-            options["checkpoints"] /= f"{stage.replace(' ', '-')}-{_digest(made_of, options)}"
         log: Log = silent
         if os.environ.get(track.URI):
             log = stack.enter_context(track.begin(header))

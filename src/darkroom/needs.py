@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from darkroom.fit import launch
 from darkroom.fit.config import Training
 
 MB = 2**20
@@ -80,10 +81,20 @@ def need(stage: str, images: Images, training: Training | None, attempt: int) ->
     mb = cost.base + cost.per_mb * images.mb
     seconds = images.count * images.values / cost.speed
     if training is not None:
-        mb += 4 * ACTIVATIONS * training.batch_size * images.values / MB
-        seconds += training.epochs * images.count * images.values / TRAINING_SPEED
+        mb += 4 * ACTIVATIONS * training.batch_size * images.values / MB / launch.count(training)
+        mb *= training.devices  # what is asked for is each node's
+        seconds += training.epochs * images.count * images.values / TRAINING_SPEED / launch.count(training)
     more = 2 ** (attempt - 1)
     return Need(mem_mb=100 * math.ceil(more * mb / 100), runtime=more * math.ceil(LEAST_MINUTES + seconds / 60))
+
+
+def processes(training: Training | None) -> dict[str, int | str]:
+    """What a training in several processes asks for beside memory and time, under the names of the Slurm executor's
+    resources. `mpi` has the job's command run once, outside any step; it starts its processes itself (see `fit.launch`)."""
+    if training is None or launch.count(training) == 1:
+        return {}
+    tasks = {"tasks": training.nodes} if training.devices == 1 else {"tasks_per_node": training.devices}
+    return {"mpi": "srun", "nodes": training.nodes, "cpus_per_task": training.threads, **tasks}
 
 
 def images_beside(manifest: Path) -> Images:

@@ -177,9 +177,25 @@ class Plan:
         return frozenset({STAGES[stage], *registry.modules(self.job(stage, **wildcards))})
 
     def threads(self, stage: str, **wildcards: Any) -> int:
-        """The processor threads that a job's spec asks for."""
+        """The processor threads that a job's spec asks for on one node."""
         training = getattr(self.job(stage, **wildcards), "training", None)
-        return training.threads if training else 1
+        return training.threads * training.devices if training else 1
+
+    @functools.cached_property
+    def together(self) -> bool:
+        """Whether any model is trained by several processes."""
+        config = self.config
+        trained = [
+            *(config.classify.models.values() if config.classify else ()),
+            *((config.generate.judge, *config.generate.models.values()) if config.generate else ()),
+            *(config.detect.detectors.values() if config.detect else ()),
+            *((config.audit,) if config.audit else ()),
+        ]
+        return any(needs.processes(each.training) for each in trained)
+
+    def processes(self, stage: str, **wildcards: Any) -> dict[str, int | str]:
+        """What a job asks of a cluster for its several processes; nothing for a job of one."""
+        return needs.processes(getattr(self.job(stage, **wildcards), "training", None))
 
     def need(self, stage: str, inputs: list[str], attempt: int, **wildcards: Any) -> needs.Need:
         """What a job asks of a cluster on its first, second, ... attempt; `inputs[0]` is the manifest of its images.

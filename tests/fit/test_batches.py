@@ -70,3 +70,27 @@ def test_floats_are_bytes_over_255_with_channels_second() -> None:
 def test_nothing_to_draw_is_an_error() -> None:
     with pytest.raises(ValueError, match="no images"):
         Batches(Pool([np.zeros((0, 1, 1, 1), np.uint8)]), [], np.zeros(0, np.int64), batch_size=2)
+
+
+@given(items=st.integers(1, 60), seed=st.integers(0, 9), batch_size=st.integers(1, 16), processes=st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_processes_share_every_batch_and_see_each_image_once(
+    items: int, seed: int, batch_size: int, processes: int
+) -> None:
+    whole = batches(items, 1, seed=seed, batch_size=max(batch_size, processes))
+    if items < processes:
+        with pytest.raises(ValueError, match=rf"{items} images cannot be shared by {processes} processes"):
+            whole.share(0, processes)
+        return
+    parts = [batches(items, 1, seed=seed, batch_size=max(batch_size, processes)) for _ in range(processes)]
+    for process, part in enumerate(parts):
+        part.share(process, processes)
+    taken = [list(part) for part in parts]
+    labels = torch.cat([y for together in zip(*taken, strict=True) for _, y in together])
+    assert labels.tolist() == whole.draw()[0].tolist()  # in the order of one process
+    for index, together in enumerate(zip(*taken, strict=True)):
+        sizes = [len(y) for _, y in together]
+        assert min(sizes) > 0
+        assert max(sizes) - min(sizes) <= 1
+        means = [float(i.mean()) * part.weight(index) for (i, _), part in zip(together, parts, strict=True)]
+        assert np.mean(means) == pytest.approx(float(torch.cat([i for i, _ in together]).mean()))

@@ -11,7 +11,18 @@ def needs(stage):
             plan.need(stage, [*input], attempt, **wildcards), what
         )
 
-    return {what: ask(what) for what in ("mem_mb", "runtime")}
+    asked = {what: ask(what) for what in ("mem_mb", "runtime")}
+    if plan.together:
+        asked |= {what: layout(stage, what) for what in PROCESSES}
+    return asked
+
+
+PROCESSES = ("mpi", "nodes", "tasks", "tasks_per_node", "cpus_per_task")
+
+
+def layout(stage, what):
+    """What a stage's jobs of several processes ask for; None, which asks for nothing, for those of one."""
+    return lambda wildcards: plan.processes(stage, **wildcards).get(what)
 
 
 onstart:

@@ -46,7 +46,7 @@ class Batches:
 
     `variants[i]` are the rows of `pool` that show item i. Without a seed the items come in order, each as its first
     variant: for validation. The last batch may be smaller; one of a single image, which batch statistics cannot use,
-    joins the batch before it.
+    or of fewer images than there are processes, joins the batch before it.
     """
 
     def __init__(
@@ -70,10 +70,35 @@ class Batches:
         self.rows = np.concatenate(variants)
         self.seed, self.sampling = seed, SAMPLINGS[sampling]
         self.epoch = 0
-        edges = list(range(0, len(labels), batch_size))
-        if len(edges) > 1 and len(labels) - edges[-1] == 1:
+        self.batch_size = batch_size
+        self.share(0, 1)
+
+    def share(self, process: int, processes: int) -> None:
+        """Give this process of several its part of every batch from now on; together they give each image once.
+
+        Raises ValueError where there are fewer images than processes.
+        """
+        if self.items < processes:
+            raise ValueError(
+                f"{self.items} images cannot be shared by {processes} processes; lower training.devices or training.nodes"
+            )
+        self.process, self.processes = process, processes
+        edges = list(range(0, self.items, self.batch_size))
+        if len(edges) > 1 and self.items - edges[-1] < max(2, processes):
             edges.pop()
-        self.edges = [*edges, len(labels)]
+        self.edges = [*edges, self.items]
+
+    def part(self, index: int) -> tuple[int, int]:
+        """Where this process's part of a batch begins and ends, counted from the epoch's first image."""
+        start, stop = self.edges[index : index + 2]
+        first, end = (start + (stop - start) * k // self.processes for k in (self.process, self.process + 1))
+        return first, end
+
+    def weight(self, index: int) -> float:
+        """The part's images as a multiple of an even share: means over parts, times this, have the mean of the batch as
+        their mean."""
+        first, end = self.part(index)
+        return (end - first) * self.processes / (self.edges[index + 1] - self.edges[index])
 
     def __len__(self) -> int:
         return len(self.edges) - 1
@@ -94,7 +119,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order, rows = self.draw()
-        for start, stop in zip(self.edges[:-1], self.edges[1:], strict=True):
+        for start, stop in map(self.part, range(len(self))):
             yield as_float(self.pool.take(rows[start:stop])), torch.from_numpy(self.labels[order[start:stop]])
 
 

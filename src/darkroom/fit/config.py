@@ -31,8 +31,12 @@ class Training(Section):
     """`auto`: bf16 where the processor multiplies in it, else fp32; what it became is recorded with the result."""
     clip: Positive | None = None
     """Largest gradient norm; larger gradients are scaled down to it."""
+    devices: Count = 1
+    """Processes on each node that train the model together, each on a GPU where there are any; they share every batch."""
+    nodes: Count = 1
+    """Machines that it is trained on; more than one need Slurm."""
     threads: Count = 1
-    """Processor threads of one job. Sums depend on it, so it is part of the result; few let many jobs share a machine."""
+    """Processor threads of one process. Sums depend on it, so it is part of the result; few let many jobs share a machine."""
 
 
 MOST_SEEDS = 1000

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from darkroom import registry
 from darkroom.fit.config import Training
+from darkroom.fit.together import summed
 
 
 class Totals:
@@ -29,8 +30,13 @@ class Totals:
             self.items[name] += items
 
     def close(self) -> dict[str, float]:
-        """The means since the last close."""
-        means = {name: float(total) / self.items[name] for name, total in self.sums.items()}
+        """The means since the last close, over what all processes have seen."""
+        if not self.sums:
+            return {}
+        totals = torch.stack([*self.sums.values()])
+        items = totals.new_tensor([self.items[name] for name in self.sums])
+        totals, items = summed(torch.stack([totals, items]))
+        means = {name: float(totals[i]) / float(items[i]) for i, name in enumerate(self.sums)}
         self.sums, self.items = {}, Counter()
         return means
 
@@ -40,7 +46,8 @@ class Task(pl.LightningModule):
 
     `draws` is a generator on the processor that starts anew at every training batch, whatever came before. `latest`
     holds the scalars of the newest training batch; `followed` says that this batch is one of those whose scalars are kept
-    by step, so that what only they need, such as gradient norms, is measured for them alone.
+    by step, so that what only they need, such as gradient norms, is measured for them alone. `weight` is what the loss
+    counts for where several processes share the batch.
     """
 
     def __init__(self, network: nn.Module, training: Training) -> None:
@@ -51,6 +58,7 @@ class Task(pl.LightningModule):
         self.draws = torch.Generator()
         self.latest: dict[str, Tensor] = {}
         self.followed = False
+        self.weight = 1.0
 
     @property
     def trained(self) -> nn.Module:
@@ -73,7 +81,7 @@ class Task(pl.LightningModule):
         images, labels = batch
         values = self.losses(images, labels)
         self.note(values, len(labels))
-        return values["loss"]
+        return values["loss"] * self.weight
 
     def note(self, values: dict[str, Tensor], items: int) -> None:
         """Keep the scalars of a training batch of so many images, for the epoch's means and the record by step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -14,9 +15,9 @@ from typing import Any
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 
 from darkroom import files
+from darkroom.fit import launch, together
 from darkroom.fit.batches import Batches
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
@@ -54,15 +55,23 @@ def fit(
     if channels_last:
         task.network.to(memory_format=torch.channels_last)
     _quiet()
-    history = _History(train, seed, log, checkpoints)
+    several = launch.count(settings) > 1
+    if several and not task.automatic_optimization:
+        raise ValueError(
+            f"training.devices is {settings.devices} and training.nodes {settings.nodes}, but a GAN, whose two networks "
+            "take turns, is trained by one process; set both to 1"
+        )
+    history = _History(train, val, seed, log, checkpoints)
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
         accelerator="auto",
-        devices=1,
+        devices=settings.devices,
+        num_nodes=settings.nodes,
+        strategy="ddp" if several else "auto",
+        use_distributed_sampler=False,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         gradient_clip_val=settings.clip if task.automatic_optimization else None,
-        # one process, also inside a Slurm job: there Lightning would requeue it and keep checkpoints of its own
-        plugins=[LightningEnvironment()],
+        plugins=[together.environment(settings)],
         callbacks=[history, *callbacks, *([_Saver(checkpoints)] if checkpoints is not None else [])],
         logger=False,
         enable_checkpointing=False,
@@ -72,13 +81,14 @@ def fit(
         deterministic="warn",
     )
     resume = checkpoints / CHECKPOINT if checkpoints is not None else None
-    trainer.fit(
-        task,
-        train,
-        val,
-        ckpt_path=resume if resume is not None and resume.exists() else None,
-        weights_only=True,
-    )
+    with together.normalized(task.network) if several else contextlib.nullcontext():
+        trainer.fit(
+            task,
+            train,
+            val,
+            ckpt_path=resume if resume is not None and resume.exists() else None,
+            weights_only=True,
+        )
     task.network.cpu().eval()
     seconds = sum(row["seconds"] for row in history.rows)
     table = pd.DataFrame(history.rows).drop(columns="seconds")
@@ -90,20 +100,30 @@ def fit(
 class _History(pl.Callback):
     """Sets each epoch's draws, keeps its means and some steps, and stops at a loss that is no number."""
 
-    def __init__(self, batches: Batches, seed: int, log: Log, checkpoints: Path | None) -> None:
-        self.batches, self.seed, self.tell, self.checkpoints = batches, seed, log, checkpoints
+    def __init__(self, batches: Batches, val: Batches | None, seed: int, log: Log, checkpoints: Path | None) -> None:
+        self.batches, self.val, self.seed, self.tell, self.checkpoints = batches, val, seed, log, checkpoints
         self.rows: list[dict[str, Any]] = []
         self.steps: list[dict[str, Any]] = []
         self.step = 0
         self.train_seconds = 0.0
 
+    def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
+        torch.set_num_threads(
+            pl_module.settings.threads
+        )  # Lightning shares out all processors where it starts processes
+        self.process = (trainer.global_rank,) if trainer.global_rank else ()  # the others draw otherwise than the first
+        self.batches.share(trainer.global_rank, trainer.world_size)
+        if self.val is not None and self.val.items >= trainer.world_size:  # fewer are seen by all
+            self.val.share(trainer.global_rank, trainer.world_size)
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self.batches.epoch = trainer.current_epoch
-        torch.manual_seed(derive(self.seed, "noise", trainer.current_epoch))
+        torch.manual_seed(derive(self.seed, "noise", trainer.current_epoch, *self.process))
         self.started = time.monotonic()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        pl_module.draws.manual_seed(derive(self.seed, "batch", trainer.current_epoch, batch_idx))
+        pl_module.draws.manual_seed(derive(self.seed, "batch", trainer.current_epoch, batch_idx, *self.process))
+        pl_module.weight = self.batches.weight(batch_idx)
         pl_module.followed = self.step % self.every(trainer) == 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -117,7 +137,7 @@ class _History(pl.Callback):
                 f"{values}. {self._last_good()}; lower training.optimizer.lr or set training.clip"
             )
         if pl_module.followed:
-            row = {name: float(value) for name, value in pl_module.latest.items()}
+            row = together.averaged(pl_module.latest, pl_module.weight)
             self.steps.append({"step": self.step, **row})
             self.tell({f"step/{name}": value for name, value in row.items()}, self.step)
 
@@ -165,13 +185,14 @@ class _Saver(pl.Callback):
         self.folder, self.saved = folder, time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        if time.monotonic() - self.saved <= CHECKPOINT_SECONDS:
+        if not trainer.strategy.broadcast(time.monotonic() - self.saved > CHECKPOINT_SECONDS):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self.folder / f".{CHECKPOINT}.{os.getpid()}.new"
         trainer.save_checkpoint(fresh)
-        files.settle(fresh)
-        fresh.replace(self.folder / CHECKPOINT)
+        if trainer.is_global_zero:
+            files.settle(fresh)
+            fresh.replace(self.folder / CHECKPOINT)
         self.saved = time.monotonic()
 
 

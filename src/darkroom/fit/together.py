@@ -1,0 +1,81 @@
+"""What makes training in several processes the same as in one: batch statistics and means over the whole batch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import torch
+from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+)
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+
+from darkroom.fit import launch
+from darkroom.fit.config import Training
+
+
+def environment(training: Training) -> ClusterEnvironment:
+    """How the processes find each other. A single one knows of no Slurm around it, where Lightning would requeue the job
+    and keep checkpoints of its own."""
+    if launch.count(training) > 1 and launch.by_srun(training):
+        return SLURMEnvironment(auto_requeue=False)
+    return LightningEnvironment()
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum over all processes; where there is one, the values."""
+    if distributed.is_initialized():
+        distributed.all_reduce(values)
+    return values
+
+
+def averaged(values: Mapping[str, Tensor], weight: float) -> dict[str, float]:
+    """The means over all processes, each weighted by its part of the batch (see `Batches.weight`)."""
+    if not distributed.is_initialized():
+        return {name: float(value) for name, value in values.items()}
+    table = torch.stack([value.float() for value in values.values()]) * weight
+    means = summed(table) / distributed.get_world_size()
+    return dict(zip(values, means.tolist(), strict=True))
+
+
+@contextlib.contextmanager
+def normalized(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation by the statistics of the whole batch, on processors too, which torch's SyncBatchNorm is not for."""
+    layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for layer in layers:
+        layer.forward = partial(_normalize, layer)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _normalize(layer: nn.modules.batchnorm._BatchNorm, inputs: Tensor) -> Tensor:
+    if not layer.training:
+        plain: Tensor = type(layer).forward(layer, inputs)
+        return plain
+    values = inputs.float()  # (B, C, ...)
+    dims = [0, *range(2, values.dim())]
+    shape = (1, -1, *(1 for _ in dims[1:]))
+    sums = all_reduce(torch.cat([values.sum(dims), values.new_tensor([values.numel() / values.shape[1]])]))
+    count = sums[-1].detach()
+    mean = sums[:-1] / count
+    centred = values - mean.view(shape)
+    variance = all_reduce(centred.square().sum(dims)) / count
+    if layer.running_mean is not None and layer.running_var is not None and layer.num_batches_tracked is not None:
+        with torch.no_grad():
+            layer.num_batches_tracked.add_(1)
+            share = layer.momentum if layer.momentum is not None else 1 / float(layer.num_batches_tracked)
+            layer.running_mean.lerp_(mean, share)
+            layer.running_var.lerp_(variance * count / (count - 1), share)
+    outputs = centred * (variance + layer.eps).rsqrt().view(shape)
+    if layer.affine:
+        outputs = outputs * layer.weight.view(shape) + layer.bias.view(shape)
+    normal: Tensor = outputs.to(inputs.dtype)
+    return normal
