@@ -35,16 +35,16 @@ from darkroom.randomness import derive
 
 VAL, TEST = 0.1, 0.15
 PADIM = {"name": "padim", "levels": [3, 4]}
-PATCHCORE = {"name": "patchcore", "levels": [2, 3, 4]}
+PATCHCORE = {"name": "patchcore"}
 DETECTORS: dict[str, dict[str, Any]] = {
     "pca": {"name": "pca", "components": 128},
     "mahalanobis": {"name": "mahalanobis", "components": 128},
     "padim": {"name": "padim"},
     "padim 3 4": PADIM,
-    "patchcore": {"name": "patchcore"},
-    "patchcore 2 3 4": PATCHCORE,
+    "patchcore": PATCHCORE,
+    "patchcore, smoothed 12": PATCHCORE | {"smoothing": 12},
     "average": {"name": "average", "of": [PADIM, PATCHCORE]},
-    "average, smoothed 8": {"name": "average", "of": [PADIM | {"smoothing": 8}, PATCHCORE | {"smoothing": 8}]},
+    "average of 3": {"name": "average", "of": [PADIM, PATCHCORE, PATCHCORE | {"levels": [2, 3, 4]}]},
 }
 SPLITS = ("grouped", "random", "archive")
 
