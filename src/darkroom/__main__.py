@@ -16,6 +16,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, get_type_hints
@@ -35,6 +36,7 @@ EXPECTED = (ValueError, OSError, FloatingPointError)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage. Exit code 1 with one line on standard error when the input or the disk is at fault."""
+    called = time.time()
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["sync"]:
         left = track.sync()
@@ -59,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
             return code or 0
         with contextlib.suppress(ValueError):  # only the main thread of a process can say what a signal does
             signal.signal(signal.SIGTERM, _stop)
-        _run(stage, module, vars(options), words)
+        _run(stage, module, vars(options), words, called)
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):
             raise
@@ -71,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[str]) -> None:
+def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[str], called: float) -> None:
     text = options.pop("spec")
     text = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
     spec: BaseModel = get_type_hints(module.run)["spec"].model_validate_json(text)
@@ -86,7 +88,7 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
         with tempfile.TemporaryDirectory() as unused:
             module.run(spec, log=silent, **{**options, "out": Path(unused, "out")})
         return
-    with claim(options["out"]), contextlib.ExitStack() as stack:
+    with claim(options["out"], called=called), contextlib.ExitStack() as stack:
         log: Log = silent
         if os.environ.get(track.URI):
             log = stack.enter_context(track.begin(header))

@@ -1,7 +1,8 @@
-"""One process at a time makes a result, and it is the newest: what a killed run left running stops when its successor begins.
+"""One process at a time makes a result, the last one called: what a killed run left running stops when its successor begins.
 
-Who makes a folder holds the lock of a file beside it, in which the newest comer writes its name. Whoever finds another's name
-there stops; the newcomer waits for that, clears away what was left half written, and begins.
+Who makes a folder holds the lock of a file beside it, with its name in it, which begins with the time when it was called.
+Who finds the name of a later call there, or its result, stops; the later one waits for that, clears away what was left half
+written, and begins.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import stat
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
+
+from darkroom import files
 
 PAUSE = 0.5
 """Seconds between two looks at the file."""
@@ -30,17 +32,17 @@ LEFT = re.compile(r"\.(.+)\.[0-9a-f]{12}\.(new|old)")
 
 
 @contextlib.contextmanager
-def claim(target: Path) -> Iterator[None]:
-    """Have a result for this process alone while the block runs.
+def claim(target: Path, *, called: float) -> Iterator[None]:
+    """Have a result for this process alone while the block runs; `called` is when it was told to make it, in seconds since 1970.
 
-    A process that loses it to a newer one ends at once with exit code 1 and a line on standard error. Raises TimeoutError
+    A process that loses it to a later call ends at once with exit code 1 and a line on standard error. Raises TimeoutError
     where an earlier process does not end. Where the disk takes no file or the file system has no locks, nothing is held.
     """
     _append()
     path = target.with_name(f".{target.name}.writer")
-    me = f"process {os.getpid()} on {socket.gethostname()}, {uuid.uuid4().hex}"
+    me = f"{called:017.3f}: process {os.getpid()} on {socket.gethostname()}"
     try:
-        stream = _locked(path, me, target)
+        stream = _locked(path, me, target, called)
     except TimeoutError:
         raise
     except OSError:
@@ -62,25 +64,26 @@ def claim(target: Path) -> Iterator[None]:
         stream.close()
 
 
-def _locked(path: Path, me: str, target: Path) -> TextIO:
+def _locked(path: Path, me: str, target: Path, called: float) -> TextIO:
     """The file, locked and with this process's name in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     earlier, deadline = _read(path), time.monotonic() + PATIENCE
     while True:
         stream = path.open("a", encoding="utf-8")
-        path.write_text(me, encoding="utf-8")
         while not _free(stream):
+            _insist(path, me, target)
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"{target} is being made by {(earlier or 'another process').split(',')[0]}, which does not stop: "
+                    f"{target} is being made by {(earlier or 'another process').split(': ')[-1]}, which does not stop: "
                     "end it, then start again"
                 )
             time.sleep(PAUSE)
-            if _read(path) not in (me, None):
-                _give_way(target)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
-                return stream
+            if (target / files.RECORD).stat().st_mtime > called:
+                _give_way(target)
+        path.write_text(me, encoding="utf-8")
+        if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+            return stream
         stream.close()  # the earlier process was done and took the file away in the meantime
 
 
@@ -94,8 +97,24 @@ def _free(stream: TextIO) -> bool:
 
 def _watch(path: Path, me: str, target: Path, ended: threading.Event) -> None:
     while not ended.wait(PAUSE):
-        if _read(path) not in (me, None) and not ended.is_set():
-            _give_way(target)
+        with contextlib.suppress(OSError):
+            _insist(path, me, target)
+
+
+def _insist(path: Path, me: str, target: Path) -> None:
+    """See to it that this name is in the file, or end where it is that of a newer process."""
+    name = _read(path)
+    if name is not None and name > me:
+        _give_way(target)
+    if name is not None and name != me:
+        path.write_text(me, encoding="utf-8")
+
+
+def _give_way(target: Path) -> NoReturn:
+    with contextlib.suppress(OSError):
+        told = f"darkroom: {target} was begun anew by a later call: this one stops\n"
+        os.write(sys.stderr.fileno(), told.encode())
+    os._exit(1)
 
 
 def _read(path: Path) -> str | None:
@@ -103,14 +122,6 @@ def _read(path: Path) -> str | None:
         return path.read_text(encoding="utf-8")
     except OSError:
         return None
-
-
-def _give_way(target: Path) -> None:
-    with contextlib.suppress(OSError):
-        os.write(
-            sys.stderr.fileno(), f"darkroom: another process has begun to make {target}: this one stops\n".encode()
-        )
-    os._exit(1)
 
 
 def _append() -> None:

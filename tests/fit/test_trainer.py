@@ -49,17 +49,17 @@ def test_a_seed_repeats_and_another_differs() -> None:
     assert not same(train()[0], train(seed=1)[0])
 
 
+@pytest.mark.parametrize(
+    ("what", "at"), [("val/loss", 12), ("step/loss", 10)], ids=["at an epoch's end", "in its middle"]
+)
 def test_an_interrupted_run_ends_with_the_same_weights_and_history(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, at: int
 ) -> None:
     whole, fitted = train(4)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
-    steps = []
 
     def stop(values: dict[str, float], step: int | None = None) -> None:
-        if "val/loss" in values:
-            steps.append(step)
-        if len(steps) == 3:
+        if what in values and step == at:
             raise KeyboardInterrupt
 
     with pytest.raises((KeyboardInterrupt, SystemExit)):
