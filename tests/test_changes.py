@@ -28,6 +28,19 @@ from darkroom import changes
         ({"online": [{"name": "a"}]}, {"online": [{"name": "a"}, {"name": "b"}]}, ["online: with b"]),
         ({"online": [{"name": "a"}, {"name": "b"}]}, {"online": []}, ["online: without a", "online: without b"]),
         ({"online": [{"name": "a", "p": 1}]}, {"online": [{"name": "a", "p": 0}]}, ["online[0].p 1 → 0"]),
+        (
+            {"online": [{"name": "a", "p": 1}, {"name": "b"}]},
+            {"online": [{"name": "c"}, {"name": "a", "p": 0}, {"name": "b"}]},
+            ["online: with c", "online.a.p 1 → 0"],
+        ),
+        (
+            {"online": [{"name": "a", "p": 1}]},
+            {"online": [{"name": "a", "p": 1}, {"name": "a", "p": 2}]},
+            ["online: with a"],
+        ),
+        ({"models": {"wide": {"hidden": 8}}}, {"models": {}}, ["models.wide taken out"]),
+        ({"audit": None}, {"audit": {"folds": 2}}, ["audit added"]),
+        ({"network": None}, {"network": {"name": "mlp"}}, ["network nothing → mlp"]),
         ({"backbone": "0" * 64}, {"backbone": "a" * 64}, ["backbone 00000000 → aaaaaaaa"]),
     ],
 )

@@ -271,6 +271,44 @@ def test_a_line_that_a_full_disk_cut_is_left_out(database: Any) -> None:
     assert run.info.status == "KILLED"
 
 
+def test_a_full_disk_under_the_database_loses_nothing(
+    tables: Path, here: Path, small_disk: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    room = -(-tables.stat().st_size // 2**12) * 2**12 + 2**17
+    disk = small_disk(here / "disk", room)
+    shutil.copy(tables, disk / "mlflow.db")
+    uri = f"sqlite:///{disk}/mlflow.db"
+    monkeypatch.setenv(track.URI, uri)
+    monkeypatch.setattr(mlflow_sender, "PATIENCE", 0.2)
+    records(run := track.Run(header()), 3000)
+    mlflow_sender.main(track.SPOOL)
+    assert run.path.exists(), "the database has no room for all of it"
+    (filler := disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free))
+    records(late := track.Run(header(1)))
+    mlflow_sender.main(track.SPOOL)
+    assert late.path.exists()
+    filler.unlink()
+    subprocess.run(["mount", "-o", f"remount,size={room + 2**23}", str(disk)], check=True)
+    mlflow_sender.main(track.SPOOL)
+    assert not list(track.SPOOL.glob("*.jsonl"))
+    client = MlflowClient(uri)
+    assert_whole(client, *found(client, job=JOB.format(0)), 3000)
+    assert_whole(client, *found(client, job=JOB.format(1)))
+
+
+def test_a_full_disk_under_the_records_stops_no_stage(
+    here: Path, small_disk: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    disk = small_disk(here / "results", 2**13)
+    with track.begin(header()) as log:
+        for step in range(2000):
+            log({"train/loss": 1.0}, step)
+    assert "tracking: [Errno 28] No space left on device" in capfd.readouterr().err
+    assert disk.exists()
+
+
 def test_a_spool_folder_that_cannot_be_made_fails_no_stage(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Path("results").write_text("a file")
     with track.begin(header()) as log:

@@ -36,8 +36,15 @@ def settings(old: Any, new: Any, at: str = "") -> Iterator[str]:
             for index, (before, after) in enumerate(zip(old, new, strict=True)):
                 yield from settings(before, after, f"{at}[{index}]")
         else:
-            yield from (f"{at}: without {_shown(item)}" for item in old if item not in new)
-            yield from (f"{at}: with {_shown(item)}" for item in new if item not in old)
+            before, after = _by_name(old), _by_name(new)
+            yield from (f"{at}: without {_shown(item)}" for name, item in before.items() if name not in after)
+            yield from (f"{at}: with {_shown(item)}" for name, item in after.items() if name not in before)
+            for name in (name for name in before if name in after):
+                yield from settings(before[name], after[name], f"{at}.{name}")
+    elif _nameless(old) and (new is ABSENT or new is None):
+        yield f"{at} taken out"
+    elif _nameless(new) and (old is ABSENT or old is None):
+        yield f"{at} added"
     else:
         yield f"{at} {_shown(old)} → {_shown(new)}"
 
@@ -83,6 +90,21 @@ def images(old: Mapping[str, str | None], new: Mapping[str, str | None]) -> list
 
 def _sections(values: list[Any]) -> bool:
     return all(isinstance(item, dict) for item in values)
+
+
+def _nameless(value: Any) -> bool:
+    """Whether it is a part of the config that no word can stand for."""
+    return isinstance(value, dict) and "name" not in value
+
+
+def _by_name(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Sections by their names, of which a second one is told from the first."""
+    found: dict[str, dict[str, Any]] = {}
+    for item in items:
+        name = str(item.get("name", item))
+        earlier = sum(other.get("name", other) == item.get("name", item) for other in found.values())
+        found[f"{name}[{earlier}]" if earlier else name] = item
+    return found
 
 
 def _names(old: Mapping[str, str], new: Mapping[str, str]) -> str:

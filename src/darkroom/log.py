@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -14,3 +17,9 @@ class Log(Protocol):
 
 def silent(values: Mapping[str, float], step: int | None = None) -> None:
     """The log of a stage that nobody tracks."""
+
+
+def complain(text: str) -> None:
+    """Say on standard error what went wrong and stops nothing: nor does a full disk on which that is kept."""
+    with contextlib.suppress(OSError):  # not by `print`, whose buffer would fail the stage at its end
+        os.write(sys.stderr.fileno(), f"darkroom: {text}\n".encode())

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from darkroom.log import Log, silent
+from darkroom.log import Log, complain, silent
 
 SPOOL = Path("results/.tracking")
 URI = "MLFLOW_TRACKING_URI"
@@ -51,7 +51,7 @@ class Run:
             try:
                 _start_sender(self.path.parent)
             except OSError as error:  # the next stage or `darkroom sync` starts one
-                _complain(error)
+                complain(f"tracking: {error}")
         return self
 
     def __call__(self, values: Mapping[str, float], step: int | None = None) -> None:
@@ -70,7 +70,7 @@ class Run:
         try:
             self.stream.write(json.dumps(record) + "\n")
         except OSError as error:  # a full disk must not fail the stage over its log
-            _complain(error)
+            complain(f"tracking: {error}")
 
 
 def begin(header: Mapping[str, Any]) -> contextlib.AbstractContextManager[Log]:
@@ -78,7 +78,7 @@ def begin(header: Mapping[str, Any]) -> contextlib.AbstractContextManager[Log]:
     try:
         return Run(header)
     except OSError as error:
-        _complain(error)
+        complain(f"tracking: {error}")
         return contextlib.nullcontext(silent)
 
 
@@ -166,12 +166,6 @@ def _start_sender(spool: Path) -> subprocess.Popen[bytes]:
             env=environment,
             start_new_session=True,
         )
-
-
-def _complain(error: OSError) -> None:
-    # the stage's own log may lie on the same full disk; what a buffer kept would fail the stage at its end
-    with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), f"darkroom: tracking: {error}\n".encode())
 
 
 def _now() -> int:

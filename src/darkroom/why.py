@@ -10,7 +10,7 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ SNAKEMAKE = {
 FAILED = "its last run failed, or was broken off"
 """Snakemake has taken its manifest away, and nothing else."""
 SEPARATOR = "; "
+REMADE = re.compile(r"[^ ;]+(?: is| and \d+ more of its inputs are) made anew")
+"""What is told of an input, which differs among jobs that run for the same reason."""
 MOST_ROOTS = 3
 """Reasons of what is made anew that are told again where it is used."""
 
@@ -124,8 +126,10 @@ class Reasons(logging.Filter):
         if inherited and own not in (["never made"], ["forced"]):
             remade = [str(Path(name).parent) for name in job["input"] if name in self.roots]
             more = f" and {len(remade) - 1} more of its inputs are" if len(remade) > 1 else " is"
-            others = f", and {len(inherited) - MOST_ROOTS} more changes" if len(inherited) > MOST_ROOTS else ""
-            own.append(f"{remade[0]}{more} made anew ({', '.join(inherited[:MOST_ROOTS])}{others})")
+            further = [text for text in inherited if text not in own]  # what is its own reason was said already
+            others = f", and {len(further) - MOST_ROOTS} more changes" if len(further) > MOST_ROOTS else ""
+            told = f" ({', '.join(further[:MOST_ROOTS])}{others})" if further else ""
+            own.append(f"{remade[0]}{more} made anew{told}")
         job["reason"] = SEPARATOR.join(own) or given
 
 
@@ -140,11 +144,23 @@ def run(words: Sequence[str]) -> int:
         print(said, file=sys.stderr)
         return done.returncode
     jobs = re.findall(r"^Job \d+: (.+)\nReason: (.+)$", said, re.MULTILINE)
-    for message, reason in jobs:
-        print("\n  ".join([message, *reason.split(SEPARATOR)]))
-    if not jobs:
-        print("nothing would run: what is there is what the config, the code and the data give")
+    print("\n".join(together(jobs)))
     return 0
+
+
+def together(jobs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Jobs (message, reason) in the lines that are printed: those that run for the same reason under each other, then it."""
+    if not jobs:
+        yield "nothing would run: what is there is what the config, the code and the data give"
+        return
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for message, reason in jobs:
+        groups.setdefault(REMADE.sub("what it is made from is made anew", reason), []).append((message, reason))
+    for shared, members in groups.items():
+        yield from sorted(message for message, _ in members)
+        yield from (f"  {line}" for line in (shared if len(members) > 1 else members[0][1]).split(SEPARATOR))
+    if len(jobs) > 1:
+        yield f"{len(jobs)} jobs would run"
 
 
 def _stage(rule: str) -> str:

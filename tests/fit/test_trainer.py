@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,18 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_history(
     assert same(whole, resumed)
     assert again.history.equals(fitted.history)  # type: ignore[attr-defined]
     assert again.steps.equals(fitted.steps)  # type: ignore[attr-defined]
+
+
+def test_a_disk_without_room_for_a_checkpoint_stops_no_training(
+    tmp_path: Path, small_disk: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    disk = small_disk(tmp_path / "disk", 2**13)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
+    assert same(train(2)[0], train(2, checkpoints=disk / "checkpoints")[0])
+    told = capfd.readouterr().err
+    assert "no checkpoint was saved at epoch 0, the training goes on" in told
+    assert "No space left on device" in told
+    assert list((disk / "checkpoints").iterdir()) == []
 
 
 def test_history_has_a_row_an_epoch_and_the_rate_ends_at_zero() -> None:

@@ -63,7 +63,8 @@ def test_results_know_what_they_were_made_of_without_snakemakes_memory(smoke) ->
     trained = [job for job, reason in reasons.items() if reason == "network.hidden [64] → [32]"]
     assert sorted(trained) == [f"train classifier: mlp on {policy}, seed 0" for policy in ("none", "standard")]
     assert len(reasons) == 5
-    assert all("made anew (network.hidden [64] → [32])" in why for job, why in reasons.items() if job not in trained)
+    assert all("network.hidden [64] → [32]" in reason for reason in reasons.values())
+    assert all("made anew" in reason for job, reason in reasons.items() if job not in trained)
 
 
 def test_new_code_that_gives_the_same_bytes_runs_nothing_else(smoke) -> None:
@@ -81,7 +82,13 @@ def test_the_command_why(smoke) -> None:
     assert "nothing would run" in smoke.python("-m", "darkroom", "why", model, *CONFIG).stdout
     with edited(smoke.root / "src/darkroom/detect/pca.py", "def __init__", "EXTRA = 1\n\n    def __init__"):
         told = smoke.python("-m", "darkroom", "why", model, *CONFIG).stdout
+        whole = smoke.python("-m", "darkroom", "why", *CONFIG).stdout
     assert told == "fit detector: pca on normal-1, seed 0\n  detect/pca.py: class PCA changed\n"
+    assert (
+        f"evaluate detector: pca on normal-1, seed 0\n  detect/pca.py: class PCA changed\n  {model} is made anew\n"
+        in whole
+    )
+    assert whole.endswith("\n3 jobs would run\n")
     wrong = smoke.python("-m", "darkroom", "why", "results/smoke/no/such", *CONFIG, check=False)
     assert wrong.returncode == 1
     assert "MissingRule" in wrong.stderr

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import time
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from darkroom import config
+from darkroom.augment.config import Policy
 
 ROOT = Path(__file__).parents[2]
 BASE: dict[str, Any] = {
@@ -298,10 +302,26 @@ PREPARED = ("^(?!fetch)",)
 EVERYTHING = ("",)
 ONLY_REPORT = ("^write",)
 SYNTHETIC_COPIES = ("draw", "on drawn")
+STANDARD = ("augment: standard", "audit: standard", "on standard")
+OF_POLICY = "this policy's copies and audit, classifiers on it"
+ONLINE = ("audit: standard", "classifier: .* on standard")
+JUDGED = ("fold", "audit: ")
+GENERATORS = ("generator: ", *SYNTHETIC_COPIES)
+OF_GENERATORS = "generators, drawn copies and classifiers on them"
 ROWS = [
     Row("nothing", settings(), quick=True),
     # --- settings
     Row("`data.size`", settings(data__size=12), PREPARED, "prepare, and what follows", "size nothing → 12"),
+    Row("`data.resize`", settings(data__resize="crop"), PREPARED, "prepare, and what follows"),
+    Row("`data.color`", settings(data__color="gray"), PREPARED, "prepare, and what follows"),
+    Row(
+        "`data.split`",
+        settings(data__split={"val": 0.2, "test": 0.3}),
+        PREPARED,
+        "prepare, and what follows",
+        "split.test",
+    ),
+    Row("`data.label_preserving`", settings(data__label_preserving={"hflip": False}), ONLY_REPORT),
     Row(
         "`data.source.path`, the same pictures elsewhere",
         together(pictures(), settings(data__source__path="kept")),
@@ -312,19 +332,73 @@ ROWS = [
     Row(
         "`augment.standard.copies`",
         settings(augment__standard__copies=2),
-        ("augment: standard", "audit: standard", "on standard"),
-        "this policy's copies and audit, classifiers on it",
+        STANDARD,
+        OF_POLICY,
         "copies 1 → 2",
+    ),
+    Row("`augment.standard.offline`", settings(augment__standard__offline=["hflip"]), STANDARD, OF_POLICY),
+    Row("`augment.standard.classes`", settings(augment__standard__classes={"0": {"copies": 2}}), STANDARD, OF_POLICY),
+    Row("`augment.standard.balance`", settings(augment__standard__balance=True), STANDARD, OF_POLICY),
+    Row("`augment.standard.seed`", settings(augment__standard__seed=1), STANDARD, OF_POLICY),
+    Row(
+        "`augment.standard.imbalance`",
+        settings(augment__standard={"copies": 1, "offline": ["affine"], "imbalance": "class_weights"}),
+        ONLINE,
+        "this policy's audit, classifiers on it",
+    ),
+    Row(
+        "`augment.standard.allow_label_breaking`",
+        settings(augment__standard__allow_label_breaking=["hflip"]),
+        ("audit: standard",),
+        "this policy's audit",
+    ),
+    Row(
+        "`augment.drawn.synthetic`",
+        settings(augment__drawn__synthetic={"model": "gan"}),
+        SYNTHETIC_COPIES,
+        "drawn copies and classifiers on them",
+        "generator vae → gan",
     ),
     Row(
         "`augment.standard.online`",
         settings(augment__standard__online=["hflip"]),
-        ("audit: standard", "train classifier: .* on standard", "evaluate classifier: .* on standard"),
+        ONLINE,
         "this policy's audit, classifiers on it",
         "policy.online: with hflip",
     ),
     Row("`audit.images`", settings(audit__images=20), ("audit: ",), "audits", "images 200 → 20"),
-    Row("`audit.training`", settings(audit__training__epochs=2), ("fold", "audit: "), "the audit's judges and audits"),
+    Row("`audit.training`", settings(audit__training__epochs=2), JUDGED, "the audit's judges and audits"),
+    Row("`audit.network`", settings(audit__network={"name": "mlp"}), JUDGED, "the audit's judges and audits"),
+    Row("`audit.seed`", settings(audit__seed=1), JUDGED, "the audit's judges and audits"),
+    Row(
+        "`audit.folds`",
+        settings(audit__folds=3),
+        JUDGED,
+        "the audit's judges and audits",
+        "folds 2 → 3",
+        new=("train judge: fold 2",),
+    ),
+    Row("`audit.tolerance`", settings(audit__tolerance=0.1), ("audit: ",), "audits"),
+    Row("`audit.draws`", settings(audit__draws=3), ("audit: ",), "audits"),
+    Row("`audit.resamples`", settings(audit__resamples=50), ("audit: ",), "audits"),
+    Row("`audit.policies`, the same ones by name", settings(audit__policies=["standard"]), ONLY_REPORT),
+    Row("`audit` taken out", settings(audit=None), ONLY_REPORT, why="audit taken out"),
+    Row("`classify.training`", settings(classify__training={"epochs": 2}), ("classifier",), "classifiers"),
+    Row(
+        "`classify.training.threads`, on which sums depend",
+        settings(classify__training={"epochs": 1, "threads": 2}),
+        ("classifier",),
+        "classifiers",
+        "training.threads 1 → 2",
+    ),
+    Row(
+        "`classify.models.mlp.network`",
+        settings(classify__models__mlp__network={"hidden": [16]}),
+        MLP,
+        "its trainings and evaluations",
+        "network.hidden",
+    ),
+    Row("`classify.policies` without one", settings(classify__policies=["none", "standard"]), ONLY_REPORT),
     Row(
         "the learning rate of one classifier",
         LR,
@@ -354,6 +428,23 @@ ROWS = [
         quick=True,
     ),
     Row("`classify.tta`", settings(classify__tta=["hflip"]), ("evaluate classifier",), "evaluations of classifiers"),
+    Row(
+        "`classify.tta_merge`",
+        settings(classify__tta_merge="max"),
+        ("evaluate classifier",),
+        "evaluations of classifiers",
+    ),
+    Row(
+        "`classify.resamples`", settings(classify__resamples=50), ("evaluate classifier",), "evaluations of classifiers"
+    ),
+    Row("`generate.training`", settings(generate__training={"epochs": 2}), GENERATORS, OF_GENERATORS),
+    Row("`generate.snapshots`", settings(generate__snapshots=2), GENERATORS, OF_GENERATORS),
+    Row("`generate.steps`", settings(generate__steps=[2]), ("evaluate generator",), "evaluations of generators"),
+    Row(
+        "`generate.seeds`, one added",
+        settings(generate__seeds=[0, 1]),
+        new=tuple(f"{do} generator: {model}, seed 1" for do in ("train", "evaluate") for model in ("vae", "gan")),
+    ),
     Row("`generate.samples`", settings(generate__samples=8), ("evaluate generator",), "evaluations of generators"),
     Row(
         "`generate.judge`",
@@ -377,7 +468,38 @@ ROWS = [
     Row(
         "`detect.false_alarms`", settings(detect__false_alarms=0.1), ("evaluate detector",), "evaluations of detectors"
     ),
-    Row("`tracking`", settings(tracking={"uri": "sqlite:///results/other.db"})),
+    Row(
+        "`detect.threshold`", settings(detect__threshold="best_f1"), ("evaluate detector",), "evaluations of detectors"
+    ),
+    Row("`detect.examples`", settings(detect__examples=10), ("evaluate detector",), "evaluations of detectors"),
+    Row("`detect.resamples`", settings(detect__resamples=50), ("evaluate detector",), "evaluations of detectors"),
+    Row(
+        "`detect.training`",
+        settings(detect__training={"epochs": 1}),
+        ("detector: autoencoder",),
+        "fits and evaluations of what is trained",
+    ),
+    Row(
+        "`detect.contamination`, one added",
+        settings(detect__contamination=[0.0, 0.1]),
+        new=tuple(
+            f"{do} detector: {name} on normal-{n}.contamination-0.1, seed 0"
+            for do in ("fit", "evaluate")
+            for name in ("pca", "autoencoder")
+            for n in (1, 2)
+        ),
+    ),
+    Row(
+        "`detect.seeds`, one added",
+        settings(detect__seeds=[0, 1]),
+        new=tuple(
+            f"{do} detector: {name} on normal-{n}, seed 1"
+            for do in ("fit", "evaluate")
+            for name in ("pca", "autoencoder")
+            for n in (1, 2)
+        ),
+    ),
+    Row("`tracking.uri`", settings(tracking={"uri": "sqlite:///results/other.db"})),
     # --- what there is
     Row(
         "a classifier added",
@@ -434,8 +556,16 @@ ROWS = [
             for name in ("pca", "autoencoder")
         ),
     ),
+    Row("a class taken out of `detect.normal`", settings(detect__normal=["1"]), ONLY_REPORT),
     # --- pictures
     Row("a class of pictures added", pictures(new_class), EVERYTHING, "all", "1 new image"),
+    Row(
+        "a class of pictures deleted",
+        pictures(lambda folder: shutil.rmtree(folder / "0")),
+        EVERYTHING,
+        "all",
+        "removed",
+    ),
     Row("three pictures added", pictures(added), EVERYTHING, "all", "3 new images"),
     Row(
         "a picture replaced, under the old time and size",
@@ -612,6 +742,23 @@ def test_forcing_plans_every_job(stale) -> None:
 def test_the_table_in_the_docs_is_this_one() -> None:
     told = (ROOT / "docs" / "reruns.md").read_text(encoding="utf-8")
     assert table() in told, table()
+
+
+def test_every_key_of_every_section_has_a_row() -> None:
+    elsewhere = {"classify.models": "a classifier added", "classify.seeds": "a seed added"}
+    elsewhere |= {"generate.models": "a generator added", "detect.detectors": "a detector added"}
+    sections = {name: config.Config.model_fields[name].annotation for name in config.Config.model_fields}
+    keys = [f"augment.standard.{key}" for key in Policy.model_fields if key != "synthetic"] + [
+        "augment.drawn.synthetic"
+    ]
+    for name in ("data", "audit", "classify", "generate", "detect", "tracking"):
+        [section] = [
+            part for part in (*typing.get_args(sections[name]), sections[name]) if hasattr(part, "model_fields")
+        ]
+        keys += [f"{name}.{key}" for key in section.model_fields]
+    told = [row.what for row in ROWS]
+    missing = [key for key in keys if not any(f"`{key}" in what or what == elsewhere.get(key) for what in told)]
+    assert missing == []
 
 
 def table() -> str:

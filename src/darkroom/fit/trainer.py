@@ -22,7 +22,7 @@ from darkroom.fit.batches import Batches
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
 from darkroom.fit.task import Task
-from darkroom.log import Log
+from darkroom.log import Log, complain
 from darkroom.randomness import derive
 
 CHECKPOINT = "last.ckpt"
@@ -187,12 +187,20 @@ class _Saver(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if not trainer.strategy.broadcast(time.monotonic() - self.saved > CHECKPOINT_SECONDS):
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self.folder / f".{CHECKPOINT}.{os.getpid()}.new"
-        trainer.save_checkpoint(fresh)
-        if trainer.is_global_zero:
-            files.settle(fresh)
-            fresh.replace(self.folder / CHECKPOINT)
+        written = False
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            trainer.save_checkpoint(fresh)
+            written = True
+            if trainer.is_global_zero:
+                files.settle(fresh)
+                fresh.replace(self.folder / CHECKPOINT)
+        except OSError as error:  # a full disk: what was trained so far is worth more than the way back to it
+            fresh.unlink(missing_ok=True)
+            complain(f"no checkpoint was saved at epoch {trainer.current_epoch}, the training goes on: {error}")
+            if not written:
+                trainer.strategy.barrier()  # where the other processes wait for this one
         self.saved = time.monotonic()
 
 
