@@ -91,18 +91,19 @@ def _no_room(error: Exception, target: Path, fresh: Path) -> str:
     free = shutil.disk_usage(disk).free + sum(512 * status.st_blocks for status in written.values())
     least = max(free, sum(status.st_size for status in written.values()))
     named = str(getattr(error, "filename", None) or "")
-    last = (
-        Path(named)
-        if named.startswith(str(fresh))
-        else max(written, key=lambda path: written[path].st_mtime_ns, default=fresh)
-    )
     reason = os.strerror(getattr(error, "errno", None) or errno.ENOSPC)
+    if named.startswith(str(fresh)):
+        last = Path(named)
+    elif least > free or _takes_no_more(disk):  # the file is there as far as it came
+        last = max(written, key=lambda path: written[path].st_mtime_ns, default=fresh)
+    elif _takes_no_more(temporary := Path(tempfile.gettempdir())):
+        return f"{reason}, though the disk of {target} has {size(free)} free: see to the one of {temporary}"
+    else:  # a library took away what it could not finish
+        last = fresh
     told = f"could not write {target / last.relative_to(fresh)}: {reason}"
     system = os.statvfs(disk)
     if system.f_files and not system.f_favail:
         return f"{told}. Its disk has no room for more files (inodes), however small; remove some and run again"
-    if not named and least == free and not _takes_no_more(disk):
-        return f"{reason}, though the disk of {target} has {size(free)} free: see to the one of {tempfile.gettempdir()}"
     return (
         f"{told}. {target} takes more than {size(least)}, and its disk has {size(free)} free; make room and run again"
     )
