@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,23 @@ def test_a_detector_waits_for_the_classifier_that_it_looks_through() -> None:
         modules = [*registry.modules(plan.job(job, detector="both", **wild))]
         assert "darkroom.nets.resnet" in modules  # an edit of the network makes the detector stale
         assert "darkroom.nets.resnet" not in [*registry.modules(plan.job(job, detector="pca", **wild))]
+
+
+def test_a_spec_too_long_for_a_command_is_handed_over_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content: dict[str, Any] = {
+        "name": "many",
+        "data": {"source": "sklearn"},
+        "augment": {"mirrored": {"online": ["hflip"]}},
+    }
+    few, many = (Plan(config.load({**content, "classify": {"seeds": seeds}}, path="many.yaml")) for seeds in (2, 1000))
+    assert few.argument("report build") == few.spec("report build")
+    assert not any(tmp_path.iterdir())
+    given = many.argument("report build")
+    assert given == many.argument("report build")
+    assert given != Plan(config.load({**content, "classify": {"seeds": 999}}, path="many.yaml")).argument(
+        "report build"
+    )
+    assert json.loads(Path(given.removeprefix("@")).read_text()) == json.loads(many.spec("report build"))

@@ -33,7 +33,7 @@ def report(workflow: Any, plan: Plan) -> str:
     if Path(plan.data, "prepared").as_posix() in found:
         return f"{told}; there is no page, as the data could not be prepared"
     place = Path(plan.results, "logs", "unfinished.json")
-    command = [sys.executable, "-m", "darkroom", "report", "build", "--spec", plan.spec("report build")]
+    command = [sys.executable, "-m", "darkroom", "report", "build", "--spec", plan.argument("report build")]
     command += ["--data", f"{plan.data}/prepared", "--results", plan.results, "--out", str(out)]
     try:
         files.write_json(place, found.model_dump(mode="json"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +23,8 @@ from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, Ge
 from darkroom.settings import Section
 from darkroom.stages import STAGES
 
+LONGEST_ARGUMENT = 100_000
+"""Bytes; Linux takes 128 KiB for one argument, and a command of the shell is one."""
 Part = TypeVar("Part", bound=Section)
 
 
@@ -161,6 +165,17 @@ class Plan:
         """The resolved spec of a job as JSON with sorted keys."""
         text = files.canonical(self.job(stage, **wildcards).model_dump(mode="json"))
         return text.replace("<", "\\u003c")  # Snakemake's report puts it into a script as it stands
+
+    def argument(self, stage: str, **wildcards: Any) -> str:
+        """The spec as its command takes it: as it is, or `@FILE` with a file that is written here where it is too long."""
+        spec = self.spec(stage, **wildcards)
+        if len(spec.encode()) <= LONGEST_ARGUMENT:
+            return spec
+        path = Path(self.results, ".specs", f"{hashlib.sha256(spec.encode()).hexdigest()[:16]}.json")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(path, json.loads(spec))
+        return f"@{path}"
 
     def code(self, stage: str, **wildcards: Any) -> str:
         """What else makes the job stale: a hash of its code, and the versions of the libraries which that imports."""

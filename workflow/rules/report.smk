@@ -30,7 +30,7 @@ rule report_build:
     resources:
         **needs("report build"),
     params:
-        spec=lambda wildcards: plan.spec("report build"),
+        spec=lambda wildcards: plan.argument("report build"),
         code=plan.code("report build"),
         data=f"{DATA}/prepared",
         out=f"{RESULTS}/report",
