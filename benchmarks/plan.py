@@ -1,10 +1,12 @@
 """Seconds that a plan takes (`snakemake --dry-run`) for 1,000 jobs on 60,000 images, beside bare Snakemake with as many jobs.
 
     python benchmarks/plan.py [--images N] [--seeds N] [--repeats N]
+    python benchmarks/plan.py --jobs 1000 10000 100000
 
 The bare workflow has the same graph, rules, log files and messages, and constant parameters; it knows nothing of Darkroom.
 Seconds are processor time (user and system) of the whole call, the least of some repeats, so that another program
-on the machine matters little. Wanted: at most 1.5 times bare Snakemake.
+on the machine matters little. Wanted: at most 1.5 times bare Snakemake. With `--jobs`, Darkroom's plan alone for so many
+jobs, once each: its seconds and the most memory it takes.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import watched
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -100,15 +104,15 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=60_000)
     parser.add_argument("--seeds", type=int, default=83, help="six classifiers a seed, two jobs each")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--jobs", type=int, nargs="+", default=[])
     given = parser.parse_args()
+    for jobs in given.jobs:
+        grow(jobs)
+    if given.jobs:
+        return
     with tempfile.TemporaryDirectory() as folder:
         darkroom, bare = Path(folder, "darkroom"), Path(folder, "bare")
-        for part in ("Snakefile", "workflow", "profiles"):
-            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-            (darkroom / part).parent.mkdir(exist_ok=True)
-            copy(ROOT / part, darkroom / part)
-        (darkroom / "config").mkdir()
-        (darkroom / "config/config.yaml").write_text(CONFIG.format(seeds=given.seeds))
+        copy_rules(darkroom, CONFIG.format(seeds=given.seeds))
         for index in range(given.images):
             image = darkroom / "images" / str(index % 10) / f"{index}.png"
             image.parent.mkdir(parents=True, exist_ok=True)
@@ -121,6 +125,44 @@ def main() -> None:
         for project in (darkroom, bare):
             make(project)
         compare("all made", darkroom, bare, given.repeats)
+
+
+def copy_rules(project: Path, config: str) -> None:
+    """A folder with the workflow and this default config."""
+    for part in ("Snakefile", "workflow", "profiles"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        (project / part).parent.mkdir(exist_ok=True)
+        copy(ROOT / part, project / part)
+    (project / "config").mkdir()
+    (project / "config/config.yaml").write_text(config)
+
+
+def grow(jobs: int) -> None:
+    """Print what a plan of about so many jobs takes: 50 classifiers a seed, two jobs each."""
+    models = "\n".join(f"    m{width}: {{network: {{name: mlp, hidden: [{width}]}}}}" for width in range(1, 26))
+    config = f"""
+name: grown
+data: {{source: sklearn}}
+augment: {{standard: {{online: [hflip]}}}}
+classify:
+  seeds: {max(1, jobs // 100)}
+  models:
+{models}
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        copy_rules(Path(folder), config)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        mb, code = watched.run(
+            [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all"],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        if code:
+            raise RuntimeError(f"the dry run of {jobs} jobs ended with {code}")
+    print(f"{jobs} jobs: {seconds:.0f} s, {mb:.0f} MB", flush=True)
 
 
 def compare(what: str, darkroom: Path, bare: Path, repeats: int) -> None:

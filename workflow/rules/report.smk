@@ -3,21 +3,20 @@
 
 rule report_build:
     input:
-        data=rules.data_prepare.output,
-        results=[
-            *(
-                f"{folder}/manifest.json"
-                for section in ("augment", "audit")
-                for folder in plan.folders(section)
-            ),
-            *(rules.augment_gallery.output if plan.entries.gallery else ()),
-            *(
-                f"{folder}/{step}/manifest.json"
-                for section in ("classify", "generate", "detect")
-                for folder in plan.folders(section)
-                for step in ("model", "evaluation")
-            ),
-        ],
+        # a list with a name of its own would be hashed anew for each of its files
+        rules.data_prepare.output,
+        *(
+            f"{folder}/manifest.json"
+            for section in ("augment", "audit")
+            for folder in plan.folders(section)
+        ),
+        *(rules.augment_gallery.output if plan.entries.gallery else ()),
+        *(
+            f"{folder}/{step}/manifest.json"
+            for section in ("classify", "generate", "detect")
+            for folder in plan.folders(section)
+            for step in ("model", "evaluation")
+        ),
     output:
         f"{RESULTS}/report/manifest.json",
         page=report(
