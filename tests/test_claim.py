@@ -139,29 +139,3 @@ def test_a_file_that_cannot_be_written_fails_nothing(tmp_path: Path, monkeypatch
     with claim.claim(tmp_path / "model", called=0.0), files.folder(tmp_path / "model") as fresh:
         (fresh / "name").write_text("it")
     assert (tmp_path / "model" / "name").read_text() == "it"
-
-
-def test_sigterm_ends_a_stage_with_an_exit_code_and_nothing_half_written(tmp_path: Path) -> None:
-    script = """
-import sys, time
-from pathlib import Path
-from darkroom import __main__, files
-from darkroom.data import fetch
-from darkroom.data.config import FetchSpec
-def run(spec: FetchSpec, *, out: Path, log: object) -> None:
-    with files.folder(out):
-        print("begun", flush=True)
-        time.sleep(60)
-fetch.run = run
-sys.exit(__main__.main(["data", "fetch", "--spec", '{"source": {"name": "sklearn"}}', "--out", "data/digits/raw"]))
-"""
-    for number, told in ((signal.SIGTERM, ""), (signal.SIGINT, "darkroom data fetch: stopped\n")):
-        stage = subprocess.Popen(
-            [sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert stage.stdout is not None
-        assert stage.stdout.readline() == "begun\n"
-        stage.send_signal(number)
-        assert stage.communicate(timeout=20)[1] == told
-        assert stage.returncode == 128 + number
-        assert list((tmp_path / "data" / "digits").iterdir()) == []

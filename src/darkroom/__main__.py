@@ -18,12 +18,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from darkroom import files, provenance, registry, track
+from darkroom import files, provenance, registry, sigterm, track
 from darkroom.claim import claim
 from darkroom.fit import launch
 from darkroom.log import Log, silent
@@ -59,8 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         if stage in COMMANDS:
             code: int | None = module.run(**vars(options))
             return code or 0
-        with contextlib.suppress(ValueError):  # only the main thread of a process can say what a signal does
-            signal.signal(signal.SIGTERM, _stop)
+        sigterm.end_stage()
         _run(stage, module, vars(options), words, called)
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):
@@ -98,11 +97,6 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
             files.write_json(record, made_of)
         if (checkpoints := options.get("checkpoints")) is not None:
             shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    """End at once, with what `finally` and `with` clear away; Lightning alone would end with exit code 0."""
-    raise SystemExit(128 + number)
 
 
 def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""What jobs ask of a cluster; a run on one machine takes no notice of it."""
+"""What jobs ask of a cluster; a run on one machine takes no notice of it. And what is looked at before the first job."""
 
-from darkroom import track
+from darkroom import sigterm, track
 
 
 def needs(stage):
@@ -26,6 +26,7 @@ def layout(stage, what):
 
 
 onstart:
+    sigterm.finish_jobs()
     if workflow.non_local_exec:
         try:
             track.refuse_sqlite(os.environ[track.URI])
