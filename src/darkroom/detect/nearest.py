@@ -40,7 +40,8 @@ def first_least(values: Tensor) -> Tensor:
     groups = values.unflatten(1, (-1, GROUP))
     group = groups.amin(2).argmin(1)
     inside = groups[torch.arange(len(values)), group].argmin(1)
-    return group * GROUP + inside
+    places: Tensor = group * GROUP + inside
+    return places
 
 
 def k_center(rows: Tensor, count: int, *, first: int) -> Tensor:
