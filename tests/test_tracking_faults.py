@@ -298,6 +298,25 @@ def test_a_full_disk_under_the_database_loses_nothing(
     assert_whole(client, *found(client, job=JOB.format(1)))
 
 
+def test_a_database_that_found_no_room_for_its_tables_is_made_when_there_is_some(
+    here: Path, small_disk: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    disk = small_disk(here / "disk", 300_000)
+    uri = f"sqlite:///{disk}/mlflow.db"
+    monkeypatch.setenv(track.URI, uri)
+    monkeypatch.setattr(mlflow_sender, "PATIENCE", 0.0)
+    records(track.Run(header()))
+    mlflow_sender.main(track.SPOOL)
+    assert list(track.SPOOL.glob("*.jsonl"))
+    assert list(disk.iterdir()) == []
+    subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+    mlflow_sender.main(track.SPOOL)
+    client = MlflowClient(uri)
+    assert_whole(client, *found(client, job=JOB.format(0)))
+
+
 def test_a_full_disk_under_the_records_stops_no_stage(
     here: Path, small_disk: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:

