@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -48,11 +49,13 @@ class Project:
             raise AssertionError(f"{' '.join(arguments)}\n{out}\n{err}")
         return subprocess.CompletedProcess(running.args, running.returncode, out, err)
 
-    def start(self, *arguments: str, tracking: str | None = None) -> subprocess.Popen[str]:
-        """Start snakemake here."""
-        return self._start(("-m", "snakemake", *arguments), tracking)
+    def start(self, *arguments: str, tracking: str | None = None, output: Path | None = None) -> subprocess.Popen[str]:
+        """Start snakemake here; what it says goes to pipes, or to the end of a file: then it leads a group of processes."""
+        return self._start(("-m", "snakemake", *arguments), tracking, output)
 
-    def _start(self, arguments: tuple[str, ...], tracking: str | None) -> subprocess.Popen[str]:
+    def _start(
+        self, arguments: tuple[str, ...], tracking: str | None, output: Path | None = None
+    ) -> subprocess.Popen[str]:
         paths = (self.root / "elsewhere", self.root / "src")  # a test may put other versions of libraries there
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONWARNINGS": "ignore"}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
@@ -60,8 +63,16 @@ class Project:
         if tracking is not None:
             environment["MLFLOW_TRACKING_URI"] = tracking
         command = [sys.executable, *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self.root, env=environment, stdout=pipe, stderr=pipe, text=True)
+        with output.open("a") if output else contextlib.nullcontext(subprocess.PIPE) as out:
+            return subprocess.Popen(
+                command,
+                cwd=self.root,
+                env=environment,
+                stdout=out,
+                stderr=out,
+                text=True,
+                process_group=0 if output else None,
+            )
 
     def reasons(self, *arguments: str) -> dict[str, str]:
         """The jobs that would run now, by the messages of their rules, each with its reason."""
@@ -73,10 +84,8 @@ class Project:
         return set(self.reasons(*arguments))
 
 
-@pytest.fixture(scope="session")
-def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copy_files(root: Path) -> Path:
     """The files of the project that a run needs, without results."""
-    root = tmp_path_factory.mktemp("project")
     for name in ("Snakefile", "workflow", "profiles", "config", "src", "results/README.md", "data/README.md"):
         source, target = ROOT / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +94,12 @@ def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copy(source, target)
     return root
+
+
+@pytest.fixture(scope="session")
+def project_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the session's project."""
+    return copy_files(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from darkroom import files
 
 CONFIG = ("--configfile", "config/smoke.yaml")
@@ -67,10 +69,25 @@ def test_results_know_what_they_were_made_of_without_snakemakes_memory(smoke) ->
     assert all("made anew" in reason for job, reason in reasons.items() if job not in trained)
 
 
-def test_new_code_that_gives_the_same_bytes_runs_nothing_else(smoke) -> None:
-    until = ("--until", "data_prepare")
-    with edited(smoke.root / "src/darkroom/data/twins.py", "def find(", "SCALE = 2\n\n\ndef find("):
-        assert len(smoke.planned(*CONFIG)) == 26
+@pytest.mark.parametrize(
+    ("module", "before", "rules", "stale"),
+    [
+        ("data/twins.py", "def find(", ["data_prepare"], 26),
+        pytest.param(
+            "classify/losses.py",
+            "def soft_cross_entropy(",
+            ["audit_train", "classify_train", "generate_judge"],
+            16,
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_new_code_that_gives_the_same_bytes_runs_nothing_else(
+    smoke, module: str, before: str, rules: list[str], stale: int
+) -> None:
+    until = ("--until", *rules)
+    with edited(smoke.root / "src/darkroom" / module, before, f"SCALE = 2\n\n\n{before}"):
+        assert len(smoke.planned(*CONFIG)) == stale
         smoke.call(*CONFIG, *until)
         assert smoke.planned(*CONFIG) == set()
     smoke.call(*CONFIG, *until)

@@ -1,0 +1,231 @@
+"""Runs that are interrupted, at random moments and in every way, end like one that nobody disturbed.
+
+Without `-m long` the first stages are hit, with it each stage of the smoke config.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.workflow import interrupt
+from tests.workflow.conftest import Project, copy_files
+
+from darkroom.stages import STAGES
+
+CONFIG = ("--configfile", "config/smoke.yaml")
+MODEL = "results/smoke/classify/none/mlp/seed-0/model/manifest.json"
+SEED = 20
+HITS = {
+    **dict.fromkeys(STAGES, 3),
+    "audit train": 4,
+    "classify train": 6,
+    "generate train": 6,
+    "detect fit": 5,
+    "generate synthesize": 0,  # the smoke config has none
+}
+"""How often the long test hits each stage while it runs: 51 times."""
+GRACEFUL = "SIGTERM to Snakemake"
+"""Snakemake lets the jobs that run come to their end; used where a stage is hit for the last time."""
+LOCKED = "It can be removed with the --unlock argument"
+"""How Snakemake demands `--unlock`."""
+LONGEST = 1800.0
+
+
+def fresh_project(root: Path) -> Project:
+    """A project that saves training at every epoch's end: the smoke config's takes seconds."""
+    copy_files(root)
+    trainer = root / "src/darkroom/fit/trainer.py"
+    before, after = "CHECKPOINT_SECONDS = 20.0", "CHECKPOINT_SECONDS = 0.0"
+    assert before in trainer.read_text()
+    trainer.write_text(trainer.read_text().replace(before, after))
+    return Project(root.resolve())
+
+
+def followed(run: subprocess.Popen[str], root: Path) -> Iterator[tuple[str, float]]:
+    """Follow a run to its end: each job's stage and about how many seconds it took."""
+    began: dict[int, tuple[str, float]] = {}
+    while True:
+        ended, now = run.poll() is not None, interrupt.jobs(root)
+        for pid in began.keys() - now.keys():
+            stage, start = began.pop(pid)
+            yield stage, time.monotonic() - start
+        began |= {pid: (now[pid], time.monotonic()) for pid in now.keys() - began.keys()}
+        if ended:
+            return
+        time.sleep(0.1)
+
+
+def undisturbed(project: Project, *targets: str, tracking: str | None = None) -> dict[str, float]:
+    """Run to the end; gives the shortest time of a job of each stage."""
+    said = project.root / "said"
+    run = project.start(*targets, *CONFIG, tracking=tracking, output=said)
+    times: dict[str, float] = {}
+    for stage, took in followed(run, project.root):
+        times[stage] = min(took, times.get(stage, took))
+    assert run.wait() == 0, said.read_text()
+    return times
+
+
+@dataclass
+class Interruptions:
+    """What was done to a run."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    stages: Counter[str] = field(default_factory=Counter)
+    """The stages whose jobs were at work."""
+    between: int = 0
+    """How many came when the job that was waited for had just ended."""
+    unlocked: int = 0
+    resumable: int = 0
+    """How many trainings had a checkpoint when they were hit."""
+
+    def __str__(self) -> str:
+        lines = [
+            f"interruptions: {self.kinds.total()}, of them {self.between} between jobs",
+            *(f"  {kind}: {count}" for kind, count in sorted(self.kinds.items())),
+            "stages at work when they came:",
+            *(f"  {stage}: {count}" for stage, count in sorted(self.stages.items())),
+            f"trainings with a checkpoint when they were hit: {self.resumable}",
+            f"times that Snakemake demanded --unlock: {self.unlocked}",
+        ]
+        return "\n".join(lines)
+
+
+def interrupted(
+    project: Project,
+    *targets: str,
+    hits: dict[str, int],
+    times: dict[str, float],
+    generator: random.Random,
+    tracking: str | None = None,
+) -> Interruptions:
+    """Run to the end in spite of all: whenever a job of a stage that is to be hit shows up, something happens."""
+    done, left, times, root = Interruptions(), dict(hits), dict(times), project.root
+    kinds = itertools.chain.from_iterable(
+        generator.sample(sorted(interrupt.KINDS), len(interrupt.KINDS)) for _ in itertools.count()
+    )
+    again: tuple[str, ...] = ()
+    while True:
+        (said := root / "said").unlink(missing_ok=True)
+        older = set(interrupt.jobs(root))
+        run = project.start(*targets, *again, *CONFIG, tracking=tracking, output=said)
+        while run.poll() is None:
+            new = {pid: stage for pid, stage in interrupt.jobs(root).items() if pid not in older and left[stage]}
+            if not new:
+                time.sleep(0.05)
+                continue
+            pid, stage = next(iter(new.items()))
+            kind = next(kind for kind in kinds if kind != GRACEFUL or left[stage] == 1)
+            strike = time.monotonic() + generator.random() * times[stage]
+            while (alive := pid in interrupt.jobs(root)) and time.monotonic() < strike:
+                time.sleep(0.05)
+            if not alive:
+                times[stage] *= 0.8  # the machine is faster by now
+                older.add(pid)
+                if kind.endswith("a job"):
+                    continue
+            done.kinds[kind] += 1
+            done.between += not alive
+            done.stages.update(set(interrupt.jobs(root).values()))
+            left[stage] -= alive
+            done.resumable += alive and stage.endswith(("train", "fit")) and any(root.glob("results/*/checkpoints/*/*"))
+            interrupt.KINDS[kind](run, pid)
+            if kind.endswith("a job"):
+                older.add(pid)  # the others go on
+            else:
+                run.wait(LONGEST)
+        text = said.read_text()
+        if run.returncode == 0:
+            missed = [stage for stage in left if left[stage]]
+            if not missed:
+                return done
+            again = ("--forcerun", missed[0].replace(" ", "_"))
+        else:
+            again = ()
+        if LOCKED in text:
+            done.unlocked += 1
+            project.call(*targets, *CONFIG, "--unlock")
+        assert done.kinds.total() < 3 * sum(hits.values()), text
+
+
+def settle(project: Project) -> None:
+    """Everything has ended, and MLflow knows how: no process stays, no run is left running for ever."""
+    project.python("-m", "darkroom", "sync", check=False)
+    deadline = time.monotonic() + 60
+    while (still := interrupt.alive(project.root)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert still == []
+
+
+def running(project: Project) -> int:
+    """How many runs MLflow takes for running."""
+    with sqlite3.connect(project.root / "results" / "mlflow.db") as database:
+        [count] = database.execute("select count(*) from runs where status = 'RUNNING'").fetchone()
+    return int(count)
+
+
+def test_the_first_stages_survive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = fresh_project(tmp_path / "project")
+    times = undisturbed(project, MODEL, tracking="")
+    expected = interrupt.contents(project.root)
+    for stage in ("raw", "prepared"):
+        (project.root / "data" / "smoke" / stage / "manifest.json").unlink()
+    (project.root / MODEL).unlink()
+    hits = {**dict.fromkeys(STAGES, 0), "data fetch": 1, "data prepare": 1, "classify train": 2}
+    done = interrupted(project, MODEL, hits=hits, times=times, generator=random.Random(SEED), tracking="")
+    assert interrupt.differences(expected, interrupt.contents(project.root)) == []
+    with capsys.disabled():
+        print(f"\n{done}")
+
+
+def test_a_second_snakemake_is_told_to_wait_and_harms_nothing(project: Project) -> None:
+    target = "data/smoke/prepared/manifest.json"
+    first = project.start(target, *CONFIG, "--forceall")
+    while not interrupt.jobs(project.root):
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = project.call(*CONFIG, check=False)
+    told = " ".join((second.stdout + second.stderr).split())
+    assert second.returncode == 1
+    assert "make sure that no other Snakemake process is trying to create the same files" in told
+    assert "Traceback" not in told
+    first.communicate()
+    assert first.returncode == 0
+    assert project.planned(target, *CONFIG) == set()
+
+
+@pytest.mark.long
+def test_every_stage_survives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calm, disturbed = fresh_project(tmp_path / "calm"), fresh_project(tmp_path / "disturbed")
+    times = undisturbed(calm)
+    assert set(times) == {stage for stage in STAGES if HITS[stage]}
+    done = interrupted(disturbed, hits=HITS, times=times, generator=random.Random(SEED))
+    with capsys.disabled():
+        print(f"\n{done}")
+    settle(disturbed)
+    # the page shows measured seconds: it is made once more from those of the other run
+    for timing in calm.root.glob("results/smoke/**/timing.json"):
+        shutil.copyfile(timing, disturbed.root / timing.relative_to(calm.root))
+    disturbed.call(*CONFIG, "--forcerun", "report_build")
+    expected, found = interrupt.contents(calm.root), interrupt.contents(disturbed.root)
+    differ = interrupt.differences(expected, found)
+    with capsys.disabled():
+        print(f"files compared: {len(expected)}, different: {len(differ)}")
+        print(f"runs that MLflow takes for running: {running(disturbed)}")
+    assert differ == []
+    assert done.kinds.total() >= 50
+    assert set(done.kinds) == set(interrupt.KINDS)
+    assert all(done.stages[stage] >= HITS[stage] for stage in STAGES)
+    assert done.resumable > 0
+    assert running(disturbed) == 0
+    assert disturbed.planned(*CONFIG) == set()
