@@ -19,6 +19,8 @@ rule classify_train:
         f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/train.log",
     # the longest jobs of most runs: early, so that none is left alone at the end
     priority: 5
+    group:
+        bundle("classify", "classify train")
     threads: lambda wildcards: plan.threads("classify train", **wildcards)
     resources:
         **needs("classify train"),
@@ -70,6 +72,8 @@ rule classify_evaluate:
         ),
     log:
         f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/evaluate.log",
+    group:
+        bundle("classify", "classify evaluate")
     resources:
         **needs("classify evaluate"),
     params:

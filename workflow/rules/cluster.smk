@@ -25,6 +25,16 @@ def layout(stage, what):
     return lambda wildcards: plan.processes(stage, **wildcards).get(what)
 
 
+def bundle(name, stage):
+    """On a cluster, the group of a stage's jobs of one process: what follows from each other is submitted together, and so
+    many of them at once as the profile says in `group-components`."""
+    return lambda wildcards: (
+        name
+        if workflow.non_local_exec and not plan.processes(stage, **wildcards)
+        else None
+    )
+
+
 onstart:
     sigterm.finish_jobs()
     if workflow.non_local_exec:

@@ -17,6 +17,8 @@ rule detect_fit:
         f"{DETECTOR}/model/manifest.json",
     log:
         f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/fit.log",
+    group:
+        bundle("detect", "detect fit")
     threads: lambda wildcards: plan.threads("detect fit", **wildcards)
     resources:
         **needs("detect fit"),
@@ -57,6 +59,8 @@ rule detect_evaluate:
         ),
     log:
         f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/evaluate.log",
+    group:
+        bundle("detect", "detect evaluate")
     resources:
         **needs("detect evaluate"),
     params:
