@@ -9,7 +9,6 @@ Every step can be taken twice with the same outcome: an answer may be lost after
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -30,17 +29,11 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from darkroom import provenance, track
 from darkroom.files import MANIFEST, sha256
+from darkroom.mlflow_database import make_database
 from darkroom.mlflow_names import Job, flat, metric_name, quoted, summary
 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
-MAKE_TABLES = """
-import sys, mlflow
-try:
-    mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)
-except Exception as error:
-    sys.exit(str(error).splitlines()[0])
-"""
 PAUSE = 1.0
 """Seconds between two looks at the spool."""
 PATIENCE = 30.0
@@ -102,7 +95,7 @@ class Delivery:
     @functools.cached_property
     def client(self) -> MlflowClient:
         """Connected at first use."""
-        _make_database(self.uri)
+        make_database(self.uri)
         return MlflowClient(self.uri)
 
     @functools.cached_property
@@ -313,27 +306,6 @@ class Delivery:
             json.dumps({"uri": self.uri, "run": self.run_id, "offset": self.offset, "closed": self.closed})
         )
         fresh.replace(self.note)
-
-
-def _make_database(uri: str) -> None:
-    """Make a SQLite database that is not there yet, which takes its name when its tables are whole.
-
-    MLflow never mends one that a full disk or a killed process left half made. A process of its own makes it, as MLflow keeps
-    such a file open, and so its space taken. Raises OSError with the last words of that process.
-    """
-    path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or path.exists():
-        return
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        command = [sys.executable, "-c", MAKE_TABLES, f"sqlite:///{fresh}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise OSError(f"{path} could not be made: {(done.stderr.strip().splitlines() or ['no word of why'])[-1]}")
-        with contextlib.suppress(FileExistsError):  # somebody else made it in the meantime
-            path.hardlink_to(fresh)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _of(job: str) -> str:

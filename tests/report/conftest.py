@@ -23,6 +23,8 @@ from darkroom.detect import examples
 from darkroom.log import silent
 from darkroom.report.build import run
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
+from darkroom.report.results import Results, read
+from darkroom.report.unfinished import Unfinished
 
 DIGITS = tuple(str(k) for k in range(10))
 ERRORS = {("none", "mlp"): 0.075, ("standard", "mlp"): 0.05, ("none", "resnet"): 0.025, ("standard", "resnet"): 0.011}
@@ -35,6 +37,10 @@ class Tree:
     spec: BuildSpec
     data: Path
     results: Path
+
+    def read(self) -> Results:
+        """What the stages left, of a run in which nothing failed."""
+        return read(self.spec, self.data, self.results, Unfinished())
 
     def build(self, out: Path, unfinished: Path | None = None) -> str:
         """The page's text."""

@@ -13,14 +13,14 @@ from darkroom import files
 from darkroom.report import codes, contamination
 from darkroom.report.curves import BOTTOM, LEFT, RIGHT, TOP, curves
 from darkroom.report.intervals import Number
-from darkroom.report.results import Results, read
+from darkroom.report.results import Results
 
 Plant = Callable[..., Any]
 SWEEP = ("pca_2", "pca_8", "pca_32", "autoencoder_2", "autoencoder_8", "mahalanobis_2", "mahalanobis_8")
 
 
 def results(tree: Any) -> Results:
-    return read(tree.spec, tree.data, tree.results)
+    return tree.read()
 
 
 def test_families_differ_in_their_code_alone(plant: Plant) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from darkroom import files
 from darkroom.report import generators
-from darkroom.report.results import read
 
 MODELS = ("vae", "diffusion", "gan")
 
@@ -25,7 +24,7 @@ def change(tree: Any, model: str, seed: int = 0, **values: Any) -> None:
 
 
 def section(tree: Any) -> generators.Generators:
-    found = generators.section(read(tree.spec, tree.data, tree.results))
+    found = generators.section(tree.read())
     assert found is not None
     return found
 

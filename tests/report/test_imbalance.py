@@ -10,7 +10,6 @@ import pandas as pd
 
 from darkroom.report import imbalance
 from darkroom.report.comparisons import accuracy_change, ranking
-from darkroom.report.results import read
 
 POLICIES = [("none", "resnet"), ("class_weights", "resnet"), ("balanced", "resnet")]
 SETTINGS = {"class_weights": {"imbalance": "class_weights"}, "balanced": {"balance": True}}
@@ -37,7 +36,7 @@ def test_in_balanced_accuracy_a_rare_class_weighs_as_much_as_a_common_one(plant)
         path = tree.results / "classify" / policy / "resnet" / "seed-0" / "evaluation" / "predictions.parquet"
         table = pd.DataFrame({"id": [f"{n:03}" for n in range(100)], "label": labels, "prediction_plain": said})
         table.to_parquet(path)
-    found = read(tree.spec, tree.data, tree.results)
+    found = tree.read()
     base, to = found.classifiers
     plain, even = accuracy_change(to, base), accuracy_change(to, base, balanced=True)
     assert np.isclose(plain.difference.value, 0.91 - 0.90)

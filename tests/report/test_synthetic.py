@@ -12,7 +12,6 @@ import pytest
 
 from darkroom import files
 from darkroom.report import synthetic
-from darkroom.report.results import read
 
 POLICIES = [(policy, "resnet") for policy in ("none", "class_weights", "drawn")]
 COUNTS = {"real": 12, "wanted": 388, "drawn": 600, "unsure": 200, "far": 30, "kept": 370}
@@ -33,7 +32,7 @@ def answer(tree: Any, policy: str, share_right: float) -> None:
     """Make a policy right on that share of the test images, with every seed."""
     for seed in range(5):
         path = tree.results / f"classify/{policy}/resnet/seed-{seed}/evaluation/predictions.parquet"
-        table = read(tree.spec, tree.data, tree.results).classifiers[0].runs[seed].table("predictions.parquet")
+        table = tree.read().classifiers[0].runs[seed].table("predictions.parquet")
         wrong = np.random.default_rng(seed).random(len(table)) > share_right
         table.assign(prediction_plain=(table["label"] + wrong) % 10).to_parquet(path)
 
@@ -52,7 +51,7 @@ def test_a_harmful_policy_is_said_to_hurt_with_its_interval(tree: Any, tmp_path:
 def test_gains_are_paired_with_each_other_policy(tree: Any) -> None:
     for policy, share in (("none", 0.8), ("class_weights", 0.9), ("drawn", 0.99)):
         answer(tree, policy, share)
-    found = synthetic.subsection(read(tree.spec, tree.data, tree.results))
+    found = synthetic.subsection(tree.read())
     assert found is not None
     (gain,) = found.effects
     assert gain.model == "gan"

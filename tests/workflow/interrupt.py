@@ -1,4 +1,4 @@
-"""Kills a run of Snakemake in a project: what is alive there, who is hit by which signal, and what must be equal afterwards."""
+"""Kills a run of Snakemake in a project: what is alive there, and who is hit by which signal."""
 
 from __future__ import annotations
 
@@ -7,38 +7,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
-from darkroom import files
 from darkroom.stages import STAGES
-
-BY_NATURE = (
-    "*/timing.json",  # measured seconds
-    "*/logs/*",  # what jobs said while they ran
-    "results/.tracking/*",  # records on their way to MLflow
-    "results/mlflow.db*",  # run ids and times
-    "results/mlartifacts/*",  # files under run ids; they are copies
-)
-"""Files of results that differ between two undisturbed runs of the same config, too."""
-
-
-def contents(root: Path) -> dict[str, str]:
-    """The sha256 of every file of the results, but for those that differ by nature."""
-    found = (path for top in ("data", "results") for path in (root / top).rglob("*") if path.is_file())
-    names = {path.relative_to(root).as_posix(): path for path in found}
-    return {
-        name: files.sha256(path)
-        for name, path in sorted(names.items())
-        if not any(fnmatch(name, pattern) for pattern in BY_NATURE)
-    }
-
-
-def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """The names of files that are not in both with the same bytes."""
-    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
 @dataclass(frozen=True)
@@ -66,6 +39,15 @@ def alive(root: Path) -> list[Process]:
 def jobs(root: Path) -> dict[int, str]:
     """The stage of every job that runs now, by process number."""
     return {process.pid: process.stage for process in alive(root) if process.stage}
+
+
+def begun(root: Path, pid: int) -> bool:
+    """Whether a job has its libraries loaded and is at its own work: it has claimed its result."""
+    for path in root.glob("*/smoke/**/.*.writer"):
+        with contextlib.suppress(OSError):
+            if f"process {pid} on " in path.read_text():
+                return True
+    return False
 
 
 def send(number: signal.Signals, pid: int) -> None:

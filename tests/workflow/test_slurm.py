@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.workflow.contents import contents, differences
 
 from darkroom import files
 
@@ -98,10 +99,10 @@ def server(tmp_path: Path) -> Iterator[str]:
 def test_the_smoke_run_gives_the_same_files(project, remote, server: str) -> None:
     project.call(*SMOKE)
     done = remote.call(*SLURM, *SMOKE, "--set-resources", "generate_judge:gpu=1", tracking=server)
-    here, there = results(project.root, "smoke"), results(remote.root, "smoke")
-    assert here.keys() == there.keys()
+    parts = ("data/smoke", "results/smoke")
+    here, there = contents(project.root, *parts), contents(remote.root, *parts)
     page = {f"results/smoke/report/{name}" for name in ("index.html", files.MANIFEST)}
-    assert {name for name in here if here[name] != there[name]} <= page
+    assert {*differences(here, there)} <= page
     assert len(SUBMITTED.findall(done.stderr)) == 17  # 8 of classifiers and 4 of detectors go in a bundle each
     judge = re.search(r"generate_judge/[^ ]*?(\d+)\.log", done.stderr)
     assert judge
@@ -112,7 +113,7 @@ def test_the_smoke_run_gives_the_same_files(project, remote, server: str) -> Non
     for measured in (project.root / "results/smoke").rglob(files.TIMING):
         shutil.copyfile(measured, remote.root / measured.relative_to(project.root))
     remote.call(*SMOKE, "--forcerun", "report_build", tracking="")
-    assert results(remote.root, "smoke") == here  # the page shows measured times; with the same ones it is the same
+    assert contents(remote.root, *parts) == here  # the page shows measured times; with the same ones it is the same
 
 
 def test_sqlite_is_refused(remote) -> None:
@@ -151,8 +152,8 @@ def test_a_cancelled_and_a_requeued_job_go_on_from_their_checkpoints(project, re
             wait(lambda: not job_of("R"), 60)
         _, told = running.communicate(timeout=600)
     assert running.returncode == 0, told
-    here, there = results(project.root, MODEL), results(remote.root, MODEL)
-    assert [name for name in here if here[name] != there[name]] == []
+    here, there = contents(project.root, MODEL), contents(remote.root, MODEL)
+    assert differences(here, there) == []
     first = sorted(first_steps(remote.root))
     assert len(first) == 3
     assert first[0] < first[1] < first[2]  # each begins where the one before had saved itself
@@ -198,14 +199,6 @@ def forget(root: Path) -> None:
     """No model of the small config, and no runs."""
     for folder in (MODEL, "results/.tracking"):
         shutil.rmtree(root / folder, ignore_errors=True)
-
-
-def results(root: Path, name: str) -> dict[str, str]:
-    """The sha256 of every file that stages wrote, but for measured times, logs and what is not a result."""
-    places = [root / name] if "/" in name else [root / "data" / name, root / "results" / name]
-    found = {path for place in places for path in place.rglob("*") if path.is_file()}
-    kept = (path for path in found if path.name != files.TIMING and "logs" not in path.parts and path.name[0] != ".")
-    return {str(path.relative_to(root)): files.sha256(path) for path in kept}
 
 
 def runs(server: str, experiment: str) -> list[Any]:

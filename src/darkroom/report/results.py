@@ -16,8 +16,6 @@ from darkroom.report.config import BuildSpec
 from darkroom.report.intervals import BOUNDS, Number, number, over_seeds
 from darkroom.report.unfinished import Unfinished
 
-ALL_DONE = Unfinished()
-"""Nothing failed and nothing waits."""
 UNIT = (0.0, 1.0)
 """The bounds of a share."""
 
@@ -173,7 +171,7 @@ class _Folders:
         return False
 
 
-def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished = ALL_DONE) -> Results:
+def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Results:
     """Read all that the spec names. What is not there, did not finish, or is `unfinished`, is listed as missing."""
     folders = _Folders(root, unfinished)
     classifiers = [((e.policy, e.model), e.seed) for e in spec.classifiers]
