@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from darkroom import files, mlflow_names, mlflow_sender, track
+from darkroom.__main__ import main
 
 JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 
@@ -69,6 +70,16 @@ def test_every_number_arrives_once_and_in_order(store: Any) -> None:
     assert run.data.params["training.lr"] == "0.1"
     assert [a.path for a in store.list_artifacts(run.info.run_id)] == ["manifest.json", "metrics.json"]
     assert list(track.SPOOL.glob("*.jsonl")) == []
+
+
+def test_a_machine_without_git_sends_all_but_the_commit(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    write()
+    mlflow_sender.main(track.SPOOL)
+    run = runs(store)[JOB.format(0)]
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["code"]
+    assert not run.data.tags.get("commit")
 
 
 def test_a_sender_that_dies_half_way_is_followed_by_one_that_goes_on(
@@ -165,6 +176,21 @@ def test_without_a_server_the_records_stay_and_go_later(store: Any, monkeypatch:
     track.direct(track.SPOOL)
     mlflow_sender.main(track.SPOOL)
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
+
+
+def test_what_is_kept_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(track, "sync", lambda: [Path("one.jsonl")])
+    assert main(["sync"]) == 1
+    assert "no sender has said why" in capsys.readouterr().out
+    track.SPOOL.mkdir(parents=True)
+    (track.SPOOL / track.SENDER_LOG).write_text(
+        "darkroom: tracking: first\ndarkroom: tracking: OSError: no such host\n"
+    )
+    assert main(["sync"]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith(f"1 runs could not be sent and are kept in {track.SPOOL}; ")
+    assert told.endswith("OSError: no such host\n")
 
 
 def test_a_file_of_a_stage_that_never_began_is_dropped(store: Any) -> None:

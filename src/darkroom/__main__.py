@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["sync"]:
         left = track.sync()
-        print(f"{len(left)} runs could not be sent and are kept in {track.SPOOL}" if left else "every run is in MLflow")
+        kept = f"{len(left)} runs could not be sent and are kept in {track.SPOOL}; {track.last_complaint()}"
+        print(kept if left else "every run is in MLflow")
         return 1 if left else 0
     if words[:1] == ["why"]:
         from darkroom import why  # it reads configs, which no stage does

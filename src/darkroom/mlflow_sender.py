@@ -195,13 +195,10 @@ class Delivery:
         """Of the stage: hashes of its spec and code, and the commit they come from."""
         header = self.header
         spec = json.dumps(header["spec"], sort_keys=True)
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-        ).stdout.strip()
         return {
             "spec": hashlib.sha256(spec.encode()).hexdigest()[:16],
             "code": provenance.code(header["modules"]),
-            "commit": commit,
+            "commit": _commit(),
         }
 
     def _datasets(self) -> Iterator[DatasetInput]:
@@ -311,6 +308,15 @@ class Delivery:
 def _of(job: str) -> str:
     """The search for runs of a job, by its folder."""
     return f"tags.job = '{quoted(job)}'"
+
+
+def _commit() -> str:
+    """The commit that is checked out; empty outside a repository and where there is no git."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
 
 
 def _record(line: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from darkroom.log import Log, complain, silent
 SPOOL = Path("results/.tracking")
 URI = "MLFLOW_TRACKING_URI"
 SENDER_LOCK = "sender.lock"
+SENDER_LOG = "sender.log"
 DESTINATION = "destination"
 SERVER = (
     "uv run mlflow server --host 0.0.0.0 --allowed-hosts '*' --backend-store-uri sqlite:////var/tmp/mlflow.db"
@@ -128,6 +129,13 @@ def sync(*, spool: Path = SPOOL, patience: float = 20.0) -> list[Path]:
     return left
 
 
+def last_complaint(*, spool: Path = SPOOL) -> str:
+    """What senders said last about deliveries that failed, and which file has it all."""
+    log = spool / SENDER_LOG
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return f"{log} ends with: {lines[-1]}" if lines else "no sender has said why"
+
+
 def held(path: Path) -> bool:
     """Whether a living process has the lock of a file: the stage of its spool file, the sender of the sender's lock."""
     try:
@@ -157,7 +165,7 @@ def _start_sender(spool: Path) -> subprocess.Popen[bytes]:
     environment.pop("MLFLOW_RUN_ID", None)  # it would make every run the same one
     if uri := destination(spool):
         environment[URI] = uri
-    with (spool / "sender.log").open("ab") as log:
+    with (spool / SENDER_LOG).open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "darkroom.mlflow_sender", str(spool)],
             stdin=subprocess.DEVNULL,

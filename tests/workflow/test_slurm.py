@@ -160,16 +160,22 @@ def test_a_cancelled_and_a_requeued_job_go_on_from_their_checkpoints(project, re
 
 
 def test_a_job_over_its_time_goes_on_from_its_checkpoint_with_more(remote) -> None:
-    content = {**SMALL, "classify": {**SMALL["classify"], "training": {"epochs": 6000}}}
-    config = str(remote.config("small", content))
+    config = str(remote.config("small", SMALL))
+    remote.call("data/small/prepared/manifest.json", *SLURM, "--configfile", config, tracking="")
     forget(remote.root)
-    needs = remote.root / "src/darkroom/needs.py"
-    with changed(needs, "LEAST_MINUTES = ", "LEAST_MINUTES = 0.5 #"), changed(needs, "SPEED = ", "SPEED = 1e9 #"):
-        train = (f"{MODEL}/manifest.json", *SLURM, "--configfile", config, "--retries", "4")
+    head = "def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:\n"
+    source = remote.root / "src/darkroom"
+    with (
+        changed(source / "needs.py", "LEAST_MINUTES = ", "LEAST_MINUTES = 0.5 #"),
+        changed(source / "needs.py", "TRAINING_SPEED = ", "TRAINING_SPEED = 1e9 #"),
+        changed(source / "fit/trainer.py", head, f"{head}        time.sleep(0.4)\n"),  # 300 epochs take two minutes
+    ):
+        train = (f"{MODEL}/manifest.json", *SLURM, "--configfile", config, "--retries", "3")
         done = remote.call(*train, tracking="http://127.0.0.1:9")
     jobs = SUBMITTED.findall(done.stderr)
     assert len(jobs) > 1
-    assert ["TimeLimit=00:01:00" in shown(jobs[0]), "TimeLimit=00:02:00" in shown(jobs[1])] == [True, True]
+    limits = [re.findall(r"TimeLimit=00:0(\d):00", shown(job)) for job in jobs]
+    assert limits == [["1"], ["2"], ["4"], ["8"]][: len(jobs)]
     first = sorted(first_steps(remote.root))
     assert len(first) == len(set(first)) == len(jobs)
 
@@ -186,7 +192,11 @@ def test_training_on_two_nodes_is_training_by_one_process(project, remote, monke
         config = ("--configfile", str(where.config("nodes", content)))
         done = where.call(f"{evaluation}/manifest.json", *how, *config, tracking="")
         tables.append(pd.read_csv(where.root / evaluation / "../model/history.csv"))
-    np.testing.assert_allclose(tables[0], tables[1], atol=1e-3)
+    losses = [column for column in tables[0] if column.endswith("loss")]
+    assert losses
+    np.testing.assert_allclose(tables[0][losses], tables[1][losses], atol=1e-3)
+    one = 1 / 179  # of the validation images may fall on the other side, where two classes are as likely
+    np.testing.assert_allclose(tables[0], tables[1], atol=one + 1e-6)
     assert any("NumNodes=2" in shown(job) for job in SUBMITTED.findall(done.stderr))
 
 
