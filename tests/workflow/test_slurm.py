@@ -103,7 +103,7 @@ def test_the_smoke_run_gives_the_same_files(project, remote, server: str) -> Non
     here, there = contents(project.root, *parts), contents(remote.root, *parts)
     page = {f"results/smoke/report/{name}" for name in ("index.html", files.MANIFEST)}
     assert {*differences(here, there)} <= page
-    assert len(SUBMITTED.findall(done.stderr)) == 17  # 8 of classifiers and 4 of detectors go in a bundle each
+    assert len(SUBMITTED.findall(done.stderr)) == 21  # a model goes with its evaluation: 4 classifiers, 2 detectors
     judge = re.search(r"generate_judge/[^ ]*?(\d+)\.log", done.stderr)
     assert judge
     assert "gpu:1" in shown(judge.group(1))
@@ -121,6 +121,19 @@ def test_sqlite_is_refused(remote) -> None:
     assert done.returncode
     assert "mlflow server --host" in done.stderr
     assert not SUBMITTED.findall(done.stderr)
+
+
+def test_one_failing_model_stops_no_other(remote) -> None:
+    fails = {"network": "mlp", "training": {"optimizer": {"name": "sgd", "lr": 1e30}}}
+    content = {**SMALL, "name": "fails", "classify": {**SMALL["classify"], "models": {"fails": fails, "works": "mlp"}}}
+    content["classify"]["training"] = {"epochs": 2}
+    done = remote.call(
+        *SLURM, "--configfile", str(remote.config("fails", content)), "--retries", "0", tracking="", check=False
+    )
+    assert done.returncode == 1
+    assert (remote.root / "results/fails/classify/none/works/seed-0/evaluation/manifest.json").exists()
+    page = (remote.root / "results/fails/report/index.html").read_text()
+    assert "the training loss is not finite" in page
 
 
 def test_a_job_over_its_memory_is_tried_again_with_more(remote) -> None:
