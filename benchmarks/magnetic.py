@@ -43,6 +43,9 @@ DETECTORS: dict[str, dict[str, Any]] = {
     "padim 3 4": PADIM,
     "patchcore": PATCHCORE,
     "patchcore, smoothed 12": PATCHCORE | {"smoothing": 12},
+    "patchcore 2 3 4, smoothed 12": PATCHCORE | {"levels": [2, 3, 4], "smoothing": 12},
+    "patchcore 2 4, smoothed 12": PATCHCORE | {"levels": [2, 4], "smoothing": 12},
+    "average, smoothed 12": {"name": "average", "of": [PADIM | {"smoothing": 12}, PATCHCORE | {"smoothing": 12}]},
     "average": {"name": "average", "of": [PADIM, PATCHCORE]},
     "average of 3": {"name": "average", "of": [PADIM, PATCHCORE, PATCHCORE | {"levels": [2, 3, 4]}]},
 }

@@ -1,15 +1,16 @@
 """Memory of every job of a run beside what its rule asks for.
 
-    python benchmarks/memory.py [smoke|config|FILE.yaml ...]
+    python benchmarks/memory.py [--epochs N] [smoke|config|FILE.yaml ...]
 
 Every config runs in a fresh copy of the project. Each job is started through a `python` that watches it: the largest sum,
 over the job's process and the sender of its tracking, of the most memory each has had resident. A job on a cluster is
-wrapped in two Snakemake processes, so twice the memory of a dry run is added. Wanted: no job takes more than it asks for,
-none asks for more than three times what it takes.
+wrapped in two Snakemake processes, so twice the memory of a dry run is added. `--epochs` shortens every training, which takes
+as much memory then. Wanted: no job takes more than it asks for, none asks for more than three times what it takes.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import stat
@@ -19,6 +20,8 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import yaml
 
 import watched
 from darkroom.files import MANIFEST
@@ -32,17 +35,28 @@ exec {python} {watcher} {records} {python} "$@"
 
 def main() -> None:
     """Print a line a job; exit code 1 when one is not as wanted."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("configs", nargs="*", default=["smoke"])
+    given = parser.parse_args()
     bad = 0
-    for name in sys.argv[1:] or ["smoke"]:
+    for name in given.configs:
         config = name if name.endswith(".yaml") else f"config/{name}.yaml"
         with tempfile.TemporaryDirectory() as folder:
-            bad += measure(Path(folder), config)
+            bad += measure(Path(folder), config, given.epochs)
     sys.exit(1 if bad else 0)
 
 
-def measure(project: Path, config: str) -> int:
+def measure(project: Path, config: str, epochs: int | None) -> int:
     """Run a config and compare; gives the number of jobs that are not as wanted."""
     copy_project(project)
+    if epochs:
+        content = yaml.safe_load((project / config).read_text())
+        for section in ("classify", "generate", "detect"):
+            if section in content:
+                content[section] = {**(content[section] or {}), "training": {"epochs": epochs}}
+        config = "config/short.yaml"
+        (project / config).write_text(yaml.safe_dump(content, sort_keys=False))
     records = project / "records.jsonl"
     (shims := project / "shims").mkdir()
     for alias in ("python", "python3"):

@@ -15,19 +15,6 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is dear and shared is made by one process: the files of a test module, the runs of all tests of the workflow.
-
-    Those last longest, so they begin first.
-    """
-    whole_runs = Path(__file__).parent / "workflow"
-    for item in items:
-        group = whole_runs if item.path.is_relative_to(whole_runs) else item.path
-        item.add_marker(pytest.mark.xdist_group(group.as_posix()))
-    items.sort(key=lambda item: not item.path.is_relative_to(whole_runs))
-
-
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """scikit-learn's 1,797 8x8 digits, fetched and prepared by the stages themselves: the folder of the store."""

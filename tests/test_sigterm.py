@@ -29,7 +29,7 @@ sys.exit(__main__.main(["data", "fetch", "--spec", '{"source": {"name": "sklearn
         assert stage.stdout is not None
         assert stage.stdout.readline() == "begun\n"
         stage.send_signal(number)
-        assert stage.communicate(timeout=20)[1] == told
+        assert stage.communicate(timeout=60)[1] == told
         assert stage.returncode == 128 + number
         assert list((tmp_path / "data" / "digits").iterdir()) == []
 

@@ -186,7 +186,7 @@ def test_the_first_stages_survive(tmp_path: Path, capsys: pytest.CaptureFixture[
     for stage in ("raw", "prepared"):
         (project.root / "data" / "smoke" / stage / "manifest.json").unlink()
     (project.root / MODEL).unlink()
-    hits = {**dict.fromkeys(STAGES, 0), "data fetch": 1, "data prepare": 1, "classify train": 2}
+    hits = {**dict.fromkeys(STAGES, 0), "data prepare": 1, "classify train": 2}
     done = interrupted(project, MODEL, hits=hits, times=times, generator=random.Random(SEED), tracking="")
     assert differences(expected, contents(project.root)) == []
     with capsys.disabled():
