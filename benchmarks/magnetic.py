@@ -36,6 +36,7 @@ from darkroom.randomness import derive
 VAL, TEST = 0.1, 0.15
 PADIM = {"name": "padim", "levels": [3, 4]}
 PATCHCORE = {"name": "patchcore"}
+FINE = {"name": "patchcore", "levels": [1, 2, 3]}
 DETECTORS: dict[str, dict[str, Any]] = {
     "pca": {"name": "pca", "components": 128},
     "mahalanobis": {"name": "mahalanobis", "components": 128},
@@ -43,10 +44,9 @@ DETECTORS: dict[str, dict[str, Any]] = {
     "padim 3 4": PADIM,
     "patchcore": PATCHCORE,
     "patchcore, smoothed 12": PATCHCORE | {"smoothing": 12},
-    "patchcore 2 3 4, smoothed 12": PATCHCORE | {"levels": [2, 3, 4], "smoothing": 12},
-    "patchcore 2 4, smoothed 12": PATCHCORE | {"levels": [2, 4], "smoothing": 12},
-    "average, smoothed 12": {"name": "average", "of": [PADIM | {"smoothing": 12}, PATCHCORE | {"smoothing": 12}]},
+    "patchcore 1 2 3, smoothed 24": FINE | {"smoothing": 24},
     "average": {"name": "average", "of": [PADIM, PATCHCORE]},
+    "average 1 2 3": {"name": "average", "of": [PADIM, FINE]},
     "average of 3": {"name": "average", "of": [PADIM, PATCHCORE, PATCHCORE | {"levels": [2, 3, 4]}]},
 }
 SPLITS = ("grouped", "random", "archive")

@@ -52,7 +52,7 @@ TORCH = 2400
 """Megabytes before any data: two Snakemake processes around the job, its libraries, and the sender of all tracking, which
 one job of several carries."""
 COSTS = {
-    "data fetch": Cost(LIGHT, 6),
+    "data fetch": Cost(LIGHT + 300, 6),  # a library that carries images reads them all from text
     "data prepare": Cost(LIGHT, 6),
     "augment apply": Cost(TORCH + 400, 4),  # its workers share memory, which is counted for each
     "augment gallery": Cost(TORCH, 2),
