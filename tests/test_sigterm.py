@@ -10,9 +10,10 @@ from pathlib import Path
 
 def test_sigterm_ends_a_stage_with_an_exit_code_and_nothing_half_written(tmp_path: Path) -> None:
     script = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from darkroom import __main__, files
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 from darkroom.data import fetch
 from darkroom.data.config import FetchSpec
 def run(spec: FetchSpec, *, out: Path, log: object) -> None:
@@ -29,7 +30,7 @@ sys.exit(__main__.main(["data", "fetch", "--spec", '{"source": {"name": "sklearn
         assert stage.stdout is not None
         assert stage.stdout.readline() == "begun\n"
         stage.send_signal(number)
-        assert stage.communicate(timeout=60)[1] == told
+        assert stage.communicate(timeout=20)[1] == told
         assert stage.returncode == 128 + number
         assert list((tmp_path / "data" / "digits").iterdir()) == []
 
