@@ -125,12 +125,13 @@ def test_sqlite_is_refused(remote) -> None:
 
 def test_one_failing_model_stops_no_other(remote) -> None:
     fails = {"network": "mlp", "training": {"optimizer": {"name": "sgd", "lr": 1e30}}}
-    content = {**SMALL, "name": "fails", "classify": {**SMALL["classify"], "models": {"fails": fails, "works": "mlp"}}}
+    models = {"fails": fails, "works": {"network": "mlp"}}
+    content = {**SMALL, "name": "fails", "classify": {**SMALL["classify"], "models": models}}
     content["classify"]["training"] = {"epochs": 2}
     done = remote.call(
         *SLURM, "--configfile", str(remote.config("fails", content)), "--retries", "0", tracking="", check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stderr
     assert (remote.root / "results/fails/classify/none/works/seed-0/evaluation/manifest.json").exists()
     page = (remote.root / "results/fails/report/index.html").read_text()
     assert "the training loss is not finite" in page
