@@ -36,7 +36,8 @@ class Slow(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """As any other call."""
         time.sleep(DELAY)
-        self.send_error(503)
+        with contextlib.suppress(BrokenPipeError):  # the sender was ended meanwhile
+            self.send_error(503)
 
     do_POST = do_GET  # noqa: N815
 
