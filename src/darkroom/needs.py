@@ -53,7 +53,7 @@ TORCH = 2400
 one job of several carries."""
 COSTS = {
     "data fetch": Cost(LIGHT + 300, 6),  # a library that carries images reads them all from text
-    "data prepare": Cost(LIGHT + 400, 6),  # of files, whose sizes are not known before, some 5 kB for each
+    "data prepare": Cost(LIGHT + 400, 6),  # the size of a source of files is not known before
     "augment apply": Cost(TORCH + 400, 4),  # its workers share memory, which is counted for each
     "augment gallery": Cost(TORCH, 2),
     "audit train": Cost(TORCH, 4),
