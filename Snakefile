@@ -7,11 +7,11 @@ import sys
 
 from snakemake.utils import min_version
 
-from darkroom import failures
-from darkroom.config import ConfigError, load
-from darkroom.config import parse as read_strictly
-from darkroom.plan import Plan
-from darkroom.why import Reasons
+from darkroom.planning import failures
+from darkroom.config.load import ConfigError, load
+from darkroom.config.load import parse as read_strictly
+from darkroom.planning.plan import Plan
+from darkroom.planning.why import Reasons
 
 min_version("9.27")
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from darkroom import files
-from darkroom.config import load
+from darkroom.config.load import load
 from darkroom.data import fetch, prepare
 from darkroom.data.store import needed, open_store
 from darkroom.detect import evaluate, fit
@@ -29,7 +29,7 @@ from darkroom.detect.detector import read_detector
 from darkroom.detect.items import anomalous
 from darkroom.log import silent
 from darkroom.measure.ranking import auroc
-from darkroom.plan import Plan
+from darkroom.planning.plan import Plan
 
 DIGITS: dict[str, Any] = {
     "pca": {},

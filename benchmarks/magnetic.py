@@ -23,14 +23,14 @@ import numpy as np
 import pandas as pd
 
 from darkroom import files
-from darkroom.config import load
+from darkroom.config.load import load
 from darkroom.data import fetch, prepare
 from darkroom.data.archives import unpack
 from darkroom.data.store import open_store
 from darkroom.detect import evaluate, fit
 from darkroom.log import silent
 from darkroom.measure.ranking import auroc
-from darkroom.plan import Plan
+from darkroom.planning.plan import Plan
 from darkroom.randomness import derive
 
 VAL, TEST = 0.1, 0.15

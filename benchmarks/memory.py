@@ -25,7 +25,7 @@ import yaml
 
 import watched
 from darkroom.files import MANIFEST
-from darkroom.needs import Images, images_beside, need
+from darkroom.planning.needs import Images, images_beside, need
 from workflow import copy_project
 
 SHIM = """#!/bin/sh

@@ -91,7 +91,7 @@ def end_sender(project: Path) -> None:
     """End the sender and forget what it has left to do: it must not run beside the next stage."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if "darkroom.mlflow_sender" in process.cmdline() and Path(process.cwd()) == project.resolve():
+            if "darkroom.tracking.sender" in process.cmdline() and Path(process.cwd()) == project.resolve():
                 process.kill()
                 process.wait()
     shutil.rmtree(project / "results/.tracking", ignore_errors=True)

@@ -31,7 +31,7 @@ from torchvision.transforms import v2
 from darkroom import registry
 from darkroom.augment import apply
 from darkroom.classify.train import ClassifierTask, standardize
-from darkroom.config import read
+from darkroom.config.load import read
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import Store, labelled, open_store

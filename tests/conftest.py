@@ -52,6 +52,6 @@ def small_disk() -> Iterator[Callable[..., Path]]:
 @pytest.fixture(scope="session")
 def editor() -> jsonschema.protocols.Validator:
     """The JSON schema of configs that editors use."""
-    from darkroom import reference
+    from darkroom.config import reference
 
     return jsonschema.Draft202012Validator(reference.schema())

@@ -23,12 +23,14 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from darkroom import files, provenance, registry, sigterm, track
-from darkroom.claim import claim
+from darkroom import files, registry
 from darkroom.fit import launch
+from darkroom.job import provenance, sigterm
+from darkroom.job.claim import claim
+from darkroom.job.stages import COMMANDS, STAGES
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
-from darkroom.stages import COMMANDS, STAGES
+from darkroom.tracking import spool
 
 EXPECTED = (ValueError, OSError, FloatingPointError)
 """Errors that a user can mend: shown as one line, without a traceback."""
@@ -39,12 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     called = time.time()
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["sync"]:
-        left = track.sync()
-        kept = f"{len(left)} runs could not be sent and are kept in {track.SPOOL}; {track.last_complaint()}"
+        left = spool.sync()
+        kept = f"{len(left)} runs could not be sent and are kept in {spool.SPOOL}; {spool.last_complaint()}"
         print(kept if left else "every run is in MLflow")
         return 1 if left else 0
     if words[:1] == ["why"]:
-        from darkroom import why  # it reads configs, which no stage does
+        from darkroom.planning import why  # it reads configs, which no stage does
 
         return why.run(words[1:])
     stage = " ".join(words[:2])
@@ -90,8 +92,8 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
         return
     with claim(options["out"], called=called), contextlib.ExitStack() as stack:
         log: Log = silent
-        if os.environ.get(track.URI):
-            log = stack.enter_context(track.begin(header))
+        if os.environ.get(spool.URI):
+            log = stack.enter_context(spool.begin(header))
         module.run(spec, log=log, **options)
         record = options["out"] / files.RECORD
         with files.telling(record, record):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from darkroom import files
-from darkroom.config import load
+from darkroom.config.load import load
 from darkroom.data.store import open_store
 from darkroom.detect import evaluate, fit
 from darkroom.detect.config import EvaluateSpec, FitSpec
 from darkroom.detect.items import anomalous, contaminated, labels_given, normal_rows
 from darkroom.log import silent
-from darkroom.plan import Plan
+from darkroom.planning.plan import Plan
 
 NORMAL = ("1",)
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom.stages import STAGES
+from darkroom.job.stages import STAGES
 
 
 @dataclass(frozen=True)
 class Process:
-    """A living process; `stage` is that of a job, as in `darkroom.stages`, else empty."""
+    """A living process; `stage` is that of a job, as in `darkroom.job.stages`, else empty."""
 
     pid: int
     stage: str = ""

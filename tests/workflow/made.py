@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from darkroom import config, files
+from darkroom import files
+from darkroom.config import load as config
 from darkroom.data import place
-from darkroom.plan import Plan
+from darkroom.planning.plan import Plan
 
 FOLDERS = {
     "data fetch": "{data}/raw",

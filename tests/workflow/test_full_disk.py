@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 from tests.workflow.contents import contents, differences
 
-from darkroom import files, track
+from darkroom import files
 from darkroom.__main__ import main
-from darkroom.stages import STAGES
+from darkroom.job.stages import STAGES
+from darkroom.tracking import spool
 
 CONFIG = ("--configfile", "config/smoke.yaml")
 QUICK = {"data prepare": 0.5, "augment apply": 0.2, "classify train": 0.5, "detect evaluate": 0.8, "report build": 0.4}
@@ -54,7 +55,7 @@ def disk(smoke, small_disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for part in ("data/smoke", "results/smoke"):
         shutil.copytree(smoke.root / part, disk / part)
     monkeypatch.chdir(disk)
-    monkeypatch.delenv(track.URI, raising=False)
+    monkeypatch.delenv(spool.URI, raising=False)
     return disk
 
 

@@ -21,7 +21,7 @@ from tests.workflow import interrupt
 from tests.workflow.conftest import Project, copy_files
 from tests.workflow.contents import contents, differences
 
-from darkroom.stages import STAGES
+from darkroom.job.stages import STAGES
 
 CONFIG = ("--configfile", "config/smoke.yaml")
 MODEL = "results/smoke/classify/none/mlp/seed-0/model/manifest.json"

@@ -140,7 +140,7 @@ def test_one_failing_model_stops_no_other(remote) -> None:
 def test_a_job_over_its_memory_is_tried_again_with_more(remote) -> None:
     config = str(remote.config("small", SMALL))
     remote.call("data/small/prepared/manifest.json", *SLURM, "--configfile", config, tracking="")
-    with changed(remote.root / "src/darkroom/needs.py", "TORCH = ", "TORCH = 300 #"):
+    with changed(remote.root / "src/darkroom/planning/needs.py", "TORCH = ", "TORCH = 300 #"):
         train = (f"{MODEL}/manifest.json", *SLURM, "--configfile", config)
         done = remote.call(*train, "--retries", "1", tracking="", check=False)
         assert len(SUBMITTED.findall(done.stderr)) == 2  # 300 and 600 MB are too little

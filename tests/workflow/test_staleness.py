@@ -17,8 +17,8 @@ from tests.workflow.conftest import ROOT
 from tests.workflow.edits import ALL, BASE, CHANGED, REPORT
 from tests.workflow.rows import NEW, ROWS, Row
 
-from darkroom import config
 from darkroom.augment.config import Policy
+from darkroom.config import load as config
 
 
 def expected(row: Row) -> set[str]:

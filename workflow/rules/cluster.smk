@@ -1,6 +1,7 @@
 """What jobs ask of a cluster; a run on one machine takes no notice of it. And what is looked at before the first job."""
 
-from darkroom import sigterm, track
+from darkroom.job import sigterm
+from darkroom.tracking import spool
 
 
 def needs(stage):
@@ -39,6 +40,6 @@ onstart:
     sigterm.finish_jobs()
     if workflow.non_local_exec:
         try:
-            track.refuse_sqlite(os.environ[track.URI])
+            spool.refuse_sqlite(os.environ[spool.URI])
         except ValueError as error:
             sys.exit(str(error))

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import mlflow_sender, track
+from darkroom.tracking import sender, spool
 
 JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 STEPS = 20
@@ -52,8 +52,8 @@ class Faulty:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder, and a sender that loses no time."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mlflow_sender, "PAUSE", 0.05)
-    monkeypatch.setattr(mlflow_sender, "PATIENCE", 30.0)
+    monkeypatch.setattr(sender, "PAUSE", 0.05)
+    monkeypatch.setattr(sender, "PATIENCE", 30.0)
     return tmp_path
 
 
@@ -74,14 +74,14 @@ def database(tables: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     shutil.copy(tables, here / "mlflow.db")
     uri = f"sqlite:///{here}/mlflow.db"
-    monkeypatch.setenv(track.URI, uri)
+    monkeypatch.setenv(spool.URI, uri)
     return MlflowClient(uri)
 
 
 @pytest.fixture
 def server(database: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
     """A server over that database, to which runs go."""
-    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", os.environ[track.URI])
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", os.environ[spool.URI])
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(here / "artifacts"))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     from mlflow.server import app, handlers
@@ -94,7 +94,7 @@ def server(database: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     listening = make_server("127.0.0.1", 0, faulty, threaded=True)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
-    monkeypatch.setenv(track.URI, f"http://127.0.0.1:{listening.server_port}")
+    monkeypatch.setenv(spool.URI, f"http://127.0.0.1:{listening.server_port}")
     yield faulty
     listening.shutdown()
     thread.join()
@@ -113,7 +113,7 @@ def header(seed: int = 0, start: int = 1000) -> dict[str, Any]:
     }
 
 
-def records(run: track.Run, steps: int = STEPS) -> None:
+def records(run: spool.Run, steps: int = STEPS) -> None:
     """The numbers of a stage that ends well."""
     for step in range(steps):
         run({"train/loss": 1 / (step + 1)}, step)
@@ -123,7 +123,7 @@ def records(run: track.Run, steps: int = STEPS) -> None:
 
 def spooled(name: str, **header_keys: Any) -> Path:
     """A waiting spool file of a chosen name, of a stage that was killed before its end."""
-    run = track.Run(header())
+    run = spool.Run(header())
     run({"train/loss": 1.0}, 0)
     run.stream.close()
     path = run.path.with_name(f"{name}.jsonl")
@@ -153,25 +153,25 @@ def assert_whole(client: Any, run: Any, steps: int = STEPS) -> None:
 def deliver(path: Path) -> int:
     """Senders one after another, each gone after one try, until one has done it; how many it took."""
     for tries in range(1, 10):
-        if mlflow_sender.Delivery(path).advance():
+        if sender.Delivery(path).advance():
             return tries
     raise AssertionError("not delivered")
 
 
 @pytest.mark.parametrize("fault", ["refuses", "forgets"])
 def test_whichever_call_fails_everything_arrives_once(server: Faulty, database: Any, fault: str) -> None:
-    records(track.Run(header()))
-    [path] = track.SPOOL.glob("*.jsonl")
+    records(spool.Run(header()))
+    [path] = spool.SPOOL.glob("*.jsonl")
     assert deliver(path) == 1
     for call in range(1, server.calls):
         server.calls = 0
         setattr(server, fault, {call})
-        records(run := track.Run(header(start=1000 + call)))
+        records(run := spool.Run(header(start=1000 + call)))
         assert deliver(run.path) <= 2, call
         [current] = found(database, job=JOB.format(0))
         assert current.data.tags["spool"] == run.path.stem
         assert_whole(database, current)
-        assert not list(track.SPOOL.iterdir())
+        assert not list(spool.SPOOL.iterdir())
     assert server.calls > 8
     earlier = found(database, job=JOB.format(0), deleted=True)
     assert all("superseded_by" in run.data.tags and run.info.status == "FINISHED" for run in earlier)
@@ -181,8 +181,8 @@ def test_whichever_call_fails_everything_arrives_once(server: Faulty, database: 
 
 
 def test_a_server_that_goes_down_in_the_middle_gets_the_rest_when_it_is_back(server: Faulty, database: Any) -> None:
-    run = track.Run(header())
-    delivery = mlflow_sender.Delivery(run.path)
+    run = spool.Run(header())
+    delivery = sender.Delivery(run.path)
     run({"train/loss": 1.0}, 0)
     assert not delivery.advance()
     server.refuses = set(range(1000))
@@ -202,21 +202,21 @@ def test_a_slow_server_costs_a_stage_nothing(server: Faulty, database: Any, monk
     server.delay = 0.1
     with monkeypatch.context() as offline:
         offline.setattr(socket.socket, "connect", lambda *_: pytest.fail("a stage called somebody"))
-        offline.setattr(track, "_start_sender", lambda spool: None)
-        records(track.Run(header()).__enter__())
-    mlflow_sender.main(track.SPOOL)
+        offline.setattr(spool, "_start_sender", lambda spool: None)
+        records(spool.Run(header()).__enter__())
+    sender.main(spool.SPOOL)
     assert_whole(database, *found(database, job=JOB.format(0)))
 
 
 def test_eight_writers_meet_a_locked_database(database: Any, here: Path) -> None:
     paths = []
     for seed in range(8):
-        records(run := track.Run(header(seed), spool=here / f"spool-{seed}"))
+        records(run := spool.Run(header(seed), spool=here / f"spool-{seed}"))
         paths.append(run.path)
     lock = sqlite3.connect(here / "mlflow.db", isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
     with ThreadPoolExecutor(8) as pool:
-        sending = [pool.submit(mlflow_sender.main, path.parent) for path in paths]
+        sending = [pool.submit(sender.main, path.parent) for path in paths]
         time.sleep(1)
         lock.execute("COMMIT")
         for one in sending:
@@ -231,7 +231,7 @@ def test_a_killed_run_and_its_rerun_that_wait_together_end_in_their_order(
 ) -> None:
     spooled(names[0], start=1000)
     spooled(names[1], start=2000)
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     [current] = found(database, job=JOB.format(0))
     assert current.data.tags["spool"] == names[1]
     [earlier] = found(database, job=JOB.format(0), deleted=True)
@@ -242,18 +242,18 @@ def test_a_killed_run_and_its_rerun_that_wait_together_end_in_their_order(
 
 def test_a_run_whose_records_are_gone_is_closed_by_its_rerun(database: Any) -> None:
     path = spooled("lost", start=1000)
-    mlflow_sender.Delivery(path)._open()
+    sender.Delivery(path)._open()
     assert [run.info.status for run in found(database, job=JOB.format(0))] == ["RUNNING"]
     path.unlink()
-    records(track.Run(header(start=2000)))
-    mlflow_sender.main(track.SPOOL)
+    records(spool.Run(header(start=2000)))
+    sender.main(spool.SPOOL)
     assert_whole(database, *found(database, job=JOB.format(0)))
     assert [run.info.status for run in found(database, deleted=True)] == ["KILLED"]
 
 
 def test_a_run_that_was_created_twice_is_one_in_the_end(database: Any) -> None:
-    records(run := track.Run(header()))
-    delivery = mlflow_sender.Delivery(run.path)
+    records(run := spool.Run(header()))
+    delivery = sender.Delivery(run.path)
     delivery._open()
     delivery._create(delivery._experiment())  # a call that was given up, and done after all
     assert delivery.advance()
@@ -265,7 +265,7 @@ def test_a_line_that_a_full_disk_cut_is_left_out(database: Any) -> None:
     path = spooled("cut")
     with path.open("a") as stream:
         stream.write('{"metrics": {"train/lo\n"x"\n{"metrics": {"train/loss": 0.5}, "step": 1, "time": 5}\n')
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     [run] = found(database, job=JOB.format(0))
     assert run.data.metrics["train/loss"] == 0.5
     assert run.info.status == "KILLED"
@@ -280,19 +280,19 @@ def test_a_full_disk_under_the_database_loses_nothing(
     disk = small_disk(here / "disk", room)
     shutil.copy(tables, disk / "mlflow.db")
     uri = f"sqlite:///{disk}/mlflow.db"
-    monkeypatch.setenv(track.URI, uri)
-    monkeypatch.setattr(mlflow_sender, "PATIENCE", 0.2)
-    records(run := track.Run(header()), 3000)
-    mlflow_sender.main(track.SPOOL)
+    monkeypatch.setenv(spool.URI, uri)
+    monkeypatch.setattr(sender, "PATIENCE", 0.2)
+    records(run := spool.Run(header()), 3000)
+    sender.main(spool.SPOOL)
     assert run.path.exists(), "the database has no room for all of it"
     (filler := disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free))
-    records(late := track.Run(header(1)))
-    mlflow_sender.main(track.SPOOL)
+    records(late := spool.Run(header(1)))
+    sender.main(spool.SPOOL)
     assert late.path.exists()
     filler.unlink()
     subprocess.run(["mount", "-o", f"remount,size={room + 2**23}", str(disk)], check=True)
-    mlflow_sender.main(track.SPOOL)
-    assert not list(track.SPOOL.glob("*.jsonl"))
+    sender.main(spool.SPOOL)
+    assert not list(spool.SPOOL.glob("*.jsonl"))
     client = MlflowClient(uri)
     assert_whole(client, *found(client, job=JOB.format(0)), 3000)
     assert_whole(client, *found(client, job=JOB.format(1)))
@@ -305,14 +305,14 @@ def test_a_database_that_found_no_room_for_its_tables_is_made_when_there_is_some
 
     disk = small_disk(here / "disk", 300_000)
     uri = f"sqlite:///{disk}/mlflow.db"
-    monkeypatch.setenv(track.URI, uri)
-    monkeypatch.setattr(mlflow_sender, "PATIENCE", 0.0)
-    records(track.Run(header()))
-    mlflow_sender.main(track.SPOOL)
-    assert list(track.SPOOL.glob("*.jsonl"))
+    monkeypatch.setenv(spool.URI, uri)
+    monkeypatch.setattr(sender, "PATIENCE", 0.0)
+    records(spool.Run(header()))
+    sender.main(spool.SPOOL)
+    assert list(spool.SPOOL.glob("*.jsonl"))
     assert list(disk.iterdir()) == []
     subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     client = MlflowClient(uri)
     assert_whole(client, *found(client, job=JOB.format(0)))
 
@@ -321,7 +321,7 @@ def test_a_full_disk_under_the_records_stops_no_stage(
     here: Path, small_disk: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     disk = small_disk(here / "results", 2**13)
-    with track.begin(header()) as log:
+    with spool.begin(header()) as log:
         for step in range(2000):
             log({"train/loss": 1.0}, step)
     assert "tracking: [Errno 28] No space left on device" in capfd.readouterr().err
@@ -330,11 +330,11 @@ def test_a_full_disk_under_the_records_stops_no_stage(
 
 def test_a_spool_folder_that_cannot_be_made_fails_no_stage(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Path("results").write_text("a file")
-    with track.begin(header()) as log:
+    with spool.begin(header()) as log:
         log({"train/loss": 1.0}, 1)
     assert "darkroom: tracking: " in capfd.readouterr().err
 
 
 def test_a_stage_imports_no_mlflow_for_its_tracking(here: Path) -> None:
-    code = "import sys, darkroom.track; assert not {'mlflow', 'requests', 'sqlalchemy'} & sys.modules.keys()"
+    code = "import sys, darkroom.tracking.spool; assert not {'mlflow', 'requests', 'sqlalchemy'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True)

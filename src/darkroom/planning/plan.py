@@ -9,19 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from darkroom import files, needs, provenance, registry
+from darkroom import files, registry
 from darkroom.audit import config as audit
 from darkroom.augment.config import NONE, GallerySpec, OnlineSpec, Synthetic
 from darkroom.classify import config as classify
-from darkroom.config import Config
+from darkroom.config.load import Config
 from darkroom.data import place
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.detect import config as detect
 from darkroom.generate import config as generate
+from darkroom.job import provenance
+from darkroom.job.stages import STAGES
 from darkroom.nets import pretrained
+from darkroom.planning import needs
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
 from darkroom.settings import Section
-from darkroom.stages import STAGES
 
 LONGEST_ARGUMENT = 100_000
 """Bytes; Linux takes 128 KiB for one argument, and a command of the shell is one."""

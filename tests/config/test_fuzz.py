@@ -23,11 +23,12 @@ import jsonschema
 import pytest
 import yaml
 
-from darkroom import config, registry
-from darkroom.config import Config, ConfigError
-from darkroom.plan import Plan
+from darkroom import registry
+from darkroom.config import load as config
+from darkroom.config.load import Config, ConfigError
+from darkroom.planning.plan import Plan
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ODD: list[Any] = [
     None, True, False, -1, 0, 1, 2, 0.5, 1.5, 1e300, math.inf, math.nan, 10**30, -(10**5000), "", "x", "x" * 5000, "\0",
     "\ud800", "a\nb\u2028c\u202e", "none", "heavy", "mlp", "sgd", "hflip", "../..", "<b>&", "é", [], {}, [[]], [None], [0],

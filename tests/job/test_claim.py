@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from darkroom import claim, files
+from darkroom import files
+from darkroom.job import claim
 
 WORK = """
 import sys, time
 from pathlib import Path
 from darkroom import files
-from darkroom.claim import claim
+from darkroom.job.claim import claim
 target, name, seconds, gate = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
 called = time.time()
 if gate:  # what takes long before a result is claimed

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import files
-from darkroom.plan import Plan
+from darkroom.planning.plan import Plan
 from darkroom.report.unfinished import Failed, Unfinished
 
 LAST_WORDS = 600

@@ -1,7 +1,7 @@
 """Runs for MLflow, written down by the stage and sent by a process of their own.
 
 A stage appends its numbers to a spool file, which costs it microseconds. One sender process follows all files of the
-folder, talks to MLflow (see `darkroom.mlflow_sender`) and deletes each when everything has arrived; what could not be sent
+folder, talks to MLflow (see `darkroom.tracking.sender`) and deletes each when everything has arrived; what could not be sent
 stays and goes with the next stage or `darkroom sync`. So a slow or dead server never slows or fails a stage, and a killed
 stage's run is closed as KILLED.
 """
@@ -167,7 +167,7 @@ def _start_sender(spool: Path) -> subprocess.Popen[bytes]:
         environment[URI] = uri
     with (spool / SENDER_LOG).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "darkroom.mlflow_sender", str(spool)],
+            [sys.executable, "-m", "darkroom.tracking.sender", str(spool)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkroom import config, files, needs, track
+from darkroom import files
+from darkroom.config import load as config
 from darkroom.fit.config import Training
-from darkroom.plan import Plan
-from darkroom.stages import STAGES
+from darkroom.job.stages import STAGES
+from darkroom.planning import needs
+from darkroom.planning.plan import Plan
+from darkroom.tracking import spool
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -84,6 +87,6 @@ def test_the_size_is_read_from_the_store_and_unknown_before_it_is_made(tmp_path:
 
 def test_sqlite_is_refused_with_the_line_that_starts_a_server() -> None:
     with pytest.raises(ValueError, match=r"results/mlflow.db.*mlflow server --host .*MLFLOW_TRACKING_URI=http"):
-        track.refuse_sqlite("sqlite:///results/mlflow.db")
-    track.refuse_sqlite("http://127.0.0.1:5000")
-    track.refuse_sqlite("")
+        spool.refuse_sqlite("sqlite:///results/mlflow.db")
+    spool.refuse_sqlite("http://127.0.0.1:5000")
+    spool.refuse_sqlite("")

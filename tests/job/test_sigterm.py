@@ -38,7 +38,7 @@ sys.exit(__main__.main(["data", "fetch", "--spec", '{"source": {"name": "sklearn
 def test_an_answer_that_takes_a_lock_does_not_wait_for_the_thread_that_holds_it() -> None:
     script = """
 import os, signal, threading
-from darkroom import sigterm
+from darkroom.job import sigterm
 lock, answered = threading.Lock(), threading.Event()
 def answer(number, frame):
     with lock:

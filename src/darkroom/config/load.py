@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError, model_validator
 
-from darkroom import explain, files, registry, settings, strict_yaml
+from darkroom import files, registry, settings
 from darkroom.audit.config import Audit
 from darkroom.augment.config import NONE, Policy
 from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
+from darkroom.config import explain, strict_yaml
 from darkroom.data.config import Data
 from darkroom.detect.config import Detect, classifiers, members
 from darkroom.generate.config import Generate

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from darkroom import config, registry
+from darkroom import registry
+from darkroom.config import load as config
 from darkroom.nets import pretrained
-from darkroom.plan import Plan
+from darkroom.planning.plan import Plan
 
 
 def test_other_weights_of_a_backbone_make_a_detector_stale(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from darkroom import files, mlflow_names, mlflow_sender, track
+from darkroom import files
 from darkroom.__main__ import main
+from darkroom.tracking import sender, spool
 
 JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 
@@ -25,9 +26,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv(track.URI, uri)
-    monkeypatch.setattr(mlflow_sender, "PAUSE", 0.05)
-    monkeypatch.setattr(mlflow_sender, "PATIENCE", 0.3)
+    monkeypatch.setenv(spool.URI, uri)
+    monkeypatch.setattr(sender, "PAUSE", 0.05)
+    monkeypatch.setattr(sender, "PATIENCE", 0.3)
     return MlflowClient(uri)
 
 
@@ -46,7 +47,7 @@ def write(seed: int = 0, *, accuracy: float = 0.9, fail: bool = False) -> None:
     """What a stage does, without starting a sender."""
     with files.folder(Path(JOB.format(seed))) as fresh:
         files.write_json(fresh / "metrics.json", {})
-    run = track.Run(header(seed))
+    run = spool.Run(header(seed))
     for step in range(1500):
         run({"train/loss": 1 / (step + 1)}, step)
     run({"test/accuracy": accuracy, "test/per_class/<b>'/recall": 0.5})
@@ -62,20 +63,20 @@ def runs(client: Any) -> dict[str, Any]:
 
 def test_every_number_arrives_once_and_in_order(store: Any) -> None:
     write()
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     run = runs(store)[JOB.format(0)]
     history = store.get_metric_history(run.info.run_id, "train/loss")
     assert [(m.step, m.value) for m in history] == [(step, 1 / (step + 1)) for step in range(1500)]
     assert run.info.status == "FINISHED"
     assert run.data.params["training.lr"] == "0.1"
     assert [a.path for a in store.list_artifacts(run.info.run_id)] == ["manifest.json", "metrics.json"]
-    assert list(track.SPOOL.glob("*.jsonl")) == []
+    assert list(spool.SPOOL.glob("*.jsonl")) == []
 
 
 def test_a_machine_without_git_sends_all_but_the_commit(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     write()
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     run = runs(store)[JOB.format(0)]
     assert run.info.status == "FINISHED"
     assert run.data.tags["code"]
@@ -86,7 +87,7 @@ def test_a_sender_that_dies_half_way_is_followed_by_one_that_goes_on(
     store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write()
-    whole = mlflow_sender.Delivery._log
+    whole = sender.Delivery._log
     calls = []
 
     def fails_second(self: Any, metrics: Any) -> None:
@@ -95,10 +96,10 @@ def test_a_sender_that_dies_half_way_is_followed_by_one_that_goes_on(
             raise ConnectionError("the server went away")
         whole(self, metrics)
 
-    monkeypatch.setattr(mlflow_sender.Delivery, "_log", fails_second)
-    [path] = track.SPOOL.glob("*.jsonl")
-    assert not mlflow_sender.Delivery(path).advance()
-    assert mlflow_sender.Delivery(path).advance()
+    monkeypatch.setattr(sender.Delivery, "_log", fails_second)
+    [path] = spool.SPOOL.glob("*.jsonl")
+    assert not sender.Delivery(path).advance()
+    assert sender.Delivery(path).advance()
     run = runs(store)[JOB.format(0)]
     assert len(store.get_metric_history(run.info.run_id, "train/loss")) == 1500
     assert len([key for key in runs(store) if key == JOB.format(0)]) == 1
@@ -106,7 +107,7 @@ def test_a_sender_that_dies_half_way_is_followed_by_one_that_goes_on(
 
 def test_a_failed_stage_says_why(store: Any) -> None:
     write(fail=True)
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     run = runs(store)[JOB.format(0)]
     assert run.info.status == "FAILED"
     assert run.data.tags["error"] == "ValueError: no normal images"
@@ -115,8 +116,8 @@ def test_a_failed_stage_says_why(store: Any) -> None:
 def test_a_killed_stage_is_closed_as_killed(store: Any) -> None:
     code = f"""
 import time
-from darkroom import track
-run = track.Run({header()!r})
+from darkroom.tracking import spool
+run = spool.Run({header()!r})
 run({{"train/loss": 1.0}}, 7)
 print("ready", flush=True)
 time.sleep(60)
@@ -124,8 +125,8 @@ time.sleep(60)
     stage = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert stage.stdout is not None
     assert stage.stdout.readline() == "ready\n"
-    [path] = track.SPOOL.glob("*.jsonl")
-    delivery = mlflow_sender.Delivery(path)
+    [path] = spool.SPOOL.glob("*.jsonl")
+    delivery = sender.Delivery(path)
     assert not delivery.advance()
     assert runs(store)[JOB.format(0)].info.status == "RUNNING"
     os.kill(stage.pid, signal.SIGKILL)
@@ -137,10 +138,10 @@ time.sleep(60)
 
 def test_a_rerun_supersedes_and_can_be_undone(store: Any) -> None:
     write(accuracy=0.8)
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     first = runs(store)[JOB.format(0)]
     write(accuracy=0.9)
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     second = runs(store)[JOB.format(0)]
     assert second.data.metrics["test/accuracy"] == 0.9
     earlier = store.get_run(first.info.run_id)
@@ -152,7 +153,7 @@ def test_a_rerun_supersedes_and_can_be_undone(store: Any) -> None:
 def test_the_parent_carries_mean_and_interval_over_seeds(store: Any) -> None:
     for seed, accuracy in enumerate((0.90, 0.92, 0.94)):
         write(seed, accuracy=accuracy)
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
     parent = runs(store)["classify/none/mlp"]
     assert parent.data.metrics["seeds"] == 3
     assert parent.data.metrics["test/accuracy"] == pytest.approx(0.92)
@@ -164,40 +165,40 @@ def test_the_parent_carries_mean_and_interval_over_seeds(store: Any) -> None:
 
 
 def test_without_a_server_the_records_stay_and_go_later(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = os.environ[track.URI]
-    monkeypatch.setenv(track.URI, "http://127.0.0.1:9")
+    there = os.environ[spool.URI]
+    monkeypatch.setenv(spool.URI, "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     started = time.monotonic()
     write()
     assert time.monotonic() - started < 2
-    mlflow_sender.main(track.SPOOL)
-    assert len(list(track.SPOOL.glob("*.jsonl"))) == 1
-    monkeypatch.setenv(track.URI, there)
-    track.direct(track.SPOOL)
-    mlflow_sender.main(track.SPOOL)
+    sender.main(spool.SPOOL)
+    assert len(list(spool.SPOOL.glob("*.jsonl"))) == 1
+    monkeypatch.setenv(spool.URI, there)
+    spool.direct(spool.SPOOL)
+    sender.main(spool.SPOOL)
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
 
 
 def test_what_is_kept_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(track, "sync", lambda: [Path("one.jsonl")])
+    monkeypatch.setattr(spool, "sync", lambda: [Path("one.jsonl")])
     assert main(["sync"]) == 1
     assert "no sender has said why" in capsys.readouterr().out
-    track.SPOOL.mkdir(parents=True)
-    (track.SPOOL / track.SENDER_LOG).write_text(
+    spool.SPOOL.mkdir(parents=True)
+    (spool.SPOOL / spool.SENDER_LOG).write_text(
         "darkroom: tracking: first\ndarkroom: tracking: OSError: no such host\n"
     )
     assert main(["sync"]) == 1
     told = capsys.readouterr().out
-    assert told.startswith(f"1 runs could not be sent and are kept in {track.SPOOL}; ")
+    assert told.startswith(f"1 runs could not be sent and are kept in {spool.SPOOL}; ")
     assert told.endswith("OSError: no such host\n")
 
 
 def test_a_file_of_a_stage_that_never_began_is_dropped(store: Any) -> None:
-    track.SPOOL.mkdir(parents=True)
-    (track.SPOOL / "broken.jsonl").write_text('{"header": {"sta')
-    mlflow_sender.main(track.SPOOL)
-    assert list(track.SPOOL.glob("*.jsonl")) == []
+    spool.SPOOL.mkdir(parents=True)
+    (spool.SPOOL / "broken.jsonl").write_text('{"header": {"sta')
+    sender.main(spool.SPOOL)
+    assert list(spool.SPOOL.glob("*.jsonl")) == []
 
 
 def test_every_name_becomes_one_that_mlflow_takes_and_no_two_the_same() -> None:
@@ -221,24 +222,24 @@ def test_every_name_becomes_one_that_mlflow_takes_and_no_two_the_same() -> None:
         "x" * 300,
         "x" * 301,
     ]
-    names = [f"test/per_class/{name}/{part}" for name in classes for part in ("f1", "recall")]
-    keys = [mlflow_names.metric_name(name) for name in names]
+    told = [f"test/per_class/{name}/{part}" for name in classes for part in ("f1", "recall")]
+    keys = [names.metric_name(name) for name in told]
     for key in keys:
         _validate_metric_name(key)
-    assert len(set(keys)) == len(names)
+    assert len(set(keys)) == len(told)
     assert keys[0] == names[0]
 
 
 def test_a_sender_at_work_follows_to_another_place(store: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What one server has begun to receive arrives whole at the next."""
     write()
-    first = mlflow_sender.Delivery(next(track.SPOOL.glob("*.jsonl")))
+    first = sender.Delivery(next(spool.SPOOL.glob("*.jsonl")))
     first._open()
-    monkeypatch.setenv(track.URI, there := f"sqlite:///{tmp_path}/other.db")
-    track.direct(track.SPOOL)
-    monkeypatch.setenv(track.URI, "http://127.0.0.1:9")  # what this sender was started with
-    mlflow_sender.main(track.SPOOL)
-    assert list(track.SPOOL.glob("*.jsonl")) == []
+    monkeypatch.setenv(spool.URI, there := f"sqlite:///{tmp_path}/other.db")
+    spool.direct(spool.SPOOL)
+    monkeypatch.setenv(spool.URI, "http://127.0.0.1:9")  # what this sender was started with
+    sender.main(spool.SPOOL)
+    assert list(spool.SPOOL.glob("*.jsonl")) == []
     arrived = runs(type(store)(there))[JOB.format(0)]
     assert arrived.info.status == "FINISHED"
     assert arrived.data.metrics["test/accuracy"] == 0.9
@@ -246,17 +247,17 @@ def test_a_sender_at_work_follows_to_another_place(store: Any, monkeypatch: pyte
 
 def test_sync_needs_no_variable_where_a_run_had_one(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     write()
-    track.direct(track.SPOOL)
-    monkeypatch.delenv(track.URI)
-    assert track.sync() == []
+    spool.direct(spool.SPOOL)
+    monkeypatch.delenv(spool.URI)
+    assert spool.sync() == []
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
 
 
 def test_a_full_disk_fails_no_stage(store: Any) -> None:
     script = f"""
 from pathlib import Path
-from darkroom import track
-run = track.Run({header()!r})
+from darkroom.tracking import spool
+run = spool.Run({header()!r})
 run.stream.close()
 run.stream = Path("/dev/full").open("a", encoding="utf-8", buffering=1)
 run({{"train/loss": 0.5}}, 1)
@@ -269,6 +270,6 @@ run.__exit__(None, None, None)
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_an_interrupted_stage_is_killed_not_failed(store: Any, kind: type[BaseException]) -> None:
-    track.Run(header()).__exit__(kind, kind(), None)
-    mlflow_sender.main(track.SPOOL)
+    spool.Run(header()).__exit__(kind, kind(), None)
+    sender.main(spool.SPOOL)
     assert runs(store)[JOB.format(0)].info.status == "KILLED"

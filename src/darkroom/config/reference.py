@@ -1,7 +1,7 @@
 """Writes `config/README.md` (every key there is) and `config/schema.json` (for editors) from the models and plug-ins.
 
-python -m darkroom.reference            write both
-python -m darkroom.reference --check    say what drifted from them; exit 1 when anything did
+python -m darkroom.config.reference            write both
+python -m darkroom.config.reference --check    say what drifted from them; exit 1 when anything did
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticUndefined, core_schema
 
 from darkroom import registry
-from darkroom.config import Config
-from darkroom.explain import Kind, words
+from darkroom.config.explain import Kind, words
+from darkroom.config.load import Config
 from darkroom.settings import Sampling, Section
 
 GUIDE = Path(__file__).with_name("reference.md")
@@ -42,7 +42,9 @@ KINDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the two files, or compare with them."""
-    parser = argparse.ArgumentParser(prog="python -m darkroom.reference", description=str(__doc__).split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m darkroom.config.reference", description=str(__doc__).split("\n")[0]
+    )
     parser.add_argument("folder", nargs="?", type=Path, default=Path("config"), help="where they lie (config)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file drifted")
     given = parser.parse_args(arguments)
@@ -66,7 +68,7 @@ def drift(folder: Path) -> Iterator[str]:
         path = folder / name
         found = path.read_text(encoding="utf-8") if path.exists() else ""
         if found != expected:
-            yield f"{path} drifted; run: python -m darkroom.reference"
+            yield f"{path} drifted; run: python -m darkroom.config.reference"
             lines = difflib.unified_diff(found.splitlines(), expected.splitlines(), n=0, lineterm="")
             yield from (f"  {line[:160]}" for line in lines if line[:3] not in ("---", "+++") and line[:2] != "@@")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom import provenance
 from darkroom.data.place import local_files
+from darkroom.job import provenance
 
 STAGE = '''"""A stage."""
 from __future__ import annotations
@@ -197,7 +197,7 @@ def test_what_was_read_out_of_the_code_is_kept_and_changes_nothing(
 
 def test_every_library_that_the_project_imports_has_a_version() -> None:
     forget()
-    root = Path(provenance.__file__).parent
+    root = Path(provenance.__file__).parents[1]
     names = [".".join(("darkroom", *p.relative_to(root).with_suffix("").parts)) for p in root.rglob("*.py")]
     versions = provenance.libraries(names)
     assert {"torch", "numpy", "yaml", "PIL"} <= set(versions)
@@ -208,7 +208,7 @@ def test_all_imports_of_darkroom_are_absolute() -> None:
     """The closure follows absolute imports only."""
     relative = [
         f"{path.name}:{node.lineno}"
-        for path in Path(provenance.__file__).parent.rglob("*.py")
+        for path in Path(provenance.__file__).parents[1].rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and node.level
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import changes
+from darkroom.planning import changes
 
 
 @pytest.mark.parametrize(

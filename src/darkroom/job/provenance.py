@@ -20,7 +20,7 @@ from typing import Any
 
 from darkroom import files
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 YOUNG = 2_000_000_000
 """Nanoseconds after a change in which another change may leave the times of a file as they are."""
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import files
-from darkroom.changes import changes, images
 from darkroom.data import place
 from darkroom.data.item import readable
-from darkroom.plan import Plan
-from darkroom.stages import STAGES
+from darkroom.job.stages import STAGES
+from darkroom.planning.changes import changes, images
+from darkroom.planning.plan import Plan
 
 BUILDING = "Building DAG of jobs..."
 """Snakemake's line between making its graph of jobs and deciding which of them run."""
