@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from darkroom import files
 from darkroom.augment import apply
 from darkroom.augment.config import ApplySpec, Policy
-from darkroom.augment.policies import build
+from darkroom.augment.pipeline import build
 from darkroom.data.store import describe_store
 from darkroom.log import silent
 

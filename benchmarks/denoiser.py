@@ -33,8 +33,8 @@ from darkroom.fit.precision import autocast, resolve
 from darkroom.generate.diffusion import model as diffusion
 from darkroom.generate.diffusion.model import Diffusion
 from darkroom.generate.diffusion.task import average_share, follow
-from darkroom.generate.fidelity import Reference
-from darkroom.generate.spaces import read_judge
+from darkroom.generate.evaluation.fidelity import Reference
+from darkroom.generate.evaluation.spaces import read_judge
 
 SHAPE, CLASSES, BATCH, ROUNDS = (1, 28, 28), 10, 32, 5
 LARGE = 128

@@ -91,7 +91,7 @@ def prepare(archive: Path, folder: Path) -> None:
 
 def ours(folder: Path) -> dict[str, Any]:
     """Darkroom's detector, by its own interface."""
-    from darkroom.detect.patchcore import PatchCore
+    from darkroom.detect.methods.patchcore import PatchCore
     from darkroom.fit.model import chunks
     from darkroom.log import silent
 
@@ -116,7 +116,7 @@ def anomalib(folder: Path) -> dict[str, Any]:
     from anomalib.models.components import KCenterGreedy
     from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
-    from darkroom.detect.nearest import k_center
+    from darkroom.detect.methods.nearest import k_center
 
     torch.set_num_threads(CORES)
     model = PatchcoreModel(["blocks.2", "blocks.4"], backbone="tf_efficientnet_lite0", pre_trained=False)

@@ -8,7 +8,7 @@ import torch
 from darkroom import registry
 from darkroom.augment import occlusion
 from darkroom.augment.config import Policy
-from darkroom.augment.policies import Pipeline
+from darkroom.augment.pipeline import Pipeline
 from darkroom.augment.strength import is_binary, marked, operations, reach, scaled, strongest
 
 NAMES = list(registry.entries("transform"))

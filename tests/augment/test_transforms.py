@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from darkroom import registry
 from darkroom.augment.config import Policy
-from darkroom.augment.policies import Numbers, Pipeline, build
+from darkroom.augment.pipeline import Numbers, Pipeline, build
 from darkroom.augment.transforms.affine import matrix
 from darkroom.augment.transforms.noise import line
 

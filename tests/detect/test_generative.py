@@ -12,9 +12,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from darkroom.detect.config import DetectorTraining
-from darkroom.detect.diffusion import DiffusionReconstruction
-from darkroom.detect.fanogan import EncodedGANTask, FAnoGAN
-from darkroom.detect.trained import TrainedReconstruction
+from darkroom.detect.methods.diffusion import DiffusionReconstruction
+from darkroom.detect.methods.fanogan import EncodedGANTask, FAnoGAN
+from darkroom.detect.methods.trained import TrainedReconstruction
 from darkroom.fit import trainer
 from darkroom.fit.model import Fitted
 from darkroom.log import Log, silent

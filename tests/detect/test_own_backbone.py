@@ -16,7 +16,7 @@ from darkroom.data.store import open_store
 from darkroom.detect import evaluate, fit
 from darkroom.detect.config import EvaluateSpec, FitSpec
 from darkroom.detect.detector import CLASSIFIER, read_detector
-from darkroom.detect.feature_detector import classifier_maps
+from darkroom.detect.methods.feature_detector import classifier_maps
 from darkroom.fit.batches import as_float
 from darkroom.fit.model import WEIGHTS, rebuild
 from darkroom.log import silent

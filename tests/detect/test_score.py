@@ -16,7 +16,7 @@ from PIL import Image
 from darkroom import files
 from darkroom.__main__ import main
 from darkroom.detect import score
-from darkroom.detect.overlay import Scale
+from darkroom.detect.evaluation.overlay import Scale
 
 Write = Callable[..., Path]
 

@@ -19,7 +19,7 @@ from darkroom.fit.config import Training
 from darkroom.fit.task import Task
 from darkroom.generate import evaluate, judge, train
 from darkroom.generate.config import EvaluateSpec, JudgeSpec, TrainSpec
-from darkroom.generate.fidelity import MEASURES
+from darkroom.generate.evaluation.fidelity import MEASURES
 from darkroom.generate.model import GenerativeModel
 from darkroom.log import silent
 from darkroom.nets import pretrained

@@ -15,7 +15,7 @@ from darkroom.data.store import open_store
 from darkroom.fit.model import rebuild
 from darkroom.generate import judge
 from darkroom.generate.config import JudgeSpec
-from darkroom.generate.spaces import read_judge
+from darkroom.generate.evaluation.spaces import read_judge
 from darkroom.log import silent
 
 Spec = Callable[..., JudgeSpec]

@@ -18,10 +18,10 @@ from darkroom.fit.batches import as_float, training_batches
 from darkroom.fit.config import Training
 from darkroom.fit.task import Task
 from darkroom.generate import progress
-from darkroom.generate.course import draw_course, followed
+from darkroom.generate.evaluation.course import draw_course, followed
+from darkroom.generate.evaluation.spaces import Judge
 from darkroom.generate.model import GenerativeModel
 from darkroom.generate.progress import COLUMNS, DRAWN, ROWS, SAMPLES, STRIP, Progress
-from darkroom.generate.spaces import Judge
 from darkroom.log import Log, silent
 
 

@@ -19,8 +19,8 @@ from darkroom.fit.batches import as_float, training_batches
 from darkroom.fit.model import About
 from darkroom.generate import synthesize
 from darkroom.generate.config import SynthesizeSpec
+from darkroom.generate.evaluation.spaces import Judge
 from darkroom.generate.model import GenerativeModel
-from darkroom.generate.spaces import Judge
 from darkroom.log import silent
 
 RARE, LEFT = 3, 6

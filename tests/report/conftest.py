@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 
 from darkroom import figures, files
 from darkroom.data.store import Store
-from darkroom.detect import examples
+from darkroom.detect.evaluation import examples
 from darkroom.log import silent
 from darkroom.report.build import run
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry

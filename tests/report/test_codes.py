@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from darkroom import files
-from darkroom.report import codes, contamination
-from darkroom.report.curves import BOTTOM, LEFT, RIGHT, TOP, curves
 from darkroom.report.intervals import Number
+from darkroom.report.parts.curves import BOTTOM, LEFT, RIGHT, TOP, curves
 from darkroom.report.results import Results
+from darkroom.report.sections import codes, contamination
 
 Plant = Callable[..., Any]
 SWEEP = ("pca_2", "pca_8", "pca_32", "autoencoder_2", "autoencoder_8", "mahalanobis_2", "mahalanobis_8")

@@ -14,8 +14,8 @@ from tests.report.conftest import write_examples
 from tests.report.test_build import Page, findings, table_of
 
 from darkroom import files
-from darkroom.report.choice import Candidate, choose
 from darkroom.report.intervals import Difference, Number
+from darkroom.report.words.choice import Candidate, choose
 
 Plant = Callable[..., Any]
 

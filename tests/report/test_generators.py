@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from darkroom import files
-from darkroom.report import generators
+from darkroom.report.sections import generators
 
 MODELS = ("vae", "diffusion", "gan")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from darkroom.report import imbalance
 from darkroom.report.comparisons import accuracy_change, ranking
+from darkroom.report.sections import imbalance
 
 POLICIES = [("none", "resnet"), ("class_weights", "resnet"), ("balanced", "resnet")]
 SETTINGS = {"class_weights": {"imbalance": "class_weights"}, "balanced": {"balance": True}}

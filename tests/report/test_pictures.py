@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from darkroom.report.pictures import Album
+from darkroom.report.parts.pictures import Album
 
 
 def noise(path: Path, side: int, seed: int) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from darkroom import files
-from darkroom.report import synthetic
+from darkroom.report.sections import synthetic
 
 POLICIES = [(policy, "resnet") for policy in ("none", "class_weights", "drawn")]
 COUNTS = {"real": 12, "wanted": 388, "drawn": 600, "unsure": 200, "far": 30, "kept": 370}

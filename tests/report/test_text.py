@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from darkroom.report import chart, text
 from darkroom.report.intervals import Difference, Number
+from darkroom.report.parts import chart
+from darkroom.report.words import text
 
 
 def test_a_number_is_never_without_its_interval() -> None:

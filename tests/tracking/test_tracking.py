@@ -14,7 +14,7 @@ import pytest
 
 from darkroom import files
 from darkroom.__main__ import main
-from darkroom.tracking import sender, spool
+from darkroom.tracking import names, sender, spool
 
 JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 
@@ -227,7 +227,7 @@ def test_every_name_becomes_one_that_mlflow_takes_and_no_two_the_same() -> None:
     for key in keys:
         _validate_metric_name(key)
     assert len(set(keys)) == len(told)
-    assert keys[0] == names[0]
+    assert keys[0] == told[0]
 
 
 def test_a_sender_at_work_follows_to_another_place(store: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

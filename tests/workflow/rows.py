@@ -349,10 +349,10 @@ ROWS = [
     ),
     Row(
         "one detector",
-        code("detect/pca.py", "def __init__", "EXTRA = 1\n\n    def __init__"),
+        code("detect/methods/pca.py", "def __init__", "EXTRA = 1\n\n    def __init__"),
         ("detector: pca",),
         "its fits and evaluations",
-        "detect/pca.py: class PCA",
+        "detect/methods/pca.py: class PCA",
     ),
     Row(
         "one transform's file",
@@ -385,9 +385,9 @@ ROWS = [
     Row("the tracking code", code("track.py", "patience: float = 20.0", "patience: float = 21.0")),
     Row(
         "the report's template",
-        code("report/page.html", "<body", "<!-- --><body"),
+        code("report/templates/page.html", "<body", "<!-- --><body"),
         ONLY_REPORT,
-        why="report/page.html: changed",
+        why="report/templates/page.html: changed",
         quick=True,
     ),
     Row(

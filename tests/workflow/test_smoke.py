@@ -97,12 +97,12 @@ def test_new_code_that_gives_the_same_bytes_runs_nothing_else(
 def test_the_command_why(smoke) -> None:
     model = "results/smoke/detect/normal-1/pca/seed-0/model"
     assert "nothing would run" in smoke.python("-m", "darkroom", "why", model, *CONFIG).stdout
-    with edited(smoke.root / "src/darkroom/detect/pca.py", "def __init__", "EXTRA = 1\n\n    def __init__"):
+    with edited(smoke.root / "src/darkroom/detect/methods/pca.py", "def __init__", "EXTRA = 1\n\n    def __init__"):
         told = smoke.python("-m", "darkroom", "why", model, *CONFIG).stdout
         whole = smoke.python("-m", "darkroom", "why", *CONFIG).stdout
-    assert told == "fit detector: pca on normal-1, seed 0\n  detect/pca.py: class PCA changed\n"
+    assert told == "fit detector: pca on normal-1, seed 0\n  detect/methods/pca.py: class PCA changed\n"
     assert (
-        f"evaluate detector: pca on normal-1, seed 0\n  detect/pca.py: class PCA changed\n  {model} is made anew\n"
+        f"evaluate detector: pca on normal-1, seed 0\n  detect/methods/pca.py: class PCA changed\n  {model} is made anew\n"
         in whole
     )
     assert whole.endswith("\n3 jobs would run\n")

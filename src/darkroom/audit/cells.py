@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from darkroom.audit import evidence, verdict
-from darkroom.audit.changes import Change, Step, alone
 from darkroom.audit.config import Measured
 from darkroom.audit.evidence import Subject
+from darkroom.audit.steps import Change, Step, alone
 from darkroom.measure.bootstrap import Interval
 from darkroom.randomness import derive
 

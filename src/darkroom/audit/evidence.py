@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from darkroom.audit.changes import Change, Images
 from darkroom.audit.judge import Floats, Judge, Labels
+from darkroom.audit.steps import Change, Images
 from darkroom.classify.calibration import log_softmax
 from darkroom.fit.batches import as_float
 from darkroom.measure.bootstrap import Interval, intervals

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from darkroom import files
 from darkroom.audit import evidence, suggest
 from darkroom.audit.cells import Setting, cell, limit, measured
-from darkroom.audit.changes import Step, alone, steps, whole
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Part, Subject
 from darkroom.audit.figures import LINE, Example, draw_examples, draw_heatmap
 from darkroom.audit.folds import HELD_OUT, folds, told_apart
 from darkroom.audit.judge import Judge, Real, watched
+from darkroom.audit.steps import Step, alone, steps, whole
 from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.data.store import Store, open_store
 from darkroom.fit.model import predict, read_about, rebuild

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from darkroom.audit.changes import steps
+from darkroom.audit.steps import steps
 from darkroom.augment.config import Policy
 from darkroom.settings import Section
 

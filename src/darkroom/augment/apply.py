@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from darkroom import figures, files, registry
 from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.augment.config import ApplySpec
-from darkroom.augment.policies import Pipeline
+from darkroom.augment.pipeline import Pipeline
 from darkroom.augment.strength import scaled
 from darkroom.data.store import Store, describe_store, new_array, open_store
 from darkroom.log import Log

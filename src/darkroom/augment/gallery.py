@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from darkroom import figures, files, registry
 from darkroom.augment.config import GallerySpec
-from darkroom.augment.policies import Pipeline
+from darkroom.augment.pipeline import Pipeline
 from darkroom.augment.strength import is_binary, reach, scaled
 from darkroom.data.store import Store, open_store
 from darkroom.log import Log

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom import registry
-from darkroom.detect.errors import ERRORS, smooth
+from darkroom.detect.methods.errors import ERRORS, smooth
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, load_weights, read_about
 from darkroom.log import Log

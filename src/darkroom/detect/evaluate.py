@@ -15,12 +15,12 @@ from darkroom import files
 from darkroom.data.store import Store, labelled, needed, open_store, release
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector, read_detector
-from darkroom.detect.examples import Kept, Verdicts, colors, larger, save_examples
-from darkroom.detect.figures import draw_gallery, draw_histogram, draw_roc
+from darkroom.detect.evaluation.examples import Kept, Verdicts, colors, larger, save_examples
+from darkroom.detect.evaluation.figures import draw_gallery, draw_histogram, draw_roc
+from darkroom.detect.evaluation.pixels import PixelCounts
+from darkroom.detect.evaluation.reconstruction import draw_strips, squared_errors
+from darkroom.detect.evaluation.threshold import Judge, Threshold, from_labels, from_normals, from_tail
 from darkroom.detect.items import anomalous, normal_rows
-from darkroom.detect.pixels import PixelCounts
-from darkroom.detect.reconstruction import draw_strips, squared_errors
-from darkroom.detect.threshold import Judge, Threshold, from_labels, from_normals, from_tail
 from darkroom.fit.model import WEIGHTS, chunks
 from darkroom.log import Log
 from darkroom.measure import ranking

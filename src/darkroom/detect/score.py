@@ -32,8 +32,8 @@ from darkroom.data.decode import UnreadableError
 from darkroom.data.item import readable
 from darkroom.data.preparation import Preparation, read_preparation
 from darkroom.detect.detector import Detector, read_detector
-from darkroom.detect.overlay import Scale, overlay
-from darkroom.detect.threshold import Judge, read_judge
+from darkroom.detect.evaluation.overlay import Scale, overlay
+from darkroom.detect.evaluation.threshold import Judge, read_judge
 from darkroom.fit.batches import as_float
 from darkroom.fit.model import WEIGHTS, read_about, say_if_kept
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from darkroom import figures
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_bytes
+from darkroom.generate.evaluation.spaces import Images
 from darkroom.generate.model import GenerativeModel
-from darkroom.generate.spaces import Images
 from darkroom.randomness import derive
 
 Labels = NDArray[np.int64]

@@ -54,16 +54,16 @@ from threadpoolctl import threadpool_limits
 from darkroom import files
 from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.model import HISTORY, STEPS
-from darkroom.generate.answers import Answers, answered, collapse, unanswered
 from darkroom.generate.config import EvaluateSpec
-from darkroom.generate.copies import copies, draw_closest
-from darkroom.generate.course import draw_course, followed
 from darkroom.generate.draws import Stepwise, asked, draw, draw_grid, draw_in_steps
-from darkroom.generate.fidelity import MEASURES, Reference, spread
-from darkroom.generate.figures import draw_curves, draw_steps
-from darkroom.generate.latent import Shown
+from darkroom.generate.evaluation.answers import Answers, answered, collapse, unanswered
+from darkroom.generate.evaluation.course import draw_course, followed
+from darkroom.generate.evaluation.fidelity import MEASURES, Reference, spread
+from darkroom.generate.evaluation.figures import draw_curves, draw_steps
+from darkroom.generate.evaluation.latent import Shown
+from darkroom.generate.evaluation.near_copies import copies, draw_closest
+from darkroom.generate.evaluation.spaces import SIDE, Judge, Look, imagenet, read_judge
 from darkroom.generate.model import GenerativeModel, read_generator
-from darkroom.generate.spaces import SIDE, Judge, Look, imagenet, read_judge
 from darkroom.log import Log
 
 NOT_INSTALLED = "no ImageNet features are installed: the extra `backbone` has them"

@@ -20,7 +20,7 @@ from darkroom.data.store import labelled, needed, open_store
 from darkroom.fit.model import save_model
 from darkroom.fit.standardize import standardize
 from darkroom.generate.config import JudgeSpec
-from darkroom.generate.spaces import JUDGE
+from darkroom.generate.evaluation.spaces import JUDGE
 from darkroom.log import Log
 from darkroom.randomness import derive
 

@@ -23,8 +23,8 @@ from darkroom.data.store import Store, describe_store, needed, new_array, open_s
 from darkroom.fit.batches import as_bytes
 from darkroom.fit.model import read_about
 from darkroom.generate.config import SynthesizeSpec
+from darkroom.generate.evaluation.spaces import Judge, read_judge
 from darkroom.generate.model import GenerativeModel, read_generator
-from darkroom.generate.spaces import Judge, read_judge
 from darkroom.log import Log
 from darkroom.measure.distances import squared_blocks
 from darkroom.measure.manifold import radii

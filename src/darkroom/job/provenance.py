@@ -159,7 +159,8 @@ def _inside(folder: Path) -> tuple[tuple[str, str], ...]:
     if folder == ROOT:
         return ()
     kinds = {".html", ".css", ".js", ".json", ".txt"}
-    found = (path for path in folder.iterdir() if path.suffix in kinds and path.is_file())
+    places = (folder, *(below for below in folder.iterdir() if below.is_dir() and not any(below.glob("*.py"))))
+    found = (path for place in places for path in place.iterdir() if path.suffix in kinds and path.is_file())
     return tuple((_place(path), files.sha256(path)) for path in found)
 
 

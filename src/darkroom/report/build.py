@@ -13,7 +13,12 @@ from markupsafe import Markup
 
 from darkroom import files
 from darkroom.log import Log
-from darkroom.report import (
+from darkroom.report.config import BuildSpec
+from darkroom.report.parts.examples import Sheet
+from darkroom.report.parts.pictures import BUDGET, THUMBNAILS, Album
+from darkroom.report.parts.table import Cell, Figure, Row, Table
+from darkroom.report.results import Results, read
+from darkroom.report.sections import (
     audit,
     card,
     classifiers,
@@ -24,17 +29,12 @@ from darkroom.report import (
     generators,
     over_tasks,
     synthetic,
-    text,
 )
-from darkroom.report.answer import answer
-from darkroom.report.config import BuildSpec
-from darkroom.report.examples import Sheet
-from darkroom.report.pictures import BUDGET, THUMBNAILS, Album
-from darkroom.report.results import Results, read
-from darkroom.report.table import Cell, Figure, Row, Table
+from darkroom.report.sections.answer import answer
 from darkroom.report.unfinished import Unfinished, problems
+from darkroom.report.words import text
 
-TEMPLATES = Path(__file__).parent
+TEMPLATES = Path(__file__).parent / "templates"
 GALLERY = 8_000_000
 """Bytes of all pictures of the gallery page."""
 

@@ -1,0 +1,142 @@
+"""PaDiM (Defard et al. 2020): at each place of the feature map, a Gaussian over the features of normal images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from darkroom.detect.detector import Scored
+from darkroom.detect.methods.feature_detector import FeatureDetector, classifier_maps
+from darkroom.log import Log
+from darkroom.nets.feature_maps import FeatureMaps
+from darkroom.randomness import derive
+from darkroom.registry import register
+from darkroom.settings import (
+    BackboneClassifier,
+    BackboneLevels,
+    BackboneName,
+    BackboneSide,
+    BackboneSmoothing,
+    BackboneWeights,
+    Count,
+)
+
+RIDGE = 0.01
+"""Added to the variances, so that few images do for an invertible covariance; the paper's value."""
+POSITIONS = 256
+"""Covariances inverted at a time."""
+
+
+@register("detector", "padim")
+class PaDiM(FeatureDetector):
+    """A Gaussian at each place of an ImageNet network's feature maps."""
+
+    chosen: Tensor  # (d,), the features used
+    mean: Tensor  # (h w, d)
+    whitening: Tensor  # (h w, d, d), the inverse of the covariance's lower Cholesky factor: lower too
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        backbone: Path | None = None,
+        *,
+        dimensions: Annotated[Count, Field(description="features drawn at random; at most those of all levels")] = 100,
+        levels: BackboneLevels = (1, 2, 3),
+        side: BackboneSide = 224,
+        smoothing: BackboneSmoothing = 4.0,
+        architecture: BackboneName = "tf_efficientnet_lite0",
+        weights: BackboneWeights = None,
+        classifier: BackboneClassifier = None,
+    ) -> None:
+        if classifier is None:
+            maps = FeatureMaps(levels=levels, side=side, architecture=architecture, weights=weights)
+        else:
+            maps = classifier_maps(backbone, levels=levels)
+        super().__init__(shape, maps, smoothing=smoothing)
+        places, count = self.height * self.width, min(dimensions, self.depth)
+        self.register_buffer("chosen", torch.zeros(count, dtype=torch.int64))
+        self.register_buffer("mean", torch.zeros(places, count))
+        self.register_buffer("whitening", torch.zeros(places, count, count))
+
+    def fit(
+        self,
+        images: NDArray[np.uint8],
+        train: NDArray[np.int64],
+        val: NDArray[np.int64],
+        *,
+        labels: NDArray[np.int64] | None = None,
+        seed: int,
+        log: Log,
+        checkpoints: Path | None = None,
+    ) -> None:
+        """Mean and covariance at each place, in one pass; no feature map is kept."""
+        generator = torch.Generator().manual_seed(derive(seed, "dimensions"))
+        self.chosen.copy_(torch.randperm(self.depth, generator=generator)[: len(self.chosen)].sort().values)
+        gaussians = Gaussians(self.mean, self.whitening.zero_())
+        for maps in self.normal_features(images, train):
+            gaussians.add(self._used(maps))
+        gaussians.whiten()
+
+    def compare(self, features: Tensor, images: Tensor) -> Scored:
+        """Mahalanobis distances; an image's score is the maximum of its map."""
+        offsets = self._used(features) - self.mean[:, None]  # (h w, B, d)
+        distances = torch.linalg.vector_norm(torch.bmm(offsets, self.whitening.mT), dim=2)  # (h w, B)
+        maps = self.pixels(distances.T.unflatten(1, (self.height, self.width)), images)
+        return Scored(maps.amax((1, 2)), maps)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Of the whitening, which is half zeros, the other half alone."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        key = f"{prefix}whitening"
+        destination[key] = destination[key][:, *self._triangle]
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        key = f"{prefix}whitening"
+        whitening = torch.zeros_like(self.whitening)
+        whitening[:, *self._triangle] = state_dict[key]
+        super()._load_from_state_dict({**state_dict, key: whitening}, prefix, *rest)
+
+    @property
+    def _triangle(self) -> Tensor:
+        """Where the numbers of a lower triangle are: rows and columns, (2, d (d + 1) / 2)."""
+        return torch.tril_indices(len(self.chosen), len(self.chosen))
+
+    def _used(self, maps: Tensor) -> Tensor:
+        """The drawn features of maps (B, D, h, w) by place: (h w, B, d)."""
+        return maps[:, self.chosen].flatten(2).permute(2, 0, 1).contiguous()
+
+
+class Gaussians:
+    """The mean (P, d) and the scatter (P, d, d) of vectors that come in batches, at P places; both begin as zeros.
+
+    Batches are merged by the rule of Chan et al. (1983): no large sums are subtracted, so single precision does.
+    """
+
+    def __init__(self, mean: Tensor, scatter: Tensor) -> None:
+        self.mean, self.scatter = mean.zero_(), scatter
+        self.seen = 0
+
+    def add(self, vectors: Tensor) -> None:
+        """Vectors (P, B, d)."""
+        count = vectors.shape[1]
+        middle = vectors.mean(1, keepdim=True)
+        step = middle - self.mean[:, None]
+        between = step * (self.seen * count / (self.seen + count)) ** 0.5
+        rows = torch.cat([vectors - middle, between], 1)
+        self.scatter.baddbmm_(rows.mT, rows)
+        self.seen += count
+        self.mean += step[:, 0] * (count / self.seen)
+
+    def whiten(self) -> None:
+        """Turn the scatters, in their place, into inverses of the covariances' Cholesky factors."""
+        identity = torch.eye(self.mean.shape[1])
+        for part in self.scatter.split(POSITIONS):
+            factor = torch.linalg.cholesky(part / max(self.seen - 1, 1) + RIDGE * identity)
+            part.copy_(torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False))

@@ -1,0 +1,64 @@
+"""Whether a model's samples repeat its training images, with the closest pairs to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom import figures
+from darkroom.data.store import Store
+from darkroom.generate.evaluation.spaces import Images
+from darkroom.measure import memorisation
+from darkroom.measure.memorisation import Nearest, near_copies, nearest, quantiles, threshold
+from darkroom.randomness import derive
+
+RESAMPLES = 1000
+CLOSEST = 12
+"""Pairs told and drawn: the samples that are most like near-copies."""
+
+
+def copies(store: Store, rows: NDArray[np.int64], samples: Images, *, seed: int) -> tuple[dict[str, Any], Nearest]:
+    """The entry `memorisation` of metrics.json, and what is nearest to each sample by the store's rows.
+
+    `rows` are those of real images that the model never saw.
+    """
+    train = store.rows("train")
+    training = store.images[train]
+    made, held_out = nearest(samples, training), nearest(store.images[rows], training)
+    made = Nearest(train[made.row], made.distance, made.ratio)
+    draws = np.random.default_rng(derive(seed, "near copies"))
+    found = {
+        "training": len(train),
+        "expected": memorisation.EXPECTED,
+        "threshold": threshold(held_out.ratio),
+        "near_copies": near_copies(made.ratio, held_out.ratio, resamples=RESAMPLES, generator=draws),
+        "samples": {"distance": quantiles(made.distance), "ratio": quantiles(made.ratio)},
+        "held_out": {"distance": quantiles(held_out.distance), "ratio": quantiles(held_out.ratio)},
+        "closest": _closest(made, store),
+    }
+    return found, made
+
+
+def _closest(made: Nearest, store: Store) -> list[dict[str, Any]]:
+    order = np.lexsort((made.distance, made.ratio))[:CLOSEST]
+    ids = store.items["id"].to_numpy()
+    return [
+        {
+            "sample": int(index),
+            "row": int(made.row[index]),
+            "id": str(ids[made.row[index]]),
+            "distance": float(made.distance[index]),
+            "ratio": float(made.ratio[index]),
+        }
+        for index in order
+    ]
+
+
+def draw_closest(closest: list[dict[str, Any]], samples: Images, store: Store, path: Path) -> None:
+    """The closest pairs, nearest first: samples above, the training images nearest to them below."""
+    above = samples[[pair["sample"] for pair in closest]]
+    below = store.images[[pair["row"] for pair in closest]]
+    figures.save_image(figures.tile(np.concatenate([above, below]), columns=len(closest), height=56), path)

@@ -1,0 +1,161 @@
+"""Detectors that differ in nothing but the size of their code: what each kind makes of ever fewer numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom.files import canonical
+from darkroom.report.intervals import Number
+from darkroom.report.parts.curves import Curves, curves
+from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, seconds
+from darkroom.report.results import Detector, Results
+from darkroom.report.sections.contamination import mixed
+from darkroom.report.words import text
+
+SIZES = ("components", "latent")
+"""The options of detectors that say how many numbers a code has."""
+BYTES = 4
+"""Of each of them."""
+
+Family = dict[int, Detector]
+"""Detectors by the size of their code, the smallest first."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Reconstructions of one size: the images first, then a row a family."""
+
+    size: str
+    rows: list[tuple[str, Figure]]
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The sizes that one task tells apart."""
+
+    normal: str
+    pixels: int
+    """Bytes of an image as it is."""
+    seeds: int
+    lowest: str
+    """Which family has the lowest error at which size, in words."""
+    drawn: list[Curves]
+    tables: list[tuple[str, Table]]
+    strips: list[Strip]
+
+
+def section(results: Results) -> list[Codes]:
+    """The tasks in which some detectors differ in their code size alone; mostly none."""
+    tasks = dict.fromkeys(detector.task for detector in results.detectors)
+    found = [(task, families(results, task)) for task in tasks]
+    return [_codes(results, task, members) for task, members in found if members]
+
+
+def families(results: Results, task: str) -> dict[str, Family]:
+    """The detectors of a task that reconstruct images, by all their settings but the size; those with several sizes.
+
+    A family is called like the detector with its smallest code, without that size at the end of the name.
+    """
+    found: dict[str, Family] = {}
+    for detector in results.detectors:
+        settings = results.detector_settings.get(detector.title)
+        size = _size(settings)
+        if detector.task != task or settings is None or size is None or error(detector).value is None:
+            continue
+        plugin = {key: value for key, value in settings["detector"].items() if key not in SIZES}
+        found.setdefault(canonical({**settings, "detector": plugin}), {})[size] = detector
+    named: dict[str, Family] = {}
+    for family in found.values():
+        if len(family) > 1:
+            ordered = dict(sorted(family.items()))
+            name = _name(ordered)
+            named[name if name not in named else next(iter(ordered.values())).title] = ordered
+    return named
+
+
+def error(detector: Detector) -> Number:
+    """The mean squared error of normal test images."""
+    return detector.number("reconstruction", "mse", bounds=(0, math.inf))
+
+
+def auroc(detector: Detector) -> Number:
+    """How often an anomalous image scores above a normal one."""
+    return detector.share("image", "auroc")
+
+
+def _size(settings: Mapping[str, Any] | None) -> int | None:
+    plugin = (settings or {}).get("detector", {})
+    return next((int(plugin[key]) for key in SIZES if key in plugin), None)
+
+
+def _name(family: Family) -> str:
+    size, first = next(iter(family.items()))
+    return re.sub(rf"[_-]?{size}$", "", first.title) or first.title
+
+
+def _codes(results: Results, task: str, found: dict[str, Family]) -> Codes:
+    sizes = sorted({size for family in found.values() for size in family})
+    labels = {float(size): str(size) for size in sizes}
+
+    def over(measure: Callable[[Detector], Number]) -> dict[str, dict[float, Number]]:
+        return {name: {float(size): measure(d) for size, d in family.items()} for name, family in found.items()}
+
+    across = "numbers in a code"
+    first = next(iter(next(iter(found.values())).values()))
+    return Codes(
+        normal=mixed(results.normal[task], results.contamination[task]),
+        pixels=math.prod(first.first.model.get("shape", [0])),
+        seeds=max(len(d.runs) for family in found.values() for d in family.values()),
+        lowest=_lowest(sizes, found),
+        drawn=[
+            curves("Squared error of normal test images", across, over(error), labels, log_x=True, log_y=True),
+            curves("AUROC", across, over(auroc), labels, log_x=True),
+        ],
+        tables=_tables(sizes, found),
+        strips=[strip for size in sizes if (strip := _strip(size, found)).rows],
+    )
+
+
+def _lowest(sizes: list[int], found: dict[str, Family]) -> str:
+    """`conv at 2, 4 and 8, pca at 16`."""
+    best: dict[str, list[str]] = {}
+    for size in sizes:
+        errors = {name: error(family[size]).value or 0.0 for name, family in found.items() if size in family}
+        best.setdefault(min(errors, key=lambda name: errors[name]), []).append(str(size))
+    return ", ".join(f"{name} at {text.listed(at)}" for name, at in best.items())
+
+
+def _tables(sizes: list[int], found: dict[str, Family]) -> list[tuple[str, Table]]:
+    """The error, the AUROC and what fitting took: a row a family, a column a size."""
+
+    def of(measure: Callable[[Detector], Cell]) -> Table:
+        columns = [f"{size} ({text.count(BYTES * size)} bytes)" for size in sizes]
+        blank = Cell(text.DASH)
+        rows = [
+            Row(name, [measure(family[size]) if size in family else blank for size in sizes])
+            for name, family in found.items()
+        ]
+        return Table("Numbers in a code", columns, rows)
+
+    return [
+        ("Squared error of normal test images", of(lambda d: cell(error(d), "compact"))),
+        ("AUROC", of(lambda d: cell(auroc(d), "decimal"))),
+        ("Time of fitting", of(lambda d: seconds(d.measured("model_timing", "seconds")))),
+    ]
+
+
+def _strip(size: int, found: dict[str, Family]) -> Strip:
+    rows: list[tuple[str, Figure]] = []
+    for name, family in found.items():
+        if size not in family:
+            continue
+        folder = family[size].first.folder / "evaluation"
+        originals = figure(folder / "originals.png", "Test images: normal ones, a blank, anomalous ones")
+        made = figure(folder / "reconstructions.png", f"The same images as {name} makes them of {size} numbers")
+        if originals and made:
+            rows += [("as they are", originals[0])] * (not rows) + [(name, made[0])]
+    return Strip(text.plural(size, "number"), rows)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from darkroom.detect.config import DetectorTraining
+from darkroom.detect.methods import contraction
+from darkroom.detect.methods.autoencoder import Autoencoder, AutoencoderTask
+from darkroom.detect.methods.contraction import squared_jacobian
+from darkroom.detect.methods.pca import PCA
+from darkroom.fit.model import Fitted
+from darkroom.log import silent
+
+DIGITS = (load_digits().images[:, :, :, None] * 15).astype(np.uint8)
+IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
+NETWORKS = ["convolutional", "linear", "shallow"]
+
+
+def build(**options: Any) -> Autoencoder:
+    torch.manual_seed(0)
+    return Autoencoder((1, 8, 8), **options)
+
+
+def trained(rows: int = 200, *, training: dict[str, Any] | None = None, **options: Any) -> tuple[Autoencoder, Fitted]:
+    settings = {"epochs": 15, "batch_size": 32, "precision": "fp32", **(training or {})}
+    detector = build(training=DetectorTraining.model_validate(settings), **options)
+    fitted = detector.fit(DIGITS, np.arange(rows), np.arange(rows, rows + 20), seed=0, log=silent)
+    return detector, fitted
+
+
+def norm(detector: Autoencoder, images: Tensor, seed: int = 0) -> Tensor:
+    images = images.clone().requires_grad_()
+    return squared_jacobian(detector.encoder(images), images, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("latent", [2, 8, 32])
+def test_a_linear_autoencoder_ends_where_principal_components_are(latent: int) -> None:
+    training = {"epochs": 300, "batch_size": 256, "optimizer": {"lr": 0.05, "weight_decay": 0}}
+    detector, _ = trained(1700, training=training, network="linear", latent=latent)
+    best = PCA((1, 8, 8), components=latent)
+    best.fit(DIGITS, np.arange(1700), np.arange(0), seed=0, log=silent)
+    found, least = (each.score(IMAGES[:1700]).scores.mean().item() for each in (detector, best))
+    assert least <= found < 1.01 * least
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("latent", [6, 40])  # the Jacobian exact, and estimated
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_network_learns_with_all_penalties_and_a_seed_repeats(network: str, latent: int, precision: str) -> None:
+    options = {"network": network, "latent": latent, "denoising": 0.1, "sparsity": 0.01, "contraction": 0.001}
+    training = {"epochs": 1, "precision": precision}
+    before = build(network=network, latent=latent).state_dict()
+    (first, fitted), (again, _) = (trained(64, training=training, **options) for _ in range(2))
+    after, other = first.state_dict(), again.state_dict()
+    assert [name for name in before if torch.equal(before[name], after[name])] == []
+    assert [name for name in after if not torch.equal(after[name], other[name])] == []
+    assert first.reconstruct(IMAGES[:3]).shape == (3, 1, 8, 8)
+    parts = ("reconstruction", "sparsity", "contraction")
+    for split in ("train", "val"):
+        values = fitted.history.iloc[0]
+        assert all(values[f"{split}_{part}"] > 0 for part in parts)
+        assert sum(values[f"{split}_{part}"] for part in parts) == pytest.approx(values[f"{split}_loss"], rel=1e-5)
+
+
+def test_without_penalties_the_loss_stands_alone() -> None:
+    values = AutoencoderTask(build(denoising=0.1), DetectorTraining()).losses(IMAGES[:8], torch.zeros(8))
+    assert list(values) == ["loss"]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_exact_contraction_is_the_norm_of_the_jacobian(network: str) -> None:
+    detector, images = build(network=network, latent=5), IMAGES[:4]
+    jacobians = [torch.autograd.functional.jacobian(detector.encoder, image[None]) for image in images]
+    expected = torch.stack([jacobian.square().sum() for jacobian in jacobians]).mean()
+    assert norm(detector, images).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_estimate_of_the_contraction_is_unbiased(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector, images = build(network="shallow", latent=33), IMAGES[:8]
+    estimates = torch.stack([norm(detector, images, seed).detach() for seed in range(1500)])
+    monkeypatch.setattr(contraction, "MOST_EXACT", 33)
+    exact = norm(detector, images)
+    error = estimates.std() / len(estimates) ** 0.5
+    assert 0 < error < 0.01 * exact
+    assert abs(estimates.mean() - exact) < 4 * error
+
+
+def test_contraction_makes_codes_move_less() -> None:
+    plain, contracted = (trained(contraction=weight)[0] for weight in (0.0, 0.01))
+    assert norm(contracted, IMAGES[:50]) < 0.5 * norm(plain, IMAGES[:50])
+
+
+def test_sparsity_makes_codes_small() -> None:
+    plain, sparse = (trained(sparsity=weight)[0] for weight in (0.0, 0.05))
+    assert sparse.encoder(IMAGES[:50]).abs().mean() < 0.5 * plain.encoder(IMAGES[:50]).abs().mean()
+
+
+def test_denoising_gives_back_what_was_there_before_the_noise() -> None:
+    clean = IMAGES[300:500]
+    noisy = clean + 0.5 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    options = {"network": "shallow", "training": {"epochs": 60}}
+    plain, denoising = (trained(denoising=sigma, **options)[0] for sigma in (0.0, 0.5))
+    errors = [(detector.reconstruct(noisy) - clean).square().mean() for detector in (plain, denoising)]
+    assert errors[1] < 0.85 * errors[0]
+
+
+def test_noise_is_for_training_alone() -> None:
+    task = AutoencoderTask(build(denoising=0.5), DetectorTraining())
+    plain = AutoencoderTask(build(), DetectorTraining())
+    labels = torch.zeros(8)
+    assert task.losses(IMAGES[:8], labels)["loss"] != plain.losses(IMAGES[:8], labels)["loss"]
+    task.eval()
+    assert task.measures(IMAGES[:8], labels)["loss"] == plain.measures(IMAGES[:8], labels)["loss"]
+
+
+def test_the_loss_is_the_error_and_each_penalty_times_its_weight() -> None:
+    detector, images = build(sparsity=0.2, contraction=0.3), IMAGES[:8]
+    found = AutoencoderTask(detector, DetectorTraining()).losses(images, torch.zeros(8))
+    error = (detector.reconstruct(images) - images).square().mean()
+    expected = error + 0.2 * detector.encoder(images).abs().mean() + 0.3 * norm(detector, images)
+    assert torch.allclose(found["loss"], expected)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_only_a_linear_network_keeps_means(network: str) -> None:
+    detector, (first, second) = build(network=network), IMAGES[:20].split(10)
+    between = (detector.reconstruct(first) + detector.reconstruct(second)) / 2
+    assert torch.allclose(detector.reconstruct((first + second) / 2), between, atol=1e-6) == (network == "linear")

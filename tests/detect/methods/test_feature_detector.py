@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from darkroom.detect.methods.padim import PaDiM
+from darkroom.log import silent
+from darkroom.nets import pretrained
+
+
+def test_detectors_are_known_without_importing_timm() -> None:
+    script = "import sys; import darkroom.detect.methods.padim, darkroom.detect.methods.patchcore; print('timm' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.skipif(pretrained.installed() is None, reason=f"{pretrained.PACKAGE} is not installed")
+def test_a_detector_keeps_its_backbone_out_of_its_file_but_knows_which_it_was() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
+    detector = PaDiM((1, 16, 16), side=32, dimensions=4)
+    detector.fit(images, np.arange(4), np.arange(0), seed=0, log=silent)
+    state = detector.state_dict()
+    assert set(state) == {"chosen", "mean", "whitening", "backbone_sha256"}
+    assert bytes(state["backbone_sha256"].tolist()).hex() == detector.feature_maps.sha256
+    state["backbone_sha256"][0] += 1
+    with pytest.raises(ValueError, match="fitted with other weights of the backbone"):
+        PaDiM((1, 16, 16), side=32, dimensions=4).load_state_dict({**state})
