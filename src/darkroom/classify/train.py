@@ -16,7 +16,7 @@ from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import OnlinePipeline
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.losses import class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
-from darkroom.data.store import Store, labelled, needed, open_store
+from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, save_model
@@ -100,6 +100,7 @@ def run(
     )
     with files.folder(out) as fresh:
         save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
+        copy_preparation(data, fresh)
 
 
 def train(

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from darkroom import files
 from darkroom.data import decode
 from darkroom.data.canvas import to_shape, unfit
+from darkroom.data.store import PREPARATION
 
-PREPARATION = "preparation.json"
 TOLERANCE = 1.02
 """Shapes that differ by no more than this are the same."""
 

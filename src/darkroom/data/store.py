@@ -10,6 +10,7 @@ store.json      the data set's name and class names
 from __future__ import annotations
 
 import mmap
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 from darkroom import files, settings
 
 SPLITS = ("train", "val", "test")
+PREPARATION = "preparation.json"
+"""How the images of a prepared store came to their shape; see `darkroom.data.preparation`."""
 COLUMNS = ("id", "label", "split", "group", "mask")
 """What every store's table has. `label` counts into `classes`, -1 is none; `mask` counts into the masks, -1 is none."""
 
@@ -65,8 +68,9 @@ class Store:
         return self.items["label"].to_numpy(dtype=np.int64)
 
 
-def open_store(root: Path) -> Store:
+def open_store(root: str | Path) -> Store:
     """Open the store in a stage's folder. Raises FileNotFoundError when the stage did not finish."""
+    root = Path(root)
     files.read_manifest(root)
     about: dict[str, Any] = files.read_json(root / "store.json")
     masks = root / "masks.npy"
@@ -105,6 +109,12 @@ def release(array: NDArray[Any]) -> None:
     mapped = getattr(array, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # Linux
         mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def copy_preparation(root: Path, folder: Path) -> None:
+    """Copy what a prepared store says of its preparation into a model's folder, for images that arrive later."""
+    if (root / PREPARATION).exists():
+        shutil.copyfile(root / PREPARATION, folder / PREPARATION)
 
 
 def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from darkroom import files
-from darkroom.data.preparation import PREPARATION
-from darkroom.data.store import needed, open_store
+from darkroom.data.store import copy_preparation, needed, open_store
 from darkroom.detect.config import FitSpec
 from darkroom.detect.detector import CLASSIFIER, build
 from darkroom.detect.items import contaminated, labels_given, normal_rows
@@ -50,8 +49,7 @@ def run(
     seconds = time.monotonic() - started
     with files.folder(out) as fresh:
         save_model(fresh, detector, plugin=spec.detector, shape=store.shape, classes=store.classes, fitted=fitted)
-        if (data / PREPARATION).exists():  # what new images have to go through
-            shutil.copyfile(data / PREPARATION, fresh / PREPARATION)
+        copy_preparation(data, fresh)
         if classifier is not None:
             shutil.copytree(classifier, fresh / CLASSIFIER, ignore=shutil.ignore_patterns(files.TIMING))
         if fitted is None:

@@ -40,6 +40,8 @@ class Fitted:
 class About:
     """What a model folder says of its model: it was built for this shape (C, H, W) and so many classes."""
 
+    kind: str | None
+    """Of the plug-in: `network`, `generator` or `detector`; None in folders of version 0.1."""
     plugin: dict[str, Any]
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
@@ -61,6 +63,7 @@ def save_model(
     files.reserve(folder / WEIGHTS, sum(value.nbytes for value in weights.values()))
     torch.save(weights, folder / WEIGHTS)
     about = {
+        "kind": plugin.__class__.plugin[0],  # type: ignore[attr-defined]
         "plugin": plugin.model_dump(mode="json"),
         "shape": list(shape),
         "classes": list(classes),
@@ -86,7 +89,12 @@ def read_about(folder: Path) -> About:
         raise FileNotFoundError(f"{folder} holds no {ABOUT}: the stage that makes it has not run or did not finish")
     about = files.read_json(folder / ABOUT)
     return About(
-        about["plugin"], tuple(about["shape"]), tuple(about["classes"]), about["precision"], about["channels_last"]
+        about.get("kind"),
+        about["plugin"],
+        tuple(about["shape"]),
+        tuple(about["classes"]),
+        about["precision"],
+        about["channels_last"],
     )
 
 
