@@ -11,6 +11,7 @@ from darkroom.planning import failures
 from darkroom.config.load import ConfigError, load
 from darkroom.config.load import parse as read_strictly
 from darkroom.planning.plan import Plan
+from darkroom.planning.rule import StageRule
 from darkroom.planning.why import Reasons
 
 min_version("9.27")
@@ -28,7 +29,6 @@ try:
     plan = Plan(load(config, path=", ".join(map(str, workflow.configfiles))))
 except ConfigError as error:
     sys.exit(str(error))
-DATA, RESULTS = plan.data, plan.results
 logger.addFilter(Reasons(workflow, plan))
 os.environ.setdefault("MLFLOW_TRACKING_URI", plan.config.tracking.uri)
 
@@ -46,19 +46,17 @@ report: "workflow/report/index.rst"
 
 
 include: "workflow/rules/cluster.smk"
-include: "workflow/rules/data.smk"
-include: "workflow/rules/augment.smk"
-include: "workflow/rules/audit.smk"
-include: "workflow/rules/classify.smk"
-include: "workflow/rules/generate.smk"
-include: "workflow/rules/detect.smk"
-include: "workflow/rules/report.smk"
+
+
+for section in plan.sections:
+
+    include: f"workflow/rules/{section}.smk"
 
 
 rule all:
     default_target: True
     input:
-        rules.report_build.output.page,
+        rules.report_build.output,
 
 
 # what could not be sent is kept and told, and fails no run
@@ -67,7 +65,7 @@ onsuccess:
 
 
 onerror:
-    for folder in (DATA, RESULTS):
+    for folder in (plan.data, plan.results):
         if os.path.isdir(folder) and shutil.disk_usage(folder).free < 2**20:
             print(f"the disk that holds {folder} is full", file=sys.stderr)
     if told := failures.report(workflow, plan):

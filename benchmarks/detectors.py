@@ -27,6 +27,7 @@ from darkroom.data.store import needed, open_store
 from darkroom.detect import evaluate, fit
 from darkroom.detect.detector import read_detector
 from darkroom.detect.items import anomalous
+from darkroom.detect.jobs import tasks
 from darkroom.log import silent
 from darkroom.measure.ranking import auroc
 from darkroom.planning.plan import Plan
@@ -88,20 +89,21 @@ def digits(name: str) -> None:
 def results(config: dict[str, Any], folder: Path) -> Iterator[Result]:
     """Fetch, prepare, and every detector of a config fitted by its stage and scored on the test split, task by task."""
     plan = Plan(load(config, path="benchmarks/detectors.py"))
-    fetch.run(plan.job("data fetch"), out=folder / "raw", log=silent)
-    prepare.run(plan.job("data prepare"), raw=folder / "raw", out=folder / "data", log=silent)
+    fetch.run(plan.resolved("data fetch"), out=folder / "raw", log=silent)
+    prepare.run(plan.resolved("data prepare"), raw=folder / "raw", out=folder / "data", log=silent)
     store = open_store(folder / "data")
     rows = needed(store, "test")
-    for entry in plan.entries.detectors:
-        out = folder / entry.task / entry.detector
-        spec = plan.job("detect fit", task=entry.task, detector=entry.detector, seed=entry.seed)
+    for job in plan.jobs_of("detect fit"):
+        task, name = job.wildcards["task"], job.wildcards["detector"]
+        out, normal = folder / task / name, tasks(plan.config)[task][0]
+        spec = plan.resolved(*job[:1], **job.wildcards)
         fit.run(spec, data=folder / "data", out=out, log=silent)
         detector = read_detector(out)
         with torch.inference_mode():
             scores, _ = evaluate.scored(detector, store, rows)
-        value = float(auroc(anomalous(store, rows, entry.normal), scores)[0])
+        value = float(auroc(anomalous(store, rows, normal), scores)[0])
         seconds = files.read_json(out / files.TIMING)["seconds"]
-        yield Result(entry.detector, "+".join(entry.normal), value, seconds)
+        yield Result(name, "+".join(normal), value, seconds)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import importlib
 import inspect
 import os
 import shutil
@@ -25,9 +24,9 @@ from pydantic import BaseModel, ValidationError
 
 from darkroom import files, registry
 from darkroom.fit import launch
-from darkroom.job import provenance, sigterm
+from darkroom.job import commands, provenance, sigterm
 from darkroom.job.claim import claim
-from darkroom.job.stages import COMMANDS, STAGES
+from darkroom.job.commands import COMMANDS
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
 from darkroom.tracking import spool
@@ -50,13 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
 
         return why.run(words[1:])
     stage = " ".join(words[:2])
-    modules = STAGES | COMMANDS
-    if stage not in modules:
-        known = ", ".join([*modules, "sync", "why"])
-        hint = nearest(stage, modules) if words else ""
+    module = commands.find(stage)
+    if module is None:
+        from darkroom.planning.sections import stages  # which reads every section's config
+
+        names = [*stages(), *COMMANDS, "sync", "why"]
+        known, hint = ", ".join(names), nearest(stage, names) if words else ""
         print(f'usage: darkroom SECTION STAGE [options]; no stage "{stage}".{hint} There are: {known}', file=sys.stderr)
         return 0 if words[:1] in (["-h"], ["--help"]) else 2
-    module = importlib.import_module(modules[stage])
     options = _parser(stage, module).parse_args(words[2:])
     try:
         if stage in COMMANDS:
@@ -82,7 +82,7 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
     training = getattr(spec, "training", None)
     if training is not None:
         launch.start(training, words)
-    header = _header(stage, spec, options)
+    header = _header(stage, spec, options, module)
     made_of = provenance.record(header["spec"], header["modules"])
     if options.get("checkpoints") is not None:
         options["checkpoints"] /= f"{stage.replace(' ', '-')}-{_digest(made_of, options)}"
@@ -110,24 +110,27 @@ def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _header(stage: str, spec: BaseModel, options: dict[str, Any]) -> dict[str, Any]:
-    """What the tracking of a run starts from; the data set's name is the folder under `data/` or `results/`."""
-    out: Path = options["out"]
+def _header(stage: str, spec: BaseModel, options: dict[str, Any], module: ModuleType) -> dict[str, Any]:
+    """What the tracking of a run starts from. Takes the tags out of the options."""
+    tags = dict(options.pop("tags"))
     inputs = {k: v.as_posix() for k, v in options.items() if isinstance(v, Path) and k not in {"out", "checkpoints"}}
     return {
         "stage": stage,
-        "dataset": out.parts[1] if out.parts[0] in {"data", "results"} and len(out.parts) > 2 else "darkroom",
-        "job": out.as_posix(),
+        "dataset": tags.pop("dataset", "darkroom"),
+        "tags": tags,
+        "job": options["out"].as_posix(),
         "spec": spec.model_dump(mode="json"),
-        "modules": sorted({STAGES[stage], *registry.modules(spec)}),
+        "modules": sorted({module.__name__, *registry.modules(spec)}),
         "inputs": inputs,
     }
 
 
 def _parser(stage: str, module: ModuleType) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"darkroom {stage}", description=(module.__doc__ or "").split("\n")[0])
-    if stage in STAGES:
+    if stage not in COMMANDS:
         parser.add_argument("--spec", required=True, help="the job's spec as JSON, or @FILE")
+        tags = "of its run in MLflow; `dataset` names the experiment, runs that differ in `seed` alone are one method"
+        parser.add_argument("--tags", nargs="*", type=_tag, default=[], metavar="KEY=VALUE", help=tags)
     for name, parameter in inspect.signature(module.run).parameters.items():
         if name in {"spec", "log"}:
             continue
@@ -135,6 +138,13 @@ def _parser(stage: str, module: ModuleType) -> argparse.ArgumentParser:
         kind = int if name == "workers" else Path
         parser.add_argument(f"--{name}", type=kind, required=required, default=None if required else parameter.default)
     return parser
+
+
+def _tag(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f'got "{text}"; expected KEY=VALUE')
+    return key, value
 
 
 def _explained(error: BaseException) -> str:

@@ -15,7 +15,6 @@ import re
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,38 +194,19 @@ def mutate_text(text: str, draw: random.Random) -> bytes:
     return data if draw.random() < 0.7 else data[:cut] + bytes([draw.randrange(256)]) + data[cut + 1 :]
 
 
-def jobs(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every job that the rules ask a plan for, with its wildcards."""
-    yield from ((stage, {}) for stage in ("data fetch", "data prepare", "augment gallery", "report build"))
-    entries, section = plan.entries, plan.config
-    yield from (("augment apply", {"policy": policy}) for policy in entries.policies)
-    yield from (("audit train", {"fold": fold}) for fold in plan.audit_folds)
-    yield from (("audit measure", {"policy": policy}) for policy in plan.audited)
-    for found in entries.classifiers:
-        yield from ((f"classify {job}", found.model_dump()) for job in ("train", "evaluate"))
-    if section.generate:
-        yield "generate judge", {}
-    yield from (("generate synthesize", {"policy": policy}) for policy in entries.synthetic)
-    for made in entries.generators:
-        yield from ((f"generate {job}", made.model_dump()) for job in ("train", "evaluate"))
-    for seen in entries.detectors:
-        wild = {"task": seen.task, "detector": seen.detector, "seed": seen.seed}
-        plan.looks_through(seen.detector, seen.seed)
-        yield from ((f"detect {job}", wild) for job in ("fit", "evaluate"))
-
-
 def plan_all(loaded: Config) -> None:
     """Ask for what Snakemake would: every job's spec, which its stage can read, its code, threads and folders."""
     plan = Plan(loaded)
-    for stage, wildcards in jobs(plan):
+    for stage, wildcards in plan.jobs:
         spec = plan.spec(stage, **wildcards)
-        job = plan.job(stage, **wildcards)
+        job = plan.resolved(stage, **wildcards)
         assert type(job).model_validate_json(spec) == job, stage
         assert plan.code(stage, **wildcards)
         assert plan.threads(stage, **wildcards) >= 1
         assert plan.need(stage, [], 1, **wildcards).mem_mb > 0
-    for part in ("augment", "audit", "classify", "generate", "detect"):
-        assert all(re.fullmatch(r"[\w./+-]+", folder) for folder in plan.folders(part))
+        read = [folder for _, folder, _ in plan.inputs(stage, **wildcards)]
+        for folder in (plan.folder(stage, **wildcards), *read):
+            assert re.fullmatch(r"[\w./+-]+", folder)
 
 
 def assert_readable(error: ConfigError) -> None:

@@ -94,8 +94,8 @@ def planned(**detect: Any) -> Plan:
 
 def test_each_share_is_a_task_and_another_share_makes_no_other_stale() -> None:
     plan, more = planned(), planned(contamination=[0, 0.05, 0.1])
-    assert [e.task for e in plan.entries.detectors] == ["normal-1", "normal-2"]
-    tasks = [e.task for e in more.entries.detectors]
+    assert [job.wildcards["task"] for job in plan.jobs_of("detect fit")] == ["normal-1", "normal-2"]
+    tasks = [job.wildcards["task"] for job in more.jobs_of("detect fit")]
     assert tasks[:3] == ["normal-1", "normal-1.contamination-0.05", "normal-1.contamination-0.1"]
     assert len(set(tasks)) == 6
     for job in ("detect fit", "detect evaluate"):

@@ -10,20 +10,21 @@ import pytest
 from darkroom import files
 from darkroom.config import load as config
 from darkroom.fit.config import Training
-from darkroom.job.stages import STAGES
+from darkroom.job.stage import LIGHT
 from darkroom.planning import needs
 from darkroom.planning.plan import Plan
+from darkroom.planning.sections import stages
 from darkroom.tracking import spool
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", stages())
 def test_more_data_and_another_attempt_ask_for_more(stage: str) -> None:
     small, large = needs.Images(1_000, 784), needs.Images(100_000, 3 * 64 * 64)
     training = Training() if stage.endswith(("train", "judge")) else None
-    first, second = (needs.need(stage, small, training, attempt) for attempt in (1, 2))
+    first, second = (needs.need(stages()[stage].cost, small, training, attempt) for attempt in (1, 2))
     assert second.mem_mb >= 1.9 * first.mem_mb
     assert second.runtime == 2 * first.runtime
-    more = needs.need(stage, large, training, 1)
+    more = needs.need(stages()[stage].cost, large, training, 1)
     assert more.mem_mb > first.mem_mb or stage == "report build"
     assert more.runtime > first.runtime
     assert first.mem_mb >= 500  # Slurm's own programs and Snakemake take some
@@ -31,15 +32,21 @@ def test_more_data_and_another_attempt_ask_for_more(stage: str) -> None:
 
 def test_longer_training_asks_for_more_time_and_larger_batches_for_more_memory() -> None:
     images = needs.Images(5_000, 3 * 64 * 64)
-    asked = needs.need("classify train", images, Training(epochs=10, batch_size=64), 1)
-    assert needs.need("classify train", images, Training(epochs=20, batch_size=64), 1).runtime > asked.runtime
-    assert needs.need("classify train", images, Training(epochs=10, batch_size=256), 1).mem_mb > asked.mem_mb
+    asked = needs.need(stages()["classify train"].cost, images, Training(epochs=10, batch_size=64), 1)
+    assert (
+        needs.need(stages()["classify train"].cost, images, Training(epochs=20, batch_size=64), 1).runtime
+        > asked.runtime
+    )
+    assert (
+        needs.need(stages()["classify train"].cost, images, Training(epochs=10, batch_size=256), 1).mem_mb
+        > asked.mem_mb
+    )
 
 
 def test_several_processes_are_asked_for_where_they_are_wanted() -> None:
     images = needs.Images(100_000, 3 * 64 * 64)
     alone, two, four = (
-        needs.need("classify train", images, training, 1)
+        needs.need(stages()["classify train"].cost, images, training, 1)
         for training in (Training(), Training(nodes=2), Training(nodes=2, devices=2))
     )
     assert needs.processes(Training()) == needs.processes(None) == {}
@@ -75,7 +82,7 @@ def test_the_size_is_read_from_the_store_and_unknown_before_it_is_made(tmp_path:
     with pytest.raises(FileNotFoundError) as raised:
         plan.need("detect fit", [str(manifest)], 1, **job)
     assert raised.value.filename == str(manifest)  # so Snakemake knows that the answer comes later
-    assert plan.need("data fetch", [], 1).mem_mb >= needs.LIGHT
+    assert plan.need("data fetch", [], 1).mem_mb >= LIGHT
     with files.folder(manifest.parent) as fresh:
         np.save(fresh / "images.npy", np.zeros((1000, 64, 64, 3), np.uint8))
     small = plan.need("detect fit", [str(manifest)], 1, **job)

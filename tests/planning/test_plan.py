@@ -84,16 +84,23 @@ def test_a_detector_waits_for_the_classifier_that_it_looks_through() -> None:
         "detect": {"normal": "1", "detectors": {k: {"detector": v} for k, v in detectors.items()}, "seeds": 2},
     }
     plan = Plan(config.load(raw, path="seen.yaml"))
-    assert plan.looks_through("pca", 0) is None
-    assert plan.looks_through("padim", 1) == "results/seen/classify/standard/own/seed-1/model"
-    assert plan.looks_through("both", 0) in [f"{folder}/model" for folder in plan.folders("classify")]
+
+    def classifier(detector: str, seed: int) -> str | None:
+        wild = {"task": "normal-1", "detector": detector, "seed": seed}
+        found = {option: folder for option, folder, _ in plan.inputs("detect fit", **wild)}
+        return found.get("classifier")
+
+    trained = [plan.folder(*job[:1], **job.wildcards) for job in plan.jobs_of("classify train")]
+    assert classifier("pca", 0) is None
+    assert classifier("padim", 1) == "results/seen/classify/standard/own/seed-1/model"
+    assert classifier("both", 0) in trained
     for job in ("detect fit", "detect evaluate"):
         wild = {"task": "normal-1", "seed": 0}
         assert '"backbone":"standard/own","' in plan.spec(job, detector="padim", **wild)
         assert f'"backbone":"{pretrained.installed()} standard/own"' in plan.spec(job, detector="both", **wild)
-        modules = [*registry.modules(plan.job(job, detector="both", **wild))]
+        modules = [*registry.modules(plan.resolved(job, detector="both", **wild))]
         assert "darkroom.nets.resnet" in modules  # an edit of the network makes the detector stale
-        assert "darkroom.nets.resnet" not in [*registry.modules(plan.job(job, detector="pca", **wild))]
+        assert "darkroom.nets.resnet" not in [*registry.modules(plan.resolved(job, detector="pca", **wild))]
 
 
 def test_a_spec_too_long_for_a_command_is_handed_over_in_a_file(

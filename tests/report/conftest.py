@@ -22,7 +22,7 @@ from darkroom.data.store import Store
 from darkroom.detect.evaluation import examples
 from darkroom.log import silent
 from darkroom.report.build import run
-from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry
+from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry, ResultEntry
 from darkroom.report.results import Results, read
 from darkroom.report.unfinished import Unfinished
 
@@ -85,11 +85,13 @@ def write_tree(
     ]
     spec = BuildSpec(
         name=name,
-        policies=policies,
-        classifiers=[ClassifierEntry(policy=p, model=m, seed=s) for p, m in classifiers for s in seeds],
-        generators=[GeneratorEntry(model=m, seed=s) for m in generators for s in seeds],
+        policies=[ResultEntry(name=policy, folder=f"augment/{policy}") for policy in policies if policy != "none"],
+        classifiers=[
+            ClassifierEntry(policy=p, model=m, **seed(f"classify/{p}/{m}", s)) for p, m in classifiers for s in seeds
+        ],
+        generators=[GeneratorEntry(model=m, **seed(f"generate/{m}", s)) for m in generators for s in seeds],
         detectors=[
-            DetectorEntry(task=task, normal=normal, contamination=share, detector=d, seed=s)
+            DetectorEntry(task=task, normal=normal, contamination=share, detector=d, **seed(f"detect/{task}/{d}", s))
             for task, normal, share in tasks
             for d in detectors
             for s in seeds
@@ -107,6 +109,12 @@ def write_tree(
     for d in spec.detectors:
         _detector(results / f"detect/{d.task}/{d.detector}/seed-{d.seed}", d, classes, items)
     return Tree(spec, data, results)
+
+
+def seed(method: str, number: int = 0) -> dict[str, Any]:
+    """The seed of an entry, and its folders."""
+    folder = f"{method}/seed-{number}"
+    return {"seed": number, "model_folder": f"{folder}/model", "evaluation_folder": f"{folder}/evaluation"}
 
 
 def settings(detector: str) -> dict[str, Any]:

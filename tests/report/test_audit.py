@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 
 from darkroom import files
+from darkroom.report.config import ResultEntry
 
 Steps = list[tuple[str, str, bool]]
 STEPS: Steps = [("rotate90", "offline", True), ("translate", "offline", True), ("mixup", "online", False)]
@@ -73,7 +74,9 @@ def built(
     for policy in audits:
         classes = list(options.get("classes", [str(k) for k in range(10)]))
         write(tree.results / "audit" / "policies" / policy, policy, classes, verdicts, steps)
-    spec = tree.spec.model_copy(update={"audits": list(audits)})
+    spec = tree.spec.model_copy(
+        update={"audits": [ResultEntry(name=name, folder=f"audit/policies/{name}") for name in audits]}
+    )
     return type(tree)(spec, tree.data, tree.results).build(out)
 
 
@@ -197,7 +200,7 @@ def test_a_policy_without_an_audit_is_left_out(plant: Any, tmp_path: Path) -> No
 
 def test_an_audit_that_is_missing_is_said_to_be(plant: Any, tmp_path: Path) -> None:
     tree = plant()
-    spec = tree.spec.model_copy(update={"audits": ["standard"]})
+    spec = tree.spec.model_copy(update={"audits": [ResultEntry(name="standard", folder="audit/policies/standard")]})
     page = type(tree)(spec, tree.data, tree.results).build(tmp_path / "page")
     assert 'id="audit"' not in page
     assert "audit/policies/standard</code>" in page

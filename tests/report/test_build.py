@@ -14,9 +14,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.report.conftest import seed
 
 from darkroom import files
-from darkroom.report.config import ClassifierEntry, DetectorEntry
+from darkroom.report.config import ClassifierEntry, DetectorEntry, ResultEntry
 
 Plant = Callable[..., Any]
 NASTY = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a\nb'c & d", "日本 ünï 🎞", "{{ 7*7 }}")
@@ -160,8 +161,8 @@ def test_test_time_augmentation_is_told_with_its_cost_and_what_it_turned(plant: 
 
 def test_learned_weights_are_shown_in_the_order_of_the_looks(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=[("none", "mlp")], seeds=(0, 1))
-    for seed, share in ((0, 0.6), (1, 0.8)):
-        path = tree.results / f"classify/none/mlp/seed-{seed}/evaluation/metrics.json"
+    for number, share in ((0, 0.6), (1, 0.8)):
+        path = tree.results / f"classify/none/mlp/seed-{number}/evaluation/metrics.json"
         metrics = files.read_json(path)
         looks = metrics["tta"]["looks"]
         weights = dict(zip(looks, [share, *[(1 - share) / 4] * 4], strict=True))
@@ -354,9 +355,9 @@ def test_maps_have_a_table_of_their_own_and_a_detector_without_any_says_so(plant
 def test_a_run_that_is_all_missing_still_has_a_page(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=(), generators=(), detectors=())
     more = {
-        "classifiers": [ClassifierEntry(policy="none", model="mlp", seed=0)],
-        "detectors": [DetectorEntry(task="normal-0", normal=("0",), detector="pca", seed=0)],
-        "policies": ["none", "gone"],
+        "classifiers": [ClassifierEntry(policy="none", model="mlp", **seed("classify/none/mlp"))],
+        "detectors": [DetectorEntry(task="normal-0", normal=("0",), detector="pca", **seed("detect/normal-0/pca"))],
+        "policies": [ResultEntry(name="gone", folder="augment/gone")],
     }
     tree = type(tree)(tree.spec.model_copy(update=more), tree.data, tree.results)
     assert "5 results are missing" in Page(tree.build(tmp_path / "out")).text

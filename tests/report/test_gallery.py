@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 
 from darkroom import files
+from darkroom.report.config import ResultEntry
 
 
 def technique(name: str, kind: str, family: str, *, pictures: int = 1, **options: Any) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def built(plant: Any, out: Path, *, written: bool = True, **changes: Any) -> tup
     tree = plant()
     if written:
         write(tree.results / "gallery")
-    spec = tree.spec.model_copy(update={"gallery": True, **changes})
+    spec = tree.spec.model_copy(update={"gallery": ResultEntry(folder="gallery"), **changes})
     page = type(tree)(spec, tree.data, tree.results).build(out)
     return page, (out / "gallery.html").read_text(encoding="utf-8") if (out / "gallery.html").exists() else ""
 
@@ -88,7 +89,7 @@ def test_the_settings_can_be_copied_into_a_policy(plant: Any, tmp_path: Path) ->
 
 
 def test_without_a_gallery_there_is_neither_page_nor_link(plant: Any, tmp_path: Path) -> None:
-    report, page = built(plant, tmp_path / "out", written=False, gallery=False)
+    report, page = built(plant, tmp_path / "out", written=False, gallery=None)
     assert not page
     assert "gallery.html" not in report
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from darkroom import files
+from darkroom.report.config import ResultEntry
 from darkroom.report.sections import synthetic
 
 POLICIES = [(policy, "resnet") for policy in ("none", "class_weights", "drawn")]
@@ -24,7 +25,13 @@ def tree(plant: Callable[..., Any]) -> Any:
     with files.folder(made.results / "generate/synthetic/drawn") as fresh:
         files.write_json(fresh / "synthetic.json", {"model": "gan", "classes": {"<9>": COUNTS}})
     config = {"augment": {"class_weights": {"imbalance": "class_weights"}, "drawn": {"synthetic": {"model": "gan"}}}}
-    spec = made.spec.model_copy(update={"policies": [], "synthetic": ["drawn"], "config": config})
+    spec = made.spec.model_copy(
+        update={
+            "policies": [],
+            "synthetic": [ResultEntry(name="drawn", folder="generate/synthetic/drawn")],
+            "config": config,
+        }
+    )
     return dataclasses.replace(made, spec=spec)
 
 

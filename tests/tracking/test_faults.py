@@ -105,6 +105,7 @@ def header(seed: int = 0, start: int = 1000) -> dict[str, Any]:
     return {
         "stage": "classify evaluate",
         "dataset": "set",
+        "tags": {"policy": "none", "model": "mlp", "seed": str(seed)},
         "job": JOB.format(seed),
         "spec": {"training": {"lr": 0.1}},
         "modules": ["darkroom.log"],

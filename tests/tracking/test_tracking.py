@@ -36,6 +36,7 @@ def header(seed: int = 0) -> dict[str, Any]:
     return {
         "stage": "classify evaluate",
         "dataset": "set",
+        "tags": {"policy": "none", "model": "mlp", "seed": str(seed)},
         "job": JOB.format(seed),
         "spec": {"training": {"lr": 0.1}, "text": "x" * 9000},
         "modules": ["darkroom.log"],

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom.job.stages import STAGES
+from darkroom.planning.sections import stages
 
 
 @dataclass(frozen=True)
 class Process:
-    """A living process; `stage` is that of a job, as in `darkroom.job.stages`, else empty."""
+    """A living process; `stage` is that of a job, as in `darkroom.planning.sections`, else empty."""
 
     pid: int
     stage: str = ""
@@ -32,7 +32,7 @@ def alive(root: Path) -> list[Process]:
             if (entry / "cwd").readlink() == root and (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
                 stage = " ".join(words[3:5]) if words[1:3] == ["-m", "darkroom"] else ""
-                found.append(Process(int(entry.name), stage if stage in STAGES else ""))
+                found.append(Process(int(entry.name), stage if stage in stages() else ""))
     return found
 
 

@@ -13,24 +13,6 @@ from darkroom.config import load as config
 from darkroom.data import place
 from darkroom.planning.plan import Plan
 
-FOLDERS = {
-    "data fetch": "{data}/raw",
-    "data prepare": "{data}/prepared",
-    "augment apply": "{results}/augment/{policy}",
-    "augment gallery": "{results}/gallery",
-    "audit train": "{results}/audit/models/fold-{fold}",
-    "audit measure": "{results}/audit/policies/{policy}",
-    "classify train": "{results}/classify/{policy}/{model}/seed-{seed}/model",
-    "classify evaluate": "{results}/classify/{policy}/{model}/seed-{seed}/evaluation",
-    "generate judge": "{results}/generate/judge",
-    "generate train": "{results}/generate/{model}/seed-{seed}/model",
-    "generate evaluate": "{results}/generate/{model}/seed-{seed}/evaluation",
-    "generate synthesize": "{results}/generate/synthetic/{policy}",
-    "detect fit": "{results}/detect/{task}/{detector}/seed-{seed}/model",
-    "detect evaluate": "{results}/detect/{task}/{detector}/seed-{seed}/evaluation",
-    "report build": "{results}/report",
-}
-
 
 def main(path: str, outputs: list[str]) -> None:
     """Write the outputs and the records."""
@@ -39,7 +21,7 @@ def main(path: str, outputs: list[str]) -> None:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
         Path(output).write_text(output, encoding="utf-8")
     for stage, wildcards in plan.jobs:
-        folder = Path(FOLDERS[stage].format(data=plan.data, results=plan.results, **wildcards))
+        folder = Path(plan.folder(stage, **wildcards))
         assert (folder / files.MANIFEST).exists(), f"the plan has a job for {folder}, the rules have none"
         files.write_json(folder / files.RECORD, plan.record(stage, **wildcards))
     source = str(plan.config.data.source.path)  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from tests.workflow.contents import contents, differences
 
 from darkroom import files
 from darkroom.__main__ import main
-from darkroom.job.stages import STAGES
+from darkroom.planning.sections import stages
 from darkroom.tracking import spool
 
 CONFIG = ("--configfile", "config/smoke.yaml")
@@ -65,7 +65,7 @@ def disk(smoke, small_disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         *(pytest.param(stage, (share,), id=stage) for stage, share in QUICK.items()),
         *(
             pytest.param(stage, SHARES, id=f"{stage} often", marks=pytest.mark.long)
-            for stage in STAGES
+            for stage in stages()
             if stage != "generate synthesize"  # the smoke config has none
         ),
     ],
@@ -99,7 +99,7 @@ def test_a_stage_says_what_it_needs_and_completes_when_there_is_room(
 def test_stages_need_no_temporary_folder(commands, disk: Path, smoke, small_disk, tmp_path: Path) -> None:
     temporary = small_disk(tmp_path / "temporary", 2**16)
     fill(temporary, 0)
-    for stage in STAGES:
+    for stage in stages():
         if arguments := commands.get(stage):
             out = Path(arguments[arguments.index("--out") + 1])
             undisturbed = contents(disk, out)

@@ -21,13 +21,13 @@ from tests.workflow import interrupt
 from tests.workflow.conftest import Project, copy_files
 from tests.workflow.contents import contents, differences
 
-from darkroom.job.stages import STAGES
+from darkroom.planning.sections import stages
 
 CONFIG = ("--configfile", "config/smoke.yaml")
 MODEL = "results/smoke/classify/none/mlp/seed-0/model/manifest.json"
 SEED = 20
 HITS = {
-    **dict.fromkeys(STAGES, 3),
+    **dict.fromkeys(stages(), 3),
     "audit train": 4,
     "classify train": 6,
     "generate train": 6,
@@ -186,7 +186,7 @@ def test_the_first_stages_survive(tmp_path: Path, capsys: pytest.CaptureFixture[
     for stage in ("raw", "prepared"):
         (project.root / "data" / "smoke" / stage / "manifest.json").unlink()
     (project.root / MODEL).unlink()
-    hits = {**dict.fromkeys(STAGES, 0), "data prepare": 1, "classify train": 2}
+    hits = {**dict.fromkeys(stages(), 0), "data prepare": 1, "classify train": 2}
     done = interrupted(project, MODEL, hits=hits, times=times, generator=random.Random(SEED), tracking="")
     assert differences(expected, contents(project.root)) == []
     with capsys.disabled():
@@ -214,7 +214,7 @@ def test_a_second_snakemake_is_told_to_wait_and_harms_nothing(project: Project) 
 def test_every_stage_survives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     calm, disturbed = fresh_project(tmp_path / "calm"), fresh_project(tmp_path / "disturbed")
     times = undisturbed(calm)
-    assert set(times) == {stage for stage in STAGES if HITS[stage]}
+    assert set(times) == {stage for stage in stages() if HITS[stage]}
     done = interrupted(disturbed, hits=HITS, times=times, generator=random.Random(SEED))
     with capsys.disabled():
         print(f"\n{done}")
@@ -231,7 +231,7 @@ def test_every_stage_survives(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert differ == []
     assert done.kinds.total() >= 50
     assert set(done.kinds) == set(interrupt.KINDS)
-    assert all(done.stages[stage] >= HITS[stage] for stage in STAGES)
+    assert all(done.stages[stage] >= HITS[stage] for stage in stages())
     assert done.resumable > 0
     assert running(disturbed) == 0
     assert disturbed.planned(*CONFIG) == set()

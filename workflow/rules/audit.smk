@@ -1,53 +1,47 @@
 """The audit: classifiers that judge images which they never saw, and what each policy does to the labels."""
 
+audit_train = StageRule(plan, "audit train")
+
 
 rule audit_train:
     input:
-        rules.data_prepare.output,
+        audit_train.inputs,
     output:
-        f"{RESULTS}/audit/models/fold-{{fold}}/manifest.json",
+        audit_train.manifest,
     log:
-        f"{RESULTS}/logs/audit/fold-{{fold}}.log",
-    threads: lambda wildcards: plan.threads("audit train", **wildcards)
+        audit_train.log,
+    threads: audit_train.threads
     resources:
-        **needs("audit train"),
+        **audit_train.resources,
     params:
-        spec=lambda wildcards: plan.spec("audit train", **wildcards),
-        code=lambda wildcards: plan.code("audit train", **wildcards),
-        data=f"{DATA}/prepared",
-        checkpoints=f"{RESULTS}/checkpoints",
-        out=f"{RESULTS}/audit/models/fold-{{fold}}",
+        **audit_train.params,
     message:
-        "train judge: fold {wildcards.fold}"
+        audit_train.message
     shell:
-        "python -m darkroom audit train --spec {params.spec:q} --data {params.data}"
-        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+        audit_train.command
+
+
+audit_measure = StageRule(plan, "audit measure")
 
 
 rule audit_measure:
     input:
-        data=rules.data_prepare.output,
-        models=expand(rules.audit_train.output, fold=plan.audit_folds),
+        audit_measure.inputs,
     output:
-        f"{RESULTS}/audit/policies/{{policy}}/manifest.json",
+        audit_measure.manifest,
         report(
-            f"{RESULTS}/audit/policies/{{policy}}/heatmap.png",
+            f"{audit_measure.folder}/heatmap.png",
             caption="../report/audit.rst",
             category="audit",
             labels={"policy": "{policy}", "plot": "labels kept"},
         ),
     log:
-        f"{RESULTS}/logs/audit/{{policy}}.log",
+        audit_measure.log,
     resources:
-        **needs("audit measure"),
+        **audit_measure.resources,
     params:
-        spec=lambda wildcards: plan.spec("audit measure", **wildcards),
-        code=lambda wildcards: plan.code("audit measure", **wildcards),
-        data=f"{DATA}/prepared",
-        models=f"{RESULTS}/audit/models",
-        out=f"{RESULTS}/audit/policies/{{policy}}",
+        **audit_measure.params,
     message:
-        "audit: {wildcards.policy}"
+        audit_measure.message
     shell:
-        "python -m darkroom audit measure --spec {params.spec:q} --data {params.data} --models {params.models}"
-        " --out {params.out} > {log} 2>&1"
+        audit_measure.command

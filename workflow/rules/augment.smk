@@ -1,46 +1,43 @@
 """Augmentation: a store of transformed copies for each policy, and a picture of every technique."""
 
+augment_apply = StageRule(plan, "augment apply", "--workers {threads}")
+
 
 rule augment_apply:
     input:
-        rules.data_prepare.output,
+        augment_apply.inputs,
     output:
-        f"{RESULTS}/augment/{{policy}}/manifest.json",
+        augment_apply.manifest,
     log:
-        f"{RESULTS}/logs/augment/{{policy}}.log",
-    # classifiers wait for it: first, while all cores are free
+        augment_apply.log,
+    # classifiers wait for it
     priority: 10
-    threads: 2
+    threads: max(1, workflow.cores // 4) if workflow.cores else 1
     resources:
-        **needs("augment apply"),
+        **augment_apply.resources,
     params:
-        spec=lambda wildcards: plan.spec("augment apply", **wildcards),
-        code=lambda wildcards: plan.code("augment apply", **wildcards),
-        data=f"{DATA}/prepared",
-        out=f"{RESULTS}/augment/{{policy}}",
+        **augment_apply.params,
     message:
-        "augment: {wildcards.policy}"
+        augment_apply.message
     shell:
-        "python -m darkroom augment apply --spec {params.spec:q} --data {params.data} --out {params.out}"
-        " --workers {threads} > {log} 2>&1"
+        augment_apply.command
+
+
+augment_gallery = StageRule(plan, "augment gallery")
 
 
 rule augment_gallery:
     input:
-        rules.data_prepare.output,
+        augment_gallery.inputs,
     output:
-        f"{RESULTS}/gallery/manifest.json",
+        augment_gallery.manifest,
     log:
-        f"{RESULTS}/logs/gallery.log",
+        augment_gallery.log,
     resources:
-        **needs("augment gallery"),
+        **augment_gallery.resources,
     params:
-        spec=lambda wildcards: plan.spec("augment gallery"),
-        code=lambda wildcards: plan.code("augment gallery"),
-        data=f"{DATA}/prepared",
-        out=f"{RESULTS}/gallery",
+        **augment_gallery.params,
     message:
-        "gallery of {plan.config.name}"
+        augment_gallery.message
     shell:
-        "python -m darkroom augment gallery --spec {params.spec:q} --data {params.data} --out {params.out}"
-        " > {log} 2>&1"
+        augment_gallery.command

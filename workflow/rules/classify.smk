@@ -1,55 +1,40 @@
 """Classifiers: a network under a policy with a seed, trained and evaluated."""
 
-CLASSIFIER = f"{RESULTS}/classify/{{policy}}/{{model}}/seed-{{seed}}"
-
-
-def copies_of(wildcards):
-    """The copies to train on, where the policy has any made beforehand."""
-    folder = plan.copies(wildcards.policy)
-    return [f"{folder}/manifest.json"] if folder else []
+classify_train = StageRule(plan, "classify train")
 
 
 rule classify_train:
     input:
-        data=rules.data_prepare.output,
-        copies=copies_of,
+        classify_train.inputs,
     output:
-        f"{CLASSIFIER}/model/manifest.json",
+        classify_train.manifest,
     log:
-        f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/train.log",
+        classify_train.log,
     # the longest jobs of most runs: early, so that none is left alone at the end
     priority: 5
     group:
-        bundle("classify", "classify train")
-    threads: lambda wildcards: plan.threads("classify train", **wildcards)
+        bundle(classify_train, "classify")
+    threads: classify_train.threads
     resources:
-        **needs("classify train"),
+        **classify_train.resources,
     params:
-        spec=lambda wildcards: plan.spec("classify train", **wildcards),
-        code=lambda wildcards: plan.code("classify train", **wildcards),
-        data=f"{DATA}/prepared",
-        copies=lambda wildcards: (
-            f"--copies {plan.copies(wildcards.policy)}"
-            if plan.copies(wildcards.policy)
-            else ""
-        ),
-        checkpoints=f"{RESULTS}/checkpoints",
-        out=f"{CLASSIFIER}/model",
+        **classify_train.params,
     message:
-        "train classifier: {wildcards.model} on {wildcards.policy}, seed {wildcards.seed}"
+        classify_train.message
     shell:
-        "python -m darkroom classify train --spec {params.spec:q} --data {params.data} {params.copies}"
-        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+        classify_train.command
+
+
+classify_evaluate = StageRule(plan, "classify evaluate")
 
 
 rule classify_evaluate:
     input:
-        data=rules.data_prepare.output,
-        model=rules.classify_train.output,
+        classify_evaluate.inputs,
     output:
-        f"{CLASSIFIER}/evaluation/manifest.json",
+        classify_evaluate.manifest,
         report(
-            f"{CLASSIFIER}/evaluation/confusion.png",
+            f"{classify_evaluate.folder}/confusion.png",
             caption="../report/confusion.rst",
             category="classify",
             labels={
@@ -60,7 +45,7 @@ rule classify_evaluate:
             },
         ),
         report(
-            f"{CLASSIFIER}/evaluation/reliability.png",
+            f"{classify_evaluate.folder}/reliability.png",
             caption="../report/reliability.rst",
             category="classify",
             labels={
@@ -71,19 +56,14 @@ rule classify_evaluate:
             },
         ),
     log:
-        f"{RESULTS}/logs/classify/{{policy}}/{{model}}/seed-{{seed}}/evaluate.log",
+        classify_evaluate.log,
     group:
-        bundle("classify", "classify evaluate")
+        bundle(classify_evaluate, "classify")
     resources:
-        **needs("classify evaluate"),
+        **classify_evaluate.resources,
     params:
-        spec=lambda wildcards: plan.spec("classify evaluate", **wildcards),
-        code=lambda wildcards: plan.code("classify evaluate", **wildcards),
-        data=f"{DATA}/prepared",
-        model=f"{CLASSIFIER}/model",
-        out=f"{CLASSIFIER}/evaluation",
+        **classify_evaluate.params,
     message:
-        "evaluate classifier: {wildcards.model} on {wildcards.policy}, seed {wildcards.seed}"
+        classify_evaluate.message
     shell:
-        "python -m darkroom classify evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
-        " --out {params.out} > {log} 2>&1"
+        classify_evaluate.command

@@ -1,37 +1,15 @@
-"""What jobs ask of a cluster; a run on one machine takes no notice of it. And what is looked at before the first job."""
+"""What is looked at before the first job, and which jobs a cluster gets together."""
 
 from darkroom.job import sigterm
 from darkroom.tracking import spool
 
 
-def needs(stage):
-    """Memory and minutes of a stage's jobs, as functions for `resources:`."""
-
-    def ask(what):
-        return lambda wildcards, input, attempt: getattr(
-            plan.need(stage, [*input], attempt, **wildcards), what
-        )
-
-    asked = {what: ask(what) for what in ("mem_mb", "runtime")}
-    if plan.together:
-        asked |= {what: layout(stage, what) for what in PROCESSES}
-    return asked
-
-
-PROCESSES = ("mpi", "nodes", "tasks", "tasks_per_node", "cpus_per_task")
-
-
-def layout(stage, what):
-    """What a stage's jobs of several processes ask for; None, which asks for nothing, for those of one."""
-    return lambda wildcards: plan.processes(stage, **wildcards).get(what)
-
-
-def bundle(name, stage):
-    """On a cluster, the group of a stage's jobs of one process: what follows from each other is submitted together, and so
-    many of them at once as the profile says in `group-components`."""
+def bundle(rule, name):
+    """The group of a stage's jobs of one process on a cluster: a model and its evaluation go there in one submission, and
+    as many models as the profile's `group-components` says."""
     return lambda wildcards: (
         name
-        if workflow.non_local_exec and not plan.processes(stage, **wildcards)
+        if workflow.non_local_exec and not plan.processes(rule.name, **wildcards)
         else None
     )
 

@@ -1,38 +1,40 @@
 """From a source to one array of images and one table of what they are."""
 
+data_fetch = StageRule(plan, "data fetch")
+
 
 rule data_fetch:
+    input:
+        data_fetch.inputs,
     output:
-        f"{DATA}/raw/manifest.json",
+        data_fetch.manifest,
     log:
-        f"{RESULTS}/logs/data/fetch.log",
+        data_fetch.log,
     resources:
-        **needs("data fetch"),
+        **data_fetch.resources,
     params:
-        spec=lambda wildcards: plan.spec("data fetch"),
-        code=plan.code("data fetch"),
-        out=f"{DATA}/raw",
+        **data_fetch.params,
     message:
-        "fetch {plan.config.name}"
+        data_fetch.message
     shell:
-        "python -m darkroom data fetch --spec {params.spec:q} --out {params.out} > {log} 2>&1"
+        data_fetch.command
+
+
+data_prepare = StageRule(plan, "data prepare")
 
 
 rule data_prepare:
     input:
-        f"{DATA}/raw/manifest.json",
+        data_prepare.inputs,
     output:
-        f"{DATA}/prepared/manifest.json",
+        data_prepare.manifest,
     log:
-        f"{RESULTS}/logs/data/prepare.log",
+        data_prepare.log,
     resources:
-        **needs("data prepare"),
+        **data_prepare.resources,
     params:
-        spec=lambda wildcards: plan.spec("data prepare"),
-        code=plan.code("data prepare"),
-        raw=f"{DATA}/raw",
-        out=f"{DATA}/prepared",
+        **data_prepare.params,
     message:
-        "prepare {plan.config.name}"
+        data_prepare.message
     shell:
-        "python -m darkroom data prepare --spec {params.spec:q} --raw {params.raw} --out {params.out} > {log} 2>&1"
+        data_prepare.command

@@ -1,53 +1,38 @@
 """Anomaly detectors, fitted on normal images and evaluated on the test split."""
 
-DETECTOR = f"{RESULTS}/detect/{{task}}/{{detector}}/seed-{{seed}}"
-
-
-def classifier_of(wildcards):
-    """The trained classifier that the detector looks through, where it does."""
-    folder = plan.looks_through(wildcards.detector, wildcards.seed)
-    return [f"{folder}/manifest.json"] if folder else []
+detect_fit = StageRule(plan, "detect fit")
 
 
 rule detect_fit:
     input:
-        data=rules.data_prepare.output,
-        classifier=classifier_of,
+        detect_fit.inputs,
     output:
-        f"{DETECTOR}/model/manifest.json",
+        detect_fit.manifest,
     log:
-        f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/fit.log",
+        detect_fit.log,
     group:
-        bundle("detect", "detect fit")
-    threads: lambda wildcards: plan.threads("detect fit", **wildcards)
+        bundle(detect_fit, "detect")
+    threads: detect_fit.threads
     resources:
-        **needs("detect fit"),
+        **detect_fit.resources,
     params:
-        spec=lambda wildcards: plan.spec("detect fit", **wildcards),
-        code=lambda wildcards: plan.code("detect fit", **wildcards),
-        data=f"{DATA}/prepared",
-        classifier=lambda wildcards: (
-            f"--classifier {plan.looks_through(wildcards.detector, wildcards.seed)}"
-            if plan.looks_through(wildcards.detector, wildcards.seed)
-            else ""
-        ),
-        checkpoints=f"{RESULTS}/checkpoints",
-        out=f"{DETECTOR}/model",
+        **detect_fit.params,
     message:
-        "fit detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"
+        detect_fit.message
     shell:
-        "python -m darkroom detect fit --spec {params.spec:q} --data {params.data} {params.classifier}"
-        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+        detect_fit.command
+
+
+detect_evaluate = StageRule(plan, "detect evaluate")
 
 
 rule detect_evaluate:
     input:
-        data=rules.data_prepare.output,
-        model=rules.detect_fit.output,
+        detect_evaluate.inputs,
     output:
-        f"{DETECTOR}/evaluation/manifest.json",
+        detect_evaluate.manifest,
         report(
-            f"{DETECTOR}/evaluation/gallery.png",
+            f"{detect_evaluate.folder}/gallery.png",
             caption="../report/gallery.rst",
             category="detect",
             labels={
@@ -58,19 +43,14 @@ rule detect_evaluate:
             },
         ),
     log:
-        f"{RESULTS}/logs/detect/{{task}}/{{detector}}/seed-{{seed}}/evaluate.log",
+        detect_evaluate.log,
     group:
-        bundle("detect", "detect evaluate")
+        bundle(detect_evaluate, "detect")
     resources:
-        **needs("detect evaluate"),
+        **detect_evaluate.resources,
     params:
-        spec=lambda wildcards: plan.spec("detect evaluate", **wildcards),
-        code=lambda wildcards: plan.code("detect evaluate", **wildcards),
-        data=f"{DATA}/prepared",
-        model=f"{DETECTOR}/model",
-        out=f"{DETECTOR}/evaluation",
+        **detect_evaluate.params,
     message:
-        "evaluate detector: {wildcards.detector} on {wildcards.task}, seed {wildcards.seed}"
+        detect_evaluate.message
     shell:
-        "python -m darkroom detect evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
-        " --out {params.out} > {log} 2>&1"
+        detect_evaluate.command

@@ -1,120 +1,96 @@
 """Generative models, trained, sampled from and scored."""
 
-GENERATOR = f"{RESULTS}/generate/{{model}}/seed-{{seed}}"
+generate_judge = StageRule(plan, "generate judge")
 
 
 rule generate_judge:
     input:
-        rules.data_prepare.output,
+        generate_judge.inputs,
     output:
-        f"{RESULTS}/generate/judge/manifest.json",
+        generate_judge.manifest,
     log:
-        f"{RESULTS}/logs/generate/judge.log",
+        generate_judge.log,
     priority: 4
-    threads: lambda wildcards: plan.threads("generate judge")
+    threads: generate_judge.threads
     resources:
-        **needs("generate judge"),
+        **generate_judge.resources,
     params:
-        spec=lambda wildcards: plan.spec("generate judge"),
-        code=lambda wildcards: plan.code("generate judge"),
-        data=f"{DATA}/prepared",
-        checkpoints=f"{RESULTS}/checkpoints",
-        out=f"{RESULTS}/generate/judge",
+        **generate_judge.params,
     message:
-        "train judge of generators"
+        generate_judge.message
     shell:
-        "python -m darkroom generate judge --spec {params.spec:q} --data {params.data}"
-        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+        generate_judge.command
+
+
+generate_train = StageRule(plan, "generate train")
 
 
 rule generate_train:
     input:
-        data=rules.data_prepare.output,
+        generate_train.inputs,
     output:
-        f"{GENERATOR}/model/manifest.json",
+        generate_train.manifest,
     log:
-        f"{RESULTS}/logs/generate/{{model}}/seed-{{seed}}/train.log",
-    threads: lambda wildcards: plan.threads("generate train", **wildcards)
+        generate_train.log,
+    threads: generate_train.threads
     resources:
-        **needs("generate train"),
+        **generate_train.resources,
     params:
-        spec=lambda wildcards: plan.spec("generate train", **wildcards),
-        code=lambda wildcards: plan.code("generate train", **wildcards),
-        data=f"{DATA}/prepared",
-        checkpoints=f"{RESULTS}/checkpoints",
-        out=f"{GENERATOR}/model",
+        **generate_train.params,
     message:
-        "train generator: {wildcards.model}, seed {wildcards.seed}"
+        generate_train.message
     shell:
-        "python -m darkroom generate train --spec {params.spec:q} --data {params.data}"
-        " --checkpoints {params.checkpoints} --out {params.out} > {log} 2>&1"
+        generate_train.command
+
+
+generate_evaluate = StageRule(plan, "generate evaluate")
 
 
 rule generate_evaluate:
     input:
-        data=rules.data_prepare.output,
-        model=rules.generate_train.output,
-        judge=rules.generate_judge.output,
+        generate_evaluate.inputs,
     output:
-        f"{GENERATOR}/evaluation/manifest.json",
+        generate_evaluate.manifest,
         report(
-            f"{GENERATOR}/evaluation/samples.png",
+            f"{generate_evaluate.folder}/samples.png",
             caption="../report/samples.rst",
             category="generate",
             labels={"model": "{model}", "seed": "{seed}", "plot": "samples"},
         ),
     log:
-        f"{RESULTS}/logs/generate/{{model}}/seed-{{seed}}/evaluate.log",
+        generate_evaluate.log,
     resources:
-        **needs("generate evaluate"),
+        **generate_evaluate.resources,
     params:
-        spec=lambda wildcards: plan.spec("generate evaluate", **wildcards),
-        code=lambda wildcards: plan.code("generate evaluate", **wildcards),
-        data=f"{DATA}/prepared",
-        model=f"{GENERATOR}/model",
-        judge=f"{RESULTS}/generate/judge",
-        out=f"{GENERATOR}/evaluation",
+        **generate_evaluate.params,
     message:
-        "evaluate generator: {wildcards.model}, seed {wildcards.seed}"
+        generate_evaluate.message
     shell:
-        "python -m darkroom generate evaluate --spec {params.spec:q} --data {params.data} --model {params.model}"
-        " --judge {params.judge} --out {params.out} > {log} 2>&1"
+        generate_evaluate.command
+
+
+generate_synthesize = StageRule(plan, "generate synthesize")
 
 
 rule generate_synthesize:
     input:
-        data=rules.data_prepare.output,
-        judge=rules.generate_judge.output,
-        model=lambda wildcards: expand(
-            rules.generate_train.output,
-            model=plan.synthetic(wildcards.policy).model,
-            seed=plan.synthetic(wildcards.policy).seed,
-        ),
+        generate_synthesize.inputs,
     output:
-        f"{RESULTS}/generate/synthetic/{{policy}}/manifest.json",
+        generate_synthesize.manifest,
         report(
-            f"{RESULTS}/generate/synthetic/{{policy}}/synthetic.png",
+            f"{generate_synthesize.folder}/synthetic.png",
             caption="../report/synthetic.rst",
             category="generate",
             labels={"policy": "{policy}", "plot": "drawn copies"},
         ),
     log:
-        f"{RESULTS}/logs/generate/synthetic/{{policy}}.log",
+        generate_synthesize.log,
     priority: 10
     resources:
-        **needs("generate synthesize"),
+        **generate_synthesize.resources,
     params:
-        spec=lambda wildcards: plan.spec("generate synthesize", **wildcards),
-        code=lambda wildcards: plan.code("generate synthesize", **wildcards),
-        data=f"{DATA}/prepared",
-        model=lambda wildcards: (
-            f"{RESULTS}/generate/{plan.synthetic(wildcards.policy).model}"
-            f"/seed-{plan.synthetic(wildcards.policy).seed}/model"
-        ),
-        judge=f"{RESULTS}/generate/judge",
-        out=f"{RESULTS}/generate/synthetic/{{policy}}",
+        **generate_synthesize.params,
     message:
-        "draw copies for {wildcards.policy}"
+        generate_synthesize.message
     shell:
-        "python -m darkroom generate synthesize --spec {params.spec:q} --data {params.data} --model {params.model}"
-        " --judge {params.judge} --out {params.out} > {log} 2>&1"
+        generate_synthesize.command

@@ -1,40 +1,25 @@
 """The one page that shows it all."""
 
+report_build = StageRule(plan, "report build")
+
 
 rule report_build:
     input:
-        # a list with a name of its own would be hashed anew for each of its files
-        rules.data_prepare.output,
-        *(
-            f"{folder}/manifest.json"
-            for section in ("augment", "audit")
-            for folder in plan.folders(section)
-        ),
-        *(rules.augment_gallery.output if plan.entries.gallery else ()),
-        *(
-            f"{folder}/{step}/manifest.json"
-            for section in ("classify", "generate", "detect")
-            for folder in plan.folders(section)
-            for step in ("model", "evaluation")
-        ),
+        report_build.inputs,
     output:
-        f"{RESULTS}/report/manifest.json",
+        report_build.manifest,
         page=report(
-            f"{RESULTS}/report/index.html",
+            f"{report_build.folder}/index.html",
             caption="../report/report.rst",
             category="report",
         ),
     log:
-        f"{RESULTS}/logs/report.log",
+        report_build.log,
     resources:
-        **needs("report build"),
+        **report_build.resources,
     params:
-        spec=lambda wildcards: plan.argument("report build"),
-        code=plan.code("report build"),
-        data=f"{DATA}/prepared",
-        out=f"{RESULTS}/report",
+        **report_build.params,
     message:
-        "write {output.page}"
+        report_build.message
     shell:
-        f"python -m darkroom report build --spec {{params.spec:q}} --data {{params.data}} --results {RESULTS}"
-        " --out {params.out} > {log} 2>&1"
+        report_build.command

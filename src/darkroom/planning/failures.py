@@ -25,16 +25,16 @@ TAIL = 2**16
 def report(workflow: Any, plan: Plan) -> str:
     """Make the page after a run in which jobs failed; gives a line for the person who called."""
     found = unfinished(workflow, plan)
-    out = Path(plan.results, "report")
+    out = Path(plan.folder("report build"))
     if found is None or _below(out, plan) not in found.waiting:
         return ""  # broken off, or no page was asked for
     failed, others = len(found.failed), len(found.waiting) - 1
     told = f"{failed} job{'s' if failed > 1 else ''} failed" + (f", and {others} more could not run" if others else "")
-    if Path(plan.data, "prepared").as_posix() in found:
+    if plan.folder("data prepare") in found:
         return f"{told}; there is no page, as the data could not be prepared"
     place = Path(plan.results, "logs", "unfinished.json")
     command = [sys.executable, "-m", "darkroom", "report", "build", "--spec", plan.argument("report build")]
-    command += ["--data", f"{plan.data}/prepared", "--results", plan.results, "--out", str(out)]
+    command += [*plan.options("report build").split(), "--out", str(out)]
     try:
         files.write_json(place, found.model_dump(mode="json"))
         done = subprocess.run([*command, "--unfinished", str(place)], capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from darkroom.fit import launch
 from darkroom.fit.config import Training
+from darkroom.job.stage import Cost
 
 MB = 2**20
 
@@ -38,36 +39,6 @@ class Images:
         return self.count * self.values / MB
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a stage takes: megabytes for its code, megabytes for each megabyte of images, and values a second."""
-
-    base: int
-    per_mb: float
-    speed: float = 2e6
-
-
-LIGHT = 900
-TORCH = 2400
-"""Megabytes before any data: two Snakemake processes around the job, its libraries, and the sender of all tracking, which
-one job of several carries."""
-COSTS = {
-    "data fetch": Cost(LIGHT + 300, 6),  # a library that carries images reads them all from text
-    "data prepare": Cost(LIGHT + 400, 6),  # the size of a source of files is not known before
-    "augment apply": Cost(TORCH + 400, 4),  # its workers share memory, which is counted for each
-    "augment gallery": Cost(TORCH, 2),
-    "audit train": Cost(TORCH, 4),
-    "audit measure": Cost(TORCH, 4),
-    "classify train": Cost(TORCH, 4),
-    "classify evaluate": Cost(TORCH, 4),
-    "generate judge": Cost(TORCH, 4),
-    "generate train": Cost(TORCH, 4),
-    "generate evaluate": Cost(TORCH, 8),
-    "generate synthesize": Cost(TORCH, 4),
-    "detect fit": Cost(TORCH, 8),
-    "detect evaluate": Cost(TORCH, 8),
-    "report build": Cost(LIGHT, 0),
-}
 ACTIVATIONS = 100
 """Floats that a network of these sizes keeps for each value of a batch."""
 TRAINING_SPEED = 2e5
@@ -75,9 +46,8 @@ TRAINING_SPEED = 2e5
 LEAST_MINUTES = 10
 
 
-def need(stage: str, images: Images, training: Training | None, attempt: int) -> Need:
+def need(cost: Cost, images: Images, training: Training | None, attempt: int) -> Need:
     """The request of a job's first, second, ... attempt; each asks for twice as much as the one before."""
-    cost = COSTS[stage]
     mb = cost.base + cost.per_mb * images.mb
     seconds = images.count * images.values / cost.speed
     if training is not None:

@@ -17,7 +17,6 @@ from typing import Any
 from darkroom import files
 from darkroom.data import place
 from darkroom.data.item import readable
-from darkroom.job.stages import STAGES
 from darkroom.planning.changes import changes, images
 from darkroom.planning.plan import Plan
 
@@ -57,7 +56,7 @@ class Reasons(logging.Filter):
         """Takes nothing out."""
         if record.msg == BUILDING and self.workflow.is_main_process:
             self._remember()
-        elif getattr(record, "event", None) == "job_info" and _stage(vars(record)["rule_name"]) in STAGES:
+        elif getattr(record, "event", None) == "job_info" and _stage(vars(record)["rule_name"]) in self.plan.stages:
             self._tell(record)
         return True
 
@@ -103,7 +102,7 @@ class Reasons(logging.Filter):
             old = files.read_json(raw / place.SEEN)["files"]
         except FileNotFoundError:
             return ["the source's file changed"]
-        new = {readable(name): digest for name, digest in self.plan.source_contents().items()}
+        new = {readable(name): digest for name, digest in self.plan.sources.contents().items()}
         if hasattr(self.plan.config.data.source, "root"):  # a table names its images; what lies beside them is not seen
             new = {name: digest for name, digest in new.items() if name in old}
         return images(old, new) or ["the files beside the source's table changed"]

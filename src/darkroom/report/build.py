@@ -52,7 +52,7 @@ def run(spec: BuildSpec, *, data: Path, results: Path, unfinished: Path | None =
     with files.folder(out, whole=unfinished is None) as fresh:
         (fresh / "index.html").write_text(page, encoding="utf-8")
         if found.gallery:
-            (fresh / "gallery.html").write_text(_gallery(spec.name, found.root / "gallery"), encoding="utf-8")
+            (fresh / "gallery.html").write_text(_gallery(spec.name, found.gallery), encoding="utf-8")
     log({"report/megabytes": len(page.encode()) / 1e6, "report/missing": len(found.missing)})
 
 
@@ -89,7 +89,7 @@ def _render(spec: BuildSpec, results: Results, left: Unfinished) -> str:
         settings={
             section: text.settings(value) for section, value in spec.config.items() if isinstance(value, dict | list)
         },
-        gallery=results.gallery,
+        gallery=results.gallery is not None,
         album=album,
         thumbnails=thumbnails,
     )

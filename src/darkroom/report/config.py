@@ -7,44 +7,57 @@ from typing import Any
 from darkroom.settings import Section
 
 
-class ClassifierEntry(Section):
-    """One trained classifier; its results are in `classify/POLICY/MODEL/seed-SEED/{model,evaluation}`."""
+class ResultEntry(Section):
+    """One result. Folders are relative to `results/NAME`."""
+
+    name: str = ""
+    """The policy that it is of, where there are several."""
+    folder: str
+
+
+class SeedEntry(Section):
+    """One trained or fitted model and its evaluation."""
+
+    seed: int
+    model_folder: str
+    evaluation_folder: str
+
+
+class ClassifierEntry(SeedEntry):
+    """One trained classifier."""
 
     policy: str
     model: str
-    seed: int
 
 
-class GeneratorEntry(Section):
-    """One trained generator; its results are in `generate/MODEL/seed-SEED/{model,evaluation}`."""
+class GeneratorEntry(SeedEntry):
+    """One trained generator."""
 
     model: str
-    seed: int
 
 
-class DetectorEntry(Section):
-    """One fitted detector; its results are in `detect/TASK/DETECTOR/seed-SEED/{model,evaluation}`."""
+class DetectorEntry(SeedEntry):
+    """One fitted detector."""
 
     task: str
     normal: tuple[str, ...]
     contamination: float = 0.0
     """Share of the images that it was fitted on which are anomalous."""
     detector: str
-    seed: int
 
 
 class BuildSpec(Section):
     """What the page shows, in the config's order."""
 
     name: str
-    policies: list[str]
-    """Policies with transformed copies, in `augment/POLICY`."""
-    synthetic: list[str] = []
-    """Policies with copies that a generator drew, in `generate/synthetic/POLICY`."""
-    gallery: bool = False
-    """Whether there is a picture of every augmentation technique, in `gallery`."""
-    audits: list[str] = []
-    """Policies with an audit, in `audit/policies/POLICY`."""
+    policies: list[ResultEntry]
+    """Policies with transformed copies."""
+    synthetic: list[ResultEntry] = []
+    """Policies with copies that a generator drew."""
+    gallery: ResultEntry | None = None
+    """The pictures of every augmentation technique, where there are any."""
+    audits: list[ResultEntry] = []
+    """Policies with an audit."""
     classifiers: list[ClassifierEntry]
     generators: list[GeneratorEntry]
     detectors: list[DetectorEntry]

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.report.config import BuildSpec
+from darkroom.report.config import BuildSpec, ResultEntry, SeedEntry
 from darkroom.report.intervals import BOUNDS, Number, number, over_seeds
 from darkroom.report.unfinished import Unfinished
 
@@ -24,7 +24,8 @@ UNIT = (0.0, 1.0)
 class Run:
     """One seed of a method: what its training and its evaluation wrote."""
 
-    folder: Path
+    model_folder: Path
+    evaluation_folder: Path
     seed: int
     model: dict[str, Any]
     metrics: dict[str, Any]
@@ -33,7 +34,7 @@ class Run:
 
     def last(self, column: str) -> Number:
         """A column of the training history at the last epoch."""
-        path = self.folder / "model" / "history.csv"
+        path = self.model_folder / "history.csv"
         table = pd.read_csv(path) if path.is_file() else pd.DataFrame()
         if column not in table or table.empty or pd.isna(table[column].iloc[-1]):
             return Number(reason="not recorded")
@@ -41,7 +42,7 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table of the evaluation, such as `predictions.parquet`, in the order of its ids."""
-        path = self.folder / "evaluation" / name
+        path = self.evaluation_folder / name
         return pd.read_parquet(path).sort_values("id", ignore_index=True) if path.is_file() else None
 
 
@@ -124,7 +125,7 @@ class Detector(Method):
     @property
     def megabytes(self) -> Number:
         """The size on disk of what was fitted."""
-        path = self.first.folder / "model" / "weights.pt"
+        path = self.first.model_folder / "weights.pt"
         return Number(path.stat().st_size / 1e6) if path.is_file() else Number(reason="not recorded")
 
 
@@ -135,7 +136,8 @@ class Results:
     name: str
     data: Path
     root: Path
-    policies: list[str]
+    policies: dict[str, Path]
+    """The folders of the transformed copies, by policy."""
     classifiers: list[Classifier]
     generators: list[Method]
     detectors: list[Detector]
@@ -146,12 +148,12 @@ class Results:
     """What the config says of each detector."""
     policy_settings: dict[str, Any] = field(default_factory=dict)
     """What the config says of each policy."""
-    gallery: bool = False
-    """Whether there are pictures of the augmentation techniques."""
-    synthetic: list[str] = field(default_factory=list)
-    """Policies with copies that a generator drew."""
-    audits: list[str] = field(default_factory=list)
-    """Policies that were audited."""
+    gallery: Path | None = None
+    """The pictures of the augmentation techniques, where there are any."""
+    synthetic: dict[str, Path] = field(default_factory=dict)
+    """The folders of the copies that a generator drew, by policy."""
+    audits: dict[str, Path] = field(default_factory=dict)
+    """The audits, by policy."""
     missing: list[str] = field(default_factory=list)
     """Folders, below the results, of what the page should show and could not find."""
 
@@ -174,26 +176,26 @@ class _Folders:
 def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Results:
     """Read all that the spec names. What is not there, did not finish, or is `unfinished`, is listed as missing."""
     folders = _Folders(root, unfinished)
-    classifiers = [((e.policy, e.model), e.seed) for e in spec.classifiers]
-    generators = [((e.model,), e.seed) for e in spec.generators]
-    detectors = [((e.task, e.detector), e.seed) for e in spec.detectors]
-    policies = [p for p in spec.policies if p == "none" or folders.whole(f"augment/{p}")]
-    normal = {e.task: e.normal for e in spec.detectors}
+
+    def whole(entries: Sequence[ResultEntry]) -> dict[str, Path]:
+        return {entry.name: root / entry.folder for entry in entries if folders.whole(entry.folder)}
+
+    policies = whole(spec.policies)
     return Results(
         spec.name,
         data,
         root,
         policies,
-        [Classifier(*found) for found in _methods(folders, "classify", classifiers)],
-        [Method(*found) for found in _methods(folders, "generate", generators)],
-        [Detector(*found) for found in _methods(folders, "detect", detectors)],
-        normal,
+        [Classifier(*found) for found in _methods(folders, [((e.policy, e.model), e) for e in spec.classifiers])],
+        [Method(*found) for found in _methods(folders, [((e.model,), e) for e in spec.generators])],
+        [Detector(*found) for found in _methods(folders, [((e.task, e.detector), e) for e in spec.detectors])],
+        {e.task: e.normal for e in spec.detectors},
         {e.task: e.contamination for e in spec.detectors},
         dict((spec.config.get("detect") or {}).get("detectors") or {}),
         dict(spec.config.get("augment") or {}),
-        spec.gallery and folders.whole("gallery"),
-        [policy for policy in spec.synthetic if folders.whole(f"generate/synthetic/{policy}")],
-        [policy for policy in spec.audits if folders.whole(f"audit/policies/{policy}")],
+        next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
+        whole(spec.synthetic),
+        whole(spec.audits),
         folders.missing,
     )
 
@@ -218,7 +220,7 @@ def class_shares(run: Run) -> NDArray[np.float64]:
     """What each test item counts, in the order of their ids, when every class weighs the same; 1 in the mean."""
     table = run.table("predictions.parquet")
     if table is None:
-        raise FileNotFoundError(f"{run.folder} has no predictions")
+        raise FileNotFoundError(f"{run.evaluation_folder} has no predictions")
     labels = table["label"].to_numpy()
     present, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     shares: NDArray[np.float64] = len(labels) / (len(present) * counts[place])
@@ -238,26 +240,27 @@ def _at(value: Any, *path: str) -> dict[str, Any]:
 
 
 def _methods(
-    folders: _Folders, stage: str, entries: Sequence[tuple[tuple[str, ...], int]]
+    folders: _Folders, entries: Sequence[tuple[tuple[str, ...], SeedEntry]]
 ) -> Iterator[tuple[tuple[str, ...], tuple[Run, ...]]]:
     """The runs of each method, those without results left out."""
     for keys in dict.fromkeys(keys for keys, _ in entries):
-        seeds = [seed for other, seed in entries if other == keys]
-        found = [_run(folders, "/".join((stage, *keys, f"seed-{seed}")), seed) for seed in seeds]
+        found = [_run(folders, entry) for other, entry in entries if other == keys]
         if runs := tuple(run for run in found if run is not None):
             yield keys, runs
 
 
-def _run(folders: _Folders, path: str, seed: int) -> Run | None:
-    folder = folders.root / path
-    parts = [folders.whole(f"{path}/{part}") for part in ("model", "evaluation")]
-    if not all(parts):
+def _run(folders: _Folders, entry: SeedEntry) -> Run | None:
+    places = (entry.model_folder, entry.evaluation_folder)
+    whole = [folders.whole(place) for place in places]  # looks at both, so that both are listed where both are missing
+    if not all(whole):
         return None
+    model, evaluation = (folders.root / place for place in places)
     return Run(
-        folder,
-        seed,
-        files.read_json(folder / "model" / "model.json"),
-        files.read_json(folder / "evaluation" / "metrics.json"),
-        timing(folder / "model"),
-        timing(folder / "evaluation"),
+        model,
+        evaluation,
+        entry.seed,
+        files.read_json(model / "model.json"),
+        files.read_json(evaluation / "metrics.json"),
+        timing(model),
+        timing(evaluation),
     )

@@ -5,38 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 
-class Job:
-    """What a job's folder says: `results/NAME/classify/POLICY/MODEL/seed-S/STEP`."""
+def method(stage: str, tags: Mapping[str, str]) -> str:
+    """What several seeds are runs of: the section and every tag but the seed, as `classify/none/resnet`."""
+    return "/".join([stage.split()[0], *(value for key, value in tags.items() if key != "seed")])
 
-    def __init__(self, folder: str) -> None:
-        self.parts = Path(folder).parts
-        seeds = [part for part in self.parts if re.fullmatch(r"seed-\d+", part)]
-        self.seed = int(seeds[0].removeprefix("seed-")) if seeds else None
-        self.inner = self.parts[2:] if len(self.parts) > 2 else self.parts
 
-    @property
-    def method(self) -> str:
-        """The job without its seed and step: what several seeds are runs of."""
-        return "/".join(self.inner[: next(i for i, p in enumerate(self.inner) if p.startswith("seed-"))])
-
-    def tags(self) -> dict[str, str]:
-        """Model, policy, task and seed, as far as the folder has them."""
-        if self.seed is None:
-            if self.inner[:2] == ("audit", "models"):
-                return {"fold": self.inner[2].removeprefix("fold-")}
-            places = {("augment",): 1, ("audit", "policies"): 2, ("generate", "synthetic"): 2}
-            place = next((at for start, at in places.items() if self.inner[: len(start)] == start), None)
-            return {"policy": self.inner[place]} if place else {}
-        names = {"classify": ("policy", "model"), "generate": ("model",), "detect": ("task", "model")}[self.inner[0]]
-        return {**dict(zip(names, self.inner[1:], strict=False)), "seed": str(self.seed)}
-
-    def title(self, stage: str) -> str:
-        """A short name for the run: the stage and what it was about."""
-        return " ".join([stage, *(self.inner[1:-1] if self.seed is not None else self.tags().values())])
+def title(stage: str, tags: Mapping[str, str]) -> str:
+    """A short name for a run: the stage and what it is about, as `classify train none resnet seed-0`."""
+    return " ".join([stage, *(f"seed-{value}" if key == "seed" else value for key, value in tags.items())])
 
 
 def summary(name: str, values: list[float]) -> dict[str, float]:

@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from darkroom.files import MANIFEST, sha256
 from darkroom.job import provenance
 from darkroom.tracking import spool
 from darkroom.tracking.database import make_database
-from darkroom.tracking.names import Job, flat, metric_name, quoted, summary
+from darkroom.tracking.names import flat, method, metric_name, quoted, summary, title
 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
@@ -148,7 +148,7 @@ class Delivery:
         return str(self.client.create_experiment(name, artifact_location=place))
 
     def _create(self, experiment: str) -> Run:
-        header, job = self.header, Job(self.header["job"])
+        header, named = self.header, self.header.get("tags", {})
         tags = {
             "mlflow.source.name": f"darkroom {header['stage']}",
             "spool": self.path.stem,
@@ -156,14 +156,14 @@ class Delivery:
             "job": header["job"],
             "dataset": header["dataset"],
         }
-        tags |= job.tags() | self._provenance()
+        tags |= named | self._provenance()
         for name, place in header["inputs"].items():
             if earlier := self._latest(experiment, _of(place)):
                 tags[f"built_from.{name}"] = earlier.info.run_id
-        if job.seed is not None:
-            tags["mlflow.parentRunId"] = self._parent(experiment, job)
+        if "seed" in named:
+            tags["mlflow.parentRunId"] = self._parent(experiment, named)
         return self.client.create_run(
-            experiment, start_time=header["start"], tags=tags, run_name=job.title(header["stage"])
+            experiment, start_time=header["start"], tags=tags, run_name=title(header["stage"], named)
         )
 
     def _describe(self, run: Run) -> None:
@@ -218,12 +218,13 @@ class Delivery:
     def _latest(self, experiment: str, filters: str) -> Run | None:
         return next(iter(self._found(experiment, filters, most=1)), None)
 
-    def _parent(self, experiment: str, job: Job) -> str:
-        run = self._latest(experiment, f"tags.method = '{quoted(job.method)}'")
+    def _parent(self, experiment: str, named: Mapping[str, str]) -> str:
+        name = method(self.header["stage"], named)
+        run = self._latest(experiment, f"tags.method = '{quoted(name)}'")
         if run is None:
-            tags = {"method": job.method, "dataset": self.header["dataset"], **job.tags()}
+            tags = {"method": name, "dataset": self.header["dataset"], **named}
             tags.pop("seed", None)
-            run = self.client.create_run(experiment, tags=tags, run_name=job.method)
+            run = self.client.create_run(experiment, tags=tags, run_name=name)
         if run.info.status == "RUNNING":
             self.client.set_terminated(run.info.run_id)
         return str(run.info.run_id)

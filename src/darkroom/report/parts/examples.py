@@ -77,7 +77,7 @@ class Examples:
 
 def examples(detector: Detector, key: str, ranked: int) -> Examples | None:
     """Those of a detector's first seed, None where the evaluation left none; `ranked` is the longest list to show."""
-    folder = detector.first.folder / "evaluation"
+    folder = detector.first.evaluation_folder
     if not (folder / ABOUT).is_file():
         return None
     about: dict[str, Any] = files.read_json(folder / ABOUT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -47,7 +48,7 @@ class Audit:
 
 def section(results: Results) -> list[Audit]:
     """An audit for each policy that has one."""
-    return [_audit(results, policy) for policy in results.audits]
+    return [_audit(folder, policy) for policy, folder in results.audits.items()]
 
 
 def answer(audits: list[Audit]) -> Iterator[Finding]:
@@ -70,8 +71,7 @@ def answer(audits: list[Audit]) -> Iterator[Finding]:
         yield Finding("Audit", "labels change", "bad", words)
 
 
-def _audit(results: Results, policy: str) -> Audit:
-    folder = results.root / "audit" / "policies" / policy
+def _audit(folder: Path, policy: str) -> Audit:
     found: dict[str, Any] = files.read_json(folder / "audit.json")
     titles = {step["key"]: step["title"] for step in found["steps"]}
     cells: dict[str, dict[str, Any]] = found["cells"]

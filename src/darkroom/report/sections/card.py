@@ -103,10 +103,8 @@ def data_card(results: Results) -> Card:
 
 def policies(results: Results) -> Policies | None:
     """None when no policy makes images."""
-    made = [policy for policy in results.policies if policy != "none"]
     rows, sheets = [], []
-    for policy in made:
-        folder = results.root / "augment" / policy
+    for policy, folder in results.policies.items():
         items, times = pd.read_parquet(folder / "items.parquet"), timing(folder)
         parents = items["parent"].nunique() if "parent" in items else 0
         rows.append(

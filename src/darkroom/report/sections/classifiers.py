@@ -180,7 +180,7 @@ def _mixed_up(best: Classifier) -> list[MixUp]:
 
 
 def _figures(classifier: Classifier) -> list[Figure]:
-    root, title = classifier.first.folder / "evaluation", classifier.title
+    root, title = classifier.first.evaluation_folder, classifier.title
     seed = f", seed {classifier.first.seed}" if len(classifier.runs) > 1 else ""
     return [
         *figure(

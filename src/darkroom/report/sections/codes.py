@@ -153,7 +153,7 @@ def _strip(size: int, found: dict[str, Family]) -> Strip:
     for name, family in found.items():
         if size not in family:
             continue
-        folder = family[size].first.folder / "evaluation"
+        folder = family[size].first.evaluation_folder
         originals = figure(folder / "originals.png", "Test images: normal ones, a blank, anomalous ones")
         made = figure(folder / "reconstructions.png", f"The same images as {name} makes them of {size} numbers")
         if originals and made:

@@ -284,5 +284,5 @@ def _classes(ranked: list[Detector]) -> Table:
 
 def _plot(detector: Detector, name: str) -> list[Figure]:
     what, caption = PLOTS[name]
-    path = detector.first.folder / "evaluation" / name
+    path = detector.first.evaluation_folder / name
     return figure(path, f"{what} of {detector.title}", f"{detector.title}: {caption}")

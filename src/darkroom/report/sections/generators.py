@@ -179,10 +179,10 @@ def _latent(models: list[Method]) -> Table | None:
 
 
 def _figures(method: Method) -> list[Figure]:
-    root, title = method.first.folder / "evaluation", method.title
+    root, title = method.first.evaluation_folder, method.title
     pictures = {
         root / "samples.png": ("Samples", "Samples, a column a class: not picked."),
-        method.first.folder / "model" / "progress.png": (
+        method.first.model_folder / "progress.png": (
             "Samples while training",
             "From the same noise while it trained, at first more often; the strip stops at the end of training.",
         ),

@@ -45,7 +45,7 @@ def subsection(results: Results) -> Synthetics | None:
     """None when no generator drew copies for a policy."""
     if not results.synthetic:
         return None
-    told = {p: files.read_json(results.root / "generate/synthetic" / p / "synthetic.json") for p in results.synthetic}
+    told = {policy: files.read_json(folder / "synthetic.json") for policy, folder in results.synthetic.items()}
     effects = [gain for c in results.classifiers if c.policy in told and (gain := _gain(c, told, results)) is not None]
     seeds = min((len(gain.over_none.to.runs) for gain in effects), default=0)
     rows = [(f"{g.over_none.to.policy} for {g.over_none.to.model}", g) for g in effects]
@@ -112,4 +112,4 @@ def _change(effect: Effect | None) -> Cell:
 
 def _sheet(results: Results, policy: str) -> list[Figure]:
     caption = f"{policy}: real training images, samples that were kept, samples that were refused; a line a class."
-    return figure(results.root / "generate/synthetic" / policy / "synthetic.png", f"Images drawn for {policy}", caption)
+    return figure(results.synthetic[policy] / "synthetic.png", f"Images drawn for {policy}", caption)

@@ -97,7 +97,7 @@ def _weights(found: Sequence[Classifier], looks: Sequence[str]) -> Table:
 
 def _turned(classifier: Classifier, results: Results) -> Turned | None:
     """Of the first seed; None where nothing turned."""
-    folder = classifier.first.folder / "evaluation"
+    folder = classifier.first.evaluation_folder
     path = folder / "tta.csv"
     # keep_default_na: a class that is called NA is not a missing value
     items = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else pd.DataFrame()

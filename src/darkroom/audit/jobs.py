@@ -1,0 +1,66 @@
+"""The jobs of the `audit` section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from darkroom.audit.config import Audit, MeasureSpec, TrainSpec
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, Within, part
+
+if TYPE_CHECKING:
+    from darkroom.config.load import Config
+    from darkroom.planning.plan import Plan
+
+
+def _folds(config: Config) -> Iterator[Wildcards]:
+    return ({"fold": str(fold)} for fold in range(config.audit.folds if config.audit else 0))
+
+
+def _audited(config: Config) -> Iterable[Wildcards]:
+    if config.audit is None:
+        return ()
+    changing = [name for name, policy in config.augment.items() if policy.offline or policy.online]
+    named = changing if config.audit.policies is None else config.audit.policies
+    return ({"policy": name} for name in named)
+
+
+def _section(plan: Plan) -> Audit:
+    assert plan.config.audit, "a config without the section has none of its jobs"
+    return plan.config.audit
+
+
+def _train(plan: Plan, wildcards: Wildcards) -> TrainSpec:
+    return part(TrainSpec, _section(plan), fold=int(wildcards["fold"]))
+
+
+def _measure(plan: Plan, wildcards: Wildcards) -> MeasureSpec:
+    name = wildcards["policy"]
+    return part(MeasureSpec, _section(plan), name=name, policy=plan.config.augment[name])
+
+
+def _models(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job | Within]:
+    folds = tuple(Job("audit train", fold) for fold in _folds(plan.config))
+    return {"data": PREPARED, "models": Within("{results}/audit/models", folds)}
+
+
+STAGES = (
+    Stage(
+        name="audit train",
+        folder="{results}/audit/models/fold-{fold}",
+        title="train judge: fold {fold}",
+        each=_folds,
+        spec=_train,
+        cost=Cost(TORCH, 4),
+        resumes=True,
+    ),
+    Stage(
+        name="audit measure",
+        folder="{results}/audit/policies/{policy}",
+        title="audit: {policy}",
+        each=_audited,
+        spec=_measure,
+        inputs=_models,
+        cost=Cost(TORCH, 4),
+    ),
+)

@@ -1,0 +1,59 @@
+"""The jobs of the `augment` section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from darkroom import registry
+from darkroom.augment.config import ApplySpec, GallerySpec
+from darkroom.job.stage import TORCH, Cost, Job, Stage, Wildcards
+
+if TYPE_CHECKING:
+    from darkroom.config.load import Config
+    from darkroom.planning.plan import Plan
+
+
+def copies(config: Config, policy: str) -> Job | None:
+    """The job that makes the copies which classifiers train on under a policy: transformed, or drawn by a model."""
+    settings = config.augment.get(policy)
+    if settings and settings.offline:
+        return Job("augment apply", {"policy": policy})
+    return Job("generate synthesize", {"policy": policy}) if settings and settings.synthetic else None
+
+
+def _transformed(config: Config) -> Iterator[Wildcards]:
+    return ({"policy": name} for name, policy in config.augment.items() if policy.offline)
+
+
+def _gallery_once(config: Config) -> Iterator[Wildcards]:
+    return ({} for _ in range(bool(config.augment)))
+
+
+def _apply(plan: Plan, wildcards: Wildcards) -> ApplySpec:
+    return plan.config.augment[wildcards["policy"]].apply_spec
+
+
+def _gallery(plan: Plan, wildcards: Wildcards) -> GallerySpec:
+    every = {"offline": registry.entries("transform"), "online": registry.entries("batch transform")}
+    return GallerySpec.model_validate({part: list(names) for part, names in every.items()})
+
+
+STAGES = (
+    Stage(
+        name="augment apply",
+        folder="{results}/augment/{policy}",
+        title="augment: {policy}",
+        each=_transformed,
+        spec=_apply,
+        cost=Cost(TORCH + 400, 4),  # its workers share memory, which is counted for each
+    ),
+    Stage(
+        name="augment gallery",
+        folder="{results}/gallery",
+        title="gallery of {name}",
+        each=_gallery_once,
+        spec=_gallery,
+        cost=Cost(TORCH, 2),
+    ),
+)

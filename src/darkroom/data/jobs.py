@@ -1,0 +1,48 @@
+"""The jobs of the `data` section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.job.stage import LIGHT, Cost, Job, Stage, Wildcards, part
+
+if TYPE_CHECKING:
+    from darkroom.planning.plan import Plan
+
+
+def _fetch(plan: Plan, wildcards: Wildcards) -> FetchSpec:
+    return FetchSpec(source=plan.config.data.source, fingerprint=plan.sources.fingerprint)
+
+
+def _prepare(plan: Plan, wildcards: Wildcards) -> PrepareSpec:
+    return part(PrepareSpec, plan.config.data, name=plan.config.name)
+
+
+def _no_inputs(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+    return {}
+
+
+def _raw(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+    return {"raw": Job("data fetch")}
+
+
+STAGES = (
+    Stage(
+        name="data fetch",
+        folder="{data}/raw",
+        title="fetch {name}",
+        spec=_fetch,
+        inputs=_no_inputs,
+        cost=Cost(LIGHT + 300, 6),  # a library that carries images reads them all from text
+    ),
+    Stage(
+        name="data prepare",
+        folder="{data}/prepared",
+        title="prepare {name}",
+        spec=_prepare,
+        inputs=_raw,
+        cost=Cost(LIGHT + 400, 6),  # the size of a source of files is not known before
+    ),
+)

@@ -1,0 +1,141 @@
+"""The jobs of the `detect` section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from darkroom import files
+from darkroom.classify.jobs import policies
+from darkroom.detect.config import Detect, EvaluateSpec, FitSpec, classifiers, members, task_name
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, fields
+from darkroom.nets import pretrained
+from darkroom.settings import Section
+
+if TYPE_CHECKING:
+    from darkroom.config.load import Config
+    from darkroom.planning.plan import Plan
+
+SEED = "{results}/detect/{task}/{detector}/seed-{seed}"
+Task = tuple[tuple[str, ...], float]
+"""The normal classes, and the share of anomalous images among those that detectors are fitted on."""
+
+
+def tasks(config: Config) -> dict[str, Task]:
+    """Every task by the name of its folder, in the config's order."""
+    if config.detect is None:
+        return {}
+    shares = config.detect.contamination
+    return {task_name(normal, share): (normal, share) for normal in config.detect.normal for share in shares}
+
+
+def _seeds(config: Config) -> Iterable[Wildcards]:
+    return (
+        {"task": task, "detector": name, "seed": str(seed)}
+        for section in [config.detect]
+        if section is not None
+        for task in tasks(config)
+        for name in section.detectors
+        for seed in section.seeds
+    )
+
+
+def _section(plan: Plan) -> Detect:
+    assert plan.config.detect, "a config without the section has none of its jobs"
+    return plan.config.detect
+
+
+def _classifier(plan: Plan, wildcards: Wildcards) -> Job | None:
+    """The training of the classifier that a detector looks through, where it does: one of the detector's own seed."""
+    names = classifiers(_section(plan).detectors[wildcards["detector"]].detector)
+    if not names:
+        return None
+    return Job("classify train", {"policy": policies(plan.config)[0], "model": names[0], "seed": wildcards["seed"]})
+
+
+def _seen(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+    """What a detector looks through, for its spec: so that other weights make it stale."""
+    detector = _section(plan).detectors[wildcards["detector"]].detector
+    found = list(dict.fromkeys(_backbones(detector)))
+    job = _classifier(plan, wildcards)
+    if job is None or plan.config.classify is None:
+        return {"backbone": " ".join(found) or None, "network": None}
+    own = f"{job.wildcards['policy']}/{job.wildcards['model']}"
+    network = plan.config.classify.models[job.wildcards["model"]].network
+    return {"backbone": " ".join([*found, own]), "network": network}
+
+
+def _backbones(detector: Section) -> Iterator[str]:
+    """The weights of ImageNet networks that a detector looks through: a file's sha256, or the version of the packaged ones."""
+    for part in members(detector):
+        if hasattr(part, "architecture") and part.classifier is None:  # type: ignore[attr-defined]
+            found = _fingerprint(part.weights)  # type: ignore[attr-defined]
+            yield from [found] if found else []
+
+
+def _fingerprint(weights: str | None) -> str | None:
+    if weights is None:
+        return pretrained.installed()
+    path = files.local(weights)
+    try:
+        return files.sha256(path) if path is not None and path.is_file() else None
+    except OSError:
+        return None  # the stage says that it is not there, or cannot be read
+
+
+def _fit(plan: Plan, wildcards: Wildcards) -> FitSpec:
+    normal, contamination = tasks(plan.config)[wildcards["task"]]
+    detector = _section(plan).detectors[wildcards["detector"]]
+    return FitSpec(
+        normal=normal,
+        contamination=contamination,
+        seed=int(wildcards["seed"]),
+        **_seen(plan, wildcards),
+        **fields(detector),
+    )
+
+
+def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
+    section = _section(plan)
+    normal, _ = tasks(plan.config)[wildcards["task"]]
+    shared = {key: getattr(section, key) for key in ("false_alarms", "threshold", "examples", "resamples")}
+    return EvaluateSpec(
+        detector=section.detectors[wildcards["detector"]].detector,
+        normal=normal,
+        seed=int(wildcards["seed"]),
+        **_seen(plan, wildcards),
+        **shared,
+    )
+
+
+def _fitted_on(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job | None]:
+    return {"data": PREPARED, "classifier": _classifier(plan, wildcards)}
+
+
+def _model(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+    return {"data": PREPARED, "model": Job("detect fit", wildcards)}
+
+
+STAGES = (
+    Stage(
+        name="detect fit",
+        folder=f"{SEED}/model",
+        title="fit detector: {detector} on {task}, seed {seed}",
+        each=_seeds,
+        spec=_fit,
+        inputs=_fitted_on,
+        cost=Cost(TORCH, 8),
+        resumes=True,
+        tags={"detector": "model"},
+    ),
+    Stage(
+        name="detect evaluate",
+        folder=f"{SEED}/evaluation",
+        title="evaluate detector: {detector} on {task}, seed {seed}",
+        each=_seeds,
+        spec=_evaluate,
+        inputs=_model,
+        cost=Cost(TORCH, 8),
+        tags={"detector": "model"},
+    ),
+)

@@ -1,0 +1,127 @@
+"""The jobs of the `generate` section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from darkroom.augment.config import Synthetic
+from darkroom.generate.config import EvaluateSpec, Generate, JudgeSpec, SynthesizeSpec, TrainSpec, trained
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, fields
+from darkroom.nets import pretrained
+
+if TYPE_CHECKING:
+    from darkroom.config.load import Config
+    from darkroom.planning.plan import Plan
+
+SEED = "{results}/generate/{model}/seed-{seed}"
+JUDGE = Job("generate judge")
+
+
+def _judge_once(config: Config) -> Iterator[Wildcards]:
+    return ({} for _ in range(config.generate is not None))
+
+
+def _seeds(config: Config) -> Iterable[Wildcards]:
+    return (
+        {"model": model, "seed": str(seed)}
+        for section in [config.generate]
+        if section is not None
+        for model in section.models
+        for seed in section.seeds
+    )
+
+
+def _filled_up(config: Config) -> Iterator[Wildcards]:
+    return ({"policy": name} for name, policy in config.augment.items() if policy.synthetic)
+
+
+def _section(plan: Plan) -> Generate:
+    assert plan.config.generate, "a config without the section has none of its jobs"
+    return plan.config.generate
+
+
+def _synthetic(plan: Plan, wildcards: Wildcards) -> Synthetic:
+    found = plan.config.augment[wildcards["policy"]].synthetic
+    assert found, "a policy without synthetic copies has no such job"
+    return found
+
+
+def _judge(plan: Plan, wildcards: Wildcards) -> JudgeSpec:
+    return JudgeSpec(**fields(_section(plan).judge))
+
+
+def _train(plan: Plan, wildcards: Wildcards) -> TrainSpec:
+    section = _section(plan)
+    generator = section.models[wildcards["model"]]
+    shown = {**fields(generator), "generator": trained(generator.generator)}
+    return TrainSpec(seed=int(wildcards["seed"]), snapshots=section.snapshots, **shown)
+
+
+def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
+    section = _section(plan)
+    return EvaluateSpec(
+        generator=section.models[wildcards["model"]].generator,
+        judge=section.judge.network,
+        backbone=pretrained.installed(),
+        samples=section.samples,
+        steps=tuple(section.steps),
+        seed=int(wildcards["seed"]),
+    )
+
+
+def _synthesize(plan: Plan, wildcards: Wildcards) -> SynthesizeSpec:
+    section, synthetic = _section(plan), _synthetic(plan, wildcards)
+    return SynthesizeSpec(
+        generator=section.models[synthetic.model].generator, judge=section.judge.network, synthetic=synthetic
+    )
+
+
+def _evaluated(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+    return {"data": PREPARED, "model": Job("generate train", wildcards), "judge": JUDGE}
+
+
+def _drawn_from(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+    synthetic = _synthetic(plan, wildcards)
+    model = {"model": synthetic.model, "seed": str(synthetic.seed)}
+    return {"data": PREPARED, "model": Job("generate train", model), "judge": JUDGE}
+
+
+STAGES = (
+    Stage(
+        name="generate judge",
+        folder="{results}/generate/judge",
+        title="train judge of generators",
+        each=_judge_once,
+        spec=_judge,
+        cost=Cost(TORCH, 4),
+        resumes=True,
+    ),
+    Stage(
+        name="generate train",
+        folder=f"{SEED}/model",
+        title="train generator: {model}, seed {seed}",
+        each=_seeds,
+        spec=_train,
+        cost=Cost(TORCH, 4),
+        resumes=True,
+    ),
+    Stage(
+        name="generate evaluate",
+        folder=f"{SEED}/evaluation",
+        title="evaluate generator: {model}, seed {seed}",
+        each=_seeds,
+        spec=_evaluate,
+        inputs=_evaluated,
+        cost=Cost(TORCH, 8),
+    ),
+    Stage(
+        name="generate synthesize",
+        folder="{results}/generate/synthetic/{policy}",
+        title="draw copies for {policy}",
+        each=_filled_up,
+        spec=_synthesize,
+        inputs=_drawn_from,
+        cost=Cost(TORCH, 4),
+    ),
+)

@@ -1,0 +1,29 @@
+"""What the command line can run: `darkroom SECTION STEP` is a stage, or one of the commands that are no job of the workflow."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = {
+    "detect score": "darkroom.detect.score",
+    "generate export": "darkroom.generate.diffusion.export",
+}
+"""Their `run` has neither spec nor log, may give an exit code, and nothing is tracked."""
+
+
+def find(name: str) -> ModuleType | None:
+    """The module that a command runs, or None: `darkroom.SECTION.STEP` of a section with jobs, where its `run` takes a spec."""
+    if name in COMMANDS:
+        return importlib.import_module(COMMANDS[name])
+    section, _, step = name.partition(" ")
+    if not (
+        step.isidentifier() and (ROOT / section / "jobs.py").is_file() and (ROOT / section / f"{step}.py").is_file()
+    ):
+        return None
+    module = importlib.import_module(f"darkroom.{section}.{step}")
+    run = getattr(module, "run", None)
+    return module if run is not None and "spec" in inspect.signature(run).parameters else None

@@ -1,0 +1,51 @@
+"""The local files that a data set is made from, so that a changed image makes the fetch stale."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from darkroom import files
+from darkroom.data import place
+from darkroom.job import provenance
+from darkroom.settings import Section
+
+
+class Sources:
+    """The files at a source's local path; `cache` remembers their hashes between plans."""
+
+    def __init__(self, source: Section, cache: Path) -> None:
+        self.source, self.cache = source, cache
+
+    @functools.cached_property
+    def fingerprint(self) -> str | None:
+        """A hash over the names and contents of all files; None where the source names no local path."""
+        found = self._files()
+        return provenance.source_fingerprint(found, self.cache) if found is not None else None
+
+    def contents(self) -> dict[str, str]:
+        """The sha256 of each file, by its name in the source."""
+        found = provenance.source_contents(self._files() or {}, self.cache)
+        return {name.partition("/")[2]: digest for name, digest in found.items()}
+
+    @property
+    def bytes(self) -> int:
+        """The size of a source that is a single file, such as an archive; 0 for any other."""
+        path = getattr(self.source, "path", None)
+        local = files.local(path) if path is not None else None
+        return local.stat().st_size if local is not None and local.is_file() else 0
+
+    def _files(self) -> dict[str, str] | None:
+        """Files by the number of their place and their name there; a manifest without `root` reads the folder that it lies in."""
+        path, root = getattr(self.source, "path", None), getattr(self.source, "root", None)
+        if path is None or (local := files.local(path)) is None:
+            return None
+        places: list[Path | None] = [local]
+        if hasattr(self.source, "root"):
+            places.append(files.local(root) if root else local.parent)
+        return {
+            f"{n}/{name}": file
+            for n, there in enumerate(places)
+            if there is not None
+            for name, file in place.local_paths(there).items()
+        }

@@ -1,0 +1,64 @@
+"""The job of the `report` section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from darkroom.detect.jobs import tasks
+from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Stage, Wildcards, Within
+from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry, ResultEntry
+
+if TYPE_CHECKING:
+    from darkroom.planning.plan import Plan
+
+NOT_SHOWN = {"data fetch", "generate judge", "audit train", "report build"}
+"""Stages whose results the page does not read: others are made from them."""
+
+
+def _spec(plan: Plan, wildcards: Wildcards) -> BuildSpec:
+    found = tasks(plan.config)
+
+    def folder(stage: str, wildcards: Wildcards) -> str:
+        return PurePath(plan.folder(stage, **wildcards)).relative_to(plan.results).as_posix()
+
+    def entries(stage: str) -> list[ResultEntry]:
+        return [ResultEntry(name=job.wildcards.get("policy", ""), folder=folder(*job)) for job in plan.jobs_of(stage)]
+
+    def seeds(evaluating: str, training: str) -> Iterator[dict[str, Any]]:
+        for stage, wildcards in plan.jobs_of(evaluating):
+            places = {"model_folder": folder(training, wildcards), "evaluation_folder": folder(stage, wildcards)}
+            yield {**wildcards, "seed": int(wildcards["seed"]), **places}
+
+    return BuildSpec(
+        name=plan.config.name,
+        config=plan.config.model_dump(mode="json", exclude={"name", "tracking"}, exclude_none=True),
+        policies=entries("augment apply"),
+        synthetic=entries("generate synthesize"),
+        gallery=next(iter(entries("augment gallery")), None),
+        audits=entries("audit measure"),
+        classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
+        generators=[GeneratorEntry(**entry) for entry in seeds("generate evaluate", "generate train")],
+        detectors=[
+            DetectorEntry(**entry, normal=found[entry["task"]][0], contamination=found[entry["task"]][1])
+            for entry in seeds("detect evaluate", "detect fit")
+        ],
+    )
+
+
+def _everything(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job | Within]:
+    shown = tuple(job for job in plan.jobs if job.stage not in NOT_SHOWN and job != PREPARED)
+    return {"data": PREPARED, "results": Within("{results}", shown)}
+
+
+STAGES = (
+    Stage(
+        name="report build",
+        folder="{results}/report",
+        title="write {results}/report/index.html",
+        spec=_spec,
+        inputs=_everything,
+        cost=Cost(LIGHT, 0),
+    ),
+)
