@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-import yaml
 from tests.workflow.conftest import Project
 from tests.workflow.edits import edited
 
@@ -119,28 +118,26 @@ def added(project: Project, package: str) -> Iterator[None]:
                 shutil.rmtree(folder)
 
 
+SECTIONS = {"tally": {"tally": {"least": 2}}, "classify": {}}
+"""What the config of a run says of a new section, and nothing where one gets a new stage."""
 TALLY = "from darkroom.{0}.tallying import Tally\n\n\nclass Config(Section):"
 OWN = "\nfrom darkroom.{0}.counting import COUNT\n\nSTAGES = (\n    COUNT,"
 
 
-@pytest.mark.parametrize("package", ["tally", "classify"])
-def test_a_new_stage_runs_is_tracked_and_leaves_all_others_alone(smoke: Project, package: str) -> None:
-    content = yaml.safe_load((smoke.root / "config/smoke.yaml").read_text())
-    smoke.config("counted", content | ({"tally": {"least": 2}} if package == "tally" else {}))
-    target = f"results/smoke/{package}/counts/train"
-    with added(smoke, package):
-        planned = smoke.planned(f"{target}/{files.MANIFEST}", "--configfile", "config/counted.yaml")
-        assert planned == {"count the images of train"}
-        smoke.call(f"{target}/{files.MANIFEST}", "--configfile", "config/counted.yaml")
-        assert files.read_json(smoke.root / target / "counts.json") == {"train": 1439}
-        missing = smoke.call(
-            f"{target[:-5]}/tset/{files.MANIFEST}", "-n", "--configfile", "config/counted.yaml", check=False
-        )
-    assert 'no split "tset". Did you mean "test"? There are: train, test' in missing.stdout + missing.stderr
-    with contextlib.closing(sqlite3.connect(smoke.root / "results/mlflow.db")) as database:
+@pytest.mark.parametrize("package", SECTIONS)
+def test_a_new_stage_runs_and_is_tracked(project: Project, package: str) -> None:
+    project.config("counted", {"name": "counted", "data": {"source": "sklearn"}, "classify": {}, **SECTIONS[package]})
+    config, target = ("--configfile", "config/counted.yaml"), f"results/counted/{package}/counts/train"
+    with added(project, package):
+        assert "count the images of train" in project.planned(f"{target}/{files.MANIFEST}", *config)
+        project.call(f"{target}/{files.MANIFEST}", *config)
+        assert files.read_json(project.root / target / "counts.json") == {"train": 1439}
+        wrong = project.call(f"{target[:-5]}tset/{files.MANIFEST}", "-n", *config, check=False)
+    assert 'no split "tset". Did you mean "test"? There are: train, test' in wrong.stdout + wrong.stderr
+    with contextlib.closing(sqlite3.connect(project.root / "results/mlflow.db")) as database:
+        of_stage = "select run_uuid from tags where key = 'stage' and value = ?"
         found = database.execute(
-            "select value from tags where key = 'split' and run_uuid in (select run_uuid from tags where value = ?)",
-            [f"{package} count"],
+            f"select value from tags where key = 'split' and run_uuid in ({of_stage})", [f"{package} count"]
         )
         assert found.fetchall() == [("train",)]
 
