@@ -13,18 +13,19 @@ is guided, so an image of 20 steps takes 40 predictions.
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
 import time
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import cast
 from unittest.mock import patch
 
 import numpy as np
 import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from darkroom import registry
 from darkroom.data.store import Store, open_store
@@ -32,9 +33,10 @@ from darkroom.fit.batches import as_bytes, as_float
 from darkroom.fit.precision import autocast, resolve
 from darkroom.generate.diffusion import model as diffusion
 from darkroom.generate.diffusion.model import Diffusion
-from darkroom.generate.diffusion.task import average_share, follow
+from darkroom.generate.diffusion.task import PowerEMA
 from darkroom.generate.evaluation.fidelity import Reference
 from darkroom.generate.evaluation.spaces import read_judge
+from darkroom.nets.unet import Denoiser
 
 SHAPE, CLASSES, BATCH, ROUNDS = (1, 28, 28), 10, 32, 5
 LARGE = 128
@@ -113,7 +115,9 @@ def equal_time(folder: Path, limit: float) -> None:
 def train(network: Diffusion, store: Store, precision: str, limit: float) -> int:
     """Train as the stage does, by its optimizer, schedule and average, until the time is over; gives the steps."""
     training = Diffusion.TRAINING
-    learner = copy.deepcopy(network.denoiser)
+    learner = network.denoiser
+    averaged = AveragedModel(learner, multi_avg_fn=PowerEMA(network.ema))
+    network.denoiser = cast(Denoiser, averaged.module)
     optimizer = registry.build(registry.options("optimizer", "adamw")(**training["optimizer"]), learner)
     factor = registry.build(registry.options("schedule", "one_cycle")(**training["schedule"]))
     rate = optimizer.param_groups[0]["lr"]
@@ -126,14 +130,13 @@ def train(network: Diffusion, store: Store, precision: str, limit: float) -> int
         chosen = draws.choice(rows, BATCH, replace=False)
         optimizer.zero_grad()
         with autocast(CPU, precision):
-            loss = network.losses(learner, as_float(store.images[chosen]), torch.from_numpy(store.labels[chosen]))[
-                "loss"
-            ]
+            images, labels = as_float(store.images[chosen]), torch.from_numpy(store.labels[chosen])
+            loss = network.denoising_losses(learner, images, labels)["loss"]
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), training["clip"])
         optimizer.step()
         step += 1
-        follow(network.denoiser, learner, share=average_share(network.ema, step))
+        averaged.update_parameters(learner)
         share = (time.process_time() - started) / limit
     return step
 
@@ -181,7 +184,7 @@ def training_step(network: Diffusion, precision: str, batch: int = BATCH) -> Cal
     def go() -> None:
         optimizer.zero_grad()
         with autocast(CPU, precision):
-            loss = network.losses(network.denoiser, images, labels)["loss"]
+            loss = network.denoising_losses(network.denoiser, images, labels)["loss"]
         loss.backward()
         optimizer.step()
 

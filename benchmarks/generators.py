@@ -33,8 +33,8 @@ from darkroom import files, registry
 from darkroom.data.store import open_store
 from darkroom.fit.model import read_about
 from darkroom.generate.diffusion.model import Diffusion
-from darkroom.generate.draws import asked, draw
 from darkroom.generate.evaluation.fidelity import Reference, fidelity
+from darkroom.generate.evaluation.samples import asked, draw
 from darkroom.generate.evaluation.spaces import read_judge
 from darkroom.generate.model import read_generator
 

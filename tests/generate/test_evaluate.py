@@ -179,7 +179,7 @@ def test_one_class_for_all_and_few_images_for_all_are_collapses(
     found = measured(StandIn(store, lambda labels, generator: np.resize(ones, len(labels))))
     assert len(found["classes_missed"]) >= 7  # the judge errs on some
     assert found["collapse"]["collapsed"]
-    assert "no sample is taken for" in found["collapse"]["reasons"][0]
+    assert "no sample is classified as" in found["collapse"]["reasons"][0]
     assert found["accuracy"]["value"] < 0.2
     assert found["total_variation"] > 0.8
     prototypes = np.array([rows[store.labels[rows] == label][0] for label in range(10)])
@@ -196,7 +196,7 @@ def test_a_model_without_classes_is_not_asked_for_any(measured: Callable[..., di
     rows = store.rows("val")
     found = measured(StandIn(store, lambda labels, generator: np.resize(rows, len(labels)), classes=0))
     assert not found["conditional"]
-    assert found["accuracy"] == {"value": None, "reason": "the model takes no notice of classes"}
+    assert found["accuracy"] == {"value": None, "reason": "the model is unconditional"}
     assert found["accuracy_real"]["value"] > 0.95
     assert all(part["accuracy"]["value"] is None for part in found["per_class"].values())
     assert found["total_variation"] < 0.1

@@ -11,6 +11,7 @@ import torch
 from darkroom import files, registry
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.model import rebuild, save_model
+from darkroom.fit.trainer import fit
 from darkroom.generate.config import GeneratorTraining
 from darkroom.generate.model import GenerativeModel, LatentModel
 from darkroom.log import silent
@@ -83,7 +84,7 @@ def test_every_parameter_learns_and_a_seed_repeats(name: str, classes: int) -> N
     for _ in range(2):
         model = build(name, (1, 9, 12), classes)
         before = {n: p.detach().clone() for n, p in model.named_parameters()}
-        fitted = model.fit(batches((1, 9, 12), classes=classes), None, TRAINING, seed=0, log=silent)
+        fitted = fit(model.task(TRAINING), batches((1, 9, 12), classes=classes), None, seed=0, log=silent)
         assert [n for n, p in model.named_parameters() if torch.equal(p, before[n])] == []
         assert len(fitted.history) == 1
         assert len(fitted.steps) == 3

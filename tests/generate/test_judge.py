@@ -26,8 +26,8 @@ def test_it_knows_images_that_it_never_saw(digits_judge: Path, digits: Path) -> 
     store, found = open_store(digits), read_judge(digits_judge)
     rows = store.rows("test")
     assert found.trained
-    assert (found.answer(store.images[rows]) == store.labels[rows]).mean() > 0.95
-    features = found.look(store.images[rows])
+    assert (found.classify(store.images[rows]) == store.labels[rows]).mean() > 0.95
+    features = found.features(store.images[rows])
     assert features.shape == (len(rows), 32)
     assert files.read_json(digits_judge / "judge.json") == {"trained": True}
 
@@ -59,7 +59,7 @@ def test_with_nothing_to_classify_its_weights_stay_random(
     found = read_judge(tmp_path / "judge")
     assert not found.trained
     images = open_store(data).images[:50]
-    features = found.look(images)
+    features = found.features(images)
     assert np.isfinite(features).all()
     assert (features.std(0) > 0).sum() > 10  # they tell images apart
 

@@ -19,7 +19,7 @@ from darkroom.fit.batches import as_float, training_batches
 from darkroom.fit.model import About
 from darkroom.generate import synthesize
 from darkroom.generate.config import SynthesizeSpec
-from darkroom.generate.evaluation.spaces import Judge
+from darkroom.generate.evaluation.spaces import JudgeClassifier
 from darkroom.generate.model import GenerativeModel
 from darkroom.log import silent
 
@@ -79,7 +79,7 @@ def unequal(digits: Path, tmp_path: Path) -> Path:
 def drawn(unequal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the stage with the model and the judge above: `drawn(wrong=..., classes=..., **synthetic)`."""
     store = open_store(unequal)
-    judge = Judge(Nearest(store), store.classes, "")
+    judge = JudgeClassifier(Nearest(store), store.classes, "")
     about = About({"name": "shuffled"}, store.shape, store.classes, "fp32", False)
     monkeypatch.setattr(synthesize, "read_judge", lambda folder: judge)
     monkeypatch.setattr(synthesize, "read_about", lambda folder: about)
@@ -157,7 +157,7 @@ def test_classifiers_train_on_them_evenly(unequal: Path, drawn: Any) -> None:
 
 
 def test_what_cannot_be_drawn_is_told(drawn: Any) -> None:
-    with pytest.raises(ValueError, match="draws images of no class in particular"):
+    with pytest.raises(ValueError, match="shuffled is unconditional"):
         drawn(classes=0)
     with pytest.raises(ValueError, match=r"none of .* samples of shuffled was accepted: .*synthetic\.confidence"):
         drawn(wrong=1.0)

@@ -1,4 +1,4 @@
-"""The `generate` section: generative models × seeds, and the judge that they are all measured by."""
+"""The `generate` section: generative models × seeds, and the judge that measures them all."""
 
 from __future__ import annotations
 
@@ -13,69 +13,69 @@ from darkroom.settings import Count, Name, Sampling, Section, unique
 
 
 class GeneratorTraining(Training):
-    """As for classifiers, but longer."""
+    """Training defaults for generators: longer than for classifiers."""
 
     epochs: Count = 30
     """Passes over the training images."""
     batch_size: Count = 64
-    """Images a step."""
+    """Images per step."""
 
 
 RESERVED = ("judge", "synthetic")
-"""Folders beside those of the models."""
+"""Folder names that models cannot take."""
 SMALL = {"name": "affine", "rotate": 12, "translate": 0.1, "scale": 0.1, "shear": 6}
 
 
 class JudgeTraining(Training):
-    """As for classifiers, in smaller batches."""
+    """Training defaults for the judge: smaller batches than for classifiers."""
 
     epochs: Count = 16
     """Passes over the training images."""
     batch_size: Count = 64
-    """Images a step."""
+    """Images per step."""
 
 
 class Generator(Section):
     """One generative model and how it is trained."""
 
     generator: Annotated[Section, Plugin("generator", named_by_entry=True)]
-    """Which family; left out, the one called like this entry."""
+    """Which family. Left out: the one with this entry's name."""
     training: GeneratorTraining = GeneratorTraining()
-    """Overrides of `generate.training`, key by key."""
+    """Overrides `generate.training`, key by key."""
 
 
 Network = Annotated[Section, Plugin("network", default="resnet"), Field(validate_default=True)]
 Online = Annotated[list[Annotated[Section, Plugin("batch transform")]], Field(validate_default=True)]
 
 
-class Judge(Section):
-    """The classifier that tells what samples show, trained on the real training images alone."""
+class JudgeConfig(Section):
+    """The classifier that recognizes what samples show, trained on real training images only."""
 
     network: Network = {"name": "resnet"}  # type: ignore[assignment]
     """Which network."""
     training: JudgeTraining = JudgeTraining()
     """How it is trained."""
     online: Online = [SMALL]  # type: ignore[list-item]
-    """Batch transforms while it is trained, as `online` of a policy. Left out: small turns, shifts and changes of size."""
+    """Batch transforms during its training, as `online` of a policy. Left out: small rotations, shifts, scalings and shears."""
 
 
 class Generate(Section):
-    """Every model is trained on the training images with every seed, then sampled from and scored on the test split."""
+    """Trains every model with every seed on the training images, samples from it and evaluates it on the test split."""
 
     models: dict[Name, Generator] = {}
     """Generators by name. Left out: `vae`."""
     seeds: Seeds = (0,)
     """A number of seeds, or a list of them."""
     training: GeneratorTraining = GeneratorTraining()
-    """What all models share."""
+    """Training settings that all models share."""
     snapshots: Annotated[int, Field(ge=1, le=50)] = 10
-    """Times that samples from the same noise are drawn and measured while a model trains, at first more often."""
-    judge: Judge = Judge()
-    """What samples are judged by, and measured in the features of."""
+    """Snapshots per training: samples from the same noise, drawn and measured more often at the start."""
+    judge: JudgeConfig = JudgeConfig()
+    """The classifier that samples are classified by and measured in the features of."""
     samples: Count = 2000
-    """Most samples that a model is measured by, against as many test images; there are never more than test images."""
+    """Most samples to evaluate a model on, compared with as many test images; never more than there are test images."""
     steps: Annotated[list[Count], AfterValidator(unique)] = [5, 10, 20, 50]
-    """Numbers of sampling steps to measure, for models that sample in steps; an empty list measures none."""
+    """Numbers of sampling steps to evaluate, for models that sample in steps; an empty list evaluates none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -90,26 +90,26 @@ class Generate(Section):
     @classmethod
     def _named(cls, models: dict[str, Generator]) -> dict[str, Generator]:
         if taken := sorted(set(RESERVED) & models.keys()):
-            raise ValueError(f'a model cannot be called "{taken[0]}": its folder is used for something else')
+            raise ValueError(f'a model cannot be named "{taken[0]}": that folder is reserved')
         return models
 
 
 class TrainSpec(Generator):
-    """The job `generate train`; options that only sampling uses are at their defaults, see `trained`."""
+    """Spec of the job `generate train`; sampling options are at their defaults, see `trained`."""
 
     snapshots: Count
     seed: int
 
 
 def trained(generator: Section) -> Section:
-    """The options that training depends on: those that only sampling uses are put back to their defaults."""
+    """Return the options that training depends on, with sampling options reset to their defaults."""
     fields = generator.__class__.model_fields
     sampling = {name for name, field in fields.items() if Sampling() in field.metadata}
     return generator.model_copy(update={name: fields[name].default for name in sampling})
 
 
 class SynthesizeSpec(Section):
-    """The job `generate synthesize`: what a policy's classes are filled up with."""
+    """Spec of the job `generate synthesize`, which fills up the classes of a policy."""
 
     generator: Annotated[Section, Plugin("generator")]
     judge: Network
@@ -117,18 +117,18 @@ class SynthesizeSpec(Section):
     synthetic: Synthetic
 
 
-class JudgeSpec(Judge):
-    """The job `generate judge`."""
+class JudgeSpec(JudgeConfig):
+    """Spec of the job `generate judge`."""
 
 
 class EvaluateSpec(Section):
-    """The job `generate evaluate`."""
+    """Spec of the job `generate evaluate`."""
 
     generator: Annotated[Section, Plugin("generator")]
     judge: Network
     """The judge's network."""
     backbone: str | None
-    """Which ImageNet features are installed, as `NAME==VERSION`."""
+    """The installed ImageNet features, as `NAME==VERSION`."""
     samples: Count
     steps: tuple[Count, ...]
     seed: int

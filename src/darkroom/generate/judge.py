@@ -1,7 +1,8 @@
-"""The job `generate judge`: the classifier that all generators of a data set are measured by, trained on real images.
+"""The job `generate judge`: train the classifier that measures all generators of a data set.
 
-It learns from the train split like the generators, and saw no validation, test or made image. Where there is nothing to
-classify it keeps random weights, whose features still tell sets of images apart (Naeem et al. 2020); judge.json says so.
+It trains on the training split, like the generators, and never sees a validation, test or generated image. If there is
+nothing to classify it keeps random weights, whose features still distinguish sets of images (Naeem et al. 2020);
+judge.json says so.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from darkroom.log import Log
 from darkroom.randomness import derive
 
 SEED = 0
-"""One judge for all models and seeds, so that they are measured by the same ruler."""
+"""One judge for all models and seeds, so that their measures compare."""
 
 
 def run(spec: JudgeSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
-    """Train on the labelled train split of the prepared store `data`.
+    """Train on the labeled images of the training split of the prepared store `data`.
 
-    Raises ValueError when there is no training image.
+    Raises ValueError if there are no training images.
     """
     store = open_store(data)
     rows = labelled(store, "train")

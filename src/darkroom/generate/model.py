@@ -1,32 +1,29 @@
-"""What every generative model can do, and what those with a latent space can do besides.
+"""What every generative model can do, and what those with a latent space can do as well.
 
-A model is a plain torch module whose constructor takes the image shape (C, H, W) and the number of classes, 0 where
-images have no labels; its `task` is the thin shell that trains it. Random draws come from the generator that is handed
-in, so that the same seed gives the same images.
+A model is a plain torch module, built from the image shape (C, H, W) and the number of classes (0 if images have no
+labels). Only `task` knows how it is trained, and only it imports Lightning. Draws come from the generator that is passed
+in, so the same seed gives the same images.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from darkroom.fit.batches import Batches
 from darkroom.fit.config import Training
-from darkroom.fit.model import Fitted, read_about, rebuild
-from darkroom.fit.task import Task
-from darkroom.fit.trainer import fit
+from darkroom.fit.model import read_about, rebuild
 from darkroom.generate.config import trained
-from darkroom.log import Log
 from darkroom.settings import Section
 
+if TYPE_CHECKING:
+    from darkroom.fit.task import Task
+
 CHUNK = 256
-"""Images made at a time."""
+"""Images per forward pass."""
 
 
 class GenerativeModel(nn.Module, ABC):
@@ -36,97 +33,102 @@ class GenerativeModel(nn.Module, ABC):
     """
 
     classes: int
-    """How many classes it can be asked for; 0 for a model that takes no notice of labels."""
+    """Number of classes that it is conditional on; 0 for an unconditional model."""
 
     @abstractmethod
     def task(self, training: Training) -> Task:
-        """The shell that trains this model: labels of a batch are integers (B,), all -1 where `classes` is 0."""
+        """Return the Lightning module that trains this model. Labels of a batch are integers (B,), all -1 without classes.
+
+        A model that minimizes one loss defines `losses` and returns `generate.task.GeneratorTask(self, training)`,
+        imported inside the method.
+        """
+
+    def losses(self, images: Tensor, labels: Tensor, *, progress: float = 1.0) -> dict[str, Tensor]:
+        """Return the scalars of one batch: `loss`, which is minimized, and any parts to record.
+
+        Images are (B, C, H, W) in [0, 1], labels (B,); `progress` is the fraction of training steps done.
+        """
+        raise NotImplementedError(f"{type(self).__name__} trains by a task of its own")
 
     @abstractmethod
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """New images (N, C, H, W) in [0, 1], float32, of these classes (N,); a model without classes only counts them.
+        """Draw images (N, C, H, W) in [0, 1], float32, of classes (N,); an unconditional model only counts the labels.
 
-        Works in the middle of training too, in evaluation mode. `generator` is on the processor, and is all that the
-        draws depend on; how many images are made at a time is the model's own affair.
+        Called in evaluation mode, during training too. `generator` is on the CPU and determines every draw; the model
+        chooses how many images it makes at a time.
         """
 
-    def fit(
-        self,
-        train: Batches,
-        val: Batches | None,
-        training: Training,
-        *,
-        seed: int,
-        log: Log,
-        checkpoints: Path | None = None,
-        callbacks: Sequence[pl.Callback] = (),
-    ) -> Fitted:
-        """Train on these batches; the weights are the model's own."""
-        return fit(self.task(training), train, val, seed=seed, log=log, checkpoints=checkpoints, callbacks=callbacks)
+
+@runtime_checkable
+class Stepwise(Protocol):
+    """A generative model that samples in a number of steps."""
+
+    def sample_with(self, labels: Tensor, generator: torch.Generator, *, steps: int) -> Tensor:
+        """Draw as `GenerativeModel.sample` does, in `steps` steps."""
 
 
 def even_labels(count: int, classes: int) -> Tensor:
-    """Labels (count,) in which the classes take turns; all 0 for a model without classes."""
+    """Return labels (count,) in which the classes take turns; all 0 for an unconditional model."""
     return torch.arange(count) % max(1, classes)
 
 
 @runtime_checkable
 class Reconstructs(Protocol):
-    """A generative model that can show an image as it has understood it, whatever its codes are."""
+    """A generative model that reconstructs images and bounds their likelihood, whatever its codes are."""
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Each image (B, C, H, W) in [0, 1] of classes (B,) after the way through its code: the same shape and range."""
+        """Return images (B, C, H, W) in [0, 1] of classes (B,) after encoding and decoding; same shape and range."""
 
     def bound(self, images: Tensor, labels: Tensor, generator: torch.Generator | None = None) -> Bound:
-        """The ELBO of each image; drawn from torch's global stream without a generator, where anything is drawn."""
+        """Return the ELBO of each image; without a generator, draws, if any, come from torch's global stream."""
 
 
 class Bound(NamedTuple):
-    """The parts of the evidence lower bound of each image (B,), in nats: elbo = reconstruction - kl."""
+    """The two parts of each image's evidence lower bound (B,), in nats: elbo = reconstruction - kl."""
 
     reconstruction: Tensor
     kl: Tensor
 
     @property
     def elbo(self) -> Tensor:
-        """A lower bound of the log-likelihood of each image."""
+        """The lower bound on each image's log-likelihood (B,)."""
         return self.reconstruction - self.kl
 
 
 class LatentModel(GenerativeModel):
     """A generative model that also maps images to a latent space (B, D) with a standard normal prior, and back.
 
-    Labels (B,) go in wherever images or codes do; a model without classes takes no notice of them.
+    Labels (B,) accompany images and codes; an unconditional model ignores them.
     """
 
     latent: int
 
     @abstractmethod
     def encode(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance, each (B, D), of the latent code of images (B, C, H, W) in [0, 1]."""
+        """Return mean and log-variance, (B, D) each, of the posterior of images (B, C, H, W) in [0, 1]."""
 
     @abstractmethod
     def decode(self, latent: Tensor, labels: Tensor) -> Tensor:
-        """The expected image (B, C, H, W) in [0, 1] of each latent code (B, D)."""
+        """Return the expected image (B, C, H, W) in [0, 1] of each latent code (B, D)."""
 
     @abstractmethod
     def bound(self, images: Tensor, labels: Tensor, generator: torch.Generator | None = None) -> Bound:
-        """The ELBO of each image by one draw from its posterior; drawn from torch's global stream without a generator."""
+        """Return the ELBO of each image from one posterior draw, from torch's global stream without a generator."""
 
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """The expected images of codes drawn from the prior: (N, C, H, W) in [0, 1]."""
+        """Decode codes drawn from the prior to expected images (N, C, H, W) in [0, 1]."""
         codes = torch.randn(len(labels), self.latent, generator=generator).to(labels.device)
         decoded = [self.decode(*some) for some in zip(codes.split(CHUNK), labels.split(CHUNK), strict=True)]
         return torch.cat(decoded)
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Each image as its mean code shows it."""
+        """Decode each image's posterior mean."""
         return self.decode(self.encode(images, labels)[0], labels)
 
     def interpolate(self, first: Tensor, second: Tensor, steps: int, labels: tuple[Tensor, Tensor]) -> Tensor:
-        """From each image (B, C, H, W) of `first` to that of `second`, along a straight line: (B, steps, C, H, W).
+        """Decode straight lines between the posterior means of paired images (B, C, H, W): (B, steps, C, H, W).
 
-        `labels` are those of both ends; the first half of the way is of the first one's class.
+        `labels` are those of both ends; the first half of a line is decoded with the first end's label.
         """
         start, end = self.encode(first, labels[0])[0], self.encode(second, labels[1])[0]
         shares = torch.linspace(0, 1, steps)
@@ -137,15 +139,13 @@ class LatentModel(GenerativeModel):
 
 
 def read_generator(folder: Path, options: Section | None = None) -> GenerativeModel:
-    """The trained model in a folder of `generate train`, to sample by these options; left out, by the family's defaults.
+    """Load the trained model in a `generate train` folder, with these sampling options or else the family's defaults.
 
-    Raises ValueError when they are those of another model.
+    Raises ValueError if `options` describe a differently trained model.
     """
     about = read_about(folder)
     if options is not None and (wanted := trained(options).model_dump(mode="json")) != about.plugin:
-        raise ValueError(
-            f"{folder} holds {about.plugin}, not {wanted}; only what sampling uses may differ from training"
-        )
+        raise ValueError(f"{folder} holds {about.plugin}, not {wanted}; only sampling options may differ from training")
     network = rebuild("generator", folder, about.shape, len(about.classes), options=options)
     assert isinstance(network, GenerativeModel)
     return network.to(memory_format=torch.channels_last) if about.channels_last else network

@@ -1,9 +1,8 @@
-"""The job `generate synthesize`: images of rare classes drawn by a trained model, as copies that classifiers train on.
+"""The job `generate synthesize`: draw images of rare classes from a trained model, as copies that classifiers train on.
 
-Each class is filled up with samples that pass two tests of the classifier in `generate judge`, which was trained on the
-same images: it must give a sample its class, and find it near the real images of that class. What did not pass is
-counted and shown. A copy needs a parent, the real image whose place it takes in an epoch: the images of its class take
-turns.
+Each class is filled up with samples that pass two tests of the classifier in `generate judge`, trained on the same images:
+it must classify a sample as its class, and find it near the real images of that class. Rejected samples are counted and
+shown. A copy needs a parent, the real image whose place it takes in an epoch: the images of its class take turns.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from darkroom.data.store import Store, describe_store, needed, new_array, open_s
 from darkroom.fit.batches import as_bytes
 from darkroom.fit.model import read_about
 from darkroom.generate.config import SynthesizeSpec
-from darkroom.generate.evaluation.spaces import Judge, read_judge
+from darkroom.generate.evaluation.spaces import JudgeClassifier, read_judge
 from darkroom.generate.model import GenerativeModel, read_generator
 from darkroom.log import Log
 from darkroom.measure.distances import squared_blocks
@@ -31,73 +30,78 @@ from darkroom.measure.manifold import radii
 from darkroom.randomness import derive
 
 ROUNDS = 10
-"""A class is given up after drawing so many times the samples that it needs."""
+"""A class is given up after drawing this many times the samples that it needs."""
 BATCH = 200
 SHOWN = 10
-"""Images a class and kind in the picture."""
+"""Images per class and kind in the figure."""
 
 
 @torch.inference_mode()
 def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path, log: Log) -> None:
-    """Draw what the classes of the training images lack, by the model in `model`, and keep what `judge` accepts.
+    """Draw the images that classes lack from the model in `model`, and keep those that the judge accepts.
 
-    Raises ValueError when the model takes no classes, no class lacks images, or no sample was accepted.
+    Raises ValueError if the model is unconditional, no class lacks images, or no sample was accepted.
     """
-    store, accepts = open_store(data), read_judge(judge)
+    store, classifier = open_store(data), read_judge(judge)
     rows = needed(store, "train")
     about, network = read_about(model), read_generator(model, spec.generator)
     if not network.classes:
-        raise ValueError(f"{about.plugin['name']} draws images of no class in particular; set its conditional: true")
+        raise ValueError(f"{about.plugin['name']} is unconditional; set its conditional: true")
     counts = class_counts(store.labels[rows], len(store.classes))
     lacks = np.where(counts > 0, np.maximum((spec.synthetic.images or counts.max()) - counts, 0), 0)
     if not lacks.any():
         raise ValueError(
             f"every class of {store.name} has {counts.max()} training images already; set synthetic.images to more"
         )
-    yardstick = Yardstick(accepts, store, rows)
+    acceptance = Acceptance(classifier, store, rows)
     found = [
-        _fill(spec, network, yardstick, label, int(lack)) if lack else None for label, lack in enumerate(lacks.tolist())
+        _fill(spec, network, acceptance, label, int(lack)) if lack else None
+        for label, lack in enumerate(lacks.tolist())
     ]
     drawn = [each for each in found if each is not None]
     table = pd.concat([each.table(store, rows) for each in drawn], ignore_index=True)
     if table.empty:
         raise ValueError(
             f"none of {sum(each.drawn for each in drawn):,} samples of {about.plugin['name']} was accepted: "
-            f"{sum(each.unsure for each in drawn):,} were not given their class and {sum(each.far for each in drawn):,} "
-            "lay far from real images; train it longer, or lower synthetic.confidence or raise synthetic.distance"
+            f"{sum(each.unsure for each in drawn):,} were not classified as their class and "
+            f"{sum(each.far for each in drawn):,} were far from real images; train the model longer, lower "
+            "synthetic.confidence or raise synthetic.distance"
         )
-    told = {store.classes[each.label]: each.counts(int(counts[each.label])) for each in drawn}
+    counted = {store.classes[each.label]: each.counts(int(counts[each.label])) for each in drawn}
     with files.folder(out) as fresh:
         images = new_array(fresh / "images.npy", (len(table), *store.images.shape[1:]))
         images[:] = np.concatenate([each.kept for each in drawn])
         describe_store(fresh, name=store.name, classes=store.classes, items=table)
-        files.write_json(fresh / "synthetic.json", {"model": about.plugin["name"], "classes": told})
+        files.write_json(fresh / "synthetic.json", {"model": about.plugin["name"], "classes": counted})
         figures.save_image(_sheet(store, rows, drawn), fresh / "synthetic.png")
     log({"copies/images": len(table), "copies/refused": sum(each.unsure + each.far for each in drawn)})
 
 
-class Yardstick:
-    """How near the real training images of each class lie to each other, in the judge's features."""
+class Acceptance:
+    """Accepts samples by the judge: confidence in their class, and distance to real images of it in the judge's features.
 
-    def __init__(self, judge: Judge, store: Store, rows: NDArray[np.int64]) -> None:
+    A distance is measured in units of its class: the median distance of a real training image to its nearest one.
+    """
+
+    def __init__(self, judge: JudgeClassifier, store: Store, rows: NDArray[np.int64]) -> None:
         self.judge, labels = judge, store.labels[rows]
-        features = judge.look(store.images[rows])
+        features = judge.features(store.images[rows])
         self.real = {int(label): features[labels == label] for label in np.unique(labels)}
         spans = {label: np.sqrt(radii(of, 1)) for label, of in self.real.items() if len(of) > 1}
         anywhere = float(np.median(np.concatenate(list(spans.values())))) if spans else np.inf
         self.spans = {label: float(np.median(spans[label])) if label in spans else anywhere for label in self.real}
 
-    def judge_samples(
+    def reject(
         self, images: NDArray[np.uint8], label: int, *, confidence: float, distance: float
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which samples of a class are not given it, and which of the others lie too far from its real images."""
+        """Return which samples (N,) are not classified as `label`, and which of the rest are too far from its real images."""
         unsure = self.judge.probabilities(images)[:, label] < confidence
-        far = _nearest(self.judge.look(images), self.real[label]) > distance * self.spans[label]
+        far = _nearest(self.judge.features(images), self.real[label]) > distance * self.spans[label]
         return unsure, far & ~unsure
 
 
 def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The distance (N,) of each row of features (N, D) to the nearest of the others (M, D)."""
+    """Return the distance (N,) of each row of features (N, D) to the nearest of the others (M, D)."""
     found: NDArray[np.float64] = np.sqrt(
         np.concatenate([squared.min(1) for _, squared in squared_blocks(features, others)])
     )
@@ -105,7 +109,7 @@ def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDAr
 
 
 class Filled:
-    """What was drawn for one class."""
+    """The samples drawn for one class."""
 
     def __init__(self, label: int, wanted: int, shape: tuple[int, ...]) -> None:
         self.label, self.wanted = label, wanted
@@ -114,14 +118,14 @@ class Filled:
         self.refused = np.empty((0, *shape), np.uint8)
 
     def take(self, images: NDArray[np.uint8], unsure: NDArray[np.bool_], far: NDArray[np.bool_]) -> None:
-        """Keep the accepted samples, no more than wanted, and some of the others to be shown."""
+        """Keep the accepted samples, no more than wanted, and some rejected ones to show."""
         self.drawn += len(images)
         self.unsure, self.far = self.unsure + int(unsure.sum()), self.far + int(far.sum())
         self.kept = np.concatenate([self.kept, images[~(unsure | far)]])[: self.wanted]
         self.refused = np.concatenate([self.refused, images[unsure | far]])[:SHOWN]
 
     def table(self, store: Store, rows: NDArray[np.int64]) -> pd.DataFrame:
-        """The rows of a store of copies."""
+        """Return the items of a store of copies, one row per kept sample."""
         own = rows[store.labels[rows] == self.label]
         number = np.arange(len(self.kept))
         parents = store.items.iloc[own[number % len(own)]].reset_index(drop=True)
@@ -140,7 +144,7 @@ class Filled:
         )
 
     def counts(self, real: int) -> dict[str, int]:
-        """For the report: how many there were, were wanted, drawn, refused and why, and kept."""
+        """Return counts for the report: real images, samples wanted, drawn, rejected by reason, and kept."""
         return {
             "real": real,
             "wanted": self.wanted,
@@ -151,12 +155,12 @@ class Filled:
         }
 
 
-def _fill(spec: SynthesizeSpec, network: GenerativeModel, yardstick: Yardstick, label: int, wanted: int) -> Filled:
+def _fill(spec: SynthesizeSpec, network: GenerativeModel, acceptance: Acceptance, label: int, wanted: int) -> Filled:
     found: Filled | None = None
     for images in _samples(spec, network, label, wanted):
         found = found or Filled(label, wanted, images.shape[1:])
         how: dict[str, Any] = {"confidence": spec.synthetic.confidence, "distance": spec.synthetic.distance}
-        found.take(images, *yardstick.judge_samples(images, label, **how))
+        found.take(images, *acceptance.reject(images, label, **how))
         if len(found.kept) == wanted:
             break
     assert found is not None
@@ -164,7 +168,7 @@ def _fill(spec: SynthesizeSpec, network: GenerativeModel, yardstick: Yardstick, 
 
 
 def _samples(spec: SynthesizeSpec, network: GenerativeModel, label: int, wanted: int) -> Iterator[NDArray[np.uint8]]:
-    """Batches of samples of a class, `ROUNDS` times as many as wanted in all."""
+    """Yield batches of samples of a class, in total `ROUNDS` times as many as wanted."""
     draws = torch.Generator().manual_seed(derive(spec.synthetic.seed, "synthetic", label))
     left = ROUNDS * wanted
     while left > 0:
@@ -174,7 +178,7 @@ def _samples(spec: SynthesizeSpec, network: GenerativeModel, label: int, wanted:
 
 
 def _sheet(store: Store, rows: NDArray[np.int64], drawn: list[Filled]) -> NDArray[np.uint8]:
-    """A line a class: real images, then accepted samples, then refused ones."""
+    """Tile one row per class: real images, accepted samples, rejected samples."""
     blank = np.full((1, *store.images.shape[1:]), 255, np.uint8)
     lines = []
     for each in drawn:

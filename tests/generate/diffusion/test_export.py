@@ -86,7 +86,10 @@ def test_what_diffusers_cannot_load_is_refused(tmp_path: Path, capsys: pytest.Ca
     plugin = registry.options("generator", "vae")()
     with files.folder(tmp_path / "vae") as fresh:
         save_model(fresh, registry.build(plugin, SHAPE, 0), plugin=plugin, shape=SHAPE, classes=(), fitted=None)
-    for name, told in (("guided", "guidance_by: classifier_free"), ("vae", 'holds a "vae"; only a "diffusion"')):
+    for name, told in (
+        ("guided", "guidance_by: classifier_free"),
+        ("vae", 'holds a "vae"; diffusers loads only a "diffusion"'),
+    ):
         assert export(tmp_path, name) == 1
         assert told in capsys.readouterr().err
         assert not (tmp_path / "exported").exists()
@@ -96,4 +99,4 @@ def test_options_of_another_model_are_refused(tmp_path: Path, capsys: pytest.Cap
     saved(tmp_path / "model", 2)
     (tmp_path / "options.json").write_text('{"name": "diffusion", "width": 16}')
     assert export(tmp_path, "model") == 1
-    assert "only what sampling uses may differ from training" in capsys.readouterr().err
+    assert "only sampling options may differ from training" in capsys.readouterr().err

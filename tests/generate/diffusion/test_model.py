@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from darkroom import registry
 from darkroom.fit import trainer
 from darkroom.fit.batches import Batches, Pool
 from darkroom.generate.config import GeneratorTraining
 from darkroom.generate.diffusion import model as module
-from darkroom.generate.diffusion.model import Diffusion, spread_times
-from darkroom.generate.diffusion.task import average_share, follow
+from darkroom.generate.diffusion.model import Diffusion
+from darkroom.generate.diffusion.process import spread_times
+from darkroom.generate.diffusion.task import PowerEMA
 from darkroom.log import silent
 
 SHAPE, CLASSES = (1, 8, 8), 3
@@ -55,7 +57,7 @@ def test_a_perfect_denoiser_has_no_loss_and_draws_its_image(prediction: str, noi
     network = diffusion(classes=0, prediction=prediction, noise_schedule=noise_schedule)
     images = torch.rand(1, *SHAPE).expand(6, *SHAPE)
     perfect = Perfect(network, images)
-    assert network.losses(perfect, images, torch.full((6,), -1))["loss"].item() < 1e-6
+    assert network.denoising_losses(perfect, images, torch.full((6,), -1))["loss"].item() < 1e-6
     network.denoiser = perfect  # type: ignore[assignment]
     for sampler in ("ancestral", "ddim", "dpm_solver"):
         made = network.sample_with(torch.full((3,), -1), torch.Generator().manual_seed(0), steps=5, sampler=sampler)
@@ -65,7 +67,7 @@ def test_a_perfect_denoiser_has_no_loss_and_draws_its_image(prediction: str, noi
 def test_a_share_of_labels_is_hidden() -> None:
     network, images = diffusion(label_dropout=0.25), torch.rand(4000, *SHAPE)
     perfect = Perfect(network, images)
-    network.losses(perfect, images, torch.ones(4000, dtype=torch.long))
+    network.denoising_losses(perfect, images, torch.ones(4000, dtype=torch.long))
     hidden = perfect.labels == CLASSES  # type: ignore[operator]
     assert ((perfect.labels == 1) | hidden).all()  # type: ignore[operator]
     assert hidden.float().mean().item() == pytest.approx(0.25, abs=0.03)
@@ -99,7 +101,7 @@ def test_a_classifier_leaves_the_denoisers_gradient_alone() -> None:
     gradients = []
     for network in (diffusion(guidance_by="classifier"), diffusion(classes=0)):
         network.denoiser.load_state_dict(diffusion(classes=0).denoiser.state_dict())
-        network.losses(network.denoiser, images, labels, torch.Generator().manual_seed(0))["loss"].backward()
+        network.denoising_losses(network.denoiser, images, labels, torch.Generator().manual_seed(0))["loss"].backward()
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.denoiser.parameters()]))  # type: ignore[union-attr]
         if network.classifier is not None:
             assert all(parameter.grad is not None for parameter in network.classifier.parameters())
@@ -126,13 +128,14 @@ def test_times_are_spread_evenly_over_all_steps() -> None:
 
 
 def test_the_average_looks_back_over_its_share_of_the_run() -> None:
-    average, learner = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
-    for step in range(1, 1001):  # weights that grow by one a step: their average lags by the mean age
+    learner = nn.Linear(1, 1, bias=False)
+    average, newest = (AveragedModel(learner, multi_avg_fn=PowerEMA(age)) for age in (0.05, 0.0))
+    for step in range(1, 1001):  # weights that grow by one per step: their average lags by the mean age
         learner.weight.data.fill_(step)
-        follow(average, learner, share=average_share(0.05, step))
-    assert average.weight.item() == pytest.approx(1000 * (1 - 0.05), abs=2)
-    follow(average, learner, share=average_share(0.0, 1001))
-    assert average.weight.item() == 1000
+        average.update_parameters(learner)
+        newest.update_parameters(learner)
+    assert average.module.weight.item() == pytest.approx(1000 * (1 - 0.05), abs=2)
+    assert newest.module.weight.item() == 1000
 
 
 @pytest.mark.parametrize("guidance_by", ["classifier_free", "classifier"])
@@ -148,7 +151,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
 
     def run(checkpoints: Path | None, log: Any) -> list[Tensor]:
         network = diffusion(guidance_by=guidance_by)
-        network.fit(batches(), batches(), training, seed=0, log=log, checkpoints=checkpoints)
+        trainer.fit(network.task(training), batches(), batches(), seed=0, log=log, checkpoints=checkpoints)
         return list(network.state_dict().values())
 
     whole = run(None, silent)
@@ -159,7 +162,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
 
 
 def test_samplers_and_steps_that_there_are_not_are_refused() -> None:
-    with pytest.raises(ValueError, match='no sampler "euler"; the samplers are ancestral, ddim, dpm_solver'):
+    with pytest.raises(ValueError, match='unknown sampler "euler"; expected one of ancestral, ddim, dpm_solver'):
         diffusion().sample_with(torch.zeros(1), torch.Generator(), steps=3, sampler="euler")
     with pytest.raises(ValueError, match="got 101 sampling steps; expected 1 to 100"):
         diffusion().sample_with(torch.zeros(1), torch.Generator(), steps=101)

@@ -65,7 +65,7 @@ def train(
     pool = Pool([images])
     batches = Batches(pool, np.arange(ITEMS)[:, None], labels, batch_size=settings.batch_size, seed=0)
     val = Batches(pool, np.arange(8)[:, None], labels[:8], batch_size=8)
-    return model, model.fit(batches, val, settings, seed=0, log=log, checkpoints=checkpoints)
+    return model, trainer.fit(model.task(settings), batches, val, seed=0, log=log, checkpoints=checkpoints)
 
 
 def same(one: GAN, other: GAN) -> bool:
@@ -179,9 +179,9 @@ def test_the_discriminator_has_a_rate_of_its_own() -> None:
 def test_the_average_follows_the_generator_and_is_what_samples() -> None:
     model, _ = train(ema=0.0)
     newest = model.generator.state_dict()
-    assert all(torch.equal(value, newest[name]) for name, value in model.averaged.state_dict().items())
+    assert all(torch.equal(value, newest[name]) for name, value in model.averaged.module.state_dict().items())
     model, _ = train(2, ema=0.999)
-    assert not torch.equal(model.averaged.head.weight, model.generator.head.weight)
+    assert not torch.equal(model.averaged.module.head.weight, model.generator.head.weight)
     labels, before = torch.tensor([0, 1]), model.sample(torch.tensor([0, 1]), torch.Generator().manual_seed(0))
     with torch.no_grad():
         model.generator.head.weight.zero_()

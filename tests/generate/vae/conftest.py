@@ -12,6 +12,7 @@ import torch
 from darkroom import registry
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.model import Fitted
+from darkroom.fit.trainer import fit
 from darkroom.generate.config import GeneratorTraining
 from darkroom.generate.model import GenerativeModel
 from darkroom.log import Log, silent
@@ -32,6 +33,7 @@ def train() -> Callable[..., tuple[GenerativeModel, Fitted]]:
         torch.manual_seed(0)
         model: GenerativeModel = registry.build(registry.options("generator", name)(**options), (1, 8, 8), 3)
         training = GeneratorTraining(epochs=epochs, batch_size=8)
-        return model, model.fit(batches(24, 0), batches(8, None), training, seed=0, log=log, checkpoints=checkpoints)
+        task = model.task(training)
+        return model, fit(task, batches(24, 0), batches(8, None), seed=0, log=log, checkpoints=checkpoints)
 
     return run

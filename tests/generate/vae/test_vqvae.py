@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from darkroom.fit.config import Training
 from darkroom.generate.model import Reconstructs
-from darkroom.generate.vae.vqvae import VQVAE, VQVAETask
+from darkroom.generate.vae.vqvae import VQVAE
 
 
 def tiny(**options: Any) -> VQVAE:
@@ -21,7 +20,7 @@ def tiny(**options: Any) -> VQVAE:
 def test_the_loss_is_the_sum_of_its_parts() -> None:
     model = tiny(commitment=0.5).eval()
     images, labels = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
-    found = VQVAETask(model, Training()).losses(images, labels)
+    found = model.losses(images, labels)
     codes = model.encode(images)
     nats = -model.prior.log_prob(codes.codes.flatten(1), labels).mean()
     image = -model.likelihood(model.decode(model.codebook.look_up(codes.codes)), images).mean()

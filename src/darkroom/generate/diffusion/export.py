@@ -1,14 +1,14 @@
-"""The command `generate export`: a trained diffusion model as a folder that diffusers loads.
+"""The command `generate export`: write a trained diffusion model as a folder that diffusers loads.
 
     unet/        the denoiser, for UNet2DModel.from_pretrained
-    scheduler/   the sampler, for the scheduler class that its file names
-    usage.json   what diffusers' own pipelines do not know and the caller must do
+    scheduler/   the sampler, for the scheduler class named in its file
+    usage.json   what the caller must do that diffusers' own pipelines do not
 
-What goes around the network is left to the caller: to pad sides with zeros to `multiple`, to cut patches with
-`pixel_unshuffle` and join them with `pixel_shuffle`, to hand over the label `null_class` for an unguided prediction and
-to mix the two by `guidance`, to map [-1, 1] to [0, 1]. DDIM's `step` there needs `eta` and `use_clipped_model_output=True`,
-and a number of steps that divides the number of noise steps: with others it takes the steps for shorter than they are.
-Not exported are other generators, and models guided by a classifier, for which diffusers has no such network.
+The caller pads sides with zeros to `multiple`, cuts patches with `pixel_unshuffle` and joins them with `pixel_shuffle`,
+passes the label `null_class` for the unconditional prediction and mixes both by `guidance`, and maps [-1, 1] to [0, 1].
+DDIM's `step` in diffusers needs `eta` and `use_clipped_model_output=True`, and a number of steps that divides the number of
+noise steps: otherwise it takes steps to be shorter than they are. Other generators cannot be exported, nor can models with
+classifier guidance, for which diffusers has no network.
 """
 
 from __future__ import annotations
@@ -32,21 +32,19 @@ PREDICTIONS = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
 
 
 def run(*, model: Path, out: Path, options: Path | None = None) -> None:
-    """Write the diffusion model in `model`, a folder of `generate train`, to the folder `out`.
+    """Export the diffusion model in `model`, a folder of `generate train`, to the folder `out`.
 
-    `options` is a JSON file with what `generator` holds in the config, for a sampler or guidance other than the defaults.
-    Raises ValueError for other generators, and for classifier guidance.
+    `options` is a JSON file with the contents of `generator` in the config, for a sampler or guidance other than the
+    defaults. Raises ValueError for other generators, and for classifier guidance.
     """
     about = read_about(model)
     if about.plugin["name"] != "diffusion":
-        raise ValueError(
-            f'{model} holds a "{about.plugin["name"]}"; only a "diffusion" model can be loaded by diffusers'
-        )
+        raise ValueError(f'{model} holds a "{about.plugin["name"]}"; diffusers loads only a "diffusion" model')
     network = read_generator(model, _options(options))
     assert isinstance(network, Diffusion)
     if network.classifier is not None:
         raise ValueError(
-            f"{model} is guided by a classifier, which diffusers has no network for; train it with "
+            f"{model} uses classifier guidance, for which diffusers has no network; train it with "
             "guidance_by: classifier_free"
         )
     say_if_kept(model)
@@ -66,7 +64,7 @@ def _options(path: Path | None) -> Section | None:
 
 
 def unet_config(network: Diffusion) -> dict[str, Any]:
-    """What `UNet2DModel` is built from."""
+    """Return the config of `UNet2DModel`."""
     unet: UNet = network.denoiser.unet
     levels = len(unet.widths)
     height, width = (-(-side // network.denoiser.multiple) * network.denoiser.multiple for side in network.shape[1:])
@@ -87,7 +85,7 @@ def unet_config(network: Diffusion) -> dict[str, Any]:
 
 
 def scheduler_config(network: Diffusion, noise_schedule: str) -> dict[str, Any]:
-    """What the scheduler is built from."""
+    """Return the config of the scheduler."""
     config: dict[str, Any] = {
         "_class_name": SCHEDULERS[network.sampler],
         "num_train_timesteps": len(network.schedule),
@@ -97,13 +95,13 @@ def scheduler_config(network: Diffusion, noise_schedule: str) -> dict[str, Any]:
         "prediction_type": PREDICTIONS[network.prediction],
         "timestep_spacing": "trailing",
     }
-    if network.sampler == "dpm_solver":  # a dynamic threshold of at most 1 is the static one
+    if network.sampler == "dpm_solver":  # a dynamic threshold capped at 1 is static
         return config | {"thresholding": network.clip_x0, "sample_max_value": 1.0, "lower_order_final": False}
     return config | {"clip_sample": network.clip_x0}
 
 
 def usage(network: Diffusion) -> dict[str, Any]:
-    """What the caller must know besides."""
+    """Return what the caller must know besides."""
     return {
         "shape": list(network.shape),
         "patch": network.denoiser.patch,

@@ -1,8 +1,8 @@
-"""Samples that show their class more clearly: both ways aim at p(x) p(y|x)^w.
+"""Guidance towards a class: both kinds sample from p(x) p(y|x)^w.
 
-At w = 1 that is the model's own p(x|y), at 0 all classes alike, above 1 the typical images of a class at the cost of
-variety. Classifier-free guidance (Ho & Salimans 2022) takes p(y|x) from the difference of a denoiser with and without the
-label; classifier guidance (Dhariwal & Nichol 2021) from a classifier of noised images.
+At w = 1 this is the model's own p(x|y), at 0 the unconditional p(x); above 1, samples are more typical of their class and
+vary less. Classifier-free guidance (Ho & Salimans 2022, whose w is ours minus 1) takes p(y|x) from the difference of a
+denoiser with and without the label; classifier guidance (Dhariwal & Nichol 2021) from a classifier of noised images.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from darkroom.generate.diffusion.noise_schedule import NoiseSchedule, Prediction
 def classifier_free(
     denoiser: nn.Module, noisy: Tensor, times: Tensor, labels: Tensor, *, null: int, weight: float
 ) -> Tensor:
-    """uncond + w (cond - uncond), from one batch of twice the size; (B, C, H, W) float32.
+    """Return uncond + w (cond - uncond), (B, C, H, W) float32, from one batch of twice the size.
 
-    `null` is the label that stands for none. Weights 1 and 0 need one half only.
+    `null` is the null label. Weights 1 and 0 need only one half.
     """
     none = torch.full_like(labels, null)
     if weight in (0, 1):
@@ -41,7 +41,7 @@ def by_classifier(
     schedule: NoiseSchedule,
     prediction: Prediction,
 ) -> Tensor:
-    """An unconditional prediction moved along the gradient of log p(y|x): ε̂ - w σ ∇ log p(y|x), in its own terms."""
+    """Return an unconditional prediction shifted along the gradient of log p(y|x): ε̂ - w σ ∇ log p(y|x), as `prediction`."""
     alpha, sigma = schedule.levels(times)
     clean, noise = schedule.parts(prediction, predicted, noisy, times)
     push = weight * sigma * gradient
@@ -49,9 +49,9 @@ def by_classifier(
 
 
 def log_probability_gradient(classifier: nn.Module, noisy: Tensor, times: Tensor, labels: Tensor) -> Tensor:
-    """∇ log p(y|x) of each noised image, (B, C, H, W) float32; works for callers under inference mode too.
+    """Return ∇ log p(y|x) for each noised image, (B, C, H, W) float32; also works under inference mode.
 
-    Tensors made under inference mode, the weights among them, cannot take part in a gradient: copies of them can.
+    Tensors created under inference mode, possibly the weights too, cannot enter autograd; their copies can.
     """
     with torch.inference_mode(False), torch.enable_grad():
         images = noisy.clone().requires_grad_()

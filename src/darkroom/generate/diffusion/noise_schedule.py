@@ -1,16 +1,16 @@
-"""How much noise an image carries at each time step, and the three ways to say what a denoiser predicts.
+"""Noise schedules, and the three prediction targets of a denoiser.
 
-A clean image x0 in [-1, 1] is noised to x = α x0 + σ ε with ε from a standard normal distribution, α² = alpha_bar and
-σ² = 1 - alpha_bar: Ho et al. 2020 (linear), Nichol & Dhariwal 2021 (cosine). A denoiser predicts one of
+A clean image x0 in [-1, 1] is noised to x = α x0 + σ ε with ε standard normal, α² = alpha_bar and σ² = 1 - alpha_bar:
+Ho et al. 2020 (linear), Nichol & Dhariwal 2021 (cosine). A denoiser predicts one of
 
     epsilon   ε                 Ho et al. 2020
     x0        x0
     v         α ε - σ x0        Salimans & Ho 2022
 
-and each of them, with x, gives the other two. The same thing as a score (Song et al. 2021): the gradient of the log
-density of noised images is ∇ log p(x) = -ε̂/σ, where ε̂ = E[ε | x] is what a perfect denoiser predicts. So a denoiser is a
-model of the score at every noise level, ancestral sampling solves the reverse stochastic equation, DDIM and DPM-Solver++
-the ordinary one with the same densities, and whatever adds a gradient to the score takes σ times it from ε̂: see guidance.
+each of which, with x, determines the other two. As a score (Song et al. 2021): ∇ log p(x) = -ε̂/σ, where ε̂ = E[ε | x] is
+the prediction of a perfect denoiser. A denoiser thus models the score at every noise level; ancestral sampling solves the
+reverse SDE, DDIM and DPM-Solver++ the ODE with the same marginals, and adding a gradient to the score subtracts σ times
+that gradient from ε̂ (see guidance).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Kind = Literal["linear", "cosine"]
 Prediction = Literal["epsilon", "x0", "v"]
 
 FIRST_BETA, LAST_BETA = 1e-4, 0.02
-"""Variances that the linear schedule adds at its first and last step."""
+"""First and last beta of the linear schedule, for 1,000 steps (Ho et al. 2020)."""
 OFFSET, MOST_BETA = 0.008, 0.999
-"""The cosine schedule's offset, which keeps the first steps from being too small, and its largest step."""
+"""Offset of the cosine schedule, which keeps its first betas from being too small, and its largest beta."""
 
 
 def betas(kind: Kind, steps: int) -> Tensor:
-    """The variance (T,) that each of `steps` steps adds, float32."""
+    """Return the variance (T,) that each of `steps` steps adds, float32."""
     if kind == "linear":
         return torch.linspace(FIRST_BETA, LAST_BETA, steps)
     left = [math.cos((step / steps + OFFSET) / (1 + OFFSET) * math.pi / 2) ** 2 for step in range(steps + 1)]
@@ -39,36 +39,36 @@ def betas(kind: Kind, steps: int) -> Tensor:
 
 
 class NoiseSchedule(nn.Module):
-    """Share of the signal that is left at each of T steps, and what follows from it. All in float32.
+    """The signal left at each of T time steps, and what follows from it, in float32.
 
-    Images and predictions are (B, C, H, W); times are integers from 0 (almost clean) to T - 1 (almost pure noise), one an
+    Images and predictions are (B, C, H, W); times are integers from 0 (almost clean) to T - 1 (almost pure noise), one per
     image (B,) or one for all.
     """
 
     alpha_bar: Tensor
 
     def __init__(self, kind: Kind, steps: int, *, until: int | None = None) -> None:
-        """`until` cuts the schedule off after so many steps: a sampler of it starts from images that are noised so far."""
+        """`until` truncates the schedule to its first steps: a sampler then starts from partly noised images."""
         super().__init__()
-        # multiplied up in float32, as diffusers does, so that its samplers go the same way as ours
+        # a float32 product, as in diffusers, so that its samplers agree with ours
         self.register_buffer("alpha_bar", torch.cumprod(1 - betas(kind, steps), 0)[:until], persistent=False)
 
     def __len__(self) -> int:
         return len(self.alpha_bar)
 
     def levels(self, times: Tensor) -> tuple[Tensor, Tensor]:
-        """α and σ at these times, shaped to multiply images."""
+        """Return α and σ at these times, shaped to broadcast over images."""
         kept = self.alpha_bar[times]
         kept = kept[:, None, None, None] if kept.ndim else kept
         return kept.sqrt(), (1 - kept).sqrt()
 
     def noised(self, clean: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-        """What images look like with this noise at these times."""
+        """Return images with this noise added at these times."""
         alpha, sigma = self.levels(times)
         return alpha * clean + sigma * noise
 
     def target(self, prediction: Prediction, clean: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-        """What a perfect denoiser predicts of images that consist of this image and this noise."""
+        """Return the prediction target for this clean image and this noise."""
         if prediction == "epsilon":
             return noise
         if prediction == "x0":
@@ -77,18 +77,18 @@ class NoiseSchedule(nn.Module):
         return alpha * noise - sigma * clean
 
     def parts(self, prediction: Prediction, predicted: Tensor, noisy: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-        """The image and the noise that noised images consist of, as a denoiser predicted them."""
+        """Return the clean image and the noise that a prediction implies."""
         return parts(prediction, predicted, noisy, self.levels(times))
 
     def snr(self) -> Tensor:
-        """The signal-to-noise ratio (T,) α²/σ²."""
+        """Return the signal-to-noise ratio α²/σ², (T,)."""
         return self.alpha_bar / (1 - self.alpha_bar)
 
     def weights(self, prediction: Prediction, gamma: float | None) -> Tensor:
-        """Weights (T,) of the squared error of each time step; all ones without `gamma`.
+        """Return the loss weight of each time step (T,); all ones without `gamma`.
 
-        Min-SNR-γ (Hang et al. 2023) weighs the error of x0 by min(SNR, γ). An error of ε is SNR times one of x0, an error
-        of v SNR + 1 times, so that the weights of those are divided by these.
+        Min-SNR-γ (Hang et al. 2023) weights the squared error of x0 by min(SNR, γ). The squared error of ε is SNR times
+        that of x0, that of v is SNR + 1 times, so their weights are divided by these factors.
         """
         snr = self.snr()
         if gamma is None:
@@ -99,7 +99,7 @@ class NoiseSchedule(nn.Module):
 def parts(
     prediction: Prediction, predicted: Tensor, noisy: Tensor, levels: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """The image and the noise in `noisy` at the levels (α, σ), as they were predicted."""
+    """Return the predicted clean image and noise in `noisy` at levels (α, σ)."""
     alpha, sigma = levels
     if prediction == "epsilon":
         return (noisy - sigma * predicted) / alpha, predicted

@@ -1,63 +1,68 @@
-"""Training a diffusion model: the weights that are trained, and the average of them that is kept."""
+"""Diffusion training: a denoiser is trained, and its moving average is what samples are drawn with."""
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from darkroom.fit.config import Training
 from darkroom.fit.task import Task
-
-if TYPE_CHECKING:
-    from darkroom.generate.diffusion.model import Diffusion
+from darkroom.generate.diffusion.process import DiffusionProcess
+from darkroom.nets.unet import Denoiser
 
 
 class DiffusionTask(Task):
-    """Trains a copy of the model's denoiser; the model's own follows as the average that samples are drawn with.
+    """Trains `learner`; the network's own denoiser becomes its moving average. A classifier, if any, trains beside it."""
 
-    The average is Karras et al. 2024's: it looks back over a fixed share of the steps so far, so that the first weights
-    are soon forgotten and one setting serves short and long runs. A classifier of noised images learns beside it.
-    """
+    network: DiffusionProcess
 
-    network: Diffusion
-
-    def __init__(self, network: Diffusion, training: Training) -> None:
+    def __init__(self, network: DiffusionProcess, training: Training) -> None:
         super().__init__(network, training)
-        self.learner = copy.deepcopy(network.denoiser).to(memory_format=torch.channels_last)
-        network.denoiser.requires_grad_(False)
+        self.learner = network.denoiser.to(memory_format=torch.channels_last)
+        self.averaged = AveragedModel(self.learner, multi_avg_fn=PowerEMA(network.ema))
+        network.denoiser = cast(Denoiser, self.averaged.module.requires_grad_(False))
 
     @property
     def trained(self) -> nn.Module:
-        """The learner, and the classifier where there is one."""
+        """The learner, and the classifier if there is one."""
         classifier = self.network.classifier
         return self.learner if classifier is None else nn.ModuleList([self.learner, classifier])
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The loss of the learner on newly noised images, and the classifier's."""
-        return self.network.losses(self.learner, images, labels)
+        """Return the learner's loss on freshly noised images, and the classifier's."""
+        return self.network.denoising_losses(self.learner, images, labels)
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The same of the average, on the same noise in every epoch."""
-        return self.network.losses(self.network.denoiser, images, labels, torch.Generator().manual_seed(0))
+        """Return the moving average's losses, on the same noise every epoch."""
+        draws = torch.Generator().manual_seed(0)
+        return self.network.denoising_losses(self.network.denoiser, images, labels, draws)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Move the average towards the new weights."""
-        follow(self.network.denoiser, self.learner, share=average_share(self.network.ema, self.trainer.global_step))
+        """Update the moving average."""
+        self.averaged.update_parameters(self.learner)
 
 
-def average_share(age: float, step: int) -> float:
-    """How far the average moves towards the weights after step 1, 2, ...: all the way at first, then ever less.
+class PowerEMA:
+    """Power-function moving average of Karras et al. 2024 for `AveragedModel`: it looks back over a fixed fraction of training.
 
-    1 - (1 - 1/t)^(γ + 1) gives weights of step s the share s^γ; their mean age is then 1 / (γ + 2) of the steps so far.
+    The weights after step s count as s^γ, so their mean age is 1 / (γ + 2) of the steps so far; `age` is that fraction, in
+    [0, 1/2]. The first weights are soon forgotten, and one setting serves short and long runs. At 0 the average is the
+    newest weights.
     """
-    return 1.0 if age == 0 else 1 - (1 - 1 / step) ** (1 / age - 1)
 
+    def __init__(self, age: float) -> None:
+        self.age = age
 
-@torch.no_grad()
-def follow(average: nn.Module, learner: nn.Module, *, share: float) -> None:
-    """Move every weight of `average` by this share of its way to that of `learner`."""
-    for kept, new in zip(average.parameters(), learner.parameters(), strict=True):
-        kept.lerp_(new, share)
+    def share(self, step: int) -> float:
+        """Return how far the average moves towards the weights after step 1, 2, ...: 1 - (1 - 1/t)^(γ + 1)."""
+        return 1.0 if self.age == 0 else 1 - (1 - 1 / step) ** (1 / self.age - 1)
+
+    @torch.no_grad()
+    def __call__(self, averaged: Sequence[Tensor], newest: Sequence[Tensor], updates: Tensor | int) -> None:
+        share = self.share(int(updates) + 1)
+        for mean, new in zip(averaged, newest, strict=True):
+            mean.lerp_(new, share)

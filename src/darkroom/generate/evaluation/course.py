@@ -1,7 +1,7 @@
-"""The course of a training as its samples tell it: whether the model collapsed on the way, and when.
+"""The course of a training in its snapshots: whether the model collapsed on the way, and when.
 
-A collapsed model draws some of what there is over and over. Two signs are followed over the samples that `progress` kept:
-which classes the judge sees in them, and the share of held-out images that have a sample near them (coverage).
+A collapsed model draws a few images over and over. Two signs are followed over the snapshots: the classes that the judge
+sees in them, and the fraction of held-out images that have a sample nearby (coverage).
 """
 
 from __future__ import annotations
@@ -13,32 +13,35 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from darkroom.figures import COLORS, save
-from darkroom.generate.evaluation.spaces import Images, Judge
-from darkroom.generate.progress import EPOCHS, SAMPLES
+from darkroom.generate.evaluation.spaces import Images, JudgeClassifier
+from darkroom.generate.snapshots import EPOCHS, SAMPLES
 from darkroom.measure.manifold import NEIGHBOURS, manifold
 
-TITLES = {"coverage": "coverage", "classes": "classes seen", "largest_class": "share of the commonest class"}
+TITLES = {"coverage": "coverage", "classes": "classes seen", "largest_class": "fraction in the largest class"}
 
 
-def followed(model: Path, judge: Judge, held_out: Images) -> pd.DataFrame:
-    """A row a time that samples were drawn: `epoch`, and of the columns `coverage` of as many held-out images as there are
-    samples, `classes` seen and the share of the `largest_class` those that the judge and the images allow."""
+def followed(model: Path, judge: JudgeClassifier, held_out: Images) -> pd.DataFrame:
+    """Measure the snapshots in a model's folder: one row per snapshot.
+
+    Columns are `epoch`, `coverage` of as many held-out images as there are samples, the number of `classes` seen and the
+    fraction in the `largest_class`. Without labels or enough held-out images, the columns that need them are left out.
+    """
     table = pd.read_csv(model / EPOCHS)
     drawn = np.load(model / SAMPLES, mmap_mode="r", allow_pickle=False)  # (T, N, H, W, C)
     if judge.trained:
         k = len(judge.classes)
-        counts = np.stack([np.bincount(judge.answer(images), minlength=k) for images in drawn])
+        counts = np.stack([np.bincount(judge.classify(images), minlength=k) for images in drawn])
         table["classes"] = (counts > 0).sum(1)
         table["largest_class"] = counts.max(1) / counts.sum(1)
     if min(len(held_out), drawn.shape[1]) > NEIGHBOURS:
         even = np.linspace(0, len(held_out) - 1, min(drawn.shape[1], len(held_out))).round().astype(np.int64)
-        real = judge.look(held_out[even])
-        table["coverage"] = [manifold(real, judge.look(images)).coverage for images in drawn]
+        real = judge.features(held_out[even])
+        table["coverage"] = [manifold(real, judge.features(images)).coverage for images in drawn]
     return table
 
 
 def draw_course(table: pd.DataFrame, path: Path) -> None:
-    """A panel a measure, by epoch; nothing where there is none."""
+    """Plot each measure by epoch, one panel per measure; writes no file if there is none."""
     names = [name for name in TITLES if name in table]
     if not names:
         return

@@ -1,4 +1,4 @@
-"""The pictures of a generative model's numbers: its training, of whatever family, and its quality by sampling steps."""
+"""Figures of a model's numbers: training curves of any family, and quality by sampling steps."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from darkroom.figures import COLORS, FAINT, INK, log_scale, save
 
 NATS = {"elbo": "ELBO", "kl": "KL", "reconstruction": "reconstruction"}
-"""What is counted in nats an image, with its name."""
+"""Columns in nats per image, with their titles."""
 COLUMNS = 4
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: its points by training step."""
+    """One line of points by training step."""
 
     label: str
     steps: NDArray[Any]
@@ -35,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves of one kind."""
+    """Curves that share axes."""
 
     title: str
     curves: list[Curve]
@@ -43,9 +43,10 @@ class Panel:
 
 
 def draw_curves(history: pd.DataFrame, steps: pd.DataFrame, path: Path) -> None:
-    """What was followed in training, a panel a kind: losses, parts of a bound, accuracies, gradient norms, and the rest.
+    """Plot training curves, one panel per kind: losses, parts of the bound, accuracies, gradient norms, and the rest.
 
-    `history` has a row an epoch with columns `train_NAME` and `val_NAME`, `steps` one every so many steps with columns NAME.
+    `history` has one row per epoch with columns `train_NAME` and `val_NAME`, `steps` one row every few steps with columns
+    NAME.
     """
     panels = list(_panels(history, steps))
     columns = min(COLUMNS, len(panels))
@@ -76,23 +77,23 @@ def _panels(history: pd.DataFrame, steps: pd.DataFrame) -> Iterator[Panel]:
     yield Panel("loss", _by_epoch(history, losses, steps))
     for name, shown in NATS.items():
         if name in names:
-            yield Panel(f"{shown} (nats an image)", _by_epoch(history, [name]))
+            yield Panel(f"{shown} (nats per image)", _by_epoch(history, [name]))
     right = [name for name in names if name.startswith("accuracy")]
     if right:
-        yield Panel("discriminator's accuracy", _by_step(steps, right) or _by_epoch(history, right))
+        yield Panel("discriminator accuracy", _by_step(steps, right) or _by_epoch(history, right))
     norms = sorted(name for name in steps.columns if name.startswith("gradient_norm"))
     if norms:
         yield Panel("gradient norm", _by_step(steps, norms), logarithmic=True)
-    told = {"epoch", "step", "learning_rate", "loss", *losses, *NATS, *right, *norms}
+    known_names = {"epoch", "step", "learning_rate", "loss", *losses, *NATS, *right, *norms}
     for name in names:
-        if name not in told and f"train_{name}" in history:
+        if name not in known_names and f"train_{name}" in history:
             yield Panel(name.replace("_", " "), _by_epoch(history, [name]))
 
 
 def _by_epoch(history: pd.DataFrame, names: list[str], steps: pd.DataFrame | None = None) -> list[Curve]:
-    """Training and validation of each name; a name of several has a color, one alone a color for each split.
+    """Return the training and validation curves of each name, training by step if `steps` has it.
 
-    Training is told by step where `steps` has it.
+    Each of several names has a color; a single one has a color per split.
     """
     found = []
     for index, name in enumerate(names):
@@ -111,7 +112,7 @@ def _by_epoch(history: pd.DataFrame, names: list[str], steps: pd.DataFrame | Non
 
 
 def _by_step(steps: pd.DataFrame, names: list[str]) -> list[Curve]:
-    """Each name's scalars, those of steps at which it was not measured left out."""
+    """Return each name's scalars by step, without the steps at which it was not measured."""
     found = []
     for index, name in enumerate(names):
         if name in steps:
@@ -123,14 +124,14 @@ def _by_step(steps: pd.DataFrame, names: list[str]) -> list[Curve]:
 
 
 def _short(name: str) -> str:
-    """Without the kind, which the panel's title says: `loss_generator` as `generator`."""
+    """Strip the kind, which is in the panel's title: `loss_generator` becomes `generator`."""
     for kind in ("loss", "accuracy", "gradient_norm"):
         name = name.removeprefix(kind)
     return name.strip("_").replace("_", " ")
 
 
 def _settle(axes: Axes, curves: list[Curve]) -> None:
-    """Limits without the first tenth of the run, which is far off and would press the rest into a line."""
+    """Set y limits that ignore the first tenth of the run, whose outliers would flatten the rest."""
     settled = np.concatenate([curve.values[len(curve.values) // 10 :] for curve in curves])
     settled = settled[np.isfinite(settled)]
     if len(settled):
@@ -139,10 +140,10 @@ def _settle(axes: Axes, curves: list[Curve]) -> None:
 
 
 def draw_steps(entries: list[dict[str, Any]], floor: dict[str, Any], path: Path) -> None:
-    """KID, coverage and the judge's accuracy by the number of sampling steps, with the floor of real images."""
+    """Plot KID, coverage and accuracy by number of sampling steps, in the judge's features, with the floor of real images."""
     steps = [entry["steps"] for entry in entries]
     drawn = Figure(figsize=(9.3, 2.9), layout="constrained")
-    panels = {"kid": "KID", "coverage": "coverage", "accuracy": "accuracy, by the judge"}
+    panels = {"kid": "KID", "coverage": "coverage", "accuracy": "accuracy (judge)"}
     for axes, (name, title) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
         found = [_value(entry[name]) for entry in entries]
         axes.plot(steps, found, "o-", color=COLORS[0], label="samples")

@@ -1,4 +1,4 @@
-"""What a generative model makes of images that it is shown: the likelihood bound, its codes, and pictures of both."""
+"""Test images through a model's encoder: the likelihood bound, the latent codes, and figures of both."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from torch import Tensor
 from darkroom import figures
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_bytes, as_float
+from darkroom.generate.evaluation.latent_figures import draw_latent_map, draw_plane, draw_traversals
 from darkroom.generate.model import CHUNK, GenerativeModel, LatentModel, Reconstructs
-from darkroom.generate.vae.figures import draw_latent_map, draw_plane, draw_traversals
 from darkroom.measure.bootstrap import mean_intervals
 from darkroom.randomness import derive
 
 RESAMPLES = 1000
 RECONSTRUCTED, INTERPOLATED, STEPS = 20, 6, 8
-"""Images reconstructed, pairs interpolated and images between each pair, in the pictures; ten a row."""
+"""In the figures: images reconstructed, ten per row; pairs interpolated; images between each pair."""
 ACTIVE = 0.01
-"""A latent unit is active when its mean code varies more than this over images (Burda et al. 2016)."""
+"""A latent unit is active if the variance of its posterior mean over images exceeds this (Burda et al. 2016)."""
 
 Codes = NDArray[np.float32]
 
 
-class Shown:
-    """Real images that a model is shown: all rows given, or those with a label where it is conditional."""
+class EncodedImages:
+    """Real images to encode: all rows, or only labeled ones for a conditional model."""
 
     def __init__(self, network: GenerativeModel, store: Store, rows: NDArray[np.int64], *, seed: int) -> None:
         self.network, self.store, self.seed = network, store, seed
         self.rows = rows[store.labels[rows] >= 0] if network.classes else rows
 
     def measure(self) -> dict[str, Any]:
-        """The entries `test`, `active_units` and `latent` of metrics.json, as far as the model has them."""
+        """Return the entries `test`, `active_units` and `latent` of metrics.json that apply to the model."""
         found: dict[str, Any] = {}
         if len(self.rows) and isinstance(self.network, Reconstructs):
             found["test"] = self._bound(self.network)
@@ -47,7 +47,7 @@ class Shown:
 
     @torch.inference_mode()
     def draw(self, folder: Path) -> None:
-        """The pictures that its kind of model has."""
+        """Draw the figures that apply to the model."""
         if len(self.rows) and isinstance(self.network, Reconstructs):
             self._draw_reconstructions(self.network, folder / "reconstructions.png")
         if len(self.rows) and isinstance(self.network, LatentModel):
@@ -60,7 +60,7 @@ class Shown:
 
     @torch.inference_mode()
     def _bound(self, network: Reconstructs) -> dict[str, Any]:
-        """The bound in nats an image, by one posterior draw each."""
+        """Return the bound in nats per image, from one posterior draw each."""
         draws = torch.Generator().manual_seed(derive(self.seed, "bound"))
         bounds = [network.bound(images, labels, draws) for images, labels in self._batches()]
         parts = {
@@ -76,7 +76,7 @@ class Shown:
         return codes
 
     def _draw_reconstructions(self, network: Reconstructs, path: Path) -> None:
-        """Originals above their reconstructions."""
+        """Draw originals above their reconstructions."""
         places = np.linspace(0, len(self.rows) - 1, min(RECONSTRUCTED, len(self.rows)))
         images, labels = self._taken(self.rows[places.round().astype(np.int64)])
         pairs = zip(images.split(10), network.reconstruct(images, labels).split(10), strict=True)
@@ -84,7 +84,7 @@ class Shown:
         figures.save_image(figures.tile(shown, columns=min(10, len(images)), height=56), path)
 
     def _draw_interpolation(self, network: LatentModel, path: Path) -> None:
-        """Ways between pairs of images, with the originals at both ends."""
+        """Draw interpolations between pairs of images, with the originals at both ends."""
         order = np.random.default_rng(derive(self.seed, "pairs")).permutation(self.rows)
         images, labels = self._taken(np.resize(order, 2 * INTERPOLATED))
         first, second = images[::2], images[1::2]

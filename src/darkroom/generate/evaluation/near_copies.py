@@ -1,4 +1,4 @@
-"""Whether a model's samples repeat its training images, with the closest pairs to look at."""
+"""Memorization: whether samples repeat training images, with the closest pairs to look at."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from darkroom.randomness import derive
 
 RESAMPLES = 1000
 CLOSEST = 12
-"""Pairs told and drawn: the samples that are most like near-copies."""
+"""Pairs listed and drawn: the samples that are most like near-copies."""
 
 
-def copies(store: Store, rows: NDArray[np.int64], samples: Images, *, seed: int) -> tuple[dict[str, Any], Nearest]:
-    """The entry `memorisation` of metrics.json, and what is nearest to each sample by the store's rows.
+def memorized(store: Store, rows: NDArray[np.int64], samples: Images, *, seed: int) -> tuple[dict[str, Any], Nearest]:
+    """Return the entry `memorisation` of metrics.json, and the nearest training image of each sample, by store row.
 
-    `rows` are those of real images that the model never saw.
+    `rows` are real images that the model never saw.
     """
     train = store.rows("train")
     training = store.images[train]
@@ -58,7 +58,7 @@ def _closest(made: Nearest, store: Store) -> list[dict[str, Any]]:
 
 
 def draw_closest(closest: list[dict[str, Any]], samples: Images, store: Store, path: Path) -> None:
-    """The closest pairs, nearest first: samples above, the training images nearest to them below."""
+    """Draw the closest pairs, nearest first: samples on top, their nearest training images below."""
     above = samples[[pair["sample"] for pair in closest]]
     below = store.images[[pair["row"] for pair in closest]]
     figures.save_image(figures.tile(np.concatenate([above, below]), columns=len(closest), height=56), path)

@@ -1,7 +1,7 @@
-"""Differentiable augmentation of all that a discriminator sees, real or generated (Zhao et al. 2020).
+"""Differentiable augmentation of all images that the discriminator sees, real and generated (DiffAugment, Zhao et al. 2020).
 
-Because the generator's gradient passes through it, few training images can be varied without the generator learning to
-make varied ones. Images are (B, C, H, W) in [-1, 1]; each has amounts of its own, drawn from torch's global stream.
+The generator's gradient passes through the augmentation, so it does not learn to generate augmented images. Images are
+(B, C, H, W) in [-1, 1]; each gets its own random amounts from torch's global stream.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from torch import Tensor
 Change = Literal["color", "translation", "cutout"]
 
 REACH = 1 / 8
-"""Largest shift, a share of the side."""
+"""Largest shift as a fraction of the side."""
 HOLE = 1 / 2
-"""Side of the square that is cut out, a share of the image's."""
+"""Side of the cut-out rectangle as a fraction of the image's."""
 
 
 def augment(images: Tensor, changes: Sequence[Change]) -> Tensor:
-    """Apply the changes in this order."""
+    """Apply these changes in order."""
     for change in changes:
         images = CHANGES[change](images)
     return images
 
 
 def color(images: Tensor) -> Tensor:
-    """Brightness by up to ±0.5, saturation by a factor up to 2, contrast by one of 0.5 to 1.5."""
+    """Jitter brightness by up to ±0.5, saturation by a factor in [0, 2] and contrast by one in [0.5, 1.5]."""
     brightness, saturation, contrast = torch.rand(3, len(images), 1, 1, 1, dtype=images.dtype, device=images.device)
     images = images + brightness - 0.5
     if images.shape[1] > 1:
@@ -37,7 +37,7 @@ def color(images: Tensor) -> Tensor:
 
 
 def translation(images: Tensor) -> Tensor:
-    """Shift by whole pixels along both sides; what comes in is mid-gray."""
+    """Shift by whole pixels along both axes; the border fills with mid-gray."""
     for dim in (2, 3):
         length = images.shape[dim]
         reach = round(length * REACH)
@@ -47,7 +47,7 @@ def translation(images: Tensor) -> Tensor:
 
 
 def shift(images: Tensor, by: Tensor, dim: int) -> Tensor:
-    """Move each image by so many pixels (B,) along one of its sides; zeros come in."""
+    """Shift each image by `by` pixels (B,) along one axis; the border fills with zeros."""
     length = images.shape[dim]
     source = torch.arange(length, device=images.device) - by[:, None]  # (B, L)
     inside = (source >= 0) & (source < length)
@@ -58,7 +58,7 @@ def shift(images: Tensor, by: Tensor, dim: int) -> Tensor:
 
 
 def cutout(images: Tensor) -> Tensor:
-    """Cover a rectangle, its middle anywhere in the image, with mid-gray."""
+    """Fill a rectangle, centered anywhere in the image, with mid-gray."""
     covered = torch.ones((), dtype=torch.bool, device=images.device)
     for dim in (2, 3):
         length = images.shape[dim]

@@ -1,7 +1,7 @@
-"""The two networks: small convolutional ones in the manner of DCGAN (Radford et al. 2016), for images of any size from 8×8 up.
+"""Generator and discriminator: small convolutional networks after DCGAN (Radford et al. 2016), for images from 8×8 up.
 
-Images are in [-1, 1] here. Both networks go through the sizes of `nets.autoencoder.plan`: every level halves the image,
-rounding up, until the shorter side is 4 to 7 pixels. Without classes, labels are taken no notice of.
+Images are in [-1, 1]. Both networks follow the sizes of `nets.autoencoder.plan`: each level halves the image, rounding up,
+until the shorter side is 4 to 7 pixels. Without classes, both ignore labels.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ from darkroom.nets.autoencoder import plan
 Conditioning = Literal["none", "concatenation", "projection", "auxiliary"]
 
 CLASS_STD = 0.25
-"""Of class embeddings beside noise, at the start: with more, a class soon has one image and noise goes unheard."""
+"""Initial standard deviation of the class embedding beside the noise; with more, classes collapse to one image each."""
 LEAK = 0.2
 HIDDEN = 128
-"""Features that the discriminator decides on."""
+"""Width of the discriminator's last hidden layer."""
 
 
 class Generator(nn.Module):
-    """Noise (B, Z) and labels (B,) to images (B, C, H, W).
+    """Map noise (B, Z) and labels (B,) to images (B, C, H, W).
 
-    An embedding of the class comes beside the noise, and the class sets gains and shifts after every normalisation.
-
-    Each level makes four pixels of one by a convolution on the smaller image (Shi et al. 2016), which costs little.
+    A class embedding is concatenated to the noise, and every normalization has class-conditional gains and shifts. Each
+    level upsamples by a convolution on the smaller image and a pixel shuffle (Shi et al. 2016), which is cheap.
     """
 
     def __init__(self, shape: tuple[int, int, int], classes: int, *, latent: int, width: int) -> None:
@@ -41,7 +40,7 @@ class Generator(nn.Module):
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=CLASS_STD)
         inputs = 2 * latent if classes else latent
-        self.head = nn.Linear(inputs, math.prod(self.start), bias=False)  # normalisation takes a mean away
+        self.head = nn.Linear(inputs, math.prod(self.start), bias=False)  # normalization subtracts the mean
         self.norms = nn.ModuleList(ClassNorm(channels, classes) for channels in widths[::-1])
         steps = zip(widths[::-1], [*widths[-2::-1], shape[0]], sizes[-2::-1], strict=True)
         self.levels = nn.ModuleList(
@@ -57,15 +56,14 @@ class Generator(nn.Module):
 
 
 class ClassNorm(nn.Module):
-    """Batch normalisation with gains and shifts of each class (Dumoulin et al. 2017); of all images, without classes."""
+    """Batch normalization with class-conditional gains and shifts (Dumoulin et al. 2017), shared without classes."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
         self.classes = classes
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Parameter(
-            torch.zeros(max(1, classes), channels)
-        )  # beside 1, so that weight decay keeps the scale
+        # stored as an offset from 1, so that weight decay keeps the scale
+        self.gain = nn.Parameter(torch.zeros(max(1, classes), channels))
         self.shift = nn.Parameter(torch.zeros(max(1, classes), channels))
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # (B, C, H, W), (B,)
@@ -76,13 +74,13 @@ class ClassNorm(nn.Module):
 
 
 class Enlarge(nn.Module):
-    """A convolution that makes four pixels of one, cropped to `size`: (B, C, h, w) to (B, C', H, W)."""
+    """Double the resolution by convolution and pixel shuffle, cropped to `size`: (B, C, h, w) to (B, C', H, W)."""
 
     def __init__(self, before: int, after: int, size: tuple[int, int], *, bias: bool) -> None:
         super().__init__()
         self.size = size
         self.spread = nn.Conv2d(before, 4 * after, 3, padding=1, bias=bias)
-        with torch.no_grad():  # the four start equal, which spares the output a checkerboard (Aitken et al. 2017)
+        with torch.no_grad():  # the four sub-pixels start equal: no checkerboard (ICNR, Aitken et al. 2017)
             for parameter in self.spread.parameters():
                 parameter.copy_(parameter[::4].repeat_interleave(4, 0))
 
@@ -91,7 +89,7 @@ class Enlarge(nn.Module):
 
 
 class Judgement(NamedTuple):
-    """What a discriminator finds: a score (B,), higher for real; features (B, D); class logits (B, K) of an auxiliary one."""
+    """Discriminator output: scores (B,), higher for real; features (B, D); class logits (B, K) if it is auxiliary."""
 
     score: Tensor
     features: Tensor
@@ -99,11 +97,11 @@ class Judgement(NamedTuple):
 
 
 class Discriminator(nn.Module):
-    """Images (B, C, H, W) and labels (B,) to a score; how labels come in is its conditioning.
+    """Map images (B, C, H, W) and labels (B,) to scores; `conditioning` says how it uses labels.
 
-    `concatenation` puts an embedding of the class beside the image's features, before the last hidden layer (Mirza &
-    Osindero 2014; Reed et al. 2016). `projection` adds the inner product of features and class embedding to the score
-    (Miyato & Koyama 2018). `auxiliary` takes no label but predicts it (Odena et al. 2017).
+    `concatenation` concatenates a class embedding to the image features before the last hidden layer (Mirza & Osindero
+    2014; Reed et al. 2016). `projection` adds the inner product of features and class embedding to the score (Miyato &
+    Koyama 2018). `auxiliary` sees no label and predicts it (AC-GAN, Odena et al. 2017).
     """
 
     def __init__(

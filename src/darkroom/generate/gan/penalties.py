@@ -1,4 +1,4 @@
-"""Penalties on the gradient of the score by the image, computed in full precision: their own gradient is a second one."""
+"""Penalties on the score's gradient with respect to the image, in full precision: they are differentiated twice."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ import torch
 from torch import Tensor
 
 Critic = Callable[[Tensor], Tensor]
-"""Images (B, C, H, W) to scores (B,), each of which depends on its own image alone."""
+"""Maps images (B, C, H, W) to scores (B,), each a function of its own image only."""
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
-    """The mean of (|gradient| - 1)², at the points that are these shares (B,) of the way from real to generated images
-    (Gulrajani et al. 2017)."""
+    """Return the mean of (|gradient| - 1)² at real + shares · (fake - real), shares (B,) (WGAN-GP, Gulrajani et al. 2017).
+
+    The paper draws the shares uniformly from [0, 1].
+    """
     between = torch.lerp(real.float(), fake.float(), shares[:, None, None, None])
-    norms = (_squared_norm(critic, between) + 1e-12).sqrt()  # the root of 0 has no gradient
+    norms = (_squared_norm(critic, between) + 1e-12).sqrt()  # sqrt has no gradient at 0
     return (norms - 1).square().mean()
 
 
 def r1(critic: Critic, real: Tensor) -> Tensor:
-    """Half the mean of |gradient|² at real images (Mescheder et al. 2018)."""
+    """Return half the mean of |gradient|² at real images (R1, Mescheder et al. 2018)."""
     return _squared_norm(critic, real.float()).mean() / 2
 
 
 def _squared_norm(critic: Critic, images: Tensor) -> Tensor:
-    """|gradient|² (B,), itself differentiable by the critic's parameters."""
+    """Return |gradient|² (B,), differentiable with respect to the critic's parameters."""
     with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
         images = images.detach().requires_grad_()
         (slopes,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)

@@ -1,7 +1,7 @@
-"""A codebook that follows what it is given by exponential moving averages (van den Oord et al. 2017, appendix A.1).
+"""A codebook updated by exponential moving averages (van den Oord et al. 2017, appendix A.1).
 
-N_i counts the vectors for which code i is the nearest and m_i sums them, both averaged over batches by the factor DECAY;
-the code is e_i = m_i / N_i. A code that is hardly used any more starts again where the codebook is worst.
+N_i counts the vectors whose nearest code is i and m_i sums them, both averaged over batches with decay DECAY; the code is
+e_i = m_i / N_i. Dead codes restart at the vectors with the largest quantization error, which the paper does not do.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DECAY = 0.99
-"""Share of the old average that a batch leaves standing."""
+"""EMA decay of counts and sums per batch."""
 DEAD = 0.01
-"""A code is dead when its average count falls below this share of the mean count."""
+"""A code is dead if its average count falls below this fraction of the mean count."""
 
 
 class Quantized(NamedTuple):
-    """A batch of grids of vectors, each replaced by its nearest code."""
+    """A batch of grids of vectors, each vector quantized to its nearest code."""
 
     codes: Tensor
-    """Number of the code, (B, h, w)."""
+    """Code indices, (B, h, w)."""
     vectors: Tensor
-    """The codes' vectors (B, D, h, w); the gradient passes straight through to what was given."""
+    """Code vectors (B, D, h, w), with a straight-through gradient to the input."""
     commitment: Tensor
-    """Squared distance between what was given and its codes, which stand still; summed over each grid, (B,)."""
+    """Squared distance of the input to its codes, without gradient for the codes; summed over each grid, (B,)."""
 
 
 class Codebook(nn.Module):
-    """`codes` vectors of `size` numbers, kept in buffers and moved by every batch seen in training mode."""
+    """`codes` vectors of dimension `size`, in buffers that every batch in training mode updates."""
 
     vectors: Tensor
     counts: Tensor
@@ -43,7 +43,7 @@ class Codebook(nn.Module):
         self.register_buffer("sums", torch.zeros(codes, size))
 
     def forward(self, features: Tensor) -> Quantized:
-        """Quantize features (B, D, h, w) in float32; in training mode the codebook then moves towards them."""
+        """Quantize features (B, D, h, w) in float32; in training mode, then update the codebook."""
         features = features.float()
         flat = features.detach().movedim(1, -1).flatten(0, -2)  # (B h w, D)
         with torch.autocast(features.device.type, enabled=False):
@@ -52,19 +52,19 @@ class Codebook(nn.Module):
             grid = codes.unflatten(0, (len(features), *features.shape[2:]))
             chosen = self.look_up(grid)
             if self.training:
-                self.follow(flat, codes, near)
+                self.update(flat, codes, near)
         commitment = (features - chosen).square().flatten(1).sum(1)
         return Quantized(grid, features + (chosen - features).detach(), commitment)
 
     def look_up(self, codes: Tensor) -> Tensor:
-        """The vectors (B, D, h, w) of codes (B, h, w)."""
+        """Return the vectors (B, D, h, w) of codes (B, h, w)."""
         return F.embedding(codes, self.vectors).movedim(-1, 1)
 
     @torch.no_grad()
-    def follow(self, given: Tensor, codes: Tensor, distances: Tensor) -> None:
-        """Move the averages by a batch of vectors (n, D), their codes (n,) and their distances (n,) from these.
+    def update(self, given: Tensor, codes: Tensor, distances: Tensor) -> None:
+        """Update the averages with a batch of vectors (n, D), their codes (n,) and their distances (n,) to them.
 
-        Dead codes take the places of the vectors that are farthest from their codes, with the mean count.
+        Dead codes move to the vectors farthest from their codes and take the mean count.
         """
         member = F.one_hot(codes, len(self.counts)).to(given.dtype)  # (n, K)
         self.counts.lerp_(member.sum(0), 1 - DECAY)
@@ -78,7 +78,7 @@ class Codebook(nn.Module):
 
 
 def perplexity(codes: Tensor, size: int) -> Tensor:
-    """How many codes are in use, as if all were used equally: exp of the entropy of their shares; 1 to `size`."""
+    """Return the perplexity () of code usage, exp(entropy): the effective number of codes in use, 1 to `size`."""
     shares = codes.flatten().bincount(minlength=size) / codes.numel()
-    equal: Tensor = torch.special.entr(shares).sum().exp()
-    return equal
+    effective: Tensor = torch.special.entr(shares).sum().exp()
+    return effective

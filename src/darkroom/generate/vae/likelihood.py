@@ -1,4 +1,4 @@
-"""How likely a decoder finds an image: the reconstruction part of every bound, in nats an image."""
+"""Pixel likelihoods of a decoder: the reconstruction term of every bound, in nats per image."""
 
 from __future__ import annotations
 

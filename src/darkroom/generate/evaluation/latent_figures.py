@@ -1,4 +1,4 @@
-"""Pictures of a latent space: what its units do, where the classes lie, and what lies between them."""
+"""Figures of a latent space: what its units encode, where the classes lie, and what lies between them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from darkroom.figures import FAINT, figure, save
 from darkroom.generate.model import LatentModel
 
 UNITS, VALUES = 10, np.linspace(-2.5, 2.5, 11)
-"""Rows and columns of the traversals: the units that vary most, and the values that each takes."""
+"""Rows and columns of the traversals: the most active units, and the values of each."""
 NAMED = 20
-"""So many classes have a color and a name of their own; those beyond are gray."""
+"""Classes with a color and a legend entry of their own; the rest are gray."""
 PLANES = 12
-"""The plane of a two-dimensional latent space is shown for so many classes at most."""
+"""Most classes for which a two-dimensional latent space is drawn."""
 
 
 @torch.inference_mode()
 def draw_traversals(model: LatentModel, codes: NDArray[np.float32], labels: NDArray[np.int64], path: Path) -> None:
-    """What each latent unit does: its values across, the other units as in one image, the most active units first.
+    """Draw latent traversals: one row per unit, its value varying along the row, the most active units first.
 
-    `codes` (N, D) are the mean codes of images of classes `labels` (N,). The one that is nearest to the prior's mean is
-    the start of every row. To a model that knows classes a unit can mean something else in each of them: it shows the one
-    whose codes vary most.
+    `codes` (N, D) are posterior means of images of classes `labels` (N,). All other units keep the values of the code that
+    is nearest to the prior's mean. In a conditional model a unit can have another meaning in each class: only the class
+    whose codes vary most is shown.
     """
     if model.classes:
         spreads = [codes[labels == label].var(0).sum() for label in np.unique(labels)]
@@ -58,10 +58,10 @@ def draw_traversals(model: LatentModel, codes: NDArray[np.float32], labels: NDAr
 
 
 def draw_latent_map(codes: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
-    """Where images lie in the latent space, colored by class; gray where there is no label (-1).
+    """Draw the latent codes of images, colored by class; gray without a label (-1).
 
-    `codes` (N, D) are mean codes of images of classes `labels` (N,). More than two dimensions are projected on their first
-    two principal components. Where the model knows the class, a code need not tell it, and classes lie over each other.
+    `codes` (N, D) are posterior means of images of classes `labels` (N,), projected to their first two principal components
+    if D > 2. In a conditional model codes need not encode the class, so classes overlap.
     """
     places, names = project(codes)
     present = np.unique(labels[labels >= 0])
@@ -90,13 +90,13 @@ def draw_latent_map(codes: NDArray[np.float32], labels: NDArray[np.int64], class
 
 
 def project(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str, str]]:
-    """Codes (N, D) on a plane (N, 2), and what its axes are: the two units, or the first two principal components."""
+    """Project codes (N, D) to a plane (N, 2), and name its axes: the two units, or the first two principal components."""
     if codes.shape[1] == 2:
         return codes.astype(np.float64), ("unit 0", "unit 1")
     centered = np.pad(codes - codes.mean(0), ((0, 0), (0, max(0, 2 - codes.shape[1])))).astype(np.float64)
     _, singular, directions = np.linalg.svd(centered, full_matrices=False)
     shares = np.square(singular) / max(np.square(singular).sum(), 1e-12)
-    # a direction and its opposite are the same component: the largest weight is made positive
+    # the sign of a component is arbitrary: make its largest weight positive
     signs = np.sign(directions[:2][np.arange(2), np.abs(directions[:2]).argmax(1)])
     first, second = (f"component {place} ({shares[place - 1]:.0%} of the variance)" for place in (1, 2))
     return centered @ (directions[:2] * signs[:, None]).T, (first, second)
@@ -104,12 +104,12 @@ def project(codes: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str,
 
 @torch.inference_mode()
 def draw_plane(model: LatentModel, classes: Sequence[str], path: Path) -> None:
-    """The images of a latent space of two units at even steps of the prior's probability (Kingma & Welling 2014, fig. 4).
+    """Draw the images of a two-dimensional latent space at even quantiles of the prior (Kingma & Welling 2014, fig. 4).
 
-    One plane, or one for each class that the model knows. Raises ValueError when there are not two units.
+    One plane, or one per class in a conditional model. Raises ValueError unless the latent space has two dimensions.
     """
     if model.latent != 2:
-        raise ValueError(f"a plane has two dimensions, the latent space has {model.latent}")
+        raise ValueError(f"expected a latent space of two dimensions, got {model.latent}")
     shown = list(range(min(model.classes, PLANES))) or [-1]
     side = 20 if len(shown) == 1 else 10
     steps = norm.ppf((np.arange(side) + 0.5) / side).astype(np.float32)
@@ -130,7 +130,7 @@ def draw_plane(model: LatentModel, classes: Sequence[str], path: Path) -> None:
 
 
 def _show(axes: Axes, image: Tensor) -> None:
-    """An image (C, H, W) in [0, 1] without a scale."""
+    """Show an image (C, H, W) in [0, 1] without axes."""
     pixels = image.permute(1, 2, 0).numpy()
     axes.imshow(pixels if pixels.shape[2] == 3 else pixels[..., 0], cmap="gray", vmin=0, vmax=1)
     axes.set_xticks([])

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from darkroom.generate.vae.figures import draw_latent_map, draw_plane, draw_traversals, project
+from darkroom.generate.evaluation.latent_figures import draw_latent_map, draw_plane, draw_traversals, project
 from darkroom.generate.vae.vae import VAE
 
 
@@ -60,5 +60,5 @@ def test_the_plane_of_two_units(classes: int, tmp_path: Path) -> None:
     draw_plane(model, [str(n) for n in range(classes)], tmp_path / "plane.png")
     with Image.open(tmp_path / "plane.png") as drawn:
         assert min(drawn.size) > 300
-    with pytest.raises(ValueError, match="the latent space has 3"):
+    with pytest.raises(ValueError, match="expected a latent space of two dimensions, got 3"):
         draw_plane(VAE((1, 8, 8), 0, latent=3, width=2), [], tmp_path / "none.png")
