@@ -104,7 +104,7 @@ def equal_time(folder: Path, limit: float) -> None:
         with torch.inference_mode():
             made = network.sample(torch.from_numpy(labels), torch.Generator().manual_seed(0))
         images = as_bytes(made)
-        found, right = space.measure(images), (judge.answer(images) == labels).mean()
+        found, right = space.measure(images), (judge.classify(images) == labels).mean()
         print(
             f"{name:12} {steps:5} steps of {BATCH}: KID {found['kid']:.4f}, FID {found['fid']:.3f}, "
             f"coverage {found['coverage']:.3f}, accuracy {right:.3f}",

@@ -151,7 +151,7 @@ def sampling(folder: Path, seeds: int) -> None:
     judge = read_judge(folder / "results/digits/generate/judge")
     rows = store.rows("val")
     space, labels = Reference(judge.look, store, rows), asked(store, rows, len(store.classes))
-    real = fidelity(space.real, judge.look(store.images[store.rows("test")]))
+    real = fidelity(space.real, judge.features(store.images[store.rows("test")]))
     print(f"test images against validation images: KID {real['kid']:.4f}, coverage {real['coverage']:.4f}")
     for model, option, values in SAMPLING:
         for value in values:
@@ -161,7 +161,7 @@ def sampling(folder: Path, seeds: int) -> None:
                 plugin = registry.options("generator", model).model_validate({**read_about(path).plugin, option: value})
                 with torch.inference_mode():
                     made = draw(read_generator(path, plugin), labels, seed=seed)
-                    right = float((judge.answer(made) == labels).mean())
+                    right = float((judge.classify(made) == labels).mean())
                 measured = space.measure(made)
                 found.append((right, measured["coverage"], measured["kid"] - real["kid"]))
             right, coverage, kid = (statistics.mean(column) for column in zip(*found, strict=True))
@@ -177,7 +177,7 @@ def steps(folder: Path) -> None:
     network = read_generator(model)
     assert isinstance(network, Diffusion)
     rows = store.rows("test")
-    space = Reference(read_judge(folder / "results/digits/generate/judge").look, store, rows)
+    space = Reference(read_judge(folder / "results/digits/generate/judge").features, store, rows)
     labels = torch.from_numpy(asked(store, rows, len(store.classes)))
     found = {}
     for sampler, count in (("ancestral", 250), ("ddim", 20), ("dpm_solver", 20)):
