@@ -10,6 +10,8 @@ from pathlib import Path
 import darkroom
 
 ROOT = Path(darkroom.__file__).parent
+TYPES_ONLY = {("darkroom.job.stage", "darkroom.planning.plan")}
+"""Imports for type checkers alone that close a circle: a section's functions are handed the plan that calls them."""
 
 
 def imported(path: Path, modules: dict[str, Path]) -> Iterator[str]:
@@ -31,7 +33,10 @@ def circle(folder: Path) -> list[str]:
     for path in folder.rglob("*.py"):
         parts = path.relative_to(folder.parent).with_suffix("").parts
         modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    graph = {name: set(imported(path, modules)) for name, path in modules.items()}
+    graph = {
+        name: {other for other in imported(path, modules) if (name, other) not in TYPES_ONLY}
+        for name, path in modules.items()
+    }
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
