@@ -91,16 +91,16 @@ def prepare(archive: Path, folder: Path) -> None:
 
 def ours(folder: Path) -> dict[str, Any]:
     """Darkroom's detector, by its own interface."""
+    from darkroom.detect.detector import FitInputs
     from darkroom.detect.methods.patchcore import PatchCore
     from darkroom.fit.model import chunks
-    from darkroom.log import silent
 
     torch.set_num_threads(CORES)
     images = [np.load(folder / f"{name}.npy") for name in ("train", "val", "test")]
     whole, ends = np.concatenate(images), np.cumsum([len(part) for part in images])
     detector = PatchCore((1, *whole.shape[1:3]), coreset=SHARE, most=10**9)
     started = time.perf_counter()
-    detector.fit(whole, np.arange(ends[0]), np.arange(ends[0], ends[1]), seed=0, log=silent)
+    detector.fit(FitInputs(images=whole, train=np.arange(ends[0]), val=np.arange(ends[0], ends[1]), seed=0))
     fit = time.perf_counter() - started
     with torch.inference_mode():
         started = time.perf_counter()

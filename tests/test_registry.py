@@ -112,7 +112,7 @@ def test_every_registration_lies_where_its_kind_is_looked_for() -> None:
 
 def test_checking_options_imports_no_plug_in() -> None:
     program = (
-        "import sys; from darkroom import registry, config, reference\n"
+        "import sys; from darkroom import registry, config\nfrom darkroom.config import reference\n"
         "for kind in registry.PACKAGES:\n"
         "    for name in registry.entries(kind): registry.options(kind, name)\n"
         "heavy = {'torch', 'torchvision', 'albumentations', 'pytorch_lightning', 'mlflow', 'sklearn', 'pandas', 'cv2'}\n"

@@ -71,6 +71,8 @@ class Entry:
     """Its own defaults of a `training` section: the literal `TRAINING` in the body of its class."""
     methods: frozenset[str]
     """Those of its class."""
+    options: tuple[str, ...]
+    """The modules called `options` that its file imports from: annotations may use their names."""
 
     def takes(self, argument: str) -> bool:
         """Whether the stage hands this plug-in an argument of that name (one that is no option)."""
@@ -117,6 +119,8 @@ def options(kind: str, name: str) -> type[Section]:
     """The config model of a plug-in: `name` and its constructor's keyword-only arguments."""
     found = entry(kind, name)
     names = {**vars(settings), **vars(typing), **vars(pydantic), "Plugin": Plugin}
+    for module in found.options:
+        names |= vars(importlib.import_module(module))
     fields: dict[str, Any] = {"name": (Literal[name], name)}
     for argument, default in zip(found.arguments.kwonlyargs, found.arguments.kw_defaults, strict=True):
         if argument.annotation is None:
@@ -203,7 +207,10 @@ class Plugin:
 
 def _read(path: Path) -> Iterator[Entry]:
     module = ".".join(("darkroom", *path.relative_to(ROOT).with_suffix("").parts))
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = (node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom))
+    options = tuple(name for name in imported if name.startswith("darkroom.") and name.endswith(".options"))
+    for node in tree.body:
         if not isinstance(node, ast.ClassDef | ast.FunctionDef):
             continue
         for mark in node.decorator_list:
@@ -212,9 +219,8 @@ def _read(path: Path) -> Iterator[Entry]:
                     func=ast.Name(id="register"), args=[ast.Constant(value=str(kind)), ast.Constant(value=str(name))]
                 ):
                     summary = (ast.get_docstring(node) or "").split("\n")[0]
-                    yield Entry(
-                        kind, name, module, node.name, _arguments(node), summary, _training(node), _methods(node)
-                    )
+                    found = _arguments(node), summary, _training(node), _methods(node), options
+                    yield Entry(kind, name, module, node.name, *found)
 
 
 def _arguments(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
@@ -64,42 +64,6 @@ OfflineInterpolation = Annotated[
 Fill = Annotated[
     Literal["reflect", "constant", "edge"],
     Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-]
-
-# options of every detector that scores by a reconstruction
-ErrorMeasure = Literal["mse", "mae", "ssim", "gradient"]
-ErrorOption = Annotated[
-    ErrorMeasure,
-    Field(
-        description="of a reconstruction: squared, absolute, 1 - SSIM in a local window, or squared with the error of the "
-        "differences between neighbouring pixels; an image's score is its mean"
-    ),
-]
-SmoothingOption = Annotated[
-    float,
-    Field(ge=0, description="standard deviation of a Gaussian blur of the maps, in pixels; scores stay as they are"),
-]
-
-
-# options of every detector that looks through a frozen network
-BackboneLevels = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...],
-    Field(min_length=1, description="resolutions of the backbone whose features are joined, 0 the finest"),
-    AfterValidator(unique),
-]
-BackboneClassifier = Annotated[
-    str | None,
-    Field(
-        description="a model of `classify` to look through in place of an ImageNet network, under the first of its policies and "
-        "with the detector's seed; it sees images at their own size. It was trained on the labels of all classes"
-    ),
-]
-BackboneSide = Annotated[int, Field(ge=1, description="pixels of the longer side of what the backbone sees")]
-BackboneSmoothing = Annotated[float, Field(ge=0, description="sigma of the map's Gaussian in pixels at side 224")]
-BackboneName = Annotated[str, Field(description="the backbone's name in timm")]
-BackboneWeights = Annotated[
-    str | None,
-    Field(description="a file with its state dict (.pt, .safetensors); left out, the extra `backbone` has it"),
 ]
 
 

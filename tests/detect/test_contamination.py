@@ -62,7 +62,7 @@ def test_shares_that_cannot_be_had_are_refused(digits: Path) -> None:
         mixed(digits, 0.001)
     store = open_store(digits)
     every = tuple(store.classes[:-1])
-    with pytest.raises(ValueError, match=r"takes \d+, but the train split of digits has \d+ images of other classes"):
+    with pytest.raises(ValueError, match=r"needs \d+, but the train split of digits has \d+ images of other classes"):
         contaminated(store, normal_rows(store, "train", every), every, 0.5, seed=0)
 
 

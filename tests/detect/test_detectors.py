@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from darkroom import files, registry
-from darkroom.detect.config import DetectorTraining
-from darkroom.detect.detector import Detector
+from darkroom.detect.config import DetectorTraining, is_trained
+from darkroom.detect.detector import Detector, FitInputs
 from darkroom.fit.model import WEIGHTS, rebuild, save_model
-from darkroom.log import silent
 from darkroom.nets import pretrained
 from darkroom.settings import Section
 
@@ -38,8 +37,7 @@ def options(name: str) -> Section:
 
 def build(name: str, shape: tuple[int, int, int]) -> Detector:
     torch.manual_seed(0)
-    given = (shape, TRAINING) if registry.entry("detector", name).takes("training") else (shape,)
-    detector: Detector = registry.build(options(name), *given)
+    detector: Detector = registry.build(options(name), shape)
     return detector
 
 
@@ -47,7 +45,16 @@ def fitted(name: str, shape: tuple[int, int, int]) -> Detector:
     channels, height, width = shape
     images = np.random.default_rng(0).integers(0, 256, (30, height, width, channels), dtype=np.uint8)
     detector = build(name, shape)
-    detector.fit(images, np.arange(24), np.arange(24, 30), labels=np.arange(30) % 3, seed=0, log=silent)
+    detector.fit(
+        FitInputs(
+            images=images,
+            train=np.arange(24),
+            val=np.arange(24, 30),
+            labels=np.arange(30) % 3,
+            training=TRAINING,
+            seed=0,
+        )
+    )
     return detector.eval()
 
 
@@ -94,7 +101,13 @@ def test_a_saved_detector_scores_the_same(name: str, tmp_path: Path) -> None:
     assert torch.equal(detector.score(images).scores, loaded.score(images).scores)
 
 
-def test_an_autoencoder_without_a_training_section_is_not_fitted() -> None:
-    detector = registry.build(registry.options("detector", "autoencoder")(), (1, 8, 8))
-    with pytest.raises(ValueError, match="training section"):
-        detector.fit(np.zeros((4, 8, 8, 1), np.uint8), np.arange(3), np.arange(3, 4), seed=0, log=silent)
+@pytest.mark.parametrize("name", NAMES)
+def test_only_detectors_trained_by_gradient_steps_need_a_training_section(name: str) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 12, 12, 1), dtype=np.uint8)
+    inputs = FitInputs(images=images, train=np.arange(8), val=np.arange(8, 12), labels=np.arange(12) % 3, seed=0)
+    detector = build(name, (1, 12, 12))
+    if not is_trained(options(name)):
+        assert detector.fit(inputs) is None
+        return
+    with pytest.raises(ValueError, match="needs a training section"):
+        detector.fit(inputs)

@@ -12,9 +12,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from darkroom.detect.config import DetectorTraining
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.diffusion import DiffusionReconstruction
-from darkroom.detect.methods.fanogan import EncodedGANTask, FAnoGAN
+from darkroom.detect.methods.fanogan import FAnoGAN
 from darkroom.detect.methods.trained import TrainedReconstruction
+from darkroom.detect.training.fanogan import EncodedGANTask
 from darkroom.fit import trainer
 from darkroom.fit.model import Fitted
 from darkroom.log import Log, silent
@@ -39,8 +41,18 @@ def trained(
 ) -> tuple[TrainedReconstruction, Fitted]:
     torch.manual_seed(0)
     training = {**getattr(kind, "TRAINING"), "epochs": epochs, "precision": "fp32"}  # noqa: B009
-    detector = kind((1, 8, 8), DetectorTraining.model_validate(training), **options)
-    fitted = detector.fit(DIGITS, ZEROS[:120], ZEROS[120:140], seed=0, log=log, checkpoints=checkpoints)
+    detector = kind((1, 8, 8), **options)
+    fitted = detector.fit(
+        FitInputs(
+            images=DIGITS,
+            train=ZEROS[:120],
+            val=ZEROS[120:140],
+            training=DetectorTraining.model_validate(training),
+            seed=0,
+            log=log,
+            checkpoints=checkpoints,
+        )
+    )
     return detector.eval(), fitted
 
 
@@ -144,7 +156,7 @@ def test_less_comes_back_after_more_noise_and_levels_and_draws_are_averaged() ->
     detector, _ = trained(DiffusionReconstruction, 10, width=8, levels=1, noise=(0.1, 0.9), draws=3, steps=2)
     assert isinstance(detector, DiffusionReconstruction)
     with torch.inference_mode():
-        near, far = detector.returns(IMAGES[0])
+        near, far = detector.restored(IMAGES[0])
         mean, (score, maps) = detector.reconstruct(IMAGES[:1])[0], detector.score(IMAGES[:1])
     assert near.shape == far.shape == (3, 1, 8, 8)
     assert torch.allclose(mean, torch.cat([near, far]).mean(0))
@@ -157,6 +169,6 @@ def test_less_comes_back_after_more_noise_and_levels_and_draws_are_averaged() ->
 
 def test_more_steps_than_there_are_to_go_are_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"detector\.steps is 30, but detector\.noise goes 20 time steps back at 0\.02"
+        ValueError, match=r"detector\.steps is 30, but detector\.noise 0\.02 is only 20 time steps from the image"
     ):
         DiffusionReconstruction((1, 8, 8), steps=30, noise=(0.5, 0.02))

@@ -90,15 +90,15 @@ def test_another_classifier_than_at_the_fit_is_refused(
     weights = tmp_path / "model" / CLASSIFIER / WEIGHTS
     state = torch.load(weights, weights_only=True)
     torch.save({name: value + 1 for name, value in state.items()}, weights)
-    with pytest.raises(ValueError, match="fitted with other weights of the backbone"):
+    with pytest.raises(ValueError, match="backbone with other weights"):
         read_detector(tmp_path / "model")
 
 
 @pytest.mark.parametrize(
     ("options", "name", "message"),
     [
-        ({}, None, "built from the folder of a trained classifier"),
-        ({}, "flat", "a network mlp has no feature maps"),
+        ({}, None, "needs the folder of a trained classifier; got none"),
+        ({}, "flat", "the network mlp has no feature maps"),
         ({"levels": [4]}, "own", "levels: the classifier has levels 0 to 3, got 4"),
     ],
 )

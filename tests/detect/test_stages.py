@@ -153,10 +153,10 @@ def test_what_is_missing_is_named(changed: Callable[..., Path], digits: Path, tm
     with pytest.raises(ValueError, match=r'detect\.normal: digits has no class "good"\. There are: 0, 1, 2'):
         fit.run(fit_spec(normal=("good",)), data=digits, out=tmp_path / "model", log=silent)
     without = changed(lambda items: items[~((items["label"] == 1) & (items["split"] == "train"))])
-    with pytest.raises(ValueError, match="no image of 1 in the train split of digits, whose classes there are: 0, 2"):
+    with pytest.raises(ValueError, match="the train split of digits has no image of 1; its classes are: 0, 2"):
         fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
     without = changed(lambda items: items[~((items["label"] == 1) & (items["split"] == "val"))])
-    with pytest.raises(ValueError, match=r"no image of 1 in the val split .* set data.split.val above 0"):
+    with pytest.raises(ValueError, match=r"the val split of digits has no image of 1; .* set data.split.val above 0"):
         fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
     without = changed(lambda items: items[items["split"] != "test"])
     with pytest.raises(ValueError, match=r"no labelled test images; set data\.split\.test above 0"):

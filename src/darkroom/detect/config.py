@@ -1,59 +1,58 @@
-"""The `detect` section: anomaly detectors fitted on normal images alone."""
+"""The `detect` section: anomaly detectors fitted on normal images only."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin, entry
 from darkroom.settings import Count, Name, Section, unique
 
 Rule = Literal["quantile", "extreme_value", "best_f1"]
-"""How a threshold is set."""
+"""Ways to set the threshold."""
 
 
 class DetectorTraining(Training):
-    """As for classifiers, but in more and smaller steps, as normal images may be few."""
+    """As for classifiers, with more and smaller steps, since normal images may be few."""
 
     epochs: Count = 40
     """Passes over the normal training images."""
     batch_size: Count = 32
-    """Images a step."""
+    """Images per step."""
 
 
-class Detector(Section):
-    """One detector, and how it is trained where it is a network."""
+class DetectorConfig(Section):
+    """One detector and, if gradient steps train it, its training."""
 
     detector: Annotated[Section, Plugin("detector", named_by_entry=True)]
-    """Which detector; left out, the one called like this entry."""
-    training: DetectorTraining | None = DetectorTraining()
-    """Overrides of `detect.training`, key by key; of no use to a detector that is fitted in closed form."""
+    """The detector and its options; by default the detector this entry is named after."""
+    training: Annotated[DetectorTraining | None, Field(validate_default=True)] = DetectorTraining()
+    """Overrides of single keys of `detect.training`; ignored by a detector fitted in closed form."""
 
-    @model_validator(mode="after")
-    def _training_where_used(self) -> Self:
-        if not is_trained(self.detector):
-            object.__setattr__(self, "training", None)
-        return self
+    @field_validator("training", mode="after")
+    @classmethod
+    def _only_if_trained(cls, value: DetectorTraining | None, info: ValidationInfo) -> DetectorTraining | None:
+        return value if "detector" not in info.data or is_trained(info.data["detector"]) else None
 
 
 def members(detector: Section) -> tuple[Section, ...]:
-    """The detectors that it averages, or itself."""
+    """Return the detectors that it averages, or itself."""
     found: tuple[Section, ...] = getattr(detector, "of", (detector,))
     return found
 
 
 def classifiers(detector: Section) -> list[str]:
-    """The models of `classify` that it looks through."""
+    """Return the models of `classify` that it uses as feature extractors."""
     return list(dict.fromkeys(name for part in members(detector) if (name := getattr(part, "classifier", None))))
 
 
 def is_trained(detector: Section) -> bool:
-    """Whether gradient steps train it, or one of those that it averages."""
-    return any(entry(*part.plugin).takes("training") for part in members(detector))  # type: ignore[attr-defined]
+    """Whether gradient steps train it, or one of the detectors it averages: those have a method `task`."""
+    return any("task" in entry(*part.plugin).methods for part in members(detector))  # type: ignore[attr-defined]
 
 
 def _tasks(value: Any) -> Any:
@@ -97,27 +96,27 @@ Contamination = Annotated[
 
 
 class Detect(Section):
-    """Every detector is fitted on the normal training images; all else in the test split is an anomaly."""
+    """Every detector is fitted on the normal training images; all other test images are anomalies."""
 
     normal: Normal = (("good",),)
-    """The normal class. A list makes each entry normal in turn; an entry that is a list is normal together."""
+    """The normal class. A list makes each entry normal in turn; classes in a nested list are normal together."""
     contamination: Contamination = (0.0,)
-    """Share of the training images that are anomalous ones taken for normal: to measure what detectors make of a mixture.
-    They are drawn from the other classes of the train split and added to its normal images; validation and test images stay
-    as they are. A list makes a task of each share."""
-    detectors: dict[Name, Detector] = {}
-    """Detectors by name. Left out: `pca` and `autoencoder`."""
+    """Share of anomalous images among the training images, to measure how detectors cope with contaminated data. They are
+    drawn from the other classes of the train split and added to its normal images; validation and test images do not change.
+    A list makes each share a task of its own."""
+    detectors: dict[Name, DetectorConfig] = {}
+    """Detectors by name; by default `pca` and `autoencoder`."""
     seeds: Seeds = (0,)
-    """A number of seeds, or a list of them."""
+    """Number of seeds, or list of seeds."""
     training: DetectorTraining = DetectorTraining()
-    """What all detectors that are trained share."""
+    """Training shared by all detectors that gradient steps train."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Share of normal images that may be called anomalous."""
+    """Share of normal images that may be flagged as anomalous."""
     threshold: Rule = "quantile"
-    """How the threshold is set on validation images: `quantile` of the normal ones at that share of false alarms,
-    `extreme_value` from a fit to their largest scores, or `best_f1` where validation images of both kinds are labelled."""
+    """How the threshold is set on validation images: `quantile` of the normal scores at that share of false alarms,
+    `extreme_value` from a fit to their largest scores, or `best_f1` if labels mark both normal and anomalous ones."""
     examples: Count = 1000
-    """Test images in the report's ranked list; of more, those with the highest scores."""
+    """Most test images in the report's ranked list; those with the highest scores are kept."""
     resamples: Count = 1000
     """Bootstrap resamples behind each 95 % interval."""
 
@@ -132,24 +131,24 @@ class Detect(Section):
 
 
 def task_name(normal: tuple[str, ...], contamination: float = 0.0) -> str:
-    """The folder of a task: its normal classes, with a hash where a class name is no safe folder name, and what is mixed in."""
+    """Return a task's folder name: its normal classes, a hash if those are no safe folder name, and its contamination."""
     text = "+".join(normal)
     safe = re.sub(r"[^A-Za-z0-9+_-]", "_", text)[:48]
     digest = hashlib.sha256("\0".join(normal).encode()).hexdigest()[:8]
-    mixed = f".contamination-{contamination}" if contamination else ""  # no other part of a name has a dot
+    mixed = f".contamination-{contamination}" if contamination else ""  # the only part of a name with a dot
     return f"normal-{safe}{mixed}" if safe == text else f"normal-{safe}-{digest}{mixed}"
 
 
-class FitSpec(Detector):
+class FitSpec(DetectorConfig):
     """The job `detect fit`."""
 
     normal: tuple[str, ...]
     contamination: float = 0.0
-    """Share of the training images that are anomalous."""
+    """Share of anomalous images among the training images."""
     backbone: str | None = None
-    """What the detector looks through: the packaged weights' version, a file's sha256, or the name of a classifier."""
+    """Feature extractor: the packaged weights' version, a file's sha256, or the name of a classifier."""
     network: Annotated[Section, Plugin("network")] | None = None
-    """The network of that classifier."""
+    """That classifier's network."""
     seed: int
 
 

@@ -1,13 +1,15 @@
-"""What every anomaly detector can do: learn what normal images look like, then say how far an image is from that.
+"""The interface of every anomaly detector: learn what normal images look like, then score how far an image is from that.
 
-A detector is a plain torch module whose constructor takes the image shape (C, H, W); `training`, the training section,
-where it is trained by gradient steps; and `backbone`, the folder of a trained classifier, where it may look through one.
-All that it learns is in its state dict.
+A detector is a plain torch module whose constructor takes the image shape (C, H, W) and, if it can use a trained
+classifier as feature extractor, `backbone`: that classifier's folder. Everything it learns is in its state dict. A detector
+trained by gradient steps has a method `task(training)`, which returns the LightningModule that trains it; that module lives
+in `detect/training` and is imported inside the method, so that scoring imports no Lightning.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,68 +20,73 @@ from torch import Tensor, nn
 
 from darkroom import registry
 from darkroom.detect.methods.errors import ERRORS, smooth
+from darkroom.detect.options import ErrorMeasure
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, load_weights, read_about
-from darkroom.log import Log
-from darkroom.settings import ErrorMeasure, Section
+from darkroom.log import Log, silent
+from darkroom.settings import Section
 
 CLASSIFIER = "classifier"
-"""The folder in that of a fitted detector with the classifier that it looks through, where there is one."""
+"""Subfolder of a fitted detector that holds the classifier it uses as feature extractor, if any."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FitInputs:
+    """What a detector is fitted on, and how.
+
+    `train` and `val` are rows of `images`; the validation images are normal and held out. `labels` are the classes of
+    these rows, for detectors that tell normal classes apart, and -1 elsewhere. `training` is None for a fit in closed form.
+    """
+
+    images: NDArray[np.uint8]  # (N, H, W, C)
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    labels: NDArray[np.int64] | None = None  # (N,)
+    training: Training | None = None
+    seed: int
+    log: Log = silent
+    checkpoints: Path | None = None
+
+    @property
+    def required_training(self) -> Training:
+        """The training section. Raises ValueError if there is none."""
+        if self.training is None:
+            raise ValueError("fitting a detector that is trained by gradient steps needs a training section; got none")
+        return self.training
 
 
 class Scored(NamedTuple):
-    """How anomalous images are: larger is more so. Maps have one value of at least 0 a pixel, or are not to be had."""
+    """Anomaly scores, larger for more anomalous images, and maps of non-negative pixel scores if the detector has any."""
 
     scores: Tensor  # (B,)
     maps: Tensor | None  # (B, H, W)
 
 
 class Detector(nn.Module, ABC):
-    """Fitted on normal images alone."""
+    """Learns from normal images only."""
 
     @abstractmethod
-    def fit(
-        self,
-        images: NDArray[np.uint8],
-        train: NDArray[np.int64],
-        val: NDArray[np.int64],
-        *,
-        labels: NDArray[np.int64] | None = None,
-        seed: int,
-        log: Log,
-        checkpoints: Path | None = None,
-    ) -> Fitted | None:
-        """Learn from the rows `train` of a store's images (N, H, W, C); `val` are normal images held out.
-
-        `labels` (N,) are the classes of these rows, for detectors that tell normal classes apart; they are -1 in all others.
-        Gives what training left, or None for a fit in closed form.
-        """
+    def fit(self, inputs: FitInputs) -> Fitted | None:
+        """Learn from the training rows. Return the training's record, or None for a fit in closed form."""
 
     @abstractmethod
     def score(self, images: Tensor) -> Scored:
-        """Scores, and maps where the detector can, of images (B, C, H, W) in [0, 1]."""
+        """Score images (B, C, H, W) in [0, 1]."""
 
     def reconstruct(self, images: Tensor) -> Tensor | None:
-        """Each image as the detector thinks it would look if it were normal; None where it forms no such image."""
+        """Return each image as it would look if it were normal; None if the detector makes no reconstructions."""
         return None
 
 
-def build(
-    options: Section,
-    shape: tuple[int, int, int],
-    *,
-    training: Training | None = None,
-    backbone: Path | None = None,
-) -> Detector:
-    """The detector that validated options name, not fitted yet, handed what it takes of the rest."""
+def build(options: Section, shape: tuple[int, int, int], *, backbone: Path | None = None) -> Detector:
+    """Build the unfitted detector that validated options name; it gets `backbone` if its constructor takes one."""
     entry = registry.entry(*options.plugin)  # type: ignore[attr-defined]
-    given = {"training": training, "backbone": backbone}
-    found: Detector = registry.build(options, shape, **{k: v for k, v in given.items() if entry.takes(k)})
+    found: Detector = registry.build(options, shape, **({"backbone": backbone} if entry.takes("backbone") else {}))
     return found
 
 
 def read_detector(folder: Path) -> Detector:
-    """The fitted detector in a folder of `detect fit`, ready to score. Raises FileNotFoundError when that did not finish."""
+    """Load the fitted detector from a folder of `detect fit`. Raises FileNotFoundError if that stage did not finish."""
     about = read_about(folder)
     options = registry.options("detector", about.plugin["name"]).model_validate(about.plugin)
     backbone = folder / CLASSIFIER
@@ -89,7 +96,7 @@ def read_detector(folder: Path) -> Detector:
 
 
 class ReconstructionDetector(Detector):
-    """Scores by the error of a reconstruction, which a model of normal images makes well only of those."""
+    """Scores by the error of a reconstruction: a model of normal images reconstructs only those well."""
 
     def __init__(self, *, error: ErrorMeasure, smoothing: float) -> None:
         super().__init__()
@@ -97,9 +104,9 @@ class ReconstructionDetector(Detector):
 
     @abstractmethod
     def reconstruct(self, images: Tensor) -> Tensor:
-        """Each image as a normal one: (B, C, H, W), around [0, 1] but not cut to it."""
+        """Return each image as a normal one: (B, C, H, W), roughly in [0, 1] but not clipped."""
 
     def score(self, images: Tensor) -> Scored:
-        """The mean error of each image, and its map, smoothed after the mean is taken."""
+        """Return the mean error of each image and the error maps; smoothing applies to the maps only."""
         maps = ERRORS[self.error](images, self.reconstruct(images))
         return Scored(maps.mean((1, 2)), smooth(maps, self.smoothing))

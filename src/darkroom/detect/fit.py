@@ -1,4 +1,4 @@
-"""The job `detect fit`: one detector with one seed on the normal training images, and on anomalous ones mixed in if asked."""
+"""The job `detect fit`: fit one detector with one seed on the normal training images, contaminated if asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from darkroom import files
 from darkroom.data.store import copy_preparation, needed, open_store
 from darkroom.detect.config import FitSpec
-from darkroom.detect.detector import CLASSIFIER, build
+from darkroom.detect.detector import CLASSIFIER, FitInputs, build
 from darkroom.detect.items import contaminated, labels_given, normal_rows
 from darkroom.fit.model import save_model
 from darkroom.log import Log
@@ -28,24 +28,34 @@ def run(
     checkpoints: Path | None = None,
     log: Log,
 ) -> None:
-    """Fit on the normal images of the train split of the prepared store `data`.
+    """Fit on the normal images in the train split of the prepared store `data`.
 
-    Where the detector looks through a trained `classifier`, a copy of that goes with it. Raises ValueError when the train
-    or the validation split has no normal image, or the test split none at all; when the train split has too few other
-    images for the contamination asked for.
+    If the detector uses a trained `classifier` as feature extractor, a copy of it is saved with the detector. Raises
+    ValueError if the train or the validation split has no normal image, the test split has no image, or the train split has
+    too few other images for the contamination.
     """
     store = open_store(data)
     normal, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
     train = contaminated(store, normal, spec.normal, spec.contamination, seed=spec.seed)
-    needed(store, "test")  # said before the training, not after it
+    needed(store, "test")  # raise before training, not after
     torch.set_num_threads(spec.training.threads if spec.training else 1)
     torch.manual_seed(derive(spec.seed, "weights"))
-    detector = build(spec.detector, store.shape, training=spec.training, backbone=classifier)
-    started = time.monotonic()
+    detector = build(spec.detector, store.shape, backbone=classifier)
     labels = np.full(len(store.images), -1)
     for rows in (train, val):
         labels[rows] = labels_given(store, rows, spec.normal, seed=spec.seed)
-    fitted = detector.fit(store.images, train, val, labels=labels, seed=spec.seed, log=log, checkpoints=checkpoints)
+    inputs = FitInputs(
+        images=store.images,
+        train=train,
+        val=val,
+        labels=labels,
+        training=spec.training,
+        seed=spec.seed,
+        log=log,
+        checkpoints=checkpoints,
+    )
+    started = time.monotonic()
+    fitted = detector.fit(inputs)
     seconds = time.monotonic() - started
     with files.folder(out) as fresh:
         save_model(fresh, detector, plugin=spec.detector, shape=store.shape, classes=store.classes, fitted=fitted)

@@ -10,12 +10,13 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from darkroom.detect.config import DetectorTraining
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods import contraction
-from darkroom.detect.methods.autoencoder import Autoencoder, AutoencoderTask
+from darkroom.detect.methods.autoencoder import Autoencoder
 from darkroom.detect.methods.contraction import squared_jacobian
 from darkroom.detect.methods.pca import PCA
+from darkroom.detect.training.autoencoder import AutoencoderTask
 from darkroom.fit.model import Fitted
-from darkroom.log import silent
 
 DIGITS = (load_digits().images[:, :, :, None] * 15).astype(np.uint8)
 IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
@@ -29,8 +30,16 @@ def build(**options: Any) -> Autoencoder:
 
 def trained(rows: int = 200, *, training: dict[str, Any] | None = None, **options: Any) -> tuple[Autoencoder, Fitted]:
     settings = {"epochs": 15, "batch_size": 32, "precision": "fp32", **(training or {})}
-    detector = build(training=DetectorTraining.model_validate(settings), **options)
-    fitted = detector.fit(DIGITS, np.arange(rows), np.arange(rows, rows + 20), seed=0, log=silent)
+    detector = build(**options)
+    fitted = detector.fit(
+        FitInputs(
+            images=DIGITS,
+            train=np.arange(rows),
+            val=np.arange(rows, rows + 20),
+            training=DetectorTraining.model_validate(settings),
+            seed=0,
+        )
+    )
     return detector, fitted
 
 
@@ -41,7 +50,7 @@ def norm(detector: Autoencoder, images: Tensor, seed: int = 0) -> Tensor:
 
 def fitted_pca(latent: int) -> PCA:
     pca = PCA((1, 8, 8), components=latent)
-    pca.fit(DIGITS, np.arange(1700), np.arange(0), seed=0, log=silent)
+    pca.fit(FitInputs(images=DIGITS, train=np.arange(1700), val=np.arange(0), seed=0))
     return pca
 
 

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from darkroom import registry
 from darkroom.detect.config import DetectorTraining, FitSpec
-from darkroom.detect.detector import Detector
+from darkroom.detect.detector import Detector, FitInputs
 from darkroom.fit import trainer
-from darkroom.log import silent
 from darkroom.nets import pretrained
 from darkroom.settings import Section
 
@@ -33,7 +32,7 @@ def average(*of: Any) -> Section:
 
 def fit(options: Section, val: np.ndarray = VAL) -> Detector:
     detector: Detector = registry.build(options, (1, 8, 8))
-    detector.fit(DIGITS, TRAIN, val, seed=0, log=silent)
+    detector.fit(FitInputs(images=DIGITS, train=TRAIN, val=val, seed=0))
     return detector.eval()
 
 
@@ -93,10 +92,18 @@ def test_tables_and_metrics_of_training_say_whose_they_are(tmp_path: Path, monke
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
     options = average("autoencoder", "pca", {"name": "autoencoder", "latent": 3})
     training = DetectorTraining(epochs=2, batch_size=32)
-    detector = registry.build(options, (1, 8, 8), training)
+    detector = registry.build(options, (1, 8, 8))
     told: set[str] = set()
     fitted = detector.fit(
-        DIGITS, TRAIN, VAL, seed=0, log=lambda values, step=None: told.update(values), checkpoints=tmp_path
+        FitInputs(
+            images=DIGITS,
+            train=TRAIN,
+            val=VAL,
+            training=training,
+            seed=0,
+            log=lambda values, step=None: told.update(values),
+            checkpoints=tmp_path,
+        )
     )
     names = ["0-autoencoder", "2-autoencoder"]
     assert fitted.history["detector"].tolist() == [names[0]] * 2 + [names[1]] * 2
@@ -106,12 +113,12 @@ def test_tables_and_metrics_of_training_say_whose_they_are(tmp_path: Path, monke
 
 @pytest.mark.parametrize("rows", [[], [200]])
 def test_too_few_held_out_images_are_told(rows: list[int]) -> None:
-    with pytest.raises(ValueError, match=rf"takes two; got {len(rows)}: set data\.split\.val higher"):
+    with pytest.raises(ValueError, match=rf"needs two or more; got {len(rows)}: increase data\.split\.val"):
         fit(average("pca", "mahalanobis"), np.array(rows, np.int64))
 
 
 def test_held_out_images_that_are_all_alike_are_told() -> None:
-    with pytest.raises(ValueError, match="cannot compare the scores of 0-pca"):
+    with pytest.raises(ValueError, match="cannot standardize the scores of 0-pca"):
         fit(average("pca", "mahalanobis"), np.array([200, 200, 200]))
 
 
@@ -137,7 +144,7 @@ def test_what_cannot_be_averaged_is_refused(of: list[Any], message: str) -> None
 def test_a_job_depends_on_the_detectors_and_on_training_where_one_is_trained(of: Any, trained: bool) -> None:
     spec = FitSpec.model_validate({"detector": average(*of), "normal": ("1",), "seed": 0})
     assert (spec.training is not None) == trained
-    modules = {f"darkroom.detect.{name}" for name in ("average", *of)}
+    modules = {f"darkroom.detect.methods.{name}" for name in ("average", *of)}
     assert modules <= set(registry.modules(spec))
 
 

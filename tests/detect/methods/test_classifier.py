@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from darkroom import registry
 from darkroom.data.store import open_store
 from darkroom.detect import fit
 from darkroom.detect.config import DetectorTraining, FitSpec
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.classifier import ClassifierDetector
 from darkroom.fit.model import rebuild
 from darkroom.log import silent
@@ -24,21 +26,21 @@ LABELS = load_digits().target.astype(np.int64)
 IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
 NORMAL = np.flatnonzero(LABELS < 5)
 TRAIN, VAL, TEST = NORMAL[:500], NORMAL[500:600], np.arange(1200, 1797)
+TRAINING = DetectorTraining(epochs=5, precision="fp32")
 SCORES = ["max_softmax", "energy", "mahalanobis"]
 
 
 def build(**options: Any) -> ClassifierDetector:
     given = {"network": {"name": "resnet", "width": 8, "stages": 2}, **options}
-    training = DetectorTraining(epochs=5, precision="fp32")
     found: ClassifierDetector = registry.build(
-        registry.options("detector", "classifier").model_validate(given), (1, 8, 8), training
+        registry.options("detector", "classifier").model_validate(given), (1, 8, 8)
     )
     return found
 
 
 def fitted(labels: np.ndarray = LABELS, **options: Any) -> ClassifierDetector:
     detector = build(**options)
-    detector.fit(DIGITS, TRAIN, VAL, labels=labels, seed=0, log=silent)
+    detector.fit(FitInputs(images=DIGITS, train=TRAIN, val=VAL, labels=labels, training=TRAINING, seed=0))
     return detector.eval()
 
 
@@ -94,10 +96,11 @@ def test_anomalous_classes_are_not_seen(digits: Path, tmp_path: Path, monkeypatc
     seen: list[Any] = []
     fit_detector = ClassifierDetector.fit
 
-    def spy(self: Any, images: Any, train: Any, val: Any, **more: Any) -> Any:
-        seen.append((train, val, more["labels"]))
-        other = np.where((more["labels"] < 0)[:, None, None, None], 255, images).astype(np.uint8)  # of no effect
-        return fit_detector(self, [images, other][len(seen) - 1], train, val, **more)
+    def spy(self: Any, inputs: FitInputs) -> Any:
+        assert inputs.labels is not None
+        seen.append((inputs.train, inputs.val, inputs.labels))
+        other = np.where((inputs.labels < 0)[:, None, None, None], 255, inputs.images).astype(np.uint8)  # of no effect
+        return fit_detector(self, replace(inputs, images=[inputs.images, other][len(seen) - 1]))
 
     monkeypatch.setattr(ClassifierDetector, "fit", spy)
     given = {"detector": "classifier", "training": {"epochs": 1}, "normal": ("1", "2"), "seed": 0}
@@ -117,20 +120,20 @@ def test_held_out_images_of_a_class_that_is_not_in_training_are_passed_over() ->
     labels[VAL] = LABELS[VAL]
     train = TRAIN[labels[TRAIN] >= 0]
     detector = build()
-    detector.fit(DIGITS, train, VAL, labels=labels, seed=0, log=silent)
+    detector.fit(FitInputs(images=DIGITS, train=train, val=VAL, labels=labels, training=TRAINING, seed=0))
     assert detector.classes.tolist() == [0, 1, 2, 3]
     alone = build()
-    alone.fit(DIGITS, train, VAL[:0], labels=labels, seed=0, log=silent)
+    alone.fit(FitInputs(images=DIGITS, train=train, val=VAL[:0], labels=labels, training=TRAINING, seed=0))
     assert all(torch.equal(*pair) for pair in zip(detector.parameters(), alone.parameters(), strict=True))
 
 
-@pytest.mark.parametrize(("labels", "there"), [(np.zeros_like(LABELS), "there is 1"), (None, "there are none")])
+@pytest.mark.parametrize(("labels", "there"), [(np.zeros_like(LABELS), "got 1"), (None, "got 0")])
 def test_one_class_is_not_enough(labels: np.ndarray | None, there: str) -> None:
     with pytest.raises(ValueError, match=rf"detect\.normal: .*{there}\. List several classes"):
-        build().fit(DIGITS, TRAIN, VAL, labels=labels, seed=0, log=silent)
+        build().fit(FitInputs(images=DIGITS, train=TRAIN, val=VAL, labels=labels, training=TRAINING, seed=0))
 
 
 def test_it_is_not_fitted_without_a_training_section() -> None:
     options = registry.options("detector", "classifier")()
     with pytest.raises(ValueError, match="needs a training section"):
-        registry.build(options, (1, 8, 8)).fit(DIGITS, TRAIN, VAL, labels=LABELS, seed=0, log=silent)
+        registry.build(options, (1, 8, 8)).fit(FitInputs(images=DIGITS, train=TRAIN, val=VAL, labels=LABELS, seed=0))

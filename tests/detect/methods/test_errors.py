@@ -9,10 +9,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.errors import ERRORS, gradient, mae, mse, smooth, ssim
 from darkroom.detect.methods.pca import PCA
-from darkroom.log import silent
-from darkroom.settings import ErrorMeasure
+from darkroom.detect.options import ErrorMeasure
 
 PAIR = torch.rand(2, 3, 2, 13, 17, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -92,7 +92,7 @@ def test_smoothing_keeps_constants_and_spreads_a_point_as_a_gaussian() -> None:
 def scores_and_maps(error: ErrorMeasure, smoothing: float) -> tuple[Tensor, Tensor | None, PCA, Tensor]:
     digits = (load_digits().images[:, :, :, None] * 15).astype(np.uint8)
     detector = PCA((1, 8, 8), components=5, error=error, smoothing=smoothing)
-    detector.fit(digits, np.arange(100), np.arange(0), seed=0, log=silent)
+    detector.fit(FitInputs(images=digits, train=np.arange(100), val=np.arange(0), seed=0))
     images = torch.from_numpy(digits[100:120]).permute(0, 3, 1, 2) / 255
     return *detector.score(images), detector, images
 

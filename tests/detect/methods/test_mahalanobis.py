@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.mahalanobis import Mahalanobis
-from darkroom.log import silent
 
 GENERATOR = np.random.default_rng(0)
 NOISE = GENERATOR.integers(0, 256, (300, 4, 5, 2), dtype=np.uint8)
@@ -16,7 +16,7 @@ NONE = np.arange(0)
 def fit(images: np.ndarray, components: int, ridge: float) -> Mahalanobis:
     _, height, width, channels = images.shape
     detector = Mahalanobis((channels, height, width), components=components, ridge=ridge)
-    detector.fit(images, np.arange(len(images)), NONE, seed=0, log=silent)
+    detector.fit(FitInputs(images=images, train=np.arange(len(images)), val=NONE, seed=0))
     return detector
 
 

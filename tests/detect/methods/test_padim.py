@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
 
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.padim import Gaussians, PaDiM
-from darkroom.log import silent
 from darkroom.nets import pretrained
 
 needs_backbone = pytest.mark.skipif(pretrained.installed() is None, reason=f"{pretrained.PACKAGE} is not installed")
@@ -15,7 +15,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (50, 24, 32, 3), dtype=np.uin
 
 def fit(rows: np.ndarray, *, seed: int = 0, dimensions: int = 6, smoothing: float = 0.0) -> PaDiM:
     detector = PaDiM((3, 24, 32), side=32, dimensions=dimensions, smoothing=smoothing)
-    detector.fit(IMAGES, rows, rows[:0], seed=seed, log=silent)
+    detector.fit(FitInputs(images=IMAGES, train=rows, val=rows[:0], seed=seed))
     return detector
 
 
@@ -101,7 +101,7 @@ def test_a_spot_is_found_where_it_is() -> None:
     stripes = np.tile(np.arange(64, dtype=np.uint8)[:, None] * 3, (1, 64))[None, :, :, None]
     noise = np.random.default_rng(0).integers(0, 8, (20, 64, 64, 1), dtype=np.uint8)
     detector = PaDiM((1, 64, 64), side=64, dimensions=20)
-    detector.fit(stripes + noise, np.arange(20), np.arange(0), seed=0, log=silent)
+    detector.fit(FitInputs(images=stripes + noise, train=np.arange(20), val=np.arange(0), seed=0))
     images = torch.from_numpy(stripes + noise[:2]).permute(0, 3, 1, 2) / 255
     images[1, :, 36:44, 24:32] = 1
     scores, maps = detector.score(images)

@@ -8,9 +8,9 @@ import torch
 from scipy.special import softmax
 from sklearn.neighbors import NearestNeighbors
 
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods import patchcore
 from darkroom.detect.methods.patchcore import PatchCore
-from darkroom.log import silent
 from darkroom.nets import pretrained
 
 if pretrained.installed() is None:
@@ -24,7 +24,7 @@ PROBE = torch.from_numpy(IMAGES[20:23]).permute(0, 3, 1, 2) / 255
 
 def fit(*, seed: int = 0, **options: Any) -> PatchCore:
     detector = PatchCore((3, 24, 32), **{"side": 32, "levels": (1, 2), "smoothing": 0.0, **options})
-    detector.fit(IMAGES, ROWS, ROWS[:0], seed=seed, log=silent)
+    detector.fit(FitInputs(images=IMAGES, train=ROWS, val=ROWS[:0], seed=seed))
     return detector
 
 
@@ -93,7 +93,9 @@ def test_of_many_images_an_equal_number_of_patches_is_held(monkeypatch: pytest.M
     monkeypatch.setattr(patchcore, "HELD", 10 * len(ROWS) * whole.depth)
     held: dict[str, float] = {}
     detector = PatchCore((3, 24, 32), coreset=1.0, side=32, levels=(1, 2))
-    detector.fit(IMAGES, ROWS, ROWS[:0], seed=0, log=lambda values, step=None: held.update(values))
+    detector.fit(
+        FitInputs(images=IMAGES, train=ROWS, val=ROWS[:0], seed=0, log=lambda values, step=None: held.update(values))
+    )
     assert held == {"train/patches": 200, "train/kept_patches": 200}
     per_image = normal_patches(detector).unflatten(0, (20, PATCHES))
     found = torch.stack([(distances(image, detector.bank).amin(1) < 1e-4).sum() for image in per_image])

@@ -8,9 +8,9 @@ import torch
 from sklearn import decomposition
 from sklearn.datasets import load_digits
 
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods import pca
 from darkroom.detect.methods.pca import PCA
-from darkroom.log import silent
 
 DIGITS = (load_digits().images[:, :, :, None] * 15).astype(np.uint8)
 NONE = np.arange(0)
@@ -19,7 +19,7 @@ NONE = np.arange(0)
 def fit(items: int, components: int) -> tuple[PCA, torch.Tensor]:
     """A PCA of the first digits, and those digits as floats."""
     detector = PCA((1, 8, 8), components=components)
-    detector.fit(DIGITS, np.arange(items), NONE, seed=0, log=silent)
+    detector.fit(FitInputs(images=DIGITS, train=np.arange(items), val=NONE, seed=0))
     return detector, torch.from_numpy(DIGITS[:items]).permute(0, 3, 1, 2) / 255
 
 
@@ -50,7 +50,9 @@ def test_spans_the_subspace_of_sklearn(items: int, block: int, monkeypatch: pyte
 def test_reports_the_share_of_variance_it_keeps() -> None:
     told: dict[str, float] = {}
     PCA((1, 8, 8), components=5).fit(
-        DIGITS, np.arange(300), NONE, seed=0, log=lambda values, step=None: told.update(values)
+        FitInputs(
+            images=DIGITS, train=np.arange(300), val=NONE, seed=0, log=lambda values, step=None: told.update(values)
+        )
     )
     reference = decomposition.PCA(5, svd_solver="full").fit(DIGITS[:300].reshape(300, -1) / 255)
     assert told["train/explained_variance"] == pytest.approx(reference.explained_variance_ratio_.sum())
@@ -59,7 +61,7 @@ def test_reports_the_share_of_variance_it_keeps() -> None:
 def test_identical_images_have_no_components_and_no_error() -> None:
     images = np.full((5, 8, 8, 1), 100, np.uint8)
     detector = PCA((1, 8, 8), components=3)
-    detector.fit(images, np.arange(5), NONE, seed=0, log=silent)
+    detector.fit(FitInputs(images=images, train=np.arange(5), val=NONE, seed=0))
     assert torch.isfinite(detector.components).all()
     assert detector.score(torch.full((2, 1, 8, 8), 100 / 255)).scores.max() < 1e-10
     assert detector.score(torch.rand(2, 1, 8, 8)).scores.min() > 0.01
@@ -68,6 +70,6 @@ def test_identical_images_have_no_components_and_no_error() -> None:
 def test_channels_are_kept_apart() -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 9, 11, 3), dtype=np.uint8)
     detector = PCA((3, 9, 11), components=39)
-    detector.fit(images, np.arange(40), NONE, seed=0, log=silent)
+    detector.fit(FitInputs(images=images, train=np.arange(40), val=NONE, seed=0))
     as_float = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
     assert torch.allclose(detector.reconstruct(as_float), as_float, atol=1e-4)

@@ -6,8 +6,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from darkroom.detect.config import DetectorTraining
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.sequence_autoencoder import SequenceAutoencoder
-from darkroom.log import silent
 
 DIGITS = (load_digits().images[:, :, :, None] * 15).astype(np.uint8)
 IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
@@ -17,8 +17,10 @@ IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
 def test_a_code_tells_digits_apart(precision: str) -> None:
     torch.manual_seed(0)
     training = DetectorTraining.model_validate({"epochs": 40, "precision": precision, "optimizer": {"lr": 0.01}})
-    detector = SequenceAutoencoder((1, 8, 8), training)
-    fitted = detector.fit(DIGITS, np.arange(300), np.arange(300, 400), seed=0, log=silent)
+    detector = SequenceAutoencoder((1, 8, 8))
+    fitted = detector.fit(
+        FitInputs(images=DIGITS, train=np.arange(300), val=np.arange(300, 400), training=training, seed=0)
+    )
     held_out = IMAGES[400:600]
     with torch.inference_mode():
         error = detector.score(held_out).scores.mean()

@@ -8,10 +8,10 @@ import torch
 from sklearn.datasets import load_digits
 
 from darkroom.detect.config import DetectorTraining
+from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.trained import TrainedReconstruction
 from darkroom.detect.methods.vae import VariationalAutoencoder
 from darkroom.detect.methods.vqvae import VectorQuantizedAutoencoder
-from darkroom.log import silent
 
 FOUND = load_digits()
 DIGITS = (FOUND.images[:, :, :, None] * 15).astype(np.uint8)
@@ -22,8 +22,9 @@ SCORES = ["reconstruction", "elbo", "latent"]
 
 def trained(kind: type[TrainedReconstruction], **options: Any) -> TrainedReconstruction:
     torch.manual_seed(0)
-    detector = kind((1, 8, 8), DetectorTraining.model_validate({"epochs": 30, "precision": "fp32"}), **options)
-    detector.fit(DIGITS, ZEROS[:120], ZEROS[120:140], seed=0, log=silent)
+    training = DetectorTraining(epochs=30, precision="fp32")
+    detector = kind((1, 8, 8), **options)
+    detector.fit(FitInputs(images=DIGITS, train=ZEROS[:120], val=ZEROS[120:140], training=training, seed=0))
     return detector.eval()
 
 

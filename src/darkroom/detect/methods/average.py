@@ -1,14 +1,15 @@
-"""The average of several detectors: what one overlooks, another may see.
+"""The average of several detectors: one may see what another misses.
 
-Detectors score in units of their own. Each one's scores are told in standard deviations from the mean that held-out normal
-images have with it, and its maps in standard deviations of theirs; the mean of a map is left in, as it lifts all pixels
-alike. The threshold is set on the same held-out images: two numbers a detector are taken from them before.
+Detectors score in different units. Scores are therefore standardized by their mean and standard deviation over held-out normal
+images, and maps are divided by their standard deviation; a map's mean is kept, since it shifts all pixels alike. The threshold
+is set on the same held-out images, from which each detector has then already taken two numbers.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,8 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
-from darkroom.detect.detector import Detector, Scored, build
-from darkroom.detect.methods.feature_detector import FeatureDetector, eye, score_together
-from darkroom.fit.config import Training
+from darkroom.detect.detector import Detector, FitInputs, Scored, build
+from darkroom.detect.methods.feature_detector import FeatureDetector, input_key, score_together
 from darkroom.fit.model import Fitted, chunks
 from darkroom.log import Log
 from darkroom.registry import Plugin, register
@@ -33,84 +33,69 @@ BATCH = 64
 
 @register("detector", "average")
 class Average(Detector):
-    """The mean of several detectors' standardised scores and maps, all fitted on the same images."""
+    """Mean of the standardized scores and maps of several detectors, all fitted on the same images."""
 
-    mean: Tensor  # (M,), of each detector's scores of held-out normal images
+    mean: Tensor  # (M,), of each detector's scores for held-out normal images
     std: Tensor  # (M,)
-    map_std: Tensor  # (M,), of their pixels; of no meaning where a detector makes no maps
+    map_std: Tensor  # (M,), of their pixels; meaningless for a detector without maps
 
     def __init__(
         self,
         shape: tuple[int, int, int],
-        training: Training | None = None,
         backbone: Path | None = None,
         *,
         of: Annotated[
             tuple[Annotated[Section, Plugin("detector", without=("average",))], ...],
-            Field(min_length=2, description="two or more detectors; those on one frozen network look at an image once"),
+            Field(
+                min_length=2,
+                description="two or more detectors; those on the same frozen network share one forward pass",
+            ),
             AfterValidator(unique),
         ],
     ) -> None:
         super().__init__()
         self.names = [f"{number}-{options.name}" for number, options in enumerate(of)]  # type: ignore[attr-defined]
-        self.members = nn.ModuleList([build(part, shape, training=training, backbone=backbone) for part in of])
+        self.members = nn.ModuleList([build(part, shape, backbone=backbone) for part in of])
         for name in ("mean", "std", "map_std"):
             self.register_buffer(name, torch.zeros(len(of)))
 
-    def fit(
-        self,
-        images: NDArray[np.uint8],
-        train: NDArray[np.int64],
-        val: NDArray[np.int64],
-        *,
-        labels: NDArray[np.int64] | None = None,
-        seed: int,
-        log: Log,
-        checkpoints: Path | None = None,
-    ) -> Fitted | None:
-        """Fit one after the other, each with the same seed; metrics and checkpoints go under their numbers and names.
+    def fit(self, inputs: FitInputs) -> Fitted | None:
+        """Fit one detector after the other with the same seed; metrics and checkpoints carry their numbers and names.
 
-        Raises ValueError where the held-out images do not differ in a detector's eyes.
+        Raises ValueError if a detector gives all held-out images the same score.
         """
         fitted: dict[str, Fitted] = {}
         seconds = 0.0
         for name, member in zip(self.names, self._detectors, strict=True):
             started = time.monotonic()
-            found = member.fit(
-                images,
-                train,
-                val,
-                labels=labels,
-                seed=seed,
-                log=_under(name, log),
-                checkpoints=None if checkpoints is None else checkpoints / name,
-            )
+            folder = None if inputs.checkpoints is None else inputs.checkpoints / name
+            found = member.fit(replace(inputs, log=_prefixed(name, inputs.log), checkpoints=folder))
             seconds += time.monotonic() - started if found is None else found.seconds
             if found is not None:
                 fitted[name] = found
         self.eval()
-        self._standardize(images, val)
+        self._standardize(inputs.images, inputs.val)
         return _joined(fitted, seconds) if fitted else None
 
     def score(self, images: Tensor) -> Scored:
-        """The mean of the standardised scores, and of the maps of those that make any."""
+        """Return the mean of the standardized scores, and of the maps of those detectors that have any."""
         found = self._each(images)
         scores = torch.stack([each.scores for each in found])
         maps = [each.maps / std for each, std in zip(found, self.map_std, strict=True) if each.maps is not None]
-        standardised = (scores - self.mean[:, None]) / self.std[:, None]
-        return Scored(standardised.mean(0), torch.stack(maps).mean(0) if maps else None)
+        standardized = (scores - self.mean[:, None]) / self.std[:, None]
+        return Scored(standardized.mean(0), torch.stack(maps).mean(0) if maps else None)
 
     @property
     def _detectors(self) -> list[Detector]:
         return list(self.members)  # type: ignore[arg-type]
 
     def _each(self, images: Tensor) -> list[Scored]:
-        """What each detector says in its own units."""
+        """Return each detector's scores and maps in its own units."""
         found: dict[int, Scored] = {}
         sharing: dict[tuple[str, int], dict[int, FeatureDetector]] = {}
         for number, member in enumerate(self._detectors):
             if isinstance(member, FeatureDetector):
-                sharing.setdefault(eye(member), {})[number] = member
+                sharing.setdefault(input_key(member), {})[number] = member
             else:
                 found[number] = member.score(images)
         for group in sharing.values():
@@ -119,11 +104,11 @@ class Average(Detector):
 
     @torch.no_grad()
     def _standardize(self, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
-        """Set means and deviations from these rows of normal images."""
+        """Set means and standard deviations from these rows of normal images."""
         if len(rows) < 2:
             raise ValueError(
-                f"the detector average compares scores on normal validation images, of which it takes two; got {len(rows)}: "
-                "set data.split.val higher"
+                "the detector average standardizes scores by normal validation images and needs two or more; "
+                f"got {len(rows)}: increase data.split.val"
             )
         batches = [[_moments(each) for each in self._each(batch)] for batch in chunks(images, rows, batch_size=BATCH)]
         for number, name in enumerate(self.names):
@@ -132,15 +117,15 @@ class Average(Detector):
             self.mean[number], self.std[number] = of_scores.mean(), of_scores.std()
             if self.std[number] == 0:
                 raise ValueError(
-                    f"the detector average cannot compare the scores of {name}: all normal validation images have the "
-                    "same; set data.split.val higher, or take it out of its `of`"
+                    f"the detector average cannot standardize the scores of {name}: they are the same for all normal "
+                    "validation images; increase data.split.val, or remove that detector from `of`"
                 )
             of_maps = torch.cat(squares).mean() - torch.cat(means).mean().square()
             self.map_std[number] = of_maps.clamp_min(1e-12).sqrt()
 
 
 def _moments(found: Scored) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores (B,), and of each map the mean and the mean square (B,), zero where there is none."""
+    """Return scores (B,), and the mean and mean square (B,) of each map; zeros without maps."""
     scores = found.scores.double()
     if found.maps is None:
         return scores, torch.zeros_like(scores), torch.zeros_like(scores)
@@ -148,17 +133,17 @@ def _moments(found: Scored) -> tuple[Tensor, Tensor, Tensor]:
     return scores, maps.mean((1, 2)), maps.square().mean((1, 2))
 
 
-def _under(name: str, log: Log) -> Log:
-    """A log whose metrics go under a name: `train/loss` becomes `train/0-vae/loss`."""
+def _prefixed(name: str, log: Log) -> Log:
+    """Return a log that puts a detector's name into metric names: `train/loss` becomes `train/0-vae/loss`."""
 
-    def told(values: Mapping[str, float], step: int | None = None) -> None:
+    def forward(values: Mapping[str, float], step: int | None = None) -> None:
         log({key.replace("/", f"/{name}/", 1): value for key, value in values.items()}, step)
 
-    return told
+    return forward
 
 
 def _joined(fitted: Mapping[str, Fitted], seconds: float) -> Fitted:
-    """What all trainings left, in tables that say whose a row is."""
+    """Merge the records of all trainings; a column says which detector a row belongs to."""
     parts = list(fitted.values())
     history, steps = (
         pd.concat([getattr(part, table).assign(detector=name) for name, part in fitted.items()])

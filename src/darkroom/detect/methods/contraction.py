@@ -1,4 +1,4 @@
-"""The contractive penalty (Rifai et al. 2011): how far a code moves when its image does."""
+"""The contractive penalty (Rifai et al. 2011): how much a code changes with its image."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 MOST_EXACT = 32
-"""Numbers in a code up to which the norm is exact, at one backward pass for each of them."""
+"""Largest code for which the norm is exact, at one backward pass per dimension."""
 
 
 def squared_jacobian(code: Tensor, images: Tensor, generator: torch.Generator) -> Tensor:
-    """The squared Frobenius norm of d code / d image, the mean over a batch; it can be differentiated again.
+    """Return the squared Frobenius norm of d code / d image, averaged over the batch; differentiable again.
 
-    `code` (B, D) was computed from `images` (B, C, H, W), which require a gradient, each from its own image alone. Where D
-    is more than `MOST_EXACT`, an unbiased estimate from one random sign for each number (Hutchinson 1990), drawn on the
-    processor: E |s' J|² = |J|² over signs s.
+    `code` (B, D) is a function of `images` (B, C, H, W), which require a gradient, each code of its own image alone. For
+    D > `MOST_EXACT` this is an unbiased estimate from one random sign per dimension (Hutchinson 1990), drawn on the CPU:
+    E |s' J|² = |J|² over signs s.
     """
     if code.shape[1] <= MOST_EXACT:
         probes = torch.eye(code.shape[1])[:, None].expand(-1, *code.shape)  # (D, B, D)

@@ -1,4 +1,4 @@
-"""How far a reconstruction is from its image, pixel by pixel: maps (B, H, W) of values of at least 0, means over channels."""
+"""Reconstruction errors per pixel: maps (B, H, W) of non-negative values, averaged over channels."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darkroom.settings import ErrorMeasure
+from darkroom.detect.options import ErrorMeasure
 
 WINDOW, SIGMA = 11, 1.5
-"""The side and the standard deviation, in pixels, of the window of SSIM (Wang et al. 2004)."""
+"""Side and standard deviation of the SSIM window in pixels (Wang et al. 2004)."""
 C1, C2 = 0.01**2, 0.03**2
-"""What keeps SSIM's quotients finite, for values in [0, 1] (Wang et al. 2004)."""
+"""Constants that stabilize SSIM's quotients, for values in [0, 1] (Wang et al. 2004)."""
 
 
 def mse(images: Tensor, reconstructions: Tensor) -> Tensor:
-    """Squared error."""
+    """Return the squared error."""
     return (images - reconstructions).square().mean(1)
 
 
 def mae(images: Tensor, reconstructions: Tensor) -> Tensor:
-    """Absolute error."""
+    """Return the absolute error."""
     return (images - reconstructions).abs().mean(1)
 
 
 def ssim(images: Tensor, reconstructions: Tensor) -> Tensor:
-    """1 - SSIM, in [0, 2]: unlike in mean, contrast or structure within a Gaussian window (Wang et al. 2004).
+    """Return 1 - SSIM, in [0, 2]: the difference in mean, contrast and structure within a Gaussian window (Wang et al. 2004).
 
-    The window has 11×11 pixels, or the largest odd side that the image has, with a standard deviation that shrinks alike;
-    at the border it is cut off and weighed anew.
+    The window has 11×11 pixels or, for smaller images, the largest odd side that fits, with its standard deviation scaled
+    to match. At the border it is truncated and renormalized.
     """
     shorter = min(images.shape[2:])
     side = min(WINDOW, shorter - 1 + shorter % 2)
@@ -47,9 +47,10 @@ def ssim(images: Tensor, reconstructions: Tensor) -> Tensor:
 
 
 def gradient(images: Tensor, reconstructions: Tensor) -> Tensor:
-    """Squared error, plus that of the differences between neighbouring pixels (Mathieu et al. 2016).
+    """Return the squared error plus that of the differences between neighbouring pixels (after Mathieu et al. 2016).
 
-    The error of a difference belongs half to each of its two pixels.
+    Their gradient difference loss with α = 2 compares the differences' absolute values; comparing the signed ones also
+    penalizes an edge of the wrong direction. Half of each difference's error goes to either of its two pixels.
     """
     difference = images - reconstructions
     down, right = (difference.diff(dim=dim).square() / 2 for dim in (2, 3))
@@ -63,19 +64,19 @@ ERRORS: dict[ErrorMeasure, Callable[[Tensor, Tensor], Tensor]] = {
     "ssim": ssim,
     "gradient": gradient,
 }
-"""Each takes images and their reconstructions, both (B, C, H, W), and gives maps."""
+"""Functions of images and their reconstructions, both (B, C, H, W), that return maps."""
 
 
 def smooth(maps: Tensor, sigma: float) -> Tensor:
-    """Maps (B, H, W) blurred by a Gaussian of this standard deviation in pixels, cut off at the border and at 4 sigma.
+    """Blur maps (B, H, W) by a Gaussian with standard deviation `sigma` in pixels, truncated at the border and at 4 sigma.
 
-    The maps themselves where it is 0.
+    Returns the maps unchanged if `sigma` is 0.
     """
     return _blur(maps[:, None], sigma, round(4 * sigma)).squeeze(1) if sigma else maps
 
 
 def _blur(values: Tensor, sigma: float, radius: int) -> Tensor:
-    """Weighted means (B, C, H, W) over the pixels within `radius` along each axis, as far as they are in the image."""
+    """Return weighted means (B, C, H, W) over the pixels within `radius` along each axis that lie inside the image."""
     for dim in (2, 3):
         places = torch.arange(values.shape[dim], device=values.device)
         distances = (places[:, None] - places).abs()

@@ -1,4 +1,4 @@
-"""What detectors on a frozen backbone share: its feature maps, and the way from a grid of distances to a map of pixels."""
+"""The base of detectors on a frozen backbone: its feature maps, and from a grid of distances to a map of pixels."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from darkroom.fit.model import WEIGHTS, chunks, read_about, rebuild
 from darkroom.nets.feature_maps import ClassifierMaps, FeatureMaps
 
 BATCH = 16
-"""Images that the backbone sees at a time."""
+"""Images per forward pass of the backbone."""
 SMOOTHED_SIDE = 224
-"""The sigma of the smoothing is told in pixels of an image of this side."""
+"""The smoothing option is in pixels of an image with this longer side."""
 
 
 class FeatureDetector(Detector):
     """Compares the feature maps of an image with those of normal images.
 
-    The state dict holds what was fitted and the backbone's sha256; the backbone itself is read again from where it came from.
+    The state dict holds the fitted tensors and the backbone's sha256, not the backbone, which is loaded from its own file.
     """
 
     backbone_sha256: Tensor  # (32,) uint8, zero until fitted
@@ -41,47 +41,63 @@ class FeatureDetector(Detector):
         self.register_buffer("backbone_sha256", torch.zeros(32, dtype=torch.uint8))
 
     def features(self, images: Tensor) -> Tensor:
-        """The feature map (B, D, h, w) of images (B, C, H, W)."""
+        """Return the feature maps (B, D, h, w) of images (B, C, H, W)."""
         return torch.cat([self.feature_maps(part) for part in images.split(BATCH)])
 
     def score(self, images: Tensor) -> Scored:
-        """What comparing their feature maps gives."""
+        """Score images by their feature maps."""
         return self.compare(self.features(images), images)
 
     @abstractmethod
     def compare(self, features: Tensor, images: Tensor) -> Scored:
-        """Scores and maps of images (B, C, H, W) with these feature maps (B, D, h, w)."""
+        """Score images (B, C, H, W) with these feature maps (B, D, h, w)."""
 
     def normal_features(self, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[Tensor]:
-        """The feature maps of these rows of a store's images, some at a time; marks the detector as fitted to this backbone."""
+        """Yield the feature maps of these rows batch by batch, and record the backbone the detector is fitted to."""
         self.backbone_sha256.copy_(_digest(self.feature_maps))
         for batch in chunks(images, rows, batch_size=BATCH):
             yield self.feature_maps(batch)
 
     def pixels(self, grid: Tensor, images: Tensor) -> Tensor:
-        """A grid (B, h, w) of distances at the size of the images, smoothed: (B, H, W)."""
+        """Resize a grid (B, h, w) of distances to the size of the images and smooth it: (B, H, W)."""
         return smooth(F.interpolate(grid[:, None], images.shape[-2:], mode="bilinear")[:, 0], self.sigma)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         if not torch.equal(state_dict[f"{prefix}backbone_sha256"], _digest(self.feature_maps)):
             raise ValueError(
-                "the detector was fitted with other weights of the backbone than those found now; fit it again"
+                "the detector was fitted on a backbone with other weights than those installed now; fit it again"
             )
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-def classifier_maps(folder: Path | None, *, levels: Sequence[int], patch: int = 1) -> ClassifierMaps:
-    """The feature maps of the classifier in the folder of a `classify train`.
+def extractor(
+    classifier: str | None,
+    folder: Path | None,
+    *,
+    levels: Sequence[int],
+    patch: int = 1,
+    side: int,
+    network: str,
+    weights: str | None,
+) -> FeatureMaps:
+    """Build the feature extractor that a detector's options name: an ImageNet network, or the classifier in `folder`."""
+    if classifier is not None:
+        return classifier_maps(folder, levels=levels, patch=patch)
+    return FeatureMaps(levels=levels, side=side, patch=patch, architecture=network, weights=weights)
 
-    Raises ValueError when there is no folder, or the network in it has no feature maps.
+
+def classifier_maps(folder: Path | None, *, levels: Sequence[int], patch: int = 1) -> ClassifierMaps:
+    """Return the feature maps of the classifier in a folder of `classify train`.
+
+    Raises ValueError without a folder, or if the network has no feature maps.
     """
     if folder is None:
-        raise ValueError("a detector with the option classifier is built from the folder of a trained classifier")
+        raise ValueError("a detector with the option `classifier` needs the folder of a trained classifier; got none")
     about = read_about(folder)
     network = rebuild("network", folder, about.shape, len(about.classes))
     if not hasattr(network, "feature_maps"):
         raise ValueError(
-            f"classifier: a network {about.plugin['name']} has no feature maps; name a model with a resnet"
+            f"classifier: the network {about.plugin['name']} has no feature maps; choose a model with a resnet"
         )
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
@@ -89,7 +105,7 @@ def classifier_maps(folder: Path | None, *, levels: Sequence[int], patch: int = 
 
 
 def score_together(detectors: Sequence[FeatureDetector], images: Tensor) -> list[Scored]:
-    """What each of these detectors says, for one look of the backbone that they share, see `eye`."""
+    """Score images by several detectors with the same `input_key`, with one forward pass of their backbone."""
     maps = [detector.feature_maps for detector in detectors]
     levels = {level for each in maps for level in each.levels}
     seen = [maps[0].see(part, sorted(levels)) for part in images.split(BATCH)]
@@ -97,8 +113,8 @@ def score_together(detectors: Sequence[FeatureDetector], images: Tensor) -> list
     return [detector.compare(each, images) for detector, each in zip(detectors, features, strict=True)]
 
 
-def eye(detector: FeatureDetector) -> tuple[str, int]:
-    """Detectors with the same one see an image alike: the backbone's weights, and how large it is shown."""
+def input_key(detector: FeatureDetector) -> tuple[str, int]:
+    """Return the backbone's sha256 and its input size: detectors with equal keys can share a forward pass."""
     return detector.feature_maps.sha256, detector.feature_maps.side
 
 

@@ -1,4 +1,4 @@
-"""Nearest rows, and rows that cover all others: Euclidean distances as products of matrices, in buffers made once."""
+"""Nearest-neighbour search and k-center coresets: Euclidean distances as matrix products in preallocated buffers."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ import torch.nn.functional as F
 from torch import Tensor
 
 BLOCK = 2048
-"""Rows whose distances are held at a time."""
+"""Rows whose distances are in memory at a time."""
 GROUP = 256
-"""Neighbouring values whose least is found before its place."""
+"""Adjacent values whose minimum is found before its index."""
 CANDIDATES = 512
-"""The farthest rows among which the next centres are looked for in one round."""
+"""The farthest rows, among which a round looks for the next centers."""
 ROUNDING = 1e-6
-"""Squared distances below this share of the largest squared length are rounding in single precision."""
+"""Squared distances below this share of the largest squared norm are rounding errors in single precision."""
 
 
 def nearest(rows: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
-    """The Euclidean distance of each row (N, D) to the nearest one of the bank (M, D), and which that is: (N,) both."""
+    """Return the Euclidean distance of each row (N, D) to its nearest row of the bank (M, D), and that row's index: (N,) each."""
     distances, indices = torch.empty(len(rows)), torch.empty(len(rows), dtype=torch.int64)
-    middle = bank.mean(0)  # shorter vectors lose less in |x|^2 + |c|^2 - 2 x c
+    middle = bank.mean(0)  # smaller norms cancel less in |x|^2 + |c|^2 - 2 x c
     missing = -len(bank) % GROUP
     centred = F.pad(bank - middle, (0, 0, 0, missing))
     lengths = centred.square().sum(1)
     lengths[len(bank) :] = torch.inf
     products = torch.empty(min(BLOCK, len(rows)), len(centred))
     for part, far, found in zip(rows.split(BLOCK), distances.split(BLOCK), indices.split(BLOCK), strict=True):
-        compared = torch.addmm(lengths, part - middle, centred.T, alpha=-2, out=products[: len(part)])  # all lack |x|^2
+        compared = torch.addmm(lengths, part - middle, centred.T, alpha=-2, out=products[: len(part)])  # without |x|^2
         found.copy_(first_least(compared))
-        torch.linalg.vector_norm(part - bank[found], dim=1, out=far)  # once more by differences, which cancel nothing
+        torch.linalg.vector_norm(
+            part - bank[found], dim=1, out=far
+        )  # recomputed from differences, without cancellation
     return distances, indices
 
 
 def first_least(values: Tensor) -> Tensor:
-    """The place of each row's least value (N, a multiple of GROUP), of equal ones the first: (N,).
+    """Return the index of each row's minimum, the first of equal ones: (N, a multiple of GROUP) -> (N,).
 
-    Torch finds a minimum several times faster than its place: the place is looked for in one group alone.
+    Torch's amin is several times faster than its argmin, so the index is searched for in a single group.
     """
     groups = values.unflatten(1, (-1, GROUP))
     group = groups.amin(2).argmin(1)
@@ -45,16 +47,16 @@ def first_least(values: Tensor) -> Tensor:
 
 
 def k_center(rows: Tensor, count: int, *, first: int) -> Tensor:
-    """At most `count` rows of (N, D), picked greedily: after `first`, each time the row farthest from those picked: (k,).
+    """Select at most `count` of the rows (N, D) greedily: `first`, then always the row farthest from those selected: (k,).
 
-    The greedy choice covers all rows within twice the least radius possible (Gonzalez 1985). It stops where all rows are
-    covered but for rounding. Picks are found several in a round: among the farthest rows the greedy choice is followed
-    as long as the next pick is farther than any row outside them can be, so that the picks are those of one at a time.
+    The greedy selection covers all rows within twice the optimal radius (Gonzalez 1985). It stops early once every row is
+    covered up to rounding. A round selects several rows: it follows the greedy order among the farthest rows for as long as
+    the next one is farther than any row outside them can be, so the result equals that of one row at a time.
     """
     rows = rows - rows.mean(0)
     lengths = rows.square().sum(1)
     enough = ROUNDING * float(lengths.max())
-    far = torch.full((len(rows),), torch.inf)  # squared distances to the nearest pick
+    far = torch.full((len(rows),), torch.inf)  # squared distances to the nearest selected row
     products = torch.empty(min(BLOCK, len(rows)) * CANDIDATES)
     picks = [first]
     fresh = torch.tensor(picks)
@@ -73,7 +75,7 @@ def k_center(rows: Tensor, count: int, *, first: int) -> Tensor:
 
 
 def _update(far: Tensor, rows: Tensor, lengths: Tensor, fresh: Tensor, products: Tensor) -> None:
-    """Lower the squared distances `far` (N,) to those from the fresh picks."""
+    """Lower the squared distances `far` (N,) to those from the newly selected rows."""
     centres, added = rows[fresh], lengths[fresh]
     for part, own, least in zip(rows.split(BLOCK), lengths.split(BLOCK), far.split(BLOCK), strict=True):
         space = products[: len(part) * len(fresh)].view(len(part), len(fresh))
@@ -84,7 +86,7 @@ def _update(far: Tensor, rows: Tensor, lengths: Tensor, fresh: Tensor, products:
 
 
 def _follow(vectors: Tensor, far: Tensor, bound: float, most: int) -> list[int]:
-    """The greedy picks among candidates (M, D), as far as they are farther than `bound`; at least the first."""
+    """Return the greedy selection among candidates (M, D) while they are farther than `bound`; at least the first."""
     left = far.clone()
     chosen: list[int] = []
     while len(chosen) < most:

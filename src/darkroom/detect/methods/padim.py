@@ -1,4 +1,4 @@
-"""PaDiM (Defard et al. 2020): at each place of the feature map, a Gaussian over the features of normal images."""
+"""PaDiM (Defard et al. 2020): a Gaussian over the features of normal images at each location of the feature map."""
 
 from __future__ import annotations
 
@@ -6,39 +6,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from darkroom.detect.detector import Scored
-from darkroom.detect.methods.feature_detector import FeatureDetector, classifier_maps
-from darkroom.log import Log
-from darkroom.nets.feature_maps import FeatureMaps
-from darkroom.randomness import derive
-from darkroom.registry import register
-from darkroom.settings import (
+from darkroom.detect.detector import FitInputs, Scored
+from darkroom.detect.methods.feature_detector import FeatureDetector, extractor
+from darkroom.detect.options import (
     BackboneClassifier,
     BackboneLevels,
     BackboneName,
     BackboneSide,
     BackboneSmoothing,
     BackboneWeights,
-    Count,
 )
+from darkroom.randomness import derive
+from darkroom.registry import register
+from darkroom.settings import Count
 
 RIDGE = 0.01
-"""Added to the variances, so that few images do for an invertible covariance; the paper's value."""
+"""Added to the variances, so that few images suffice for an invertible covariance; the paper's ε."""
 POSITIONS = 256
-"""Covariances inverted at a time."""
+"""Locations whose covariances are inverted at a time."""
 
 
 @register("detector", "padim")
 class PaDiM(FeatureDetector):
-    """A Gaussian at each place of an ImageNet network's feature maps."""
+    """Gaussians at each location of a pretrained network's feature maps."""
 
-    chosen: Tensor  # (d,), the features used
+    chosen: Tensor  # (d,), indices of the features used
     mean: Tensor  # (h w, d)
     whitening: Tensor  # (h w, d, d), the inverse of the covariance's lower Cholesky factor: lower too
 
@@ -47,7 +43,9 @@ class PaDiM(FeatureDetector):
         shape: tuple[int, int, int],
         backbone: Path | None = None,
         *,
-        dimensions: Annotated[Count, Field(description="features drawn at random; at most those of all levels")] = 100,
+        dimensions: Annotated[
+            Count, Field(description="randomly selected features, at most those of all levels")
+        ] = 100,
         levels: BackboneLevels = (1, 2, 3),
         side: BackboneSide = 224,
         smoothing: BackboneSmoothing = 4.0,
@@ -55,44 +53,31 @@ class PaDiM(FeatureDetector):
         weights: BackboneWeights = None,
         classifier: BackboneClassifier = None,
     ) -> None:
-        if classifier is None:
-            maps = FeatureMaps(levels=levels, side=side, architecture=architecture, weights=weights)
-        else:
-            maps = classifier_maps(backbone, levels=levels)
+        maps = extractor(classifier, backbone, levels=levels, side=side, network=architecture, weights=weights)
         super().__init__(shape, maps, smoothing=smoothing)
         places, count = self.height * self.width, min(dimensions, self.depth)
         self.register_buffer("chosen", torch.zeros(count, dtype=torch.int64))
         self.register_buffer("mean", torch.zeros(places, count))
         self.register_buffer("whitening", torch.zeros(places, count, count))
 
-    def fit(
-        self,
-        images: NDArray[np.uint8],
-        train: NDArray[np.int64],
-        val: NDArray[np.int64],
-        *,
-        labels: NDArray[np.int64] | None = None,
-        seed: int,
-        log: Log,
-        checkpoints: Path | None = None,
-    ) -> None:
-        """Mean and covariance at each place, in one pass; no feature map is kept."""
-        generator = torch.Generator().manual_seed(derive(seed, "dimensions"))
+    def fit(self, inputs: FitInputs) -> None:
+        """Estimate mean and covariance at each location in one pass; no feature map is kept."""
+        generator = torch.Generator().manual_seed(derive(inputs.seed, "dimensions"))
         self.chosen.copy_(torch.randperm(self.depth, generator=generator)[: len(self.chosen)].sort().values)
         gaussians = Gaussians(self.mean, self.whitening.zero_())
-        for maps in self.normal_features(images, train):
+        for maps in self.normal_features(inputs.images, inputs.train):
             gaussians.add(self._used(maps))
         gaussians.whiten()
 
     def compare(self, features: Tensor, images: Tensor) -> Scored:
-        """Mahalanobis distances; an image's score is the maximum of its map."""
+        """Return Mahalanobis distances; an image's score is the maximum of its map."""
         offsets = self._used(features) - self.mean[:, None]  # (h w, B, d)
         distances = torch.linalg.vector_norm(torch.bmm(offsets, self.whitening.mT), dim=2)  # (h w, B)
         maps = self.pixels(distances.T.unflatten(1, (self.height, self.width)), images)
         return Scored(maps.amax((1, 2)), maps)
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        """Of the whitening, which is half zeros, the other half alone."""
+        """Save only the lower triangle of the whitening; the rest is zeros."""
         super()._save_to_state_dict(destination, prefix, keep_vars)
         key = f"{prefix}whitening"
         destination[key] = destination[key][:, *self._triangle]
@@ -105,18 +90,18 @@ class PaDiM(FeatureDetector):
 
     @property
     def _triangle(self) -> Tensor:
-        """Where the numbers of a lower triangle are: rows and columns, (2, d (d + 1) / 2)."""
+        """Row and column indices of a lower triangle, (2, d (d + 1) / 2)."""
         return torch.tril_indices(len(self.chosen), len(self.chosen))
 
     def _used(self, maps: Tensor) -> Tensor:
-        """The drawn features of maps (B, D, h, w) by place: (h w, B, d)."""
+        """Return the selected features of maps (B, D, h, w) by location: (h w, B, d)."""
         return maps[:, self.chosen].flatten(2).permute(2, 0, 1).contiguous()
 
 
 class Gaussians:
-    """The mean (P, d) and the scatter (P, d, d) of vectors that come in batches, at P places; both begin as zeros.
+    """Running mean (P, d) and scatter (P, d, d) of batches of vectors at P locations; both start at zero.
 
-    Batches are merged by the rule of Chan et al. (1983): no large sums are subtracted, so single precision does.
+    Batches are merged by the update of Chan et al. (1983), which subtracts no large sums: single precision suffices.
     """
 
     def __init__(self, mean: Tensor, scatter: Tensor) -> None:
@@ -124,7 +109,7 @@ class Gaussians:
         self.seen = 0
 
     def add(self, vectors: Tensor) -> None:
-        """Vectors (P, B, d)."""
+        """Add a batch of vectors (P, B, d)."""
         count = vectors.shape[1]
         middle = vectors.mean(1, keepdim=True)
         step = middle - self.mean[:, None]
@@ -135,7 +120,7 @@ class Gaussians:
         self.mean += step[:, 0] * (count / self.seen)
 
     def whiten(self) -> None:
-        """Turn the scatters, in their place, into inverses of the covariances' Cholesky factors."""
+        """Replace the scatters, in place, by the inverses of the covariances' Cholesky factors."""
         identity = torch.eye(self.mean.shape[1])
         for part in self.scatter.split(POSITIONS):
             factor = torch.linalg.cholesky(part / max(self.seen - 1, 1) + RIDGE * identity)

@@ -1,6 +1,7 @@
-"""PatchCore (Roth et al. 2022): how far each patch is from the nearest of a bank of normal patches.
+"""PatchCore (Roth et al. 2022): the distance of each patch to its nearest neighbour in a memory bank of normal patches.
 
-The bank is a coreset: patches picked so that every normal patch has a banked one near it.
+The bank is a coreset, chosen so that every normal patch has a nearby one in it. Two deviations from the paper bound the cost:
+the bank has a largest size, and very large sets are subsampled image by image before the coreset is selected.
 """
 
 from __future__ import annotations
@@ -10,52 +11,54 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from darkroom.detect.detector import Scored
-from darkroom.detect.methods.feature_detector import FeatureDetector, classifier_maps
+from darkroom.detect.detector import FitInputs, Scored
+from darkroom.detect.methods.feature_detector import FeatureDetector, extractor
 from darkroom.detect.methods.nearest import k_center, nearest
-from darkroom.log import Log
-from darkroom.nets.feature_maps import FeatureMaps
-from darkroom.randomness import derive
-from darkroom.registry import register
-from darkroom.settings import (
+from darkroom.detect.options import (
     BackboneClassifier,
     BackboneLevels,
     BackboneName,
     BackboneSide,
     BackboneSmoothing,
     BackboneWeights,
-    Count,
 )
+from darkroom.randomness import derive
+from darkroom.registry import register
+from darkroom.settings import Count
 
 PATCH = 3
-"""Features are averaged over so many places in each direction, as in the paper."""
+"""Side of the neighbourhood over which features are averaged; the paper's p."""
 PROJECTED = 128
-"""Dimensions in which the coreset is picked, as in the authors' code; a random projection nearly keeps distances."""
+"""Dimensions of the random projection, nearly distance-preserving, in which the authors' code selects the coreset."""
 HELD = 100_000_000
-"""Numbers in the patches that the coreset is picked from, 400 MB: of more, as many of each image are drawn as fit."""
+"""Most values among the patches that the coreset is selected from, 400 MB; beyond it, each image's patches are subsampled."""
 
 
 @register("detector", "patchcore")
 class PatchCore(FeatureDetector):
-    """Nearest neighbours in a coreset of the patches of an ImageNet network's feature maps."""
+    """Nearest neighbours in a coreset of patches of a pretrained network's feature maps."""
 
-    bank: Tensor  # (M, D), M is found when fitted
+    bank: Tensor  # (M, D), M is set by the fit
 
     def __init__(
         self,
         shape: tuple[int, int, int],
         backbone: Path | None = None,
         *,
-        coreset: Annotated[float, Field(gt=0, le=1, description="share of the normal patches that is kept")] = 0.1,
-        most: Annotated[Count, Field(description="patches kept at most")] = 10_000,
+        coreset: Annotated[
+            float, Field(gt=0, le=1, description="share of the normal patches kept in the memory bank")
+        ] = 0.1,
+        most: Annotated[Count, Field(description="largest size of the memory bank")] = 10_000,
         neighbours: Annotated[
-            int, Field(ge=0, description="kept patches around the nearest that weight an image's score; 0: no weight")
+            int,
+            Field(
+                ge=0,
+                description="neighbours in the bank of the nearest patch that reweight an image's score; 0 for no reweighting",
+            ),
         ] = 9,
         levels: BackboneLevels = (2, 3),
         side: BackboneSide = 224,
@@ -64,38 +67,27 @@ class PatchCore(FeatureDetector):
         weights: BackboneWeights = None,
         classifier: BackboneClassifier = None,
     ) -> None:
-        if classifier is None:
-            maps = FeatureMaps(levels=levels, side=side, patch=PATCH, architecture=architecture, weights=weights)
-        else:
-            maps = classifier_maps(backbone, levels=levels, patch=PATCH)
+        maps = extractor(
+            classifier, backbone, levels=levels, patch=PATCH, side=side, network=architecture, weights=weights
+        )
         super().__init__(shape, maps, smoothing=smoothing)
         self.share, self.most, self.neighbours = coreset, most, neighbours
         self.register_buffer("bank", torch.zeros(0, self.depth))
 
-    def fit(
-        self,
-        images: NDArray[np.uint8],
-        train: NDArray[np.int64],
-        val: NDArray[np.int64],
-        *,
-        labels: NDArray[np.int64] | None = None,
-        seed: int,
-        log: Log,
-        checkpoints: Path | None = None,
-    ) -> None:
+    def fit(self, inputs: FitInputs) -> None:
         """Collect the normal patches and keep a coreset of them."""
-        patches = self._collect(images, train, torch.Generator().manual_seed(derive(seed, "patches")))
-        wanted = math.ceil(self.share * len(train) * self.height * self.width)
-        generator = torch.Generator().manual_seed(derive(seed, "coreset"))
+        patches = self._collect(inputs, torch.Generator().manual_seed(derive(inputs.seed, "patches")))
+        wanted = math.ceil(self.share * len(inputs.train) * self.height * self.width)
+        generator = torch.Generator().manual_seed(derive(inputs.seed, "coreset"))
         projected = patches
         if self.depth > PROJECTED:
             projected = patches @ (torch.randn(self.depth, PROJECTED, generator=generator) / PROJECTED**0.5)
         first = int(torch.randint(len(patches), (1,), generator=generator))
         self.bank = patches[k_center(projected, min(wanted, self.most, len(patches)), first=first)]
-        log({"train/patches": float(len(patches)), "train/kept_patches": float(len(self.bank))})
+        inputs.log({"train/patches": float(len(patches)), "train/kept_patches": float(len(self.bank))})
 
     def compare(self, features: Tensor, images: Tensor) -> Scored:
-        """Distances to the nearest kept patches; an image's score is that of its farthest patch, weighted."""
+        """Return distances to the nearest patches of the bank; an image's score is its largest one, reweighted."""
         patches = _patches(features)  # (B, h w, D)
         distances, indices = (found.view(patches.shape[:2]) for found in nearest(patches.flatten(0, 1), self.bank))
         maps = self.pixels(distances.view(-1, self.height, self.width), images)
@@ -104,12 +96,13 @@ class PatchCore(FeatureDetector):
         return Scored(scores * self._weights(patches[which, places], indices[which, places]), maps)
 
     def _weights(self, patches: Tensor, indices: Tensor) -> Tensor:
-        """How much the nearest kept patch (B,) of a patch (B, D) is itself out of the way: (B,), near 1 where it is.
+        """Return the factor (B,) on the scores of patches (B, D), given their nearest patches in the bank (B,).
 
-        Equation 7 of the paper: one less the softmax of the distance to it among those to its own neighbours.
+        Equation 7 of the paper: one minus the softmax of the distance to the nearest patch among the distances to that
+        patch's own neighbours in the bank. Near 1 if the nearest patch is itself rare.
         """
         count = min(self.neighbours, len(self.bank))
-        if count < 2:  # it would be compared with itself alone
+        if count < 2:  # the softmax of a single distance is 1, and every score 0
             return torch.ones(len(patches))
         anchors = self.bank[indices]
         around = torch.cdist(anchors, self.bank).topk(count, largest=False).indices  # (B, count), the anchor among them
@@ -117,13 +110,14 @@ class PatchCore(FeatureDetector):
         nearest_one = torch.linalg.vector_norm(patches - anchors, dim=1)
         return 1 - torch.exp(nearest_one - distances.logsumexp(1))
 
-    def _collect(self, images: NDArray[np.uint8], rows: NDArray[np.int64], generator: torch.Generator) -> Tensor:
-        """The patches (N, D) of these images, or of each image an equal number drawn at random."""
+    def _collect(self, inputs: FitInputs, generator: torch.Generator) -> Tensor:
+        """Return the patches (N, D) of the training images, or the same number of random ones from each image."""
+        rows = inputs.train
         places = self.height * self.width
         each = min(places, max(1, HELD // (len(rows) * self.depth)))
         held = torch.empty(len(rows), each, self.depth)
         done = 0
-        for maps in self.normal_features(images, rows):
+        for maps in self.normal_features(inputs.images, rows):
             patches = _patches(maps)
             if each < places:
                 drawn = torch.rand(patches.shape[:2], generator=generator).topk(each).indices
@@ -138,5 +132,5 @@ class PatchCore(FeatureDetector):
 
 
 def _patches(maps: Tensor) -> Tensor:
-    """Maps (B, D, h, w) as rows of features: (B, h w, D)."""
+    """Return maps (B, D, h, w) as rows of features: (B, h w, D)."""
     return maps.flatten(2).mT.contiguous()

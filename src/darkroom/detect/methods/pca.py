@@ -1,33 +1,30 @@
 """Reconstruction from principal components: the linear baseline, fitted in closed form.
 
-What normal images vary in is kept, the rest is error. A linear autoencoder with squared error has its optimum in the
-same subspace (Baldi & Hornik 1989).
+The components keep the directions in which normal images vary; everything else is error. A linear autoencoder with squared
+error has its optimum in the same subspace (Baldi & Hornik 1989).
 """
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
-from darkroom.detect.detector import ReconstructionDetector
-from darkroom.log import Log
+from darkroom.detect.detector import FitInputs, ReconstructionDetector
+from darkroom.detect.options import ComponentsOption, ErrorOption, SmoothingOption
 from darkroom.registry import register
-from darkroom.settings import Count, ErrorOption, SmoothingOption
 
 BLOCK = 4096
-"""Rows or columns turned to float64 at a time."""
+"""Rows or columns converted to float64 at a time."""
 
 
 @register("detector", "pca")
 class PCA(ReconstructionDetector):
-    """Principal components of the normal images."""
+    """Reconstruction from the principal components of the normal images."""
 
     mean: Tensor  # (D,), D = C H W
     components: Tensor  # (k, D), orthonormal; rows beyond the images' rank are zero
@@ -36,7 +33,7 @@ class PCA(ReconstructionDetector):
         self,
         shape: tuple[int, int, int],
         *,
-        components: Annotated[Count, Field(description="principal components kept; at most the number of pixels")] = 16,
+        components: ComponentsOption = 16,
         error: ErrorOption = "mse",
         smoothing: SmoothingOption = 0.0,
     ) -> None:
@@ -46,47 +43,38 @@ class PCA(ReconstructionDetector):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("components", torch.zeros(min(components, size), size))
 
-    def fit(
-        self,
-        images: NDArray[np.uint8],
-        train: NDArray[np.int64],
-        val: NDArray[np.int64],
-        *,
-        labels: NDArray[np.int64] | None = None,
-        seed: int,
-        log: Log,
-        checkpoints: Path | None = None,
-    ) -> None:
+    def fit(self, inputs: FitInputs) -> None:
         """Keep the first principal components."""
-        found = principal(images[train], len(self.components))
+        found = principal(inputs.images[inputs.train], len(self.components))
         self.mean.copy_(found.mean)
         self.components.zero_()[: len(found.components)] = found.components
-        log({"train/explained_variance": found.explained})
+        inputs.log({"train/explained_variance": found.explained})
 
     def encode(self, images: Tensor) -> Tensor:
-        """Coordinates (B, k) of images (B, C, H, W)."""
+        """Return the coordinates (B, k) of images (B, C, H, W)."""
         return (images.flatten(1) - self.mean) @ self.components.T
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """The nearest image (B, C, H, W) in the span of the components."""
+        """Project images (B, C, H, W) onto the span of the components."""
         nearest: Tensor = (self.encode(images) @ self.components + self.mean).unflatten(1, self.shape)
         return nearest
 
 
 class Principal(NamedTuple):
-    """Principal components, largest variance first, in float64."""
+    """Principal components in float64, largest variance first."""
 
     mean: Tensor  # (D,)
-    components: Tensor  # (k, D), orthonormal; the largest entry of each is positive, whatever the solver's sign
-    variances: Tensor  # (k,), of the coordinates: unbiased, as by numpy.cov
+    components: Tensor  # (k, D), orthonormal; the largest entry of each is positive, whatever sign the solver returns
+    variances: Tensor  # (k,), of the coordinates; unbiased, as in numpy.cov
     explained: float
-    """Their share of the variance."""
+    """Share of the total variance."""
 
 
 def principal(images: NDArray[np.uint8], count: int) -> Principal:
-    """Up to `count` components of images (N, H, W, C), values taken in [0, 1] and pixels as (C, H, W); no more than their rank.
+    """Return up to `count` components of images (N, H, W, C), scaled to [0, 1] with pixels ordered as (C, H, W).
 
-    Eigenvectors of the covariance matrix or, with fewer images than pixels, of the matrix of inner products.
+    Never more than the images' rank. They are eigenvectors of the covariance matrix or, with fewer images than pixels, come
+    from those of the Gram matrix.
     """
     flat = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).flatten(1)  # (N, D) uint8
     items, size = flat.shape
