@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from darkroom.data import decode
-from darkroom.data.decode import Levels, UnreadableError
+from darkroom.data import decode, masks
+from darkroom.data.decode import UnreadableError
+from darkroom.data.levels import Levels, value_range
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5  # (H, W), no symmetry
 COLORS = np.stack([RAMP, RAMP[::-1], 255 - RAMP], axis=2)  # (H, W, 3)
@@ -102,7 +103,7 @@ def test_floats_and_wide_integers(tmp_path: Path) -> None:
 def test_the_range_holds_all_values(low: float, span: float, whole: bool) -> None:
     if whole:
         low, span = np.floor(low), np.floor(span)
-    black, white = decode.value_range(low, low + span, whole=whole)
+    black, white = value_range(low, low + span, whole=whole)
     assert black < white
     assert black <= low
     assert low + span <= white
@@ -167,17 +168,72 @@ def test_missing_files_and_odd_arrays_are_unreadable(tmp_path: Path) -> None:
 def test_masks_are_what_is_not_zero(tmp_path: Path) -> None:
     expected = np.array([[0, 255], [255, 0]], np.uint8)
     for values in (expected, expected // 255, expected > 0, expected.astype(np.uint16) * 200):
-        np.testing.assert_array_equal(decode.mask(values), expected)
+        np.testing.assert_array_equal(masks.read(values).marked, expected)
     clear = Image.fromarray(np.dstack([expected] * 3 + [255 - expected]), "RGBA")
-    assert not decode.mask(saved(tmp_path, clear)).any()
+    assert not masks.read(saved(tmp_path, clear)).marked.any()
     palette = Image.fromarray(expected // 255, "P")
     palette.putpalette([0, 0, 0, 128, 0, 0])
-    np.testing.assert_array_equal(decode.mask(saved(tmp_path, palette)), expected)
+    np.testing.assert_array_equal(masks.read(saved(tmp_path, palette)).marked, expected)
 
 
 def test_several_frames_are_noticed(tmp_path: Path) -> None:
     frames = [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1].copy())]
     path = saved(tmp_path, frames[0], "a.tiff", save_all=True, append_images=frames[1:])
-    assert decode.has_frames(path)
+    assert decode.head(path).frames
     np.testing.assert_array_equal(read(path)[:, :, 0], RAMP)
-    assert not decode.has_frames(saved(tmp_path, frames[0], "b.tiff"))
+    assert not decode.head(saved(tmp_path, frames[0], "b.tiff")).frames
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_twelve_bits_in_sixteen_bit_color_are_scaled_like_gray(tmp_path: Path, kind: str, alpha: bool) -> None:
+    import cv2
+
+    color = (np.arange(48, dtype=np.uint16).reshape(4, 4, 3) * 87)[..., ::-1]  # up to 4089
+    layers = np.dstack([color[..., ::-1], np.full((4, 4), 65535, np.uint16)]) if alpha else color[..., ::-1]
+    cv2.imwrite(str(tmp_path / f"color.{kind}"), layers)
+    gray = saved(tmp_path, Image.fromarray(color[..., 0]), f"gray.{kind}")
+    levels = Levels([tmp_path / f"color.{kind}", gray])
+    found = decode.pixels(tmp_path / f"color.{kind}", levels)
+    np.testing.assert_array_equal(found, np.rint(color * (255 / 4095)).astype(np.uint8))
+    np.testing.assert_array_equal(decode.pixels(gray, levels)[:, :, 0], found[:, :, 0])
+    assert levels.used == {"whole": (0, 4095)}
+
+
+def test_deep_color_is_upright_and_its_transparency_white(tmp_path: Path) -> None:
+    import cv2
+
+    layers = np.full((2, 3, 4), 65535, np.uint16)
+    layers[0, 0] = 0  # transparent
+    layers[1, 2, :3] = (0, 0, 65535)  # red, from BGR
+    cv2.imwrite(str(tmp_path / "a.png"), layers)
+    found = read(tmp_path / "a.png")
+    assert found[0, 0].tolist() == [255, 255, 255]
+    assert found[1, 2].tolist() == [255, 0, 0]
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnreadableError):
+        read(tmp_path / "a.png")
+
+
+def test_large_text_in_a_png_is_ignored(tmp_path: Path) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    for where in ("before", "behind"):
+        about = PngInfo()
+        about.add_text("comment", "x" * 2_000_000, zip=True)
+        if where == "behind":
+            about.chunks = [(kind, data, True) for kind, data, *_ in about.chunks]
+        path = saved(tmp_path, Image.fromarray(COLORS), f"{where}.png", pnginfo=about)
+        np.testing.assert_array_equal(read(path), COLORS)
+        assert not decode.head(path).frames
+
+
+def test_gray_to_within_two_levels_is_gray() -> None:
+    gray = np.dstack([RAMP] * 3)
+    for apart in (1, 2, 3):
+        changed = gray.copy()
+        changed[2, 3, 2] -= apart
+        found = decode.pixels(changed, Levels([]))
+        assert found.shape[2] == (1 if apart <= decode.GRAY_TOLERANCE else 3)
+        assert np.abs(found.astype(int) - gray[:, :, : found.shape[2]]).max() <= apart

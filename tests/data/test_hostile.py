@@ -18,9 +18,10 @@ import pytest
 from PIL import Image
 
 from darkroom import registry
-from darkroom.data import archives, decode
+from darkroom.data import archives, decode, masks
 from darkroom.data.archives import ArchiveError
-from darkroom.data.decode import Levels, UnreadableError
+from darkroom.data.decode import UnreadableError
+from darkroom.data.levels import Levels
 
 HUGE = 100_000
 CHANGES = 60
@@ -54,7 +55,7 @@ def test_a_size_that_is_only_declared_fills_no_memory(tmp_path: Path, ending: st
     path.write_bytes(DECLARED[ending])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for read in (lambda: decode.pixels(path, Levels([path])), lambda: decode.mask(path)):
+        for read in (lambda: decode.pixels(path, Levels([path])), lambda: masks.read(path)):
             with pytest.raises(UnreadableError, match=r"decompression bomb|broken image|not an image"):
                 read()
 
@@ -99,7 +100,8 @@ def test_an_image_of_changed_bytes_is_read_or_listed(tmp_path: Path, ending: str
             warnings.simplefilter("ignore")
             try:
                 decode.pixels(path, Levels([path]))
-                decode.has_frames(path)
+                decode.head(path)
+                masks.read(path)
             except UnreadableError:
                 listed += 1
     assert listed

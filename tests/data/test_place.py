@@ -100,7 +100,10 @@ def test_an_evil_archive_names_the_key(raw: Path, tmp_path: Path) -> None:
 
 
 def test_what_systems_leave_behind_is_passed_over(raw: Path, classes: Path) -> None:
-    for name in (".DS_Store", "cat/Thumbs.db", "dog/desktop.ini", "__MACOSX/cat/._01.png", ".git/config"):
+    system = ("@eaDir/cat/01.png", "cat/@eaDir/01.png", "$RECYCLE.BIN/1.png", "lost+found/1.png", ".thumbnails/1.png")
+    notebooks = (".ipynb_checkpoints/1.png", "cat/.ipynb_checkpoints/01-checkpoint.png")
+    left = (".DS_Store", "cat/Thumbs.db", "dog/desktop.ini", "__MACOSX/cat/._01.png", ".git/config")
+    for name in (*left, *system, *notebooks):
         (classes / name).parent.mkdir(exist_ok=True, parents=True)
         (classes / name).write_text("x")
     place.bring(raw, str(classes), None)
@@ -108,6 +111,20 @@ def test_what_systems_leave_behind_is_passed_over(raw: Path, classes: Path) -> N
     assert len(listing.names) == 20
     assert listing.folders == ("cat", "dog")
     assert listing.unused == ()
+    assert listing.skipped == ("$RECYCLE.BIN", "@eaDir", "__MACOSX", "cat/@eaDir", "lost+found")
+
+
+def test_an_alias_takes_nothing_from_its_folder(raw: Path, classes: Path) -> None:
+    (classes / "a_link_first").symlink_to(classes / "cat")
+    (classes / "dog" / "inside").symlink_to(classes / "cat")
+    (classes / ".kept").mkdir()
+    (classes / "cat" / "01.png").rename(classes / ".kept" / "01.png")
+    (classes / "emu").symlink_to(classes / ".kept")
+    place.bring(raw, str(classes), None)
+    listing = place.listing(raw, str(classes))
+    assert listing.folders == ("cat", "dog", "emu")
+    assert len(listing.names) == 20
+    assert [unused.origin for unused in listing.unused] == ["a_link_first", "dog/inside"]
 
 
 def test_links_are_followed_once_and_odd_files_listed(raw: Path, classes: Path, picture: Callable[..., Path]) -> None:

@@ -34,7 +34,7 @@ def test_the_contract_of_the_outputs(run: Callable[..., Any], classes: Path) -> 
         "images.npy", "items.parquet", "store.json", "excluded.csv", "duplicates.csv", "near_duplicates.csv", "card.json",
         "preparation.json", "class_counts.png", "mean_images.png", "contact_sheet.png", "manifest.json",
     }  # fmt: skip
-    assert set(COLUMNS) | {"origin", "sha256"} == set(got.store.items.columns)
+    assert set(COLUMNS) | {"origin", "sha256", "twin_in_train"} == set(got.store.items.columns)
     assert (got.root / "excluded.csv").read_text() == "origin,reason\n"
     assert (got.root / "duplicates.csv").read_text() == "id,duplicate_of\n"
     assert set(got.card) >= {
@@ -74,7 +74,7 @@ def test_what_is_no_image_is_listed_and_nothing_lost(run: Callable[..., Any], cl
     (classes / "cat" / ".hidden").write_text("x")
     got = run(folder(classes))
     assert set(got.excluded) == {"cat/notes.txt", "cat/empty.png", "dog/cut.png"}
-    assert got.excluded["cat/notes.txt"] == "not an image in a format that is read"
+    assert got.excluded["cat/notes.txt"] == "not an image in a supported format"
     assert got.excluded["cat/empty.png"] == "an empty file"
     assert got.card["excluded"] == 3
     assert got.card["images"] == 20
@@ -169,7 +169,7 @@ def test_odd_names_pass_through(run: Callable[..., Any], tmp_path: Path, picture
     got = run(folder(tmp_path / "set"))
     assert set(got.store.classes) == {*ODD_NAMES[:-1], "é"}
     assert got.card["images"] == 3 * len(ODD_NAMES)
-    assert got.excluded == {'two\nlines/no\nimage, "at" all': "not an image in a format that is read"}
+    assert got.excluded == {'two\nlines/no\nimage, "at" all': "not an image in a supported format"}
 
 
 def test_names_that_are_no_text_pass_through(run: Callable[..., Any], classes: Path, tmp_path: Path) -> None:

@@ -61,13 +61,6 @@ class TestFolder:
         expected = dict(zip(names, ("train", "val", "test"), strict=True))
         assert all(row["split"] == expected[id_.split("/")[0]] for id_, row in got.by_id.items())
 
-    def test_a_class_called_train_is_a_class(
-        self, run: Callable[..., Any], tmp_path: Path, picture: Callable[..., Path]
-    ) -> None:
-        for number in range(6):
-            picture(tmp_path / "set" / ("train", "bus")[number % 2] / f"{number}.png", number)
-        assert run({"name": "folder", "path": str(tmp_path / "set")}).store.classes == ("bus", "train")
-
     @pytest.mark.parametrize("wrap", ["", "top", "top/deeper"])
     @pytest.mark.parametrize("format", ["zip", "gztar", "xztar", "bztar"])
     def test_archives_with_and_without_a_top_folder(
@@ -138,7 +131,8 @@ class TestMvtec:
         shutil.rmtree(tiles / "ground_truth")
         got = run({"name": "mvtec", "path": str(tiles)})
         assert got.store.masks is None
-        assert got.warned("defect images without a mask: 4")
+        assert got.card["warnings"] == []
+        assert "no masks: where the defects are is unknown" in got.card["notes"]
 
     def test_masks_that_do_not_fit_are_listed(self, run: Callable[..., Any], tiles: Path) -> None:
         masks = tiles / "ground_truth/crack"
@@ -209,6 +203,42 @@ class TestManifest:
         assert got.by_id["cat/01.png#2"]["group"] == got.by_id["cat/01.png"]["group"]
         assert got.excluded == {"gone.png": "cannot be read: No such file or directory", "table.csv row 24": "no path"}
 
+    @pytest.mark.parametrize("ending", [".csv", ".parquet"])
+    def test_labels_are_stripped_and_numbers_stay_whole(
+        self, run: Callable[..., Any], classes: Path, table: pd.DataFrame, ending: str
+    ) -> None:
+        def classes_of(labels: list[Any]) -> tuple[Any, Any]:
+            table["label"] = labels
+            path = classes / f"table{ending}"
+            table.to_parquet(path) if ending == ".parquet" else table.to_csv(path, index=False)
+            got = run({"name": "manifest", "path": str(path)}, to=f"{len(list(classes.parent.iterdir()))}")
+            return got.store.classes, got.card["unlabelled"]
+
+        assert classes_of(["cat", " cat", "cat ", " "] * 5) == (("cat",), 5)
+        assert classes_of([1, 2, 10, 2] * 4 + [1, 2, 10, None]) == (("1", "2", "10"), 1)
+        assert classes_of([0.5, 1.0, 2.0, 2.0] * 5) == (("0.5", "1.0", "2.0"), 0)
+
+    def test_a_space_behind_a_comma_is_no_part_of_a_cell(self, run: Callable[..., Any], classes: Path) -> None:
+        (classes / "table.csv").write_text("path, label\ncat/01.png, cat\ncat/03.png,  cat\n dog/00.png, dog\n")
+        assert run({"name": "manifest", "path": str(classes / "table.csv")}).card["images"] == 3
+
+    def test_backslashes_get_a_hint(self, run: Callable[..., Any], classes: Path) -> None:
+        (classes / "table.csv").write_text("path,label\ncat\\01.png,cat\n")
+        with pytest.raises(
+            ValueError, match=r"row 2: there is no cat\\01\.png, but there is cat/01\.png; separate folders"
+        ):
+            run({"name": "manifest", "path": str(classes / "table.csv")})
+
+    def test_rows_and_images_left_out_are_warned_of(
+        self, run: Callable[..., Any], classes: Path, table: pd.DataFrame
+    ) -> None:
+        (classes / "cat/05.png").write_bytes((classes / "cat/05.png").read_bytes()[:50])
+        rows = pd.concat([table, pd.DataFrame({"path": ["gone.png", ""], "label": ["cat", "cat"]})])
+        rows.to_csv(classes / "table.csv", index=False)
+        got = run({"name": "manifest", "path": str(classes / "table.csv")})
+        assert got.warned("rows of the table left out, listed in excluded.csv: 1")
+        assert got.warned('images that cannot be used, listed in excluded.csv: 2: "cat/05.png", "gone.png"')
+
     def test_in_an_archive_paths_stay_inside(
         self, run: Callable[..., Any], classes: Path, table: pd.DataFrame, tmp_path: Path
     ) -> None:
@@ -230,6 +260,9 @@ class TestManifest:
                 'row 2: split "tset"; expected train, val, test or nothing. Did you mean "test"',
             ),
             ("", "cannot be read as a table"),
+            ("path;label\na;b\n", "separated by semicolons; a .csv file needs commas"),
+            ("path;label;x\na,1;b;c\nd,e,f;g;h\n", "separated by semicolons"),
+            ("path\tlabel\na\tb\n", "separated by tabs"),
             ('path,label\n"a,b\n', "cannot be read as a table"),
         ],
     )

@@ -66,6 +66,7 @@ def summarize(
         "near_duplicates": _near_duplicates(spec, table, found_twins),
         "left_out": left_out,
         "masks": int((table["mask"] >= 0).sum()),
+        "notes": list(contents.notes),
         "warnings": found,
     }
 

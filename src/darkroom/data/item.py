@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-if TYPE_CHECKING:  # the plan imports this module; numpy and Pillow would take half of its time
+if TYPE_CHECKING:  # planning imports this module; importing numpy and Pillow would double its time
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
@@ -23,11 +24,13 @@ SPLIT_NAMES = {
     "valid": "val",
     "validation": "val",
     "dev": "val",
+    "eval": "val",
+    "evaluation": "val",
     "test": "test",
     "testing": "test",
     "t10k": "test",
 }
-"""The split that a folder, file or table entry of this name (in small letters) means."""
+"""Lower-case names of folders, files, arrays and table entries → the split they stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +38,23 @@ class Item:
     """One image of a source."""
 
     id: str
-    """Unique in the source; the same in every run."""
+    """Unique within the source and stable across runs."""
     image: Pixels
     label: str | None = None
-    """The class name; None where the source has none."""
+    """The class name; None if the source has none."""
     split: str | None = None
-    """`train`, `val` or `test` where the source divides its images itself."""
+    """`train`, `val` or `test` if the source comes with splits."""
     group: str | None = None
     """Items of one group stay in one split."""
     mask: Pixels | None = None
-    """Where the anomaly is: not zero inside."""
+    """Where the anomaly is: nonzero inside."""
     origin: str = ""
-    """Where the image comes from, for people."""
+    """Where the image comes from, for people to read."""
     mask_origin: str = ""
 
 
 class Unused(NamedTuple):
-    """Something that a source saw and does not hand over."""
+    """A file or table row that a source found but does not hand over."""
 
     origin: str
     reason: str
@@ -59,41 +62,51 @@ class Unused(NamedTuple):
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a source holds, in an order that never changes."""
+    """Everything a source holds, in a fixed order."""
 
     items: Sequence[Item]
     classes: tuple[str, ...]
-    """The class names in the order of their numbers; those without an image too."""
+    """Class names in label order, including classes without an image."""
     unused: tuple[Unused, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """How the source read what it found, such as the folder layout it recognized."""
     only_test: frozenset[str] = frozenset()
-    """Classes that are meant to be in test alone, such as defects."""
+    """Classes that belong in test only, such as defects."""
     levels: tuple[float, float] | None = None
-    """The values that mean black and white, where the source knows them."""
+    """The values that mean black and white, if the source knows them."""
 
 
 class Source(Protocol):
     """A plug-in of kind `source`; its options are its constructor's keyword-only arguments."""
 
     def fetch(self, raw: Path) -> None:
-        """Bring the images into the folder `raw`, or write down there what was seen where they are."""
+        """Bring the images into the folder `raw`, or record there which files are read in place."""
 
     def contents(self, raw: Path) -> Contents:
-        """The images, after `fetch` has filled `raw`."""
+        """Return the images, after `fetch` has filled `raw`."""
 
 
 def readable(name: str) -> str:
-    """A file name that can be written as UTF-8: bytes that are none become `\\udcff`."""
+    """Return a file name that can be written as UTF-8; other bytes become escapes such as `\\udcff`."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def class_name(name: str) -> str:
-    """A folder or table entry as class name: one spelling for letters that Unicode can write in two ways."""
+    """Return the class name for a folder or table entry, in Unicode normal form C."""
     return unicodedata.normalize("NFC", readable(name))
 
 
+def text_labels(values: Sequence[str]) -> list[str]:
+    """Return labels without surrounding white space; whole numbers lose the `.0` that a missing value gives a column."""
+    labels = [value.strip() for value in values]
+    if all(re.fullmatch(r"-?\d+(\.0+)?", label, re.ASCII) for label in labels if label):
+        return [label.partition(".")[0] for label in labels]
+    return labels
+
+
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """Class names, each once: by number when all are whole numbers, else by letter."""
+    """Return the distinct class names: numerically if all are whole numbers, else alphabetically."""
     unique = set(names)
     if all(name.lstrip("-").isdecimal() and name.isascii() for name in unique):
         return tuple(sorted(unique, key=lambda name: (int(name), name)))
@@ -103,7 +116,7 @@ def ordered(names: Iterable[str]) -> tuple[str, ...]:
 def array_items(
     images: NDArray[Any], labels: Sequence[str | None], *, name: str, split: str | None = None
 ) -> list[Item]:
-    """An item for each image of an array (N, H, W) or (N, H, W, C); `name` is what the source calls the array."""
+    """Return one item per image of an array (N, H, W) or (N, H, W, C); `name` is the array's name in the source."""
     width = len(str(max(len(images) - 1, 0)))
     return [
         Item(id=f"{name}-{row:0{width}}", image=image, label=label, split=split, origin=f"{name}[{row}]")
@@ -112,7 +125,7 @@ def array_items(
 
 
 def save_arrays(raw: Path, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-    """Keep the images and labels of a library as `images.npy` and `labels.npy`."""
+    """Save a library's images and labels as `images.npy` and `labels.npy`."""
     import numpy as np
 
     np.save(raw / "images.npy", images, allow_pickle=False)
@@ -120,7 +133,7 @@ def save_arrays(raw: Path, images: NDArray[np.uint8], labels: NDArray[np.int64])
 
 
 def saved_arrays(raw: Path, *, name: str) -> Contents:
-    """The contents of a folder that `save_arrays` filled."""
+    """Return the contents of a folder that `save_arrays` filled."""
     import numpy as np
 
     images = np.load(raw / "images.npy", mmap_mode="r", allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Where a source's files are: a local file or folder read in place, or an archive or download brought into `raw`."""
+"""Locate a source's files: a local file or folder read in place, or an archive or download stored in `raw`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ from darkroom.data import archives
 from darkroom.data.item import Unused, readable
 
 KEPT = "files"
-"""The folder in `raw` for what was unpacked or downloaded."""
+"""The folder in `raw` for unpacked archives and downloads."""
 SEEN = "files.json"
-"""The file in `raw` that lists what is read in place."""
-QUIET = {"thumbs.db", "desktop.ini", "__macosx"}
-"""Names that systems leave behind; like hidden files they are passed over without a word."""
+"""The file in `raw` that lists the files read in place."""
+SYSTEM_FOLDERS = {
+    "__macosx", "@eadir", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information",
+    "lost+found", "lost.dir",
+}  # fmt: skip
+"""Folders of operating systems, file managers and network drives, in lower case. Like hidden ones they are skipped."""
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
+"""Files that such systems leave in every folder, in lower case; skipped too."""
 TIMEOUT = 60.0
-"""Seconds without an answer before a download is given up."""
+"""Seconds without an answer before a download fails."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,17 @@ class Listing:
     root: Path
     names: tuple[str, ...]
     folders: tuple[str, ...]
-    """Every folder, also those without a file."""
+    """Every folder, including empty ones."""
     unused: tuple[Unused, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """Folders in `SYSTEM_FOLDERS`, which were not entered."""
 
     def path(self, name: str) -> Path:
-        """Where a file is."""
+        """Return the path of a file."""
         return self.root / name
 
     def below(self, top: str) -> Listing:
-        """The part inside a folder, with names relative to it; the files outside are listed as unused."""
+        """Return the part inside a folder, with names relative to it; files outside are listed as unused."""
         start = f"{top}/"
         outside = (name for name in self.names if not name.startswith(start))
         return Listing(
@@ -51,10 +58,11 @@ class Listing:
             tuple(name.removeprefix(start) for name in self.names if name.startswith(start)),
             tuple(name.removeprefix(start) for name in self.folders if name.startswith(start)),
             (*self.unused, *(Unused(readable(name), f"outside of the folder {readable(top)}") for name in outside)),
+            self.skipped,
         )
 
     def descend(self, *, stop: Collection[str] = ()) -> Listing:
-        """Enter folders that stand alone at the top, but none with a name in `stop` (small letters)."""
+        """Enter folders that are alone at the top, except those named in `stop` (lower case)."""
         tops = [name for name in self.folders if "/" not in name]
         if len(tops) != 1 or tops[0].lower() in stop:
             return self
@@ -64,8 +72,8 @@ class Listing:
 def bring(raw: Path, path: str, sha256: str | None, *, plain: Collection[str] = ()) -> None:
     """Fill `raw` from `path`: a local file or folder, or an http, https or file URL.
 
-    Archives are unpacked, other downloads kept, both below `raw/files`; files with an ending in `plain` are never taken
-    for archives. What is local and no archive stays where it is: `raw/files.json` lists its files with their sha256.
+    Archives are unpacked and other downloads stored in `raw/files`; files with an extension in `plain` never count as
+    archives. Local files and folders stay where they are: `raw/files.json` lists their files with their sha256.
     Raises ValueError naming the config key to change.
     """
     scheme = urllib.parse.urlsplit(path).scheme.lower()
@@ -91,7 +99,7 @@ def bring(raw: Path, path: str, sha256: str | None, *, plain: Collection[str] = 
 
 
 def seen(raw: Path, path: str, found: dict[str, Path]) -> None:
-    """Write down the files that are read in place, with their sha256; null for one that cannot be read."""
+    """Record the files that are read in place with their sha256; null for a file that cannot be read."""
     sums: dict[str, str | None] = {}
     for name, where in found.items():
         try:
@@ -102,7 +110,7 @@ def seen(raw: Path, path: str, found: dict[str, Path]) -> None:
 
 
 def listing(raw: Path, path: str) -> Listing:
-    """The files that `bring` left in `raw`, or those at `path` when it wrote down that they stay there."""
+    """List the files that `bring` stored in `raw`, or those at `path` if they are read in place."""
     kept = raw / KEPT
     if kept.is_dir():
         return _walk(kept)
@@ -110,23 +118,23 @@ def listing(raw: Path, path: str) -> Listing:
 
 
 def local_listing(local: Path) -> Listing:
-    """The files at a local path: all in a folder but hidden ones, or the one file."""
+    """List the files at a local path: the file itself, or everything in the folder that is not hidden."""
     return _walk(local) if local.is_dir() else Listing(local.parent, (local.name,), ())
 
 
 def local_files(local: Path) -> dict[str, Path]:
-    """Every file at a local path by name: a source reads no others."""
+    """Return every file at a local path by name; a source reads no others."""
     return {name: Path(path) for name, path in local_paths(local).items()}
 
 
 def local_paths(local: Path) -> dict[str, str]:
-    """As `local_files`, without a Path a file, which is slow for many."""
+    """As `local_files`, but with strings: a Path per file is slow for many files."""
     found = local_listing(local)
     return {name: f"{found.root}{os.sep}{name}" for name in found.names}
 
 
 def existing(path: str, key: str = "data.source.path") -> Path:
-    """A local path that must be there. Raises ValueError with the config key."""
+    """Return a local path that exists. Raises ValueError with the config key."""
     local = files.local(path)
     if local is None:
         near = ""
@@ -140,15 +148,21 @@ def existing(path: str, key: str = "data.source.path") -> Path:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a path has a part that systems make and people do not see."""
-    return any(part.startswith(".") or part.lower() in QUIET for part in name.split("/"))
+    """Return whether a path has a hidden part, or one that belongs to an operating system or file manager."""
+    return any(_is_quiet(part) for part in name.split("/"))
+
+
+def _is_quiet(part: str) -> bool:
+    return part.startswith(".") or (lower := part.lower()) in SYSTEM_FOLDERS or lower in SYSTEM_FILES
 
 
 def _walk(root: Path) -> Listing:
     names: list[str] = []
     folders: list[str] = []
     unused: list[Unused] = []
-    entered = {root.resolve()}
+    skipped: list[str] = []
+    start = root.resolve()
+    entered = {start}
 
     def refused(error: OSError) -> None:
         where = Path(error.filename).relative_to(root).as_posix()
@@ -157,11 +171,15 @@ def _walk(root: Path) -> Listing:
     for here, below, found in os.walk(root, followlinks=True, onerror=refused):
         base = Path(here).relative_to(root)
         for name in sorted(below):
-            relative, real = (base / name).as_posix(), Path(here, name).resolve()
-            if is_hidden(name) or real in entered:
+            relative = (base / name).as_posix()
+            if _is_quiet(name):
                 below.remove(name)
-                if not is_hidden(name):
-                    unused.append(Unused(readable(relative), "a link to a folder that is read already"))
+                skipped += [readable(relative)] if name[0] != "." else []
+                continue
+            real = Path(here, name).resolve()
+            if real in entered or (Path(here, name).is_symlink() and _is_read(real, start)):
+                below.remove(name)
+                unused.append(Unused(readable(relative), "a link to a folder that is read already"))
             else:
                 entered.add(real)
                 folders.append(relative)
@@ -170,15 +188,20 @@ def _walk(root: Path) -> Listing:
         with os.scandir(here) as entries:
             plain = {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
         for name in found:
-            if name[0] == "." or name.lower() in QUIET:  # `is_hidden`, fast
+            if _is_quiet(name):
                 continue
             relative, path = inside + name, f"{here}{os.sep}{name}"
-            if name in plain or os.path.isfile(path):  # noqa: PTH113 - a Path a file is slow for many
+            if name in plain or os.path.isfile(path):  # noqa: PTH113 - a Path per file is slow
                 names.append(relative)
             else:
                 reason = "a link to nothing" if Path(path).is_symlink() else "not a file"
                 unused.append(Unused(readable(relative), reason))
-    return Listing(root, tuple(sorted(names)), tuple(sorted(folders)), tuple(sorted(unused)))
+    return Listing(root, tuple(sorted(names)), tuple(sorted(folders)), tuple(sorted(unused)), tuple(sorted(skipped)))
+
+
+def _is_read(real: Path, start: Path) -> bool:
+    """Return whether the walk from `start` reaches a folder by its real path, so that a link to it is an alias."""
+    return real.is_relative_to(start) and (real == start or not is_hidden(real.relative_to(start).as_posix()))
 
 
 def _unpacked(file: Path, path: str, raw: Path, plain: Collection[str]) -> bool:
@@ -186,7 +209,7 @@ def _unpacked(file: Path, path: str, raw: Path, plain: Collection[str]) -> bool:
         return False
     if archives.kind(file) is None:
         if file.name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")):
-            raise ValueError(f"data.source.path: {path} is named like an archive, but is none that can be read")
+            raise ValueError(f"data.source.path: {path} is named like an archive but cannot be read as one")
         return False
     try:
         archives.unpack(file, raw / KEPT)
@@ -205,7 +228,7 @@ def _check(file: Path, path: str, sha256: str | None) -> None:
 
 @contextlib.contextmanager
 def _downloaded(url: str, raw: Path) -> Iterator[Path]:
-    """Load a URL into a file that is gone after the block, unless it was moved."""
+    """Download a URL into a file that is deleted after the block unless it was moved."""
     name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name.replace("\0", "") or "download"
     target = raw / f".download-{hashlib.sha256(url.encode()).hexdigest()[:8]}" / name
     target.parent.mkdir()
@@ -217,7 +240,7 @@ def _downloaded(url: str, raw: Path) -> Iterator[Path]:
 
 
 def _load(url: str, target: Path) -> None:
-    """Raises ValueError for what the other side did wrong, OSError for what this disk did."""
+    """Raise ValueError for an error of the server or network, OSError for one of the local disk."""
     with target.open("wb") as out:
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from darkroom import files
 from darkroom.data import decode
 from darkroom.data.canvas import to_shape, unfit
+from darkroom.data.levels import Levels
 from darkroom.data.store import PREPARATION
 
 TOLERANCE = 1.02
@@ -37,7 +38,7 @@ class Preparation:
 
     def decode(self, image: Path) -> NDArray[np.uint8]:
         """The image of a file at its own size, upright: (h, w, 1 or 3). Raises UnreadableError with the reason."""
-        decoded = decode.pixels(image, decode.Levels((), used=self.levels))
+        decoded = decode.pixels(image, Levels((), used=self.levels))
         if decoded.shape[2] == 3 and self.channels == 1 and self.color == "auto":
             raise decode.UnreadableError(
                 "a color image, where all images of the data set were gray; if color does not matter, set data.color: gray "

@@ -14,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data import card, cut, decode, held_out, inspect, pictures, twins
+from darkroom.data import card, cut, decode, held_out, inspect, masks, pictures, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
+from darkroom.data.levels import KINDS, Levels
 from darkroom.data.preparation import Preparation
 from darkroom.data.store import describe_store
 from darkroom.log import Log
@@ -49,6 +50,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
                 "mask": np.array(read.masks, dtype=np.int64),
                 "origin": [item.origin or item.id for item in read.items],
                 "sha256": read.fingerprints,
+                "twin_in_train": _twin_in_train(parts, copies.first, found_twins),
             }
         )
         stays, left_out = cut.choose(spec.split, classes, table)
@@ -109,21 +111,29 @@ class _Read:
     shapes: tuple[float, float] = (math.inf, 0.0)
     """The smallest and the largest height over width of an image."""
     levels: dict[str, tuple[float, float]] = field(default_factory=dict)
+    lossy: list[str] = field(default_factory=list)
+    """Masks that were thresholded because lossy compression left its traces."""
+    turned: list[str] = field(default_factory=list)
+    """Masks that were turned upright with their image though their shape would fit both ways."""
+    empty: list[tuple[str, str | None]] = field(default_factory=list)
+    """Masks that mark nothing, with their image's label."""
+    marked: set[str | None] = field(default_factory=set)
+    """Labels of images whose mask marks something."""
 
 
 def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
     """Decode every item and write it to `images.npy`, its mask to `masks.npy`."""
     read = _Read(excluded=list(contents.unused), warnings=list(contents.warnings))
-    levels = decode.Levels([item.image for item in contents.items], contents.levels)
+    levels = Levels([item.image for item in contents.items], contents.levels)
     size = (spec.size, spec.size) if isinstance(spec.size, int) else spec.size
     canvas = Canvas(root, size=size, how=spec.resize, color=spec.color)
     with canvas, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of what is handled here: large images, odd metadata
+        warnings.simplefilter("ignore")  # Pillow warns about large images and odd metadata, which are handled here
         frames = 0
         for item in contents.items:
             try:
                 image = decode.pixels(item.image, levels)
-                frames += decode.has_frames(item.image)
+                frames += decode.head(item.image).frames
             except decode.UnreadableError as problem:
                 read.excluded.append(Unused(item.origin or item.id, str(problem)))
                 continue
@@ -136,12 +146,14 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
         raise ValueError(_nothing(contents, read.excluded))
     assert canvas.size is not None
     read.shape = (*canvas.size, canvas.channels)
-    read.levels = levels.used if levels.known is None else dict.fromkeys(decode.KINDS, levels.known)
+    read.levels = levels.used if levels.known is None else dict.fromkeys(KINDS, levels.known)
     if canvas.vanished:
         size_now = "×".join(map(str, canvas.size))
         read.warnings.append(
             f"masks with nothing left of them at {size_now} pixels: {canvas.vanished}; try a larger data.size"
         )
+    read.warnings += _about_masks(read, contents)
+    read.warnings += _about_images(read, contents)
     if frames:
         read.warnings.append(f"{frames} files hold several images (frames, pages); the first of each is used")
     for black, white in levels.used.values():
@@ -151,20 +163,62 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
 
 
 def _mask(item: Item, image: NDArray[np.uint8], read: _Read) -> NDArray[np.uint8] | None:
-    """The item's mask in its image's size; a mask that cannot be used is listed."""
+    """Return the item's mask in its image's size; a mask that cannot be used is listed."""
     if item.mask is None:
         return None
     try:
-        mask = decode.mask(item.mask)
+        mask = masks.read(item.mask)
     except decode.UnreadableError as problem:
         read.excluded.append(Unused(item.mask_origin, f"mask: {problem}"))
         return None
-    (h, w), (height, width) = mask.shape, image.shape[:2]
-    if abs(h * width - w * height) > max(h * width, w * height) / 50:
-        reason = f"mask of {h}×{w} pixels for an image of {height}×{width}: another shape, so it cannot be laid over it"
-        read.excluded.append(Unused(item.mask_origin, reason))
+    height, width = image.shape[:2]
+    orientation = decode.head(item.image).orientation if decode.head(item.mask).orientation == 1 else 1
+    stored = (width, height) if orientation >= 5 else (height, width)
+    marked, unsure = masks.turn(mask.marked, orientation, stored)
+    if marked is None:
+        size = "×".join(map(str, mask.marked.shape))
+        read.excluded.append(
+            Unused(item.mask_origin, f"mask of {size} pixels for an image of {height}×{width}: the shapes differ")
+        )
         return None
-    return fit(mask, (height, width), how="stretch", mask=True)
+    read.lossy += [item.mask_origin] if mask.lossy else []
+    read.turned += [item.mask_origin] if unsure and marked.any() else []
+    if marked.any():
+        read.marked.add(item.label)
+    else:
+        read.empty.append((item.mask_origin, item.label))
+    return fit(marked, (height, width), how="stretch", mask=True)
+
+
+def _about_masks(read: _Read, contents: Contents) -> list[str]:
+    """Return the warnings about masks: those of defects that mark nothing, those thresholded, those turned."""
+    defects = {label for label in read.marked if label is not None} | contents.only_test
+    empty = [origin for origin, label in read.empty if label in defects or not read.marked]
+    told = (
+        (empty, "masks of defects that mark nothing"),
+        (read.lossy, "masks with traces of lossy compression, thresholded at half their maximum"),
+        (
+            read.turned,
+            "masks turned upright with their image by its EXIF orientation, though their shape fits both ways",
+        ),
+    )
+    return [f"{words}: {len(origins)}: {card.listed(origins)}" for origins, words in told if origins]
+
+
+def _about_images(read: _Read, contents: Contents) -> list[str]:
+    """Return the warning about images that the source names but that cannot be used."""
+    named = {item.origin or item.id for item in contents.items}
+    broken = [unused.origin for unused in read.excluded if unused.origin in named and unused.reason != decode.NO_IMAGE]
+    return (
+        [f"images that cannot be used, listed in excluded.csv: {len(broken)}: {card.listed(broken)}"] if broken else []
+    )
+
+
+def _twin_in_train(parts: Sequence[str], first: dict[int, int], found: twins.Twins) -> list[bool]:
+    """Return for every row outside of train whether train holds a copy or near-duplicate of it."""
+    groups = inspect.group_numbers([None] * len(parts), first | found.links())
+    trained = {group for group, part in zip(groups.tolist(), parts, strict=True) if part == "train"}
+    return [part != "train" and group in trained for group, part in zip(groups.tolist(), parts, strict=True)]
 
 
 def _nothing(contents: Contents, excluded: Sequence[Unused]) -> str:

@@ -1,8 +1,9 @@
-"""Images named in a table."""
+"""Images listed in a table."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from darkroom import settings
 from darkroom.data import place
-from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable
+from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable, text_labels
 from darkroom.registry import register
 
 ENDINGS = (".csv", ".tsv", ".parquet")
@@ -20,11 +21,11 @@ NEEDED, OPTIONAL = ("path", "label"), ("split", "group", "mask")
 
 @register("source", "manifest")
 class Manifest:
-    """A table (CSV, TSV, parquet) with the columns path and label, and if you like split, group and mask; a row an image.
+    """A table (CSV, TSV, parquet) with one row per image: the columns path and label, optionally split, group and mask.
 
     path and mask are relative to `root`, or to the table's folder. An empty label means none. split is train, val,
-    test or empty: empty ones are divided. Rows with the same group stay in one split. Other columns are ignored.
-    In an archive, the table is the one file there with such an ending.
+    test or empty; rows without one are divided. Rows with the same group stay in one split. Other columns are ignored.
+    In an archive, the table is the only file with such an extension.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class Manifest:
             str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the table or archive, checked first")
         ] = None,
         root: Annotated[
-            str | None, Field(description="local folder that the table's paths start in; left out: the table's own")
+            str | None,
+            Field(description="local folder that the table's paths are relative to; default: the table's own"),
         ] = None,
     ) -> None:
         self.path, self.sha256, self.root = path, sha256, root
@@ -44,27 +46,29 @@ class Manifest:
         """Unpack the archive, or list the table and the images it names."""
         place.bring(raw, self.path, self.sha256, plain=ENDINGS)
         table, root = self._found(raw)
-        names = [name for column in ("path", "mask") for name in _read(table, self.path).get(column, ()) if name]
+        rows = _read(table, self.path)
+        names = [name for column in ("path", "mask") for name in rows[column] if name]
         if self.root is not None or not (raw / place.KEPT).is_dir():
             place.seen(raw, self.path, {table.name: table, **{name: root / name for name in sorted(set(names))}})
 
     def contents(self, raw: Path) -> Contents:
-        """An item a row, in the table's order. Raises ValueError for missing columns and unknown splits."""
+        """Return one item per row, in the table's order. Raises ValueError for missing columns and unknown splits."""
         table, root = self._found(raw)
         rows = _read(table, self.path)
-        inside = root if (raw / place.KEPT).is_dir() and self.root is None else None
+        inside = (raw / place.KEPT).is_dir() and self.root is None
         items: list[Item] = []
         unused: list[Unused] = []
         times: Counter[str] = Counter()
-        columns = [rows[column] if column in rows else [""] * len(rows) for column in (*NEEDED, *OPTIONAL)]
+        columns = [rows[column] for column in (*NEEDED, *OPTIONAL)]
         for number, (name, label, split, group, mask) in enumerate(zip(*columns, strict=True), start=2):
             shown = readable(name)
             if not name:
                 unused.append(Unused(f"{table.name} row {number}", "no path"))
                 continue
-            if inside is not None and (leaving := next((n for n in (name, mask) if _leaves(n)), None)):
+            if inside and (leaving := next((n for n in (name, mask) if _leaves(n)), None)):
                 unused.append(Unused(shown, f"{readable(leaving)!r} leads out of the archive"))
                 continue
+            _refuse_backslashes(root, (name, mask), f"{self.path} row {number}")
             times[shown] += 1
             items.append(
                 Item(
@@ -78,10 +82,12 @@ class Manifest:
                     mask_origin=readable(mask),
                 )
             )
-        return Contents(items, ordered(item.label for item in items if item.label is not None), tuple(unused))
+        warned = [f"rows of the table left out, listed in excluded.csv: {len(unused)}"] if unused else []
+        classes = ordered(item.label for item in items if item.label is not None)
+        return Contents(items, classes, tuple(unused), tuple(warned))
 
     def _found(self, raw: Path) -> tuple[Path, Path]:
-        """The table and the folder that its paths start in."""
+        """Return the table and the folder that its paths are relative to."""
         listing = place.listing(raw, self.path)
         tables = [name for name in listing.names if name.lower().endswith(ENDINGS)]
         if len(tables) != 1:
@@ -92,7 +98,7 @@ class Manifest:
 
 
 def _read(table: Path, path: str) -> pd.DataFrame:
-    """All columns as text, nothing as the empty string; a class called NA or None stays one."""
+    """Return the known columns as text, missing values as the empty string; a class called NA or None stays one."""
     try:
         if table.suffix.lower() == ".parquet":
             found = pd.read_parquet(table)
@@ -103,17 +109,44 @@ def _read(table: Path, path: str) -> pd.DataFrame:
             rows = pd.DataFrame(texts, dtype=object)
         else:
             separator = "\t" if table.suffix.lower() == ".tsv" else ","
-            rows = pd.read_csv(table, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            rows = pd.read_csv(
+                table, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+            )
     except (ValueError, OSError) as error:
-        raise ValueError(f"data.source.path: {path} cannot be read as a table: {error}") from None
+        raise ValueError(f"data.source.path: {path} cannot be read as a table: {error}.{_hint(table)}") from None
     rows.columns = [str(name).strip() for name in rows.columns]
     missing = [name for name in NEEDED if name not in rows.columns]
     if missing:
         raise ValueError(
-            f"data.source.path: {path} has the columns {', '.join(rows.columns)}; expected {', '.join(NEEDED)} and, if "
-            f"you like, {', '.join(OPTIONAL)}"
+            f"data.source.path: {path} has the columns {', '.join(rows.columns)}; expected {', '.join(NEEDED)} and "
+            f"optionally {', '.join(OPTIONAL)}.{_hint(table)}"
         )
-    return rows
+    known = {name: rows[name].tolist() if name in rows.columns else [""] * len(rows) for name in (*NEEDED, *OPTIONAL)}
+    texts = {name: text_labels(known[name]) if name in ("label", "group") else known[name] for name in known}
+    return pd.DataFrame(texts, dtype=object)
+
+
+def _hint(table: Path) -> str:
+    """Return a sentence about the separator that a CSV or TSV file seems to have instead; empty if there is none."""
+    if table.suffix.lower() == ".parquet":
+        return ""
+    expected = "\t" if table.suffix.lower() == ".tsv" else ","
+    with table.open(encoding="utf-8-sig", errors="replace") as stream:
+        head = stream.readline(10_000)
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), (",", "commas"), ("|", "bars")):
+        if separator != expected and "path" in [cell.strip(' "\n') for cell in head.split(separator)]:
+            right = "tabs" if expected == "\t" else "commas"
+            return f" Its columns are separated by {name}; a {table.suffix} file needs {right} (tabs in .tsv, commas in .csv)"
+    return ""
+
+
+def _refuse_backslashes(root: Path, names: Sequence[str], where: str) -> None:
+    for name in names:
+        if "\\" in name and not (root / name).exists() and (root / name.replace("\\", "/")).exists():
+            raise ValueError(
+                f"data.source.path: {where}: there is no {name}, but there is {name.replace(chr(92), '/')}; separate folders "
+                "by / in the table, not by backslashes"
+            )
 
 
 def _split(text: str, where: str) -> str | None:
