@@ -68,6 +68,14 @@ def test_shape_and_type_stay_and_the_input_is_left_alone(name, size, channels):
     assert changed or (channels == 1 and name in COLORED)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [(1, 1), (2, 40), (40, 2)])
+def test_tiny_and_narrow_images_are_taken(name, size):
+    drawing = pipeline(always(name), size=size)
+    for copy in range(3):
+        assert drawing.draw(noise(size), item="x", copy=copy).image.shape == (*size, 1)
+
+
 @pytest.mark.parametrize("name", COLORED)
 def test_colors_of_gray_images_stay_as_they_are(name):
     gray = noise((28, 28))

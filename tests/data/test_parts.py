@@ -77,6 +77,21 @@ def test_splits_of_the_source_are_kept_and_the_leak_told(
     assert all(part == "train" for id_, part in parts.items() if "-0" in id_ and int(surface(id_)) < 30)
 
 
+def test_a_leaking_split_is_regrouped_on_request(
+    run: Callable[..., Any], surfaces: Callable[..., dict[str, Any]]
+) -> None:
+    source = surfaces(lambda number, shot: "test" if shot and number < 30 else "train", cameras=False)
+    leaking = run(source)
+    assert leaking.warned("data.split.regroup: true")
+    twin = {id_: bool(item["twin_in_train"]) for id_, item in leaking.by_id.items()}
+    assert {id_ for id_, found in twin.items() if found} == {f"{number:02}-1.png" for number in range(30)}
+    got = run(source, to="regrouped", split={"regroup": True})
+    assert got.card["near_duplicates"]["torn"] == 0
+    assert not got.warned("regroup")
+    assert not got.store.items["twin_in_train"].any()
+    assert abs((got.store.items["split"] == "test").sum() - 30) <= 2
+
+
 def test_the_folds_test_every_image_once(run: Callable[..., Any], surfaces: Callable[..., dict[str, Any]]) -> None:
     source, tested = surfaces(), Counter[str]()
     for fold in range(4):

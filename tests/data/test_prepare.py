@@ -135,7 +135,7 @@ def test_given_splits_that_tear_copies_are_kept_and_told(
     got = run(folder(tmp_path / "both"))
     assert got.by_id["test/cat/x.png"]["split"] == "test"
     assert got.by_id["train/cat/01.png"]["split"] == "train"
-    assert got.warned("source's own splits were kept: 1")
+    assert got.warned("source's own splits were kept: 1;")
 
 
 def test_all_images_identical(run: Callable[..., Any], classes: Path) -> None:

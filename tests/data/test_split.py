@@ -37,6 +37,42 @@ def grouped(draw: st.DrawFn) -> tuple[list[int], list[int]]:
     return labels, groups
 
 
+@st.composite
+def grouped_and_given(draw: st.DrawFn) -> tuple[list[int], list[int], list[str | None]]:
+    labels, groups = draw(grouped())
+    return labels, groups, [draw(st.sampled_from([None, "train", "val", "test"])) for _ in labels]
+
+
+@given(grouped_and_given(), st.integers(0, 5))
+@settings(max_examples=200)
+def test_regrouped_splits_tear_nothing_and_keep_their_sizes(
+    made: tuple[list[int], list[int], list[str | None]], seed: int
+) -> None:
+    labels, groups, given_ = made
+    ids = [f"item-{n}" for n in range(len(labels))]
+    moved = split.regroup(ids, np.array(labels), np.array(groups), given_, seed=seed)
+    assert [part is None for part in moved] == [part is None for part in given_]
+    held: dict[int, set[str]] = {}
+    before: dict[int, set[str]] = {}
+    for group, part, was in zip(groups, moved, given_, strict=True):
+        if part is not None and was is not None:
+            held.setdefault(group, set()).add(part)
+            before.setdefault(group, set()).add(was)
+    assert all(len(parts) == 1 for parts in held.values())
+    assert all(held[group] == before[group] for group in held if len(before[group]) == 1)
+
+
+def test_regrouped_splits_keep_their_sizes_and_defects_stay_in_test() -> None:
+    labels = np.array([0] * 100 + [1] * 20)
+    given_ = ["train"] * 60 + ["test"] * 40 + ["test"] * 20
+    groups = np.array([number % 50 for number in range(100)] + [100 + number // 2 for number in range(20)])
+    groups[110] = 0  # a defect of an object that is normal elsewhere
+    moved = split.regroup([str(n) for n in range(120)], labels, groups, given_, seed=0)
+    assert abs(moved[:100].count("train") - 60) <= 4
+    assert moved[100:] == ["test"] * 20
+    assert moved[0] == moved[50] == "test"
+
+
 @given(labels_of, st.integers(0, 5))
 def test_each_class_is_divided_by_the_shares(labels: list[int], seed: int) -> None:
     parts = assign(labels, seed=seed)

@@ -21,6 +21,7 @@ LARGE = 512
 LARGEST = 8
 """How many groups of near-duplicates the card names."""
 
+REMEDY = "data.split.regroup: true puts each group in one split"
 Counts = dict[str, dict[str, int]]
 
 
@@ -103,8 +104,8 @@ def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
     where = ", ".join(f"{number} between {' and '.join(pair)}" for pair, number in sorted(torn.items()))
     share = torn.total() / len(found.pairs)
     return [
-        "near-duplicate pairs (one object photographed twice) that stand in two splits, because the source's own splits "
-        f"were kept: {torn.total()} of {len(found.pairs)} ({share:.0%}): {where}"
+        "near-duplicate pairs (one object photographed twice) in two splits, because the source's own splits were kept: "
+        f"{torn.total()} of {len(found.pairs)} ({share:.0%}): {where}; {REMEDY}"
     ]
 
 
@@ -143,8 +144,8 @@ def _about_copies(table: pd.DataFrame, copies: Copies) -> list[str]:
         found.append(f"pictures whose copies carry different labels: {len(copies.conflicting)}: {examples}")
     if torn := split.torn(table["group"].to_numpy(), table["split"].tolist()):
         found.append(
-            f"groups (copies of one picture, or groups of the source) that stand in more than one split, because the "
-            f"source's own splits were kept: {torn}"
+            "groups (copies of one picture, near-duplicates, or groups of the source) in more than one split, because the "
+            f"source's own splits were kept: {torn}; {REMEDY}"
         )
     return found
 

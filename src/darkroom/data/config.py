@@ -1,4 +1,4 @@
-"""The `data` section: where the images come from, what size they get, how they are split."""
+"""The `data` section: where the images come from, their size, how they are split."""
 
 from __future__ import annotations
 
@@ -11,63 +11,66 @@ from darkroom.settings import Count, Name, NonNegative, Section, Seed
 
 
 class Split(Section):
-    """How items without a split of their own are divided: stratified by class, copies and near-duplicates kept together."""
+    """How items without a given split are divided: stratified by class, copies and near-duplicates kept together."""
 
     method: Literal["random", "kfold", "leave_one_group_out"] = "random"
-    """How the test part is chosen: a random share; one of `folds` equal parts, so that runs with each `fold` test every
-    image once; or all of one `group` of the source. The last two need a source without a test part of its own."""
+    """How the test split is chosen: a random share; one of `folds` equal parts, so that one run per `fold` tests every
+    image once; or all of one `group` of the source. The last two need a source without a test split of its own."""
     val: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the items for validation: thresholds, temperature, curves. Of those left beside the test part, where that
-    is not random."""
+    """Share of the items for validation: thresholds, temperature, curves. With methods other than `random`, a share of the
+    items outside the test split."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the items for the test, which nothing is fitted to. Of `random` alone."""
+    """Share of the items for testing, which nothing is fitted to. For `random` only."""
     folds: Annotated[int, Field(ge=2)] = 5
-    """Of `kfold`: how many parts the items are divided into, each with the same share of every class."""
+    """For `kfold`: the number of parts, stratified by class."""
     fold: Seed = 0
-    """Of `kfold`: which part is the test, from 0 to folds - 1."""
+    """For `kfold`: the part to test on, from 0 to folds - 1."""
     group: str | None = None
-    """Of `leave_one_group_out`: the group that is the test, as the source names it (a patient, a place, a camera)."""
+    """For `leave_one_group_out`: the group to test on, as the source names it (a patient, a place, a camera)."""
     seed: Seed = 0
-    """Seed of the draw."""
+    """Seed of the random split."""
     near_duplicates: bool = True
-    """Look for images of one object photographed twice, and keep them in one split. The limit of likeness follows from
-    the set itself; the data card shows what was found."""
+    """Find images of one object photographed twice, and keep them in one split. The similarity threshold follows from the
+    set itself; the data card shows what was found."""
+    regroup: bool = False
+    """Move copies, near-duplicates and groups that the source's own splits separate into one of these splits, which keep
+    their sizes. The remedy for a benchmark whose test images have a twin in training; no longer its official split."""
     long_tail: Annotated[float, Field(ge=1)] | None = None
-    """Cut the training images to a long tail: the last class keeps 1/long_tail of what the first has, with even steps in
-    the logarithm between (Cui et al. 2019). For experiments with unbalanced classes; validation and test stay whole."""
+    """Subsample the training images to a long tail: the last class keeps 1/long_tail of the first one's count, with
+    log-uniform steps between (Cui et al. 2019). For experiments with unbalanced classes; validation and test stay whole."""
     keep: dict[str, Count] = {}
-    """The most training images of a class, by class name; the others are left out. Validation and test stay whole."""
+    """Maximum number of training images per class, by class name. Validation and test stay whole."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if self.method != "kfold" and (self.folds, self.fold) != (5, 0):
-            raise ValueError(f"folds and fold are of method: kfold; the method is {self.method}")
+            raise ValueError(f"folds and fold belong to method: kfold; the method is {self.method}")
         if self.fold >= self.folds:
-            raise ValueError(f"fold is {self.fold}; with folds: {self.folds} it goes from 0 to {self.folds - 1}")
+            raise ValueError(f"fold is {self.fold}; with folds: {self.folds} it must be between 0 and {self.folds - 1}")
         if self.method == "leave_one_group_out" and self.group is None:
-            raise ValueError("method leave_one_group_out needs group: the name of the group that is the test")
+            raise ValueError("method leave_one_group_out needs group: the name of the group to test on")
         if self.method != "leave_one_group_out" and self.group is not None:
-            raise ValueError(f"group is of method: leave_one_group_out; the method is {self.method}")
+            raise ValueError(f"group belongs to method: leave_one_group_out; the method is {self.method}")
         if self.method != "random" and self.test != 0.1:
-            raise ValueError(f"test is of method: random; with {self.method} it is one part, whatever its share")
+            raise ValueError(f"test belongs to method: random; with {self.method} the test split is one whole part")
         if self.method == "random" and self.val + self.test >= 1:
             raise ValueError(
-                f"val + test is {self.val + self.test:g}; it must be below 1, so that some are left to train on"
+                f"val + test is {self.val + self.test:g}; it must be below 1, so that images are left to train on"
             )
         return self
 
 
 class Images(Section):
-    """Which images, at what size, in which parts."""
+    """Which images, at what size, in which splits."""
 
     source: Annotated[Section, Plugin("source")]
     """Where the images come from; see the sources below."""
     size: Count | tuple[Count, Count] | None = None
-    """Side in pixels (or height, width) of all images. Left out: their own size when all agree, else 64."""
+    """Side in pixels (or height, width) of all images. Default: their own size if all agree, else 64."""
     resize: Literal["pad", "crop", "stretch"] = "pad"
-    """How an image of another shape is fitted: whole with borders, filled and cut, or distorted."""
+    """How an image of another shape is fitted: padded with borders, cropped to fill, or stretched."""
     color: Literal["auto", "gray", "rgb"] = "auto"
-    """Gray or RGB; `auto` is gray when every image is."""
+    """Gray or RGB; `auto` is gray if every image is."""
     split: Split = Split()
     """How to divide the items that come without a split."""
 
@@ -76,8 +79,8 @@ class Data(Images):
     """One set of images."""
 
     label_preserving: dict[str, bool | NonNegative] = {}
-    """What keeps the labels of these images, by operation: `hflip: false` never does, `rotate: 15` up to 15 degrees. A
-    policy that goes further is an error, unless its `allow_label_breaking` names the operation."""
+    """Which operations preserve the labels: `hflip: false` never does, `rotate: 15` does up to 15 degrees. A policy that
+    goes further is an error unless its `allow_label_breaking` names the operation."""
 
 
 class FetchSpec(Section):
@@ -85,7 +88,7 @@ class FetchSpec(Section):
 
     source: Annotated[Section, Plugin("source")]
     fingerprint: str | None = None
-    """Of the files at the source's local path, so that a changed image is seen."""
+    """Hash of the files at the source's local path, so that a changed image is noticed."""
 
 
 class PrepareSpec(Images):

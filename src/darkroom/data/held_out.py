@@ -1,4 +1,4 @@
-"""A test part that is not drawn by a share: one fold of several, or one group of the source."""
+"""Choose a test split other than a random share: one fold of several, or one group of the source."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from darkroom.data.split import Labels
 
 
 def parts(spec: Split, items: Sequence[Item], labels: Labels, links: dict[int, int]) -> tuple[list[str], Labels]:
-    """The split of every item and its group number; `links` join rows that show one picture or object.
+    """Return the split of every item and its group number; `links` join rows that show one picture or object.
 
-    Raises ValueError when the source has a test part of its own but the method draws one, or no such group.
+    Raises ValueError if the method chooses a test split but the source has its own, or has no such group.
     """
     ids, given = [item.id for item in items], [item.split for item in items]
     named = [item.group for item in items]
+    if spec.regroup:
+        given = split.regroup(ids, labels, group_numbers(named, links), given, seed=spec.seed)
     if spec.method != "random":
         if "test" in given:
             raise ValueError(
-                f"data.split.method: {spec.method} chooses the test part, but the source has one of its own, which is "
-                "kept; choose method: random, or give a source without a test part"
+                f"data.split.method: {spec.method} chooses the test split, but the source has its own, which is kept; use "
+                "method: random, or a source without a test split"
             )
         test = _fold(spec, ids, labels, named, links) if spec.method == "kfold" else _group(spec, named, links)
         given = ["test" if out else own for out, own in zip(test.tolist(), given, strict=True)]
-        if spec.method == "leave_one_group_out":  # what shows a picture of the test came over from another group
+        if spec.method == "leave_one_group_out":  # images of a test object came over from other groups
             named = [None if out else name for out, name in zip(test.tolist(), named, strict=True)]
     groups = group_numbers(named, links)
     share = spec.test if spec.method == "random" else 0
@@ -45,7 +47,7 @@ def _fold(
 
 
 def _group(spec: Split, named: Sequence[str | None], links: dict[int, int]) -> NDArray[np.bool_]:
-    """The items of the group, and those of others that show a picture or object of it."""
+    """Return the items of the group, and those of other groups that show a picture or object of it."""
     known = sorted({name for name in named if name is not None})
     if spec.group not in known:
         have = settings.choice(str(spec.group), known) if known else " The source has no groups"

@@ -1,4 +1,4 @@
-"""Train, validation and test: the same share of every class in each, groups kept whole, splits that are given kept."""
+"""Divide items into train, validation and test: stratified by class, groups kept whole, given splits kept."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def assign(
     test: float,
     seed: int,
 ) -> list[str]:
-    """The split of every item.
+    """Return the split of every item.
 
-    Items with a given split keep it. Those without are divided by the shares `val` and `test`, class by class. When all
-    have one but none was given to val (or test), that part is drawn from the train items, by the same share of them.
-    No draw tears a group apart: an item without a split follows the group it belongs to.
+    Items with a given split keep it. The others are divided by the shares `val` and `test`, class by class. If every item
+    has a split but none is in val (or test), that split is drawn from the train items, by the same share of them.
+    No draw splits a group: an item without a split follows the group it belongs to.
 
-    Of a class with few groups, one goes to train first, then one to test, then one to val. The draw orders groups by a
-    hash of the seed and their first id, so that an image added or taken away moves few others.
+    In a class with few groups, one goes to train first, then one to test, then one to val. Groups are ordered by a hash of
+    the seed and their first id, so that adding or removing an image moves few others.
     """
     parts: list[str] = [split or "" for split in given]
     wanted = {name: share for name, share in (("test", test), ("val", val)) if share and name not in parts}
@@ -42,7 +42,7 @@ def assign(
     for row in np.flatnonzero(free).tolist():
         parts[row] = taken.get(int(groups[row]), "") if not given[row] else "train"
     pool = np.array([row for row in np.flatnonzero(free).tolist() if int(groups[row]) not in taken], dtype=np.int64)
-    size = dict(Counter(labels[free].tolist()))  # of all that are divided, those that follow a group too
+    size = dict(Counter(labels[free].tolist()))  # of everything that is divided, including items that follow a group
     drawn = _draw([ids[row] for row in pool], labels[pool], groups[pool], wanted, seed, size)
     for row, name in zip(pool, drawn, strict=True):
         parts[row] = name
@@ -50,10 +50,11 @@ def assign(
 
 
 def folds(ids: Sequence[str], labels: Labels, groups: Labels, *, count: int, seed: int) -> Labels:
-    """The fold of every item, 0 to count - 1: the same share of every class in each, groups whole.
+    """Return the fold of every item, 0 to count - 1: stratified by class, groups whole.
 
-    Class by class, the rarest first, each group goes to the fold that has the fewest of the class, then the fewest of
-    all; large groups first, then by a hash of the seed and the group's first id. The order of the items does not matter.
+    Class by class, the rarest first, each group goes to the fold with the fewest items of the class, then the fewest
+    overall; large groups first, then by a hash of the seed and the group's first id. The order of the items does not
+    matter.
     """
     members = _members(groups)
     held = {group: Counter(labels[rows].tolist()) for group, rows in members.items()}
@@ -73,8 +74,41 @@ def folds(ids: Sequence[str], labels: Labels, groups: Labels, *, count: int, see
     return np.array([placed[group] for group in groups.tolist()], dtype=np.int64)
 
 
+def regroup(
+    ids: Sequence[str], labels: Labels, groups: Labels, given: Sequence[str | None], *, seed: int
+) -> list[str | None]:
+    """Return the given splits with every group moved whole to one of them; groups in one split stay where they are.
+
+    Large groups first, then by a hash of the seed and the group's first id, each goes to the split that lacks the most
+    items of its classes, so that the splits keep their sizes. No class enters a split that had no image of it, unless its
+    group leaves no choice: then the group goes to the last of its own splits (test after val after train).
+    """
+    rows_of: dict[int, list[int]] = {}
+    allowed: dict[int, set[str]] = {}
+    for row, (group, split) in enumerate(zip(groups.tolist(), given, strict=True)):
+        if split is not None:
+            rows_of.setdefault(group, []).append(row)
+            allowed.setdefault(int(labels[row]), set()).add(split)
+    members = {group: rows for group, rows in rows_of.items() if len({given[row] for row in rows}) > 1}
+    lacking = {split: Counter[int]() for split in SPLITS}
+    for rows in members.values():
+        for row in rows:
+            lacking[str(given[row])][int(labels[row])] += 1
+    moved = list(given)
+    for group in sorted(_order(members, ids, seed, "regroup"), key=lambda group: -len(members[group])):
+        rows = members[group]
+        held = Counter(labels[rows].tolist())
+        open_to = [split for split in SPLITS if all(split in allowed[label] for label in held)]
+        last = max((str(given[row]) for row in rows), key=SPLITS.index)
+        chosen = max(open_to or [last], key=lambda split: sum(lacking[split][label] for label in held))
+        lacking[chosen].subtract(held)
+        for row in rows:
+            moved[row] = chosen
+    return moved
+
+
 def torn(groups: Labels, parts: Sequence[str]) -> int:
-    """How many groups stand in more than one split."""
+    """Return the number of groups in more than one split."""
     found: dict[int, set[str]] = {}
     for group, part in zip(groups.tolist(), parts, strict=True):
         found.setdefault(group, set()).add(part)
@@ -82,7 +116,7 @@ def torn(groups: Labels, parts: Sequence[str]) -> int:
 
 
 def _following(groups: Labels, given: Sequence[str | None], free: NDArray[np.bool_]) -> dict[int, str]:
-    """The split that a group has already, by items that keep theirs; train where these disagree."""
+    """Return the split of each group whose items keep theirs; train if these disagree."""
     taken: dict[int, str] = {}
     for row in np.flatnonzero(~free).tolist():
         group, split = int(groups[row]), given[row]
@@ -94,7 +128,7 @@ def _following(groups: Labels, given: Sequence[str | None], free: NDArray[np.boo
 def _draw(
     ids: Sequence[str], labels: Labels, groups: Labels, wanted: dict[str, float], seed: int, size: dict[int, int]
 ) -> list[str]:
-    """Divide items by the wanted shares of each class's size; whole groups, class by class, the rarest first."""
+    """Divide items by the wanted shares of each class's size, in whole groups, the rarest class first."""
     members = _members(groups)
     order = _order(members, ids, seed, "split")
     of_class: dict[int, list[int]] = {}
@@ -115,7 +149,7 @@ def _members(groups: Labels) -> dict[int, list[int]]:
 
 
 def _order(members: dict[int, list[int]], ids: Sequence[str], seed: int, draw: str) -> list[int]:
-    """The groups in an order that depends on their ids alone."""
+    """Return the groups in an order that depends on their ids only."""
     first = {group: min(ids[row] for row in rows) for group, rows in members.items()}
     return sorted(members, key=lambda group: randomness.derive(seed, draw, first[group]))
 
@@ -129,7 +163,7 @@ def _place(
     total: int,
     placed: dict[int, str],
 ) -> None:
-    """Give every group with this class that has no split yet one: what test and val need of it, the rest to train."""
+    """Place every group with this class that has no split yet: test and val get what they need, train the rest."""
     weight = {group: sum(int(labels[row]) == label for row in members[group]) for group in candidates}
     left = [group for group in candidates if group not in placed]
     in_train = any(placed.get(group) == "train" for group in candidates)

@@ -157,7 +157,12 @@ def elastic(
         Amount("elastic"),
     ] = 0.03,
     sigma: Annotated[
-        float, Field(gt=0, le=0.5, description="smoothness of the field of shifts, as a share of the shorter side")
+        float,
+        Field(
+            gt=0,
+            le=0.5,
+            description="smoothness of the shifts, as a share of the shorter side; at least a pixel",
+        ),
     ] = 0.14,
     fill: Fill = "reflect",
     interpolation: OfflineInterpolation = "nearest",
@@ -165,7 +170,7 @@ def elastic(
 ) -> Any:
     """Shift every pixel along a smooth random field (Simard et al. 2003)."""
     side = min(size)
-    pixels = sigma * side
+    pixels = max(1.0, sigma * side)  # Albumentations takes no less
     return Elastic(
         # Uniform noise from -1 to 1 deviates by 1 / sqrt(3); smoothed by a Gaussian of width s, 1 / (2 sqrt(pi) s) of it stays.
         alpha=displacement * side * math.sqrt(3) * 2 * math.sqrt(math.pi) * pixels,
