@@ -138,7 +138,7 @@ def test_a_wrong_group_or_a_given_test_part_is_an_error(
         run(surfaces(), split={**leave, "group": "cam-7"})
     with pytest.raises(ValueError, match="The source has no groups"):
         run({"name": "folder", "path": str(classes)}, split={**leave, "group": "x"})
-    with pytest.raises(ValueError, match=r"data\.split\.method: kfold chooses the test part, but the source has one"):
+    with pytest.raises(ValueError, match=r"data\.split\.method: kfold chooses the test split, but the source has its own"):
         run(surfaces(lambda number, shot: "test" if number == 3 else ""), split={"method": "kfold"})
 
 
