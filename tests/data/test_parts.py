@@ -138,18 +138,20 @@ def test_a_wrong_group_or_a_given_test_part_is_an_error(
         run(surfaces(), split={**leave, "group": "cam-7"})
     with pytest.raises(ValueError, match="The source has no groups"):
         run({"name": "folder", "path": str(classes)}, split={**leave, "group": "x"})
-    with pytest.raises(ValueError, match=r"data\.split\.method: kfold chooses the test split, but the source has its own"):
+    with pytest.raises(
+        ValueError, match=r"data\.split\.method: kfold chooses the test split, but the source has its own"
+    ):
         run(surfaces(lambda number, shot: "test" if number == 3 else ""), split={"method": "kfold"})
 
 
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"method": "kfold", "fold": 5}, "fold is 5; with folds: 5 it goes from 0 to 4"),
-        ({"folds": 3}, "folds and fold are of method: kfold; the method is random"),
-        ({"group": "a"}, "group is of method: leave_one_group_out; the method is random"),
+        ({"method": "kfold", "fold": 5}, "fold is 5; with folds: 5 it must be between 0 and 4"),
+        ({"folds": 3}, "folds and fold belong to method: kfold; the method is random"),
+        ({"group": "a"}, "group belongs to method: leave_one_group_out; the method is random"),
         ({"method": "leave_one_group_out"}, "needs group"),
-        ({"method": "kfold", "test": 0.3}, "test is of method: random"),
+        ({"method": "kfold", "test": 0.3}, "test belongs to method: random"),
         ({"val": 0.5, "test": 0.5}, "must be below 1"),
         ({"long_tail": 0.5}, "greater than or equal to 1"),
         ({"keep": {"a": 0}}, "greater than or equal to 1"),
