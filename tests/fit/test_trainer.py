@@ -81,7 +81,7 @@ def test_a_disk_without_room_for_a_checkpoint_stops_no_training(
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
     assert same(train(2)[0], train(2, checkpoints=disk / "checkpoints")[0])
     told = capfd.readouterr().err
-    assert "no checkpoint was saved at epoch 0, the training goes on" in told
+    assert "could not save a checkpoint at epoch 0; training continues" in told
     assert "No space left on device" in told
     assert list((disk / "checkpoints").iterdir()) == []
 

@@ -17,7 +17,7 @@ from darkroom.fit.config import Training
 from darkroom.generate import snapshots
 from darkroom.generate.model import GenerativeModel
 from darkroom.generate.snapshots import COLUMNS, DRAWN, ROWS, SAMPLES, STRIP, Snapshots
-from darkroom.generate.task import GeneratorTask, SnapshotCallback
+from darkroom.generate.task import GeneratorTask, SnapshotObserver
 from darkroom.log import Log, silent
 
 
@@ -57,7 +57,7 @@ def run(digits: Path, *, log: Log = silent, saved: Path | None = None) -> Snapsh
         seed=0,
         log=log,
         checkpoints=saved,
-        callbacks=[SnapshotCallback(made)],
+        observers=[SnapshotObserver(made)],
     )
     return made
 

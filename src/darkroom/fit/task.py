@@ -1,13 +1,14 @@
-"""The thin Lightning shell around a plain network: a family adds its loss, the rest is the same for all."""
+"""What a family adds to the training loop: its loss. Plain torch; `shell` wraps it for Lightning."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from darkroom import registry
 from darkroom.fit.config import Training
@@ -15,22 +16,24 @@ from darkroom.fit.together import summed
 
 
 class Totals:
-    """Means over an epoch, weighted by batch size, each over the batches that have it; nothing is read back from the
-    device before the end."""
+    """Means over an epoch, weighted by batch size, each over the batches that report it.
+
+    Nothing is read back from the device before the epoch ends.
+    """
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
         self.items: Counter[str] = Counter()
 
     def add(self, values: dict[str, Tensor], items: int) -> None:
-        """Take the means of one batch of so many items."""
+        """Add the means of one batch of `items` images."""
         for name, value in values.items():
             weighted = value.detach().float() * items
             self.sums[name] = self.sums[name] + weighted if name in self.sums else weighted
             self.items[name] += items
 
     def close(self) -> dict[str, float]:
-        """The means since the last close, over what all processes have seen."""
+        """Return the means since the last call, over the batches of all processes."""
         if not self.sums:
             return {}
         totals = torch.stack([*self.sums.values()])
@@ -41,14 +44,24 @@ class Totals:
         return means
 
 
-class Task(pl.LightningModule):
-    """A network and how it is trained. A family's subclass says what is lost on a batch.
+class Optimized(NamedTuple):
+    """An optimizer and its learning-rate schedule, which advances once per step."""
 
-    `draws` is a generator on the processor that starts anew at every training batch, whatever came before. `latest`
-    holds the scalars of the newest training batch; `followed` says that this batch is one of those whose scalars are kept
-    by step, so that what only they need, such as gradient norms, is measured for them alone. `weight` is what the loss
-    counts for where several processes share the batch.
+    optimizer: torch.optim.Optimizer
+    schedule: LambdaLR
+
+
+class Task(nn.Module):
+    """A network and how to train it. A family's subclass defines the loss on a batch.
+
+    The training loop sets the following before each training batch: `step` (batches done) out of `steps`; `draws`, a CPU
+    generator seeded afresh for every batch; `followed`, whether this batch's scalars are recorded by step, so that costly
+    ones such as gradient norms are computed only then; `weight`, the loss weight where several processes share the batch.
+    `latest` holds the scalars of the most recent training batch.
     """
+
+    manual = False
+    """Whether `training_step` moves the optimizers itself."""
 
     def __init__(self, network: nn.Module, training: Training) -> None:
         super().__init__()
@@ -59,62 +72,64 @@ class Task(pl.LightningModule):
         self.latest: dict[str, Tensor] = {}
         self.followed = False
         self.weight = 1.0
+        self.step, self.steps = 0, 1
+        self.optimized: list[Optimized] = []
 
     @property
     def trained(self) -> nn.Module:
-        """What the optimizer moves: the network, unless a family trains a copy and keeps its average in the network."""
+        """The module that the optimizer updates: the network, unless a family keeps an average of its weights there."""
         return self.network
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Scalars of one batch: `loss`, which is minimised, and any parts to be followed.
+        """Return the scalars of one batch: `loss`, which is minimised, and any parts worth recording.
 
         Images are floats (B, C, H, W) in [0, 1], labels integers (B,).
         """
         raise NotImplementedError
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Scalars of one validation batch; the losses unless a family measures more."""
+        """Return the scalars of one validation batch; by default the losses."""
         return self.losses(images, labels)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """One step; the optimizer's work is Lightning's."""
-        images, labels = batch
+    def training_step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss to backpropagate; a `manual` task makes its updates here."""
         values = self.losses(images, labels)
         self.note(values, len(labels))
         return values["loss"] * self.weight
 
+    def updated(self) -> None:
+        """Called after each training batch, when `step` counts it; for averages of the weights."""
+
     def note(self, values: dict[str, Tensor], items: int) -> None:
-        """Keep the scalars of a training batch of so many images, for the epoch's means and the record by step."""
+        """Record the scalars of a training batch of `items` images, for the epoch's means and by step."""
         self.train_totals.add(values, items)
         self.latest = {name: value.detach() for name, value in values.items()}
 
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """The norm of all gradients before they are clipped; a task with several optimizers measures its own."""
-        if self.followed and self.automatic_optimization:
-            self.latest["gradient_norm"] = gradient_norm(self.trained)
+    def optimizers(self) -> list[Optimized]:
+        """Build the optimizers and their schedules over `steps` steps; the loop keeps them in `optimized`."""
+        return [self.scheduled(self.trained, self.steps)]
 
-    def configure_gradient_clipping(
-        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
-    ) -> None:
-        """Scale larger gradients down to that norm. Lightning's own refuses fused optimizers in bf16, though only fp16,
-        with its scaled losses, has reason to."""
-        if gradient_clip_val is not None:
-            torch.nn.utils.clip_grad_norm_(self.trained.parameters(), gradient_clip_val)
+    def scheduled(self, network: nn.Module, steps: int, *, rate: float = 1.0) -> Optimized:
+        """Build the optimizer of a network with its learning rate times `rate`, scheduled over `steps` steps."""
+        factor = registry.build(self.settings.schedule)
+        optimizer = registry.build(self.settings.optimizer, network)
+        for group in optimizer.param_groups:
+            group["lr"] *= rate
+        last = max(1, steps - 1)
+        return Optimized(optimizer, LambdaLR(optimizer, lambda step: factor(min(1.0, step / last))))
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Measures of one validation batch."""
-        images, labels = batch
-        self.val_totals.add(self.measures(images, labels), len(labels))
 
-    def configure_optimizers(self) -> Any:
-        """The optimizer, and the schedule moved by every step."""
-        optimizer = registry.build(self.settings.optimizer, self.trained)
-        schedule = registry.build(self.settings.schedule)
-        steps = max(1, int(self.trainer.estimated_stepping_batches) - 1)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(min(1.0, step / steps)))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+class Observer(Protocol):
+    """Watches a training at the end of each epoch. Its state is part of the checkpoints."""
+
+    def epoch_ended(self, task: Task, epochs: int) -> None:
+        """Look at the task after `epochs` epochs; the network is in training mode and must stay so."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None: ...
 
 
 def gradient_norm(network: nn.Module) -> Tensor:
-    """The Euclidean norm of the gradients of all parameters that have one."""
+    """Return the Euclidean norm of the gradients of all parameters that have one."""
     return torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])

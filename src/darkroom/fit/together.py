@@ -1,4 +1,4 @@
-"""What makes training in several processes the same as in one: batch statistics and means over the whole batch."""
+"""Statistics over the whole batch when several processes share it, so that they train what one process would."""
 
 from __future__ import annotations
 
@@ -7,35 +7,19 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 import torch
-from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
-    ClusterEnvironment,
-    LightningEnvironment,
-    SLURMEnvironment,
-)
 from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_reduce
 
-from darkroom.fit import launch
-from darkroom.fit.config import Training
-
-
-def environment(training: Training) -> ClusterEnvironment:
-    """How the processes find each other. A single one knows of no Slurm around it, where Lightning would requeue the job
-    and keep checkpoints of its own."""
-    if launch.count(training) > 1 and launch.by_srun(training):
-        return SLURMEnvironment(auto_requeue=False)
-    return LightningEnvironment()
-
 
 def summed(values: Tensor) -> Tensor:
-    """The sum over all processes; where there is one, the values."""
+    """Return the sum over all processes; with a single process, the values themselves."""
     if distributed.is_initialized():
         distributed.all_reduce(values)
     return values
 
 
 def averaged(values: Mapping[str, Tensor], weight: float) -> dict[str, float]:
-    """The means over all processes, each weighted by its part of the batch (see `Batches.weight`)."""
+    """Return the means over all processes, weighted by each one's share of the batch (see `Batches.weight`)."""
     if not distributed.is_initialized():
         return {name: float(value) for name, value in values.items()}
     table = torch.stack([value.float() for value in values.values()]) * weight
@@ -45,7 +29,7 @@ def averaged(values: Mapping[str, Tensor], weight: float) -> dict[str, float]:
 
 @contextlib.contextmanager
 def normalized(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation by the statistics of the whole batch, on processors too, which torch's SyncBatchNorm is not for."""
+    """Use whole-batch statistics in batch normalisation; unlike torch's SyncBatchNorm, on CPUs too."""
     layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     for layer in layers:
         layer.forward = partial(_normalize, layer)  # type: ignore[method-assign]

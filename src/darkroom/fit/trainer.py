@@ -8,30 +8,37 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+)
 
 from darkroom import files
 from darkroom.fit import launch, together
 from darkroom.fit.batches import Batches
+from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
-from darkroom.fit.task import Task
+from darkroom.fit.shell import Shell
+from darkroom.fit.task import Observer, Task
 from darkroom.log import Log, complain
 from darkroom.randomness import derive
 
 CHECKPOINT = "last.ckpt"
 CHECKPOINT_SECONDS = 20.0
-"""Training is saved at the first epoch's end after this many seconds; a resumed run ends with the same weights."""
+"""A checkpoint is saved at the first epoch's end after this many seconds; a resumed run ends with the same weights."""
 READ_EVERY = 50
-"""Away from the processor, a loss is read back only so often."""
+"""On a GPU, the loss is read back every `READ_EVERY` batches."""
 MOST_STEPS = 200
-"""About so many steps of a run are recorded one by one, evenly spread."""
+"""About this many steps of a run are recorded one by one, evenly spaced."""
 
 
 def fit(
@@ -42,11 +49,11 @@ def fit(
     seed: int,
     log: Log,
     checkpoints: Path | None = None,
-    callbacks: Sequence[pl.Callback] = (),
+    observers: Sequence[Observer] = (),
 ) -> Fitted:
-    """Train a task for its epochs, going on from the checkpoint in `checkpoints` when there is one.
+    """Train a task for its epochs, resuming from the checkpoint in `checkpoints` if there is one.
 
-    The network must be built already, from a seed of its own. Raises FloatingPointError when the loss is not finite.
+    The network must already be built, from a seed of its own. Raises FloatingPointError when the loss is not finite.
     """
     settings = task.settings
     precision = resolve(settings.precision)
@@ -56,10 +63,10 @@ def fit(
         task.network.to(memory_format=torch.channels_last)
     _quiet()
     several = launch.count(settings) > 1
-    if several and not task.automatic_optimization:
+    if several and task.manual:
         raise ValueError(
             f"training.devices is {settings.devices} and training.nodes {settings.nodes}, but a GAN, whose two networks "
-            "take turns, is trained by one process; set both to 1"
+            "take turns, trains in one process; set both to 1"
         )
     history = _History(train, val, seed, log, checkpoints)
     trainer = pl.Trainer(
@@ -70,9 +77,9 @@ def fit(
         strategy="ddp" if several else "auto",
         use_distributed_sampler=False,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
-        gradient_clip_val=settings.clip if task.automatic_optimization else None,
-        plugins=[together.environment(settings)],
-        callbacks=[history, *callbacks, *([_Saver(checkpoints)] if checkpoints is not None else [])],
+        gradient_clip_val=None if task.manual else settings.clip,
+        plugins=[_environment(settings)],
+        callbacks=[history, _Observed(observers), *([_Saver(checkpoints)] if checkpoints is not None else [])],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -83,7 +90,7 @@ def fit(
     resume = checkpoints / CHECKPOINT if checkpoints is not None else None
     with together.normalized(task.network) if several else contextlib.nullcontext():
         trainer.fit(
-            task,
+            Shell(task),
             train,
             val,
             ckpt_path=resume if resume is not None and resume.exists() else None,
@@ -98,7 +105,7 @@ def fit(
 
 
 class _History(pl.Callback):
-    """Sets each epoch's draws, keeps its means and some steps, and stops at a loss that is no number."""
+    """Seeds each epoch, records its means and some steps, and stops at a loss that is not finite."""
 
     def __init__(self, batches: Batches, val: Batches | None, seed: int, log: Log, checkpoints: Path | None) -> None:
         self.batches, self.val, self.seed, self.tell, self.checkpoints = batches, val, seed, log, checkpoints
@@ -108,12 +115,11 @@ class _History(pl.Callback):
         self.train_seconds = 0.0
 
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
-        torch.set_num_threads(
-            pl_module.settings.threads
-        )  # Lightning shares out all processors where it starts processes
-        self.process = (trainer.global_rank,) if trainer.global_rank else ()  # the others draw otherwise than the first
+        self.task: Task = pl_module.task
+        torch.set_num_threads(self.task.settings.threads)  # Lightning divides all cores among the processes it starts
+        self.process = (trainer.global_rank,) if trainer.global_rank else ()  # each process has draws of its own
         self.batches.share(trainer.global_rank, trainer.world_size)
-        if self.val is not None and self.val.items >= trainer.world_size:  # fewer are seen by all
+        if self.val is not None and self.val.items >= trainer.world_size:  # with fewer, every process sees all
             self.val.share(trainer.global_rank, trainer.world_size)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -122,22 +128,25 @@ class _History(pl.Callback):
         self.started = time.monotonic()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        pl_module.draws.manual_seed(derive(self.seed, "batch", trainer.current_epoch, batch_idx, *self.process))
-        pl_module.weight = self.batches.weight(batch_idx)
-        pl_module.followed = self.step % self.every(trainer) == 0
+        self.task.draws.manual_seed(derive(self.seed, "batch", trainer.current_epoch, batch_idx, *self.process))
+        self.task.weight = self.batches.weight(batch_idx)
+        self.task.step = self.step
+        self.task.followed = self.step % self.every(trainer) == 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.step += 1  # batches seen: Lightning's own count grows with every optimizer
-        losses = [value for name, value in pl_module.latest.items() if name.startswith("loss")]
+        self.step += 1
+        self.task.step = self.step
+        latest = self.task.latest
+        losses = [value for name, value in latest.items() if name.startswith("loss")]
         every = 1 if pl_module.device.type == "cpu" else READ_EVERY
         if batch_idx % every == 0 and not all(bool(torch.isfinite(loss)) for loss in losses):
-            values = {name: float(value) for name, value in pl_module.latest.items()}
+            values = {name: float(value) for name, value in latest.items()}
             raise FloatingPointError(
                 f"the training loss is not finite at step {self.step} (epoch {trainer.current_epoch}, batch {batch_idx}): "
                 f"{values}. {self._last_good()}; lower training.optimizer.lr or set training.clip"
             )
-        if pl_module.followed:
-            row = together.averaged(pl_module.latest, pl_module.weight)
+        if self.task.followed:
+            row = together.averaged(latest, self.task.weight)
             self.steps.append({"step": self.step, **row})
             self.tell({f"step/{name}": value for name, value in row.items()}, self.step)
 
@@ -149,8 +158,8 @@ class _History(pl.Callback):
         self.train_seconds += getattr(self, "trained", ended) - self.started
         row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": self.step}
         row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
-        row |= {f"train_{name}": value for name, value in pl_module.train_totals.close().items()}
-        row |= {f"val_{name}": value for name, value in pl_module.val_totals.close().items()}
+        row |= {f"train_{name}": value for name, value in self.task.train_totals.close().items()}
+        row |= {f"val_{name}": value for name, value in self.task.val_totals.close().items()}
         self.tell({k.replace("_", "/", 1): v for k, v in row.items() if k.startswith(("train_", "val_"))}, row["step"])
         self.tell({"train/learning_rate": row["learning_rate"]}, row["step"])
         self.rows.append({**row, "seconds": ended - self.started})
@@ -161,13 +170,13 @@ class _History(pl.Callback):
             )
 
     def every(self, trainer: pl.Trainer) -> int:
-        """Of so many steps, one is recorded."""
+        """The interval between recorded steps."""
         return max(1, len(self.batches) * (trainer.max_epochs or 1) // MOST_STEPS)
 
     def _last_good(self) -> str:
         path = self.checkpoints / CHECKPOINT if self.checkpoints is not None else None
         if path is None or not path.exists():
-            return "No checkpoint was saved before"
+            return "No checkpoint was saved"
         return f"The last good checkpoint is {path}"
 
     def state_dict(self) -> dict[str, Any]:
@@ -178,8 +187,26 @@ class _History(pl.Callback):
         self.train_seconds = state_dict["train_seconds"]
 
 
+class _Observed(pl.Callback):
+    """Calls the observers at each epoch's end and keeps their state in the checkpoints."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self.observers = observers
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        for observer in self.observers:
+            observer.epoch_ended(pl_module.task, trainer.current_epoch + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {str(index): observer.state_dict() for index, observer in enumerate(self.observers)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        for index, observer in enumerate(self.observers):
+            observer.load_state_dict(state_dict[str(index)])
+
+
 class _Saver(pl.Callback):
-    """Saves the run now and then at an epoch's end: the last of the callbacks, so that it has what the others keep."""
+    """Saves a checkpoint at some epochs' ends; it comes last, so that the other callbacks' state is up to date."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.saved = folder, time.monotonic()
@@ -196,16 +223,24 @@ class _Saver(pl.Callback):
             if trainer.is_global_zero:
                 files.settle(fresh)
                 fresh.replace(self.folder / CHECKPOINT)
-        except OSError as error:  # a full disk: what was trained so far is worth more than the way back to it
+        except OSError as error:  # a full disk: losing the training would cost more than losing the checkpoint
             fresh.unlink(missing_ok=True)
-            complain(f"no checkpoint was saved at epoch {trainer.current_epoch}, the training goes on: {error}")
+            complain(f"could not save a checkpoint at epoch {trainer.current_epoch}; training continues: {error}")
             if not written:
-                trainer.strategy.barrier()  # where the other processes wait for this one
+                trainer.strategy.barrier()  # the other processes wait here
         self.saved = time.monotonic()
 
 
+def _environment(training: Training) -> ClusterEnvironment:
+    """How the processes find each other. A single process must not see Slurm, or Lightning would requeue the job and
+    save checkpoints of its own."""
+    if launch.count(training) > 1 and launch.by_srun(training):
+        return SLURMEnvironment(auto_requeue=False)
+    return LightningEnvironment()
+
+
 def _quiet() -> None:
-    """Lightning's hints are about its own loaders and loggers, which are not used here."""
+    """Silence Lightning's hints about its own loaders and loggers, which are not used here."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")
     warnings.filterwarnings("ignore", module="lightning_fabric.*")

@@ -1,7 +1,7 @@
 """What every generative model can do, and what those with a latent space can do as well.
 
 A model is a plain torch module, built from the image shape (C, H, W) and the number of classes (0 if images have no
-labels). Only `task` knows how it is trained, and only it imports Lightning. Draws come from the generator that is passed
+labels). Only `task` knows how it is trained. Draws come from the generator that is passed
 in, so the same seed gives the same images.
 """
 
@@ -37,7 +37,7 @@ class GenerativeModel(nn.Module, ABC):
 
     @abstractmethod
     def task(self, training: Training) -> Task:
-        """Return the Lightning module that trains this model. Labels of a batch are integers (B,), all -1 without classes.
+        """Return the task that trains this model. Labels of a batch are integers (B,), all -1 without classes.
 
         A model that minimizes one loss defines `losses` and returns `generate.task.GeneratorTask(self, training)`,
         imported inside the method.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -21,25 +20,25 @@ class GeneratorTask(Task):
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the model's losses at this step."""
-        # from the trainer's own count, which its checkpoints hold
-        progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
-        return self.network.losses(images, labels, progress=progress)
+        return self.network.losses(images, labels, progress=self.step / self.steps)
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the losses as at the end of training, so that validation measures the same thing every epoch."""
         return self.network.losses(images, labels)
 
 
-class SnapshotCallback(pl.Callback):
+class SnapshotObserver:
     """Draws the snapshots that are due at an epoch's end, and keeps them in checkpoints."""
 
     def __init__(self, snapshots: Snapshots) -> None:
         self.snapshots = snapshots
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        if trainer.current_epoch + 1 in self.snapshots.due:
-            with torch.autocast(pl_module.device.type, enabled=False):
-                self.snapshots.draw(pl_module.network, trainer.current_epoch + 1)
+    def epoch_ended(self, task: Task, epochs: int) -> None:
+        if epochs in self.snapshots.due:
+            network = task.network
+            assert isinstance(network, GenerativeModel)
+            with torch.autocast(next(network.parameters()).device.type, enabled=False):
+                self.snapshots.draw(network, epochs)
 
     def state_dict(self) -> dict[str, Any]:
         return {"epochs": self.snapshots.epochs, "drawn": self.snapshots.drawn}

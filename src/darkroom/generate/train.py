@@ -14,7 +14,7 @@ from darkroom.fit.trainer import fit
 from darkroom.generate.config import TrainSpec
 from darkroom.generate.model import GenerativeModel
 from darkroom.generate.snapshots import Snapshots
-from darkroom.generate.task import SnapshotCallback
+from darkroom.generate.task import SnapshotObserver
 from darkroom.log import Log
 from darkroom.randomness import derive
 
@@ -51,7 +51,7 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
         seed=spec.seed,
         log=log,
         checkpoints=checkpoints,
-        callbacks=[SnapshotCallback(snapshots)],
+        observers=[SnapshotObserver(snapshots)],
     )
     with files.folder(out) as fresh:
         save_model(fresh, network, plugin=spec.generator, shape=store.shape, classes=classes, fitted=fitted)

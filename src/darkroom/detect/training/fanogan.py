@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from darkroom.detect.methods.fanogan import EncodedGAN
+from darkroom.fit.task import Optimized
 from darkroom.generate.gan.task import GANTask, frozen
 
 
@@ -21,11 +20,10 @@ class EncodedGANTask(GANTask):
         """Whether the GAN's training is over."""
         return int(self.network.batches) >= self.game_batches
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take a step of the GAN or of the encoder."""
         if not self.played:
-            return super().training_step(batch, index)
-        images, labels = batch
+            return super().training_step(images, labels)
         values = self.losses(images, labels)
         self.norms.clear()
         self.move("encoder", values["loss"])
@@ -48,12 +46,12 @@ class EncodedGANTask(GANTask):
         """Return the measures of the GAN or of the encoder, whichever is being trained."""
         return self.losses(images, labels) if self.played else super().measures(images, labels)
 
-    def configure_optimizers(self) -> Any:
-        """Return the GAN's optimizers over its batches, at least one, and the encoder's over the rest."""
-        batches = int(self.trainer.estimated_stepping_batches)
-        self.game_batches = min(max(1, round(self.network.gan_share * batches)), batches - 1)
-        return (
-            self.scheduled("generator", self.game_batches),
-            self.scheduled("discriminator", self.game_batches, self.network.ttur),
-            self.scheduled("encoder", batches - self.game_batches),
-        )
+    def optimizers(self) -> list[Optimized]:
+        """Build the GAN's optimizers over its batches, at least one, and the encoder's over the rest."""
+        model = self.network
+        self.game_batches = min(max(1, round(model.gan_share * self.steps)), self.steps - 1)
+        return [
+            self.scheduled(model.generator, self.game_batches),
+            self.scheduled(model.discriminator, self.game_batches, rate=model.ttur),
+            self.scheduled(model.encoder, self.steps - self.game_batches),
+        ]

@@ -122,7 +122,7 @@ class Diffusion(DiffusionProcess, GenerativeModel):
         self.sampler, self.steps, self.eta, self.clip_x0 = sampler, min(steps, noise_steps), eta, clip_x0
 
     def task(self, training: Training) -> DiffusionTask:
-        """Return the Lightning module that trains it; `denoiser` becomes the moving average of the trained weights."""
+        """Return the task that trains it; `denoiser` becomes the moving average of the trained weights."""
         from darkroom.generate.diffusion.task import DiffusionTask
 
         return DiffusionTask(self, training)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class DiffusionTask(Task):
         draws = torch.Generator().manual_seed(0)
         return self.network.denoising_losses(self.network.denoiser, images, labels, draws)
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def updated(self) -> None:
         """Update the moving average."""
         self.averaged.update_parameters(self.learner)
 

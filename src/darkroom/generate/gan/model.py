@@ -134,7 +134,7 @@ class GAN(AdversarialGame, GenerativeModel):
         self.classes, self.truncation = known, truncation
 
     def task(self, training: Training) -> GANTask:
-        """Return the Lightning module that trains both networks."""
+        """Return the task that trains both networks."""
         from darkroom.generate.gan.task import GANTask
 
         return GANTask(self, training)

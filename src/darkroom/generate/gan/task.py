@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
-from darkroom import registry
 from darkroom.fit.config import Training
-from darkroom.fit.task import Task, gradient_norm
+from darkroom.fit.task import Optimized, Task, gradient_norm
 from darkroom.generate.gan.game import AdversarialGame
 
 
@@ -23,18 +20,18 @@ class GANTask(Task):
     """
 
     network: AdversarialGame
+    manual = True
     players: tuple[str, ...] = ("generator", "discriminator")
     """The networks that have an optimizer, in the order of the optimizers."""
 
     def __init__(self, network: AdversarialGame, training: Training) -> None:
         super().__init__(network, training)
-        self.automatic_optimization = False
         self.norms: dict[str, Tensor] = {}
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Update both networks on one batch; the discriminator's scalars are those of its last update."""
         game = self.network
-        real, labels = batch[0] * 2 - 1, batch[1]
+        real = images * 2 - 1
         for step in range(game.critic_steps):
             last = step == game.critic_steps - 1
             with torch.set_grad_enabled(last):
@@ -64,9 +61,9 @@ class GANTask(Task):
     def move(self, player: str, loss: Tensor) -> None:
         """Take one optimizer step for this player; keeps its gradient norm before clipping."""
         network: nn.Module = getattr(self.network, player)
-        optimizer = cast(list[Any], self.optimizers())[self.players.index(player)]
+        optimizer = self.optimized[self.players.index(player)].optimizer
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        loss.backward()
         if self.followed:
             self.norms[f"gradient_norm_{player}"] = gradient_norm(network)
         if self.settings.clip is not None:
@@ -77,26 +74,19 @@ class GANTask(Task):
     def pass_batch(self, *players: str) -> None:
         """Advance the learning-rate schedules of these players by one batch."""
         for player in players:
-            cast(list[LambdaLR], self.lr_schedulers())[self.players.index(player)].step()
+            self.optimized[self.players.index(player)].schedule.step()
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the discriminator's accuracy on held-out images."""
         return self.network.held_out_accuracy(images * 2 - 1, labels)
 
-    def configure_optimizers(self) -> Any:
-        """Return the optimizers of generator and discriminator, each with a schedule that advances batch by batch."""
-        batches = int(self.trainer.estimated_stepping_batches)
-        return self.scheduled("generator", batches), self.scheduled("discriminator", batches, self.network.ttur)
-
-    def scheduled(self, player: str, batches: int, rate: float = 1.0) -> dict[str, Any]:
-        """Return a player's optimizer, its learning rate multiplied by `rate`, and its schedule over `batches` batches."""
-        factor = registry.build(self.settings.schedule)
-        optimizer = registry.build(self.settings.optimizer, getattr(self.network, player))
-        for group in optimizer.param_groups:
-            group["lr"] *= rate
-        steps = max(1, batches - 1)
-        schedule = LambdaLR(optimizer, lambda step: factor(min(1.0, step / steps)))
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+    def optimizers(self) -> list[Optimized]:
+        """Build the generator's optimizer, then the discriminator's."""
+        game = self.network
+        return [
+            self.scheduled(game.generator, self.steps),
+            self.scheduled(game.discriminator, self.steps, rate=game.ttur),
+        ]
 
 
 @contextmanager

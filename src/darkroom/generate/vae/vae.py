@@ -94,7 +94,7 @@ class VAE(LatentModel):
         }
 
     def task(self, training: Training) -> GeneratorTask:
-        """Return the Lightning module that trains it."""
+        """Return the task that trains it."""
         from darkroom.generate.task import GeneratorTask
 
         return GeneratorTask(self, training)

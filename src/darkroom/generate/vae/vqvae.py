@@ -121,7 +121,7 @@ class VQVAE(GenerativeModel):
         }
 
     def task(self, training: Training) -> GeneratorTask:
-        """Return the Lightning module that trains autoencoder and prior together."""
+        """Return the task that trains autoencoder and prior together."""
         from darkroom.generate.task import GeneratorTask
 
         return GeneratorTask(self, training)
