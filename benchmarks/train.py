@@ -30,6 +30,7 @@ from torchvision.transforms import v2
 
 from darkroom import registry
 from darkroom.augment import apply
+from darkroom.classify.losses import CrossEntropy
 from darkroom.classify.train import ClassifierTask, standardize
 from darkroom.config.load import read
 from darkroom.data import fetch, prepare
@@ -114,7 +115,9 @@ def stage_speed(store: Store, copies: Store, epochs: int) -> float:
     rows = labelled(store, "train")
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=0)
     return fit(
-        ClassifierTask(network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), classes=10),
+        ClassifierTask(
+            network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), classes=10, loss=CrossEntropy()
+        ),
         batches,
         None,
         seed=0,
@@ -211,7 +214,7 @@ class Clock(pl.Callback):
 def stage_fit(store: Store, copies: Store, seed: int, clock: Clock) -> None:
     """The loop of `classify train`."""
     rows = labelled(store, "train")
-    task = ClassifierTask(network(store, seed), TRAINING, classes=10)
+    task = ClassifierTask(network(store, seed), TRAINING, classes=10, loss=CrossEntropy())
     task.configure_callbacks = lambda: [clock]  # type: ignore[method-assign, assignment]
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=seed)
     fit(task, batches, plain_batches(store, labelled(store, "val"), batch_size=256), seed=seed, log=silent)

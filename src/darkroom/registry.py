@@ -35,6 +35,7 @@ PACKAGES = {
     "batch transform": "augment/batch",
     "view": "augment/views.py",
     "network": "nets",
+    "loss": "classify/losses.py",
     "optimizer": "fit/optimizers.py",
     "schedule": "fit/schedules.py",
     "generator": "generate",

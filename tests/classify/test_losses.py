@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from darkroom.classify.losses import class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
+from darkroom import registry
+from darkroom.classify.losses import CrossEntropy, class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
 
 LOGITS = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(40) % 5
@@ -48,3 +49,21 @@ def test_class_weights_make_every_class_weigh_the_same_and_the_mean_image_one() 
     weights = class_weights(counts)
     assert torch.allclose((weights * counts)[counts > 0], torch.tensor(100 / 3))
     assert float(weights[2]) == 0
+
+
+def test_label_smoothing_is_torchs() -> None:
+    targets = F.one_hot(LABELS, 5).float()
+    expected = F.cross_entropy(LOGITS, LABELS, label_smoothing=0.2)
+    assert torch.allclose(CrossEntropy(label_smoothing=0.2)(LOGITS, targets), expected)
+
+
+@pytest.mark.parametrize("name", list(registry.entries("loss")))
+def test_every_loss_is_finite_has_gradients_and_prefers_the_right_answer(name: str) -> None:
+    loss = registry.load("loss", name)(torch.tensor([1.0, 2.0, 0.5, 1.0, 1.0]))
+    logits, targets = LOGITS.clone().requires_grad_(), F.one_hot(LABELS, 5).float()
+    value = loss(logits, targets)
+    value.backward()
+    assert value.ndim == 0
+    assert torch.isfinite(value)
+    assert torch.isfinite(logits.grad).all()  # type: ignore[arg-type]
+    assert loss(20 * targets, targets) < value < loss(-20 * targets, targets)

@@ -14,6 +14,7 @@ from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import OnlinePipeline
 from darkroom.classify import train
 from darkroom.classify.config import TrainSpec
+from darkroom.classify.losses import CrossEntropy
 from darkroom.fit import trainer
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training
@@ -63,10 +64,10 @@ def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
     seen: list[torch.Tensor] = []
 
     class Recorded(train.ClassifierTask):
-        def _changed(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            changed = super()._changed(images, labels)
-            seen.append(changed[0].clone())
-            return changed
+        def _views(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+            views, targets = super()._views(images, labels)
+            seen.append(views[0].clone())
+            return views, targets
 
     image = np.random.default_rng(0).integers(0, 256, (1, 12, 12, 1), np.uint8)
     batches = Batches(Pool([image]), np.zeros((8, 1), np.int64), np.arange(8) % 2, batch_size=4, seed=0)
@@ -75,6 +76,7 @@ def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
             torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 2)),
             Training(epochs=3),
             classes=2,
+            loss=CrossEntropy(),
             online=pipeline({"name": "affine", "p": 1}),
         )
         fit(task, batches, None, seed=5, log=silent)
@@ -83,16 +85,43 @@ def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
     assert len(set(drawn[:24])) == 24  # and within a run no two alike, though all show one image
 
 
-def test_consistency_costs_nothing_where_views_agree_and_something_where_not() -> None:
+def consistent(*steps: Any) -> train.ClassifierTask:
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 2, bias=False))
-    online = pipeline({"name": "augmix", "consistency": 12})
-    task = train.ClassifierTask(network, Training(), classes=2, online=online)
+    torch.nn.init.normal_(network[1].weight, generator=torch.Generator().manual_seed(0))
+    return train.ClassifierTask(network, Training(), classes=2, loss=CrossEntropy(), online=pipeline(*steps))
+
+
+def test_consistency_costs_nothing_where_views_agree_and_something_where_not() -> None:
+    task = consistent({"name": "augmix", "consistency": 12})
     images = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(0))
     labels = torch.zeros(16, dtype=torch.int64)
-    flat = float(task.losses(torch.zeros(16, 1, 12, 12), labels)["loss"])
-    assert flat == pytest.approx(np.log(2), rel=1e-3)
-    plain = float(train.ClassifierTask(network, Training(), classes=2).losses(images, labels)["loss"])
-    assert float(task.losses(images, labels)["loss"]) > plain + 1e-3
+    assert task.losses(torch.zeros(16, 1, 12, 12), labels)["loss"].item() == pytest.approx(np.log(2), rel=1e-3)
+    plain = task.loss(task.network(images), torch.tensor([[1.0, 0.0]]).expand(16, 2))
+    assert task.losses(images, labels)["loss"].item() > plain.item() + 1e-3
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before augmix", "after augmix"])
+def test_the_views_of_a_consistency_loss_share_one_base_augmentation(before: bool) -> None:
+    flip, cut = {"name": "hflip", "p": 1}, {"name": "cutout", "p": 1}
+    augmix = {"name": "augmix", "consistency": 12, "severity": 1}
+    images = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0)) + 0.001
+    labels = torch.zeros(8, dtype=torch.int64)
+
+    def draws() -> torch.Generator:
+        return torch.Generator().manual_seed(3)
+
+    (base, first, second), _ = pipeline(*((flip, cut, augmix) if before else (augmix, flip, cut))).views(
+        images, labels, draws()
+    )
+    if before:  # the same draws, as nothing random comes earlier
+        assert torch.equal(base, pipeline(flip, cut)(images, labels, draws())[0])
+    whole = base > 0
+    assert torch.equal(base[whole], images.flip(3)[whole])  # flipped, though it saw no AugMix
+    assert not whole.all()
+    if not before:  # the same square is cut out of every view
+        assert torch.equal(first == 0, ~whole)
+        assert torch.equal(second == 0, ~whole)
+    assert not torch.equal(first, second)
 
 
 def test_an_interrupted_training_draws_what_it_would_have_drawn(

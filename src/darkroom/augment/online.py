@@ -1,7 +1,7 @@
-"""What a policy does to each batch while training: its batch transforms in order, each image with draws of its own.
+"""The online part of a policy: its batch transforms in order, with draws of its own for every image.
 
-Draws come from the generator that the caller hands in: one that starts anew for each epoch and batch gives every batch
-draws of its own, and a resumed run those it would have had.
+Draws come from the caller's generator: seeded afresh for each epoch and batch, it gives every batch its own draws, and a
+resumed run the ones it would have had.
 """
 
 from __future__ import annotations
@@ -18,42 +18,72 @@ from darkroom.settings import Section
 
 
 class OnlinePipeline:
-    """Batch transforms in the given order; `strengths` has for each one's name how far it goes in each class (K,).
+    """Batch transforms in order; `strengths` maps each one's name to its strength for every class (K,).
 
-    `consistency` is the weight of AugMix's Jensen-Shannon loss, 0 for none. Raises ValueError when there is no
-    transform, one has no strengths, or the numbers of classes differ.
+    `consistency` is the weight of AugMix's Jensen-Shannon loss, 0 for none. Raises ValueError if there is no transform,
+    one has no strengths, or the numbers of classes differ.
     """
 
     def __init__(self, steps: Sequence[Section], strengths: Mapping[str, Tensor]) -> None:
         names: list[str] = [options.name for options in steps]  # type: ignore[attr-defined]
         if missing := sorted(set(names) - strengths.keys()):
-            raise ValueError(f"no strengths for {', '.join(missing)}; there are some for {', '.join(strengths)}")
+            raise ValueError(f"no strengths for {', '.join(missing)}; got some for {', '.join(strengths)}")
         tables = [strengths[name].float().cpu() for name in names]
         sizes = {tuple(table.shape) for table in tables}
         if len(sizes) != 1 or len(shape := sizes.pop()) != 1:
-            raise ValueError(f"strengths must be one number a class for each of {', '.join(names) or 'no transforms'}")
+            raise ValueError(
+                f"strengths must be one number per class for each of {', '.join(names) or 'no transforms'}"
+            )
         self.classes = shape[0]
-        self.consistency = max(float(getattr(options, "consistency", 0.0)) for options in steps)
-        self._steps = [(registry.build(options), table) for options, table in zip(steps, tables, strict=True)]
+        weights = [float(getattr(options, "consistency", 0.0)) for options in steps]
+        self.consistency = max(weights)
+        self._steps = [
+            (registry.build(options), table, weight > 0)
+            for options, table, weight in zip(steps, tables, weights, strict=True)
+        ]
 
     def __call__(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Change a batch: images float (B, C, H, W) in [0, 1] on any device, labels (B,) from 0 to K - 1.
+        """Transform a batch: images float (B, C, H, W) in [0, 1] on any device, labels (B,) from 0 to K - 1.
 
-        Gives new images and class probabilities (B, K), both on the images' device; `draws` is on the processor.
+        Returns images and class probabilities (B, K) on the same device; `draws` is a CPU generator.
         """
+        (changed,), targets = self._applied(images, labels, draws, several=False)
+        return changed, targets
+
+    def views(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> tuple[list[Tensor], Tensor]:
+        """Transform a batch into the views that the loss compares, and their class probabilities (B, K).
+
+        Without a consistency loss there is one view. With it there are three of the same base augmentation: all other
+        transforms act alike on each view, and AugMix, with draws of its own, on the second and third alone.
+        """
+        return self._applied(images, labels, draws, several=self.consistency > 0)
+
+    def _applied(
+        self, images: Tensor, labels: Tensor, draws: torch.Generator, *, several: bool
+    ) -> tuple[list[Tensor], Tensor]:
         known = labels.cpu()
         targets = functional.one_hot(known, self.classes).float().to(images.device)
         height, width = images.shape[-2:]
+        views = [images]
         waiting: Move | None = None
-        for transform, table in self._steps:
+        for transform, table, consistent in self._steps:
             strength = table[known]
             if isinstance(transform, Mover):
                 move = transform.move(strength, (height, width), draws)
                 both = waiting.then(move) if waiting else move
                 if waiting and not both:
-                    images = waiting.apply(images)
+                    views = [waiting.apply(view) for view in views]
                 waiting = both or move
                 continue
-            images, waiting = waiting.apply(images) if waiting else images, None
-            images, targets = transform(images, targets, strength, draws)
-        return waiting.apply(images) if waiting else images, targets
+            views, waiting = [waiting.apply(view) for view in views] if waiting else views, None
+            if several and consistent:
+                base, first, second = views if len(views) == 3 else views * 3
+                views = [base, *(transform(view, targets, strength, draws)[0] for view in (first, second))]
+            else:
+                start = draws.get_state()
+                changed = []
+                for view in views:
+                    draws.set_state(start)  # the same draws for every view
+                    changed.append(transform(view, targets, strength, draws))
+                views, targets = [view for view, _ in changed], changed[0][1]
+        return [waiting.apply(view) for view in views] if waiting else views, targets

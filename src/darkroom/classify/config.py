@@ -16,10 +16,14 @@ Merge = Literal["mean", "geometric_mean", "max", "learned"]
 
 
 class Classifier(Section):
-    """One classifier: a network and how it is trained."""
+    """A classifier: a network and how to train it."""
 
     network: Annotated[Section, Plugin("network", named_by_entry=True)]
-    """Which network; left out, the one called like this entry."""
+    """Which network. Default: the one named like this entry."""
+    loss: Annotated[Section, Plugin("loss", default="cross_entropy"), Field(validate_default=True)] = {
+        "name": "cross_entropy"
+    }  # type: ignore[assignment]
+    """What training minimises."""
     training: Training = Training()
     """Overrides of `classify.training`, key by key."""
 

@@ -1,16 +1,49 @@
-"""Losses of a classifier that take class probabilities as targets, as mixed images have them."""
+"""Losses of a classifier by name. Targets are class probabilities, as mixed images have them.
+
+A loss is called with logits (B, K) and targets (B, K) and returns a scalar. Its constructor is handed the policy's class
+weights (K,), or None.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
-from torch import Tensor
+from pydantic import Field
+from torch import Tensor, nn
+
+from darkroom.registry import register
+
+
+@register("loss", "cross_entropy")
+class CrossEntropy(nn.Module):
+    """Cross-entropy in nats, optionally with label smoothing (Szegedy et al. 2016, arXiv 1512.00567)."""
+
+    def __init__(
+        self,
+        weights: Tensor | None = None,
+        *,
+        label_smoothing: Annotated[
+            float, Field(ge=0, lt=1, description="share of each target spread evenly over all classes")
+        ] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
+        self.label_smoothing = label_smoothing
+
+    weights: Tensor | None
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if self.label_smoothing:
+            targets = torch.lerp(targets, torch.full_like(targets, 1 / targets.shape[1]), self.label_smoothing)
+        return soft_cross_entropy(logits, targets, self.weights)
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """The mean cross-entropy in nats of logits (B, K) to class probabilities (B, K).
+    """Return the mean cross-entropy in nats of logits (B, K) with class probabilities (B, K).
 
-    With `weights` (K,) every share of a class counts so much, and the mean is over the weights, so that one image of a
-    rare class moves a batch as far as many of a common one.
+    With `weights` (K,), each class counts by its weight and the mean is weighted too, as in `F.cross_entropy` with class
+    indices: one image of a rare class moves a batch as much as many of a common one.
     """
     if weights is not None:
         targets = targets * weights
@@ -18,12 +51,12 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None =
 
 
 def soft_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
-    """The mean probability that the targets (B, K) give to the predicted classes: accuracy, where they are certain."""
+    """Return the mean target probability (B, K) of the predicted classes: the accuracy, if targets are one-hot."""
     return targets.gather(1, logits.argmax(1, keepdim=True)).mean()
 
 
 def jensen_shannon(*logits: Tensor) -> Tensor:
-    """The Jensen-Shannon divergence in nats between the answers (B, K) to several views, mean over the batch.
+    """Return the Jensen-Shannon divergence in nats between the predictions (B, K) for several views, batch mean.
 
     Hendrycks et al. 2020 (AugMix, arXiv 1912.02781), equation 5.
     """
@@ -33,7 +66,7 @@ def jensen_shannon(*logits: Tensor) -> Tensor:
 
 
 def class_weights(counts: Tensor) -> Tensor:
-    """Weights (K,) of classes with these numbers of images (K,): their mean over all images is 1; 0 where there is none."""
+    """Return weights (K,) inverse to class counts (K,): their mean over all images is 1; 0 for a class without images."""
     present = counts > 0
     weights = counts.sum() / (present.sum() * counts.clamp_min(1))
     return torch.where(present, weights, torch.zeros_like(weights))

@@ -15,7 +15,7 @@ from darkroom.augment.classes import class_counts, resolve
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import OnlinePipeline
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.losses import class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
+from darkroom.classify.losses import class_weights, jensen_shannon, soft_accuracy
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.config import Training
@@ -29,7 +29,7 @@ from darkroom.randomness import derive
 
 
 class ClassifierTask(Task):
-    """Cross-entropy of the logits, on images that a policy's online part changes batch by batch."""
+    """Minimises a loss of the logits, on images that the policy's online part transforms batch by batch."""
 
     def __init__(
         self,
@@ -37,58 +37,50 @@ class ClassifierTask(Task):
         training: Training,
         *,
         classes: int,
+        loss: nn.Module,
         online: OnlinePipeline | None = None,
-        weights: Tensor | None = None,
     ) -> None:
         super().__init__(network, training)
-        self.classes, self.online = classes, online
-        self.register_buffer("weights", weights, persistent=False)
+        self.classes, self.loss, self.online = classes, loss, online
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`loss` in nats: cross-entropy, with AugMix's consistency between the image and two changed ones added to it.
+        """`loss`: the classifier's own, plus AugMix's consistency loss if the policy asks for it.
 
-        `accuracy` counts a mixed image by the share of its predicted class.
+        The consistency loss is the Jensen-Shannon divergence between the transformed image and two AugMix views of it;
+        the classifier's own loss sees the first of the three alone (Hendrycks et al. 2020, section 3). `accuracy` counts
+        a mixed image by the share of its predicted class.
         """
-        weights = self.get_buffer("weights") if self.weights is not None else None
-        if self.online is None:
-            targets = F.one_hot(labels, self.classes).float()
-            logits = self.network(images).float()
-            loss = soft_cross_entropy(logits, targets, weights)
-        elif self.online.consistency:
-            first, targets = self._changed(images, labels)
-            second, _ = self._changed(images, labels)
-            logits, *others = self.network(torch.cat([images, first, second])).float().chunk(3)
-            loss = soft_cross_entropy(logits, targets, weights)
+        views, targets = self._views(images, labels)
+        together = torch.cat(views) if len(views) > 1 else views[0]
+        logits, *others = self.network(together).float().chunk(len(views))
+        loss = self.loss(logits, targets)
+        if self.online is not None and others:
             loss = loss + self.online.consistency * jensen_shannon(logits, *others)
-        else:
-            changed, targets = self._changed(images, labels)
-            logits = self.network(changed).float()
-            loss = soft_cross_entropy(logits, targets, weights)
         return {"loss": loss, "accuracy": soft_accuracy(logits.detach(), targets)}
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The loss and the share of right answers."""
+        """Cross-entropy in nats, whatever the training minimises, and accuracy."""
         logits = self.network(images).float()
         return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
     @torch.no_grad()
-    def _changed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """A batch as the policy's online part changes it, in full precision: bf16 would blur where pixels go."""
-        assert self.online is not None
+    def _views(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Apply the policy's online part in full precision: bf16 coordinates would blur the images."""
+        if self.online is None:
+            return [images], F.one_hot(labels, self.classes).float()
         with torch.autocast(images.device.type, enabled=False):
-            return self.online(images, labels, self.draws)
+            return self.online.views(images, labels, self.draws)
 
 
 def run(
     spec: TrainSpec, *, data: Path, copies: Path | None = None, out: Path, checkpoints: Path | None = None, log: Log
 ) -> None:
-    """Train on the train split of the prepared store `data`, with the augmented `copies` where there are any.
+    """Train on the train split of the prepared store `data`, with the augmented `copies` if there are any.
 
-    Raises ValueError when there are fewer than two classes to tell apart in the training images, or no test images to
-    measure it on.
+    Raises ValueError if the training images have fewer than two classes, or there are no test images to evaluate on.
     """
     store = open_store(data)
-    needed(store, "test")  # said before the training, not after it
+    needed(store, "test")  # fail before the training, not after it
     network, fitted = train(
         spec,
         store,
@@ -113,9 +105,9 @@ def train(
     checkpoints: Path | None = None,
     log: Log,
 ) -> tuple[nn.Module, Fitted]:
-    """Build a classifier and train it on labelled rows of a store, validated on `held_out` ones where there are any.
+    """Build a classifier and train it on labelled rows of a store, validating on the `held_out` rows if there are any.
 
-    Raises ValueError when the rows have fewer than two classes to tell apart.
+    Raises ValueError if the rows have fewer than two classes.
     """
     labels = store.labels[rows]
     classes = np.unique(labels)
@@ -123,7 +115,7 @@ def train(
         named = f"only {settings.quoted(store.classes[classes[0]])}" if len(classes) else "none"
         raise ValueError(
             f"classify needs training images of at least two classes; {store.name} has {named}. "
-            "Add another, or leave the section out"
+            "Add another class, or remove the section"
         )
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
@@ -138,12 +130,13 @@ def train(
         seed=spec.seed,
         sampling=_sampling(policy),
     )
+    weights = class_weights(torch.from_numpy(counts).float()) if policy.imbalance == "class_weights" else None
     task = ClassifierTask(
         network,
         spec.training,
         classes=len(store.classes),
+        loss=registry.build(spec.loss, weights),
         online=_online(policy, store.classes, counts),
-        weights=class_weights(torch.from_numpy(counts).float()) if policy.imbalance == "class_weights" else None,
     )
     val = plain_batches(store, held_out, batch_size=256) if len(held_out) else None
     return network, fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)

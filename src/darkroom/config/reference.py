@@ -32,6 +32,7 @@ KINDS = {
     "batch transform": "Batch transforms",
     "view": "Views",
     "network": "Networks",
+    "loss": "Losses",
     "optimizer": "Optimizers",
     "schedule": "Schedules",
     "generator": "Generators",
