@@ -121,3 +121,12 @@ def test_a_spec_too_long_for_a_command_is_handed_over_in_a_file(
         "report build"
     )
     assert json.loads(Path(given.removeprefix("@")).read_text()) == json.loads(many.spec("report build"))
+
+
+def test_what_others_wait_for_goes_first() -> None:
+    plan = Plan(config.read(Path(__file__).parents[2] / "config" / "config.yaml"))
+    for stage, wildcards in plan.jobs:
+        for _, _, made in plan.inputs(stage, **wildcards):
+            for source in {job.stage for job in made}:
+                ahead = plan.priorities[source] - plan.priorities[stage]
+                assert ahead >= plan.stages[source].cost.seconds, (source, stage)

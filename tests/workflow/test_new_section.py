@@ -55,7 +55,7 @@ COUNT = Stage(
     title="count the images of {split}",
     each=lambda config: ({"split": split} for split in ("train", "test")),
     spec=lambda plan, wildcards: CountSpec(least=2, split=wildcards["split"]),
-    cost=Cost(LIGHT, 1),
+    cost=Cost(LIGHT, 1, seconds=1),
 )
 """
 RULE = """

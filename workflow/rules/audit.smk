@@ -10,6 +10,7 @@ rule audit_train:
         audit_train.manifest,
     log:
         audit_train.log,
+    priority: audit_train.priority
     threads: audit_train.threads
     resources:
         **audit_train.resources,
@@ -37,6 +38,7 @@ rule audit_measure:
         ),
     log:
         audit_measure.log,
+    priority: audit_measure.priority
     resources:
         **audit_measure.resources,
     params:

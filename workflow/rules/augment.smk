@@ -10,8 +10,7 @@ rule augment_apply:
         augment_apply.manifest,
     log:
         augment_apply.log,
-    # classifiers wait for it
-    priority: 10
+    priority: augment_apply.priority
     threads: max(1, workflow.cores // 4) if workflow.cores else 1
     resources:
         **augment_apply.resources,
@@ -33,6 +32,7 @@ rule augment_gallery:
         augment_gallery.manifest,
     log:
         augment_gallery.log,
+    priority: augment_gallery.priority
     resources:
         **augment_gallery.resources,
     params:

@@ -10,8 +10,7 @@ rule classify_train:
         classify_train.manifest,
     log:
         classify_train.log,
-    # the longest jobs of most runs: early, so that none is left alone at the end
-    priority: 5
+    priority: classify_train.priority
     group:
         bundle(classify_train, "classify")
     threads: classify_train.threads
@@ -57,6 +56,7 @@ rule classify_evaluate:
         ),
     log:
         classify_evaluate.log,
+    priority: classify_evaluate.priority
     group:
         bundle(classify_evaluate, "classify")
     resources:

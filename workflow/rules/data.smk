@@ -10,6 +10,7 @@ rule data_fetch:
         data_fetch.manifest,
     log:
         data_fetch.log,
+    priority: data_fetch.priority
     resources:
         **data_fetch.resources,
     params:
@@ -30,6 +31,7 @@ rule data_prepare:
         data_prepare.manifest,
     log:
         data_prepare.log,
+    priority: data_prepare.priority
     resources:
         **data_prepare.resources,
     params:

@@ -10,6 +10,7 @@ rule detect_fit:
         detect_fit.manifest,
     log:
         detect_fit.log,
+    priority: detect_fit.priority
     group:
         bundle(detect_fit, "detect")
     threads: detect_fit.threads
@@ -44,6 +45,7 @@ rule detect_evaluate:
         ),
     log:
         detect_evaluate.log,
+    priority: detect_evaluate.priority
     group:
         bundle(detect_evaluate, "detect")
     resources:

@@ -10,7 +10,7 @@ rule generate_judge:
         generate_judge.manifest,
     log:
         generate_judge.log,
-    priority: 4
+    priority: generate_judge.priority
     threads: generate_judge.threads
     resources:
         **generate_judge.resources,
@@ -32,6 +32,7 @@ rule generate_train:
         generate_train.manifest,
     log:
         generate_train.log,
+    priority: generate_train.priority
     threads: generate_train.threads
     resources:
         **generate_train.resources,
@@ -59,6 +60,7 @@ rule generate_evaluate:
         ),
     log:
         generate_evaluate.log,
+    priority: generate_evaluate.priority
     resources:
         **generate_evaluate.resources,
     params:
@@ -85,7 +87,7 @@ rule generate_synthesize:
         ),
     log:
         generate_synthesize.log,
-    priority: 10
+    priority: generate_synthesize.priority
     resources:
         **generate_synthesize.resources,
     params:

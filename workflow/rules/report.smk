@@ -15,6 +15,7 @@ rule report_build:
         ),
     log:
         report_build.log,
+    priority: report_build.priority
     resources:
         **report_build.resources,
     params:

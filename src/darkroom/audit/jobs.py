@@ -51,7 +51,7 @@ STAGES = (
         title="train judge: fold {fold}",
         each=_folds,
         spec=_train,
-        cost=Cost(TORCH, 4),
+        cost=Cost(TORCH, 4, seconds=15),
         resumes=True,
     ),
     Stage(
@@ -61,6 +61,6 @@ STAGES = (
         each=_audited,
         spec=_measure,
         inputs=_models,
-        cost=Cost(TORCH, 4),
+        cost=Cost(TORCH, 4, seconds=7),
     ),
 )

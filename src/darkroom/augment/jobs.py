@@ -46,7 +46,7 @@ STAGES = (
         title="augment: {policy}",
         each=_transformed,
         spec=_apply,
-        cost=Cost(TORCH + 400, 4),  # its workers share memory, which is counted for each
+        cost=Cost(TORCH + 400, 4, seconds=5),  # its workers share memory, which is counted for each
     ),
     Stage(
         name="augment gallery",
@@ -54,6 +54,6 @@ STAGES = (
         title="gallery of {name}",
         each=_gallery_once,
         spec=_gallery,
-        cost=Cost(TORCH, 2),
+        cost=Cost(TORCH, 2, seconds=3),
     ),
 )

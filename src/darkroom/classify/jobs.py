@@ -70,7 +70,7 @@ STAGES = (
         each=_seeds,
         spec=_train,
         inputs=_images,
-        cost=Cost(TORCH, 4),
+        cost=Cost(TORCH, 4, seconds=30),
         resumes=True,
     ),
     Stage(
@@ -80,6 +80,6 @@ STAGES = (
         each=_seeds,
         spec=_evaluate,
         inputs=_model,
-        cost=Cost(TORCH, 4),
+        cost=Cost(TORCH, 4, seconds=4),
     ),
 )

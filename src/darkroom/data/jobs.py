@@ -35,7 +35,7 @@ STAGES = (
         title="fetch {name}",
         spec=_fetch,
         inputs=_no_inputs,
-        cost=Cost(LIGHT + 300, 6),  # a library that carries images reads them all from text
+        cost=Cost(LIGHT + 300, 6, seconds=1),  # a library that carries images reads them all from text
     ),
     Stage(
         name="data prepare",
@@ -43,6 +43,6 @@ STAGES = (
         title="prepare {name}",
         spec=_prepare,
         inputs=_raw,
-        cost=Cost(LIGHT + 400, 6),  # the size of a source of files is not known before
+        cost=Cost(LIGHT + 400, 6, seconds=2),  # the size of a source of files is not known before
     ),
 )

@@ -124,7 +124,7 @@ STAGES = (
         each=_seeds,
         spec=_fit,
         inputs=_fitted_on,
-        cost=Cost(TORCH, 8),
+        cost=Cost(TORCH, 8, seconds=5),
         resumes=True,
         tags={"detector": "model"},
     ),
@@ -135,7 +135,7 @@ STAGES = (
         each=_seeds,
         spec=_evaluate,
         inputs=_model,
-        cost=Cost(TORCH, 8),
+        cost=Cost(TORCH, 8, seconds=4),
         tags={"detector": "model"},
     ),
 )

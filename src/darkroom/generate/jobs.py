@@ -94,7 +94,7 @@ STAGES = (
         title="train judge of generators",
         each=_judge_once,
         spec=_judge,
-        cost=Cost(TORCH, 4),
+        cost=Cost(TORCH, 4, seconds=31),
         resumes=True,
     ),
     Stage(
@@ -103,7 +103,7 @@ STAGES = (
         title="train generator: {model}, seed {seed}",
         each=_seeds,
         spec=_train,
-        cost=Cost(TORCH, 4),
+        cost=Cost(TORCH, 4, seconds=67),
         resumes=True,
     ),
     Stage(
@@ -113,7 +113,7 @@ STAGES = (
         each=_seeds,
         spec=_evaluate,
         inputs=_evaluated,
-        cost=Cost(TORCH, 8),
+        cost=Cost(TORCH, 8, seconds=25),
     ),
     Stage(
         name="generate synthesize",
@@ -122,6 +122,6 @@ STAGES = (
         each=_filled_up,
         spec=_synthesize,
         inputs=_drawn_from,
-        cost=Cost(TORCH, 4),
+        cost=Cost(TORCH, 4, seconds=10),
     ),
 )

@@ -34,12 +34,14 @@ class Within:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage takes beside its training: rounded up from `benchmarks/memory.py`."""
+    """What a stage takes; memory without that of a training, rounded up from `benchmarks/memory.py`."""
 
     base: int
     """Megabytes before any data."""
     per_mb: float
     """Megabytes for each megabyte of images."""
+    seconds: float
+    """Processor seconds of a job of the default run, from `benchmarks/workflow.py`: the longest chain of jobs goes first."""
     speed: float = 2e6
     """Values of images that it works through in a second."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,22 @@ class Plan:
         """The processor threads that a job's spec asks for on one node."""
         training = self._training(stage, wildcards)
         return training.threads * training.devices if training else 1
+
+    @functools.cached_property
+    def priorities(self) -> Mapping[str, int]:
+        """Of each stage, the processor seconds from the start of its jobs to the report on the longest way: of the jobs that
+        could run next, Snakemake takes those with the most."""
+        readers: dict[str, set[str]] = defaultdict(set)
+        for stage, wildcards in self.jobs:
+            for _, _, made in self.inputs(stage, **wildcards):
+                for source in {job.stage for job in made}:
+                    readers[source].add(stage)
+
+        @functools.cache
+        def left(stage: str) -> float:
+            return self.stages[stage].cost.seconds + max(map(left, readers[stage]), default=0.0)
+
+        return {stage: round(left(stage)) for stage in self.stages}
 
     @functools.cached_property
     def together(self) -> bool:

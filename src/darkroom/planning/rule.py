@@ -27,6 +27,7 @@ class StageRule:
         section, step = name.split()
         self.log = "/".join([plan.results, "logs", section, *named, f"{step}.log"])
         """Beside the other logs of its section, in folders that its wildcards name."""
+        self.priority = plan.priorities[name]
         self.message = plan.template(self.stage.title).replace("{", "{wildcards.")
         words = ["python -m darkroom", name, "--spec {params.spec:q} {params.options} --out {params.out}", *more]
         self.command = " ".join([*words, "> {log} 2>&1"])

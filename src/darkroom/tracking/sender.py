@@ -37,6 +37,9 @@ ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
 PAUSE = 1.0
 """Seconds between two looks at the spool."""
+LINGER = 10
+"""Looks at an empty spool after which a sender leaves: the next job of a run opens its file within that time, and starting
+another sender takes seconds."""
 PATIENCE = 30.0
 """Seconds for which failing deliveries are tried again after their stage has ended."""
 
@@ -55,7 +58,7 @@ def main(folder: Path) -> None:
 def _work(folder: Path, given_up: set[Path]) -> None:
     deliveries: dict[Path, Delivery] = {}
     idle = time.monotonic()
-    while time.monotonic() - idle < 3 * PAUSE:
+    while time.monotonic() - idle < LINGER * PAUSE:
         for path in sorted(set(folder.glob("*.jsonl")) - given_up):
             idle = time.monotonic()
             if _redirected(folder):
