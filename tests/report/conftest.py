@@ -223,7 +223,7 @@ def _classifier(
         }
         counts = np.zeros((k, k), int)
         np.add.at(counts, (labels, answer), 1)
-        result["temperature"][view] = 1.31
+        result["temperature"][view] = 3.0
         result["confusion"][view] = counts.tolist()
     if tta:
         looked = ["plain", *(f"shift: {way}" for way in ("right", "left", "down", "up"))]
@@ -238,7 +238,11 @@ def _classifier(
     _model(out / "model", {"name": entry.model, "width": 32}, classes, history)
     with files.folder(out / "evaluation") as fresh:
         files.write_json(fresh / "metrics.json", result)
-        table = {"id": np.arange(items), "label": labels} | {f"prediction_{v}": a for v, a in looks.items()}
+        table: dict[str, Any] = {"id": np.arange(items), "label": labels}
+        table |= {f"prediction_{v}": a for v, a in looks.items()}
+        sure = 1 - ERRORS.get(key, 0.1)  # calibrated: as sure as it is right
+        for v, a in looks.items():
+            table |= {f"p_{v}_{i}": np.where(a == i, sure, (1 - sure) / (k - 1)) for i in range(k)}
         pd.DataFrame(table).to_parquet(fresh / "predictions.parquet")
         if tta:
             _turned(fresh, labels, looks, classes)

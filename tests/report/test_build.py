@@ -8,69 +8,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from tests.report.conftest import seed
+from tests.report.page import Page, findings, table_of
 
 from darkroom import files
+from darkroom.report import build
 from darkroom.report.config import ClassifierEntry, DetectorEntry, ResultEntry
+from darkroom.report.section import Answer, Section
+from darkroom.report.words.finding import Finding
+from darkroom.report.words.text import say
 
 Plant = Callable[..., Any]
 NASTY = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a\nb'c & d", "日本 ünï 🎞", "{{ 7*7 }}")
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, its text, and whether every element is closed."""
-
-    VOID = {"meta", "link", "img", "br", "hr"}
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-    def tags(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.elements if tag == name]
-
-    def ids(self) -> set[str | None]:
-        return {attributes["id"] for tag, attributes in self.elements if tag in ("section", "header")}
-
-
-def findings(page: str) -> dict[str, list[str]]:
-    """The answer's sentences by topic, each with its verdict first."""
-    found: dict[str, list[str]] = {}
-    pattern = (
-        r'<span class="topic">(.*?)</span><span class="verdict \w+">(.*?)</span><span class="words">(.*?)</span></li>'
-    )
-    for topic, verdict, words in re.findall(pattern, page):
-        found.setdefault(topic, []).append(f"{verdict}: {re.sub('<.*?>', '', words)}")
-    return found
 
 
 def test_the_page_is_whole_by_itself(plant: Plant, tmp_path: Path) -> None:
@@ -118,33 +72,24 @@ def test_names_are_inert(plant: Plant, tmp_path: Path) -> None:
 
 def test_the_answer_is_computed(plant: Plant, tmp_path: Path) -> None:
     found = findings(plant().build(tmp_path / "out"))
-    assert found["Network"][0].startswith("clear difference: resnet with standard is more accurate than mlp")
+    assert found["Network"][0].startswith("clear difference: With standard, resnet is more accurate than mlp: +3.6 ")
     assert found["Augmentation"] == [
-        "helped: standard helped resnet: +1.8 points (+0.8 to +3.0) of accuracy.",
-        "helped: standard helped mlp: +3.4 points (+1.8 to +5.2) of accuracy.",
+        "helped: standard raises the accuracy of resnet by +1.8 points (+0.6 to +3.2), compared with no augmentation.",
+        "helped: standard raises the accuracy of mlp by +3.4 points (+1.6 to +5.2), compared with no augmentation.",
     ]
-    assert found["TTA"][0].startswith("no clear difference: For resnet with standard, TTA turned 3 wrong answers right")
-    assert found["Calibration"][0].startswith("helped: Temperature scaling cut the ECE")
+    assert found["TTA"][0].startswith("no clear difference: For resnet with standard, TTA fixes 3 wrong answers")
+    assert found["Calibration"][0].startswith("helped: Temperature scaling lowers the NLL by")
     assert "of the normal test images" in found["Anomalies"][0]
-    assert found["Generation"][0].startswith("measured: vae comes nearest to the test images: FID 0.3 where real")
+    assert found["Generation"][0].startswith("measured: vae comes closest to the test images: FID 0.3 (real images")
 
 
-def table_of(page: str, label: str) -> list[list[str]]:
-    """The body of a table as text, row by row."""
-    body = page[page.index(f'aria-label="{label}"') :].split("<tbody>")[1].split("</tbody>")[0]
-    rows = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
-    return [
-        [" ".join(re.sub("<.*?>", " ", found).split()) for found in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)]
-        for row in rows
-    ]
-
-
-def test_test_time_augmentation_is_told_with_its_cost_and_what_it_turned(plant: Plant, tmp_path: Path) -> None:
+def test_test_time_augmentation_shows_its_cost_and_the_answers_it_changed(plant: Plant, tmp_path: Path) -> None:
     tree = plant()
     text = tree.build(tmp_path / "out")
     page = Page(text)
     assert (
-        "looked at 5 times: as it is, and by shift (4 looks). The probabilities are merged by their mean." in page.text
+        "sees each test image 5 times: unchanged, and with shift (4 views). The probabilities are combined by their mean."
+        in page.text
     )
     rows = {row[0]: row[1:] for row in table_of(text, "Test-time augmentation: gain and cost")}
     assert len(rows) == 4
@@ -153,44 +98,35 @@ def test_test_time_augmentation_is_told_with_its_cost_and_what_it_turned(plant: 
     assert (fixed, broken, plain, tta, times) == ("3", "1", "0.31", "1.62", "× 5.23")
     listed = table_of(text, "Images that test-time augmentation fixed and broke")
     assert [row[0].split()[-1] for row in listed] == ["fixed"] * 3 + ["broken"]
-    assert listed[0][2].endswith("51.2 % sure")
+    assert listed[0][2].endswith("confidence 51.2%")
     assert "Learned weights" not in page.text
-    assert "for 1.62 ms an image instead of 0.31." in findings(text)["TTA"][0]
+    assert "at 1.62 ms per image instead of 0.31." in findings(text)["TTA"][0]
     assert "Test-time augmentation" not in Page(plant(tta=False).build(tmp_path / "without")).text
 
 
-def test_learned_weights_are_shown_in_the_order_of_the_looks(plant: Plant, tmp_path: Path) -> None:
+def test_learned_weights_are_shown_in_the_order_of_the_views(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=[("none", "mlp")], seeds=(0, 1))
     for number, share in ((0, 0.6), (1, 0.8)):
         path = tree.results / f"classify/none/mlp/seed-{number}/evaluation/metrics.json"
         metrics = files.read_json(path)
         looks = metrics["tta"]["looks"]
         weights = dict(zip(looks, [share, *[(1 - share) / 4] * 4], strict=True))
-        metrics["tta"] |= {"merge": "learned", "weights": weights, "note": "so <it> is said"}
+        metrics["tta"] |= {"merge": "learned", "weights": weights, "note": "as <noted>"}
         files.write_json(path, metrics)
     text = tree.build(tmp_path / "out")
-    rows = table_of(text, "Learned weights of the looks")
+    rows = table_of(text, "Learned weights of the views")
     assert rows == [["plain", "70.0"], *([f"shift: {way}", "7.5"] for way in ("right", "left", "down", "up"))]
-    assert "the weights learned on the validation images; so <it> is said." in Page(text).text
+    assert "with weights learned on the validation images; as <noted>." in Page(text).text
 
 
-def test_equal_classifiers_are_not_told_apart(plant: Plant, tmp_path: Path) -> None:
+def test_equal_classifiers_show_no_clear_difference_and_an_interval_with_a_width(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=[("none", "resnet"), ("standard", "resnet")])
     evaluated = [tree.results / f"classify/{policy}/resnet/seed-0/evaluation" for policy in ("none", "standard")]
     shutil.rmtree(evaluated[1])
     shutil.copytree(*evaluated)
     (sentence,) = findings(tree.build(tmp_path / "out"))["Augmentation"]
     assert sentence.startswith("no clear difference: ")
-    assert "0.0 points (0.0 to 0.0)" in sentence
-
-
-def test_overlapping_intervals_are_no_clear_difference(plant: Plant, tmp_path: Path) -> None:
-    tree = plant()
-    path = tree.results / "classify/standard/resnet/seed-0/evaluation/metrics.json"
-    metrics = files.read_json(path)
-    metrics["views"]["plain"]["calibrated"]["ece"] = {"value": 0.02, "low": 0.01, "high": 0.03}
-    files.write_json(path, metrics)
-    assert findings(tree.build(tmp_path / "out"))["Calibration"][0].startswith("no clear difference: ")
+    assert "0.0 points (−0.6 to +0.6)" in sentence
 
 
 def test_the_best_is_chosen_by_validation_not_by_the_test(plant: Plant, tmp_path: Path) -> None:
@@ -198,7 +134,7 @@ def test_the_best_is_chosen_by_validation_not_by_the_test(plant: Plant, tmp_path
     path = tree.results / "classify/none/mlp/seed-0/model/history.csv"
     pd.read_csv(path).assign(val_accuracy=0.9999).to_csv(path, index=False)
     text = tree.build(tmp_path / "out")
-    assert "<h1><b>mlp</b> without augmentation is right on" in text
+    assert "<h1><b>mlp</b> without augmentation classifies" in text
     assert "is less accurate than" in findings(text)["Network"][0]
 
 
@@ -206,7 +142,7 @@ def test_without_validation_the_choice_is_called_optimistic(plant: Plant, tmp_pa
     assert "optimistic" in Page(plant(validation=False, detectors=()).build(tmp_path / "out")).text
 
 
-def test_several_seeds_are_joined_and_said_to_be(plant: Plant, tmp_path: Path) -> None:
+def test_several_seeds_are_averaged_and_the_page_says_so(plant: Plant, tmp_path: Path) -> None:
     page = Page(plant(seeds=(0, 1, 2)).build(tmp_path / "out"))
     assert "means over 3 seeds" in page.text
     assert "t-interval" in page.text
@@ -225,7 +161,7 @@ def test_what_is_missing_is_listed(plant: Plant, tmp_path: Path, gone: str) -> N
     assert "mlp + none" not in page.text
 
 
-def test_what_failed_and_what_waited_for_it_are_told_and_not_shown(plant: Plant, tmp_path: Path) -> None:
+def test_failed_jobs_and_what_needs_them_are_listed_and_not_shown(plant: Plant, tmp_path: Path) -> None:
     tree = plant()
     broken, waiting = "classify/none/mlp/seed-0/model", "classify/none/mlp/seed-0/evaluation"
     drawn = [f"{folder}/evaluation" for folder in ("generate/vae/seed-0", "detect/normal-0/pca/seed-0")]
@@ -239,12 +175,12 @@ def test_what_failed_and_what_waited_for_it_are_told_and_not_shown(plant: Plant,
     files.write_json(tmp_path / "unfinished.json", left)
     text = tree.build(tmp_path / "out", unfinished=tmp_path / "unfinished.json")
     page = Page(text)
-    assert "2 jobs failed: this page is made from what is there" in page.text
+    assert "2 jobs failed: this page shows what there is" in page.text
     assert f"{broken} : darkroom classify train: {NASTY[0]}" in page.text.replace(f"{broken}:", f"{broken} :")
     assert NASTY[0] not in text
     assert "log: logs/train.log" in page.text
     assert f"missing without it: {waiting}" in page.text
-    assert "generate/judge: ended without a word" in page.text
+    assert "generate/judge: ended without a message" in page.text
     assert f"missing without it: {', '.join(drawn)}" in page.text
     assert "mlp + none" not in page.text, "an older result in their folders is not of this run"
     assert page.ids() == {"answer", "data", "augment", "classify", "detect", "made"}
@@ -322,20 +258,20 @@ def test_detectors_that_cannot_be_ranked_are_not_said_to_be(plant: Plant, tmp_pa
         files.write_json(path, metrics)
     text = tree.build(tmp_path / "out")
     found = findings(text)["Anomalies"][0]
-    assert "no detector can be ranked: the test split has no anomalous image." in found
+    assert "No detector can be recommended: the test split has no anomalous image." in found
     assert "of the normal test images." in found
-    assert "ranks best" not in text
-    assert "tells anomalies apart" not in text
+    assert "Use <b>" not in text
+    assert "separates" not in text
 
 
-def test_what_pixel_metrics_leave_out_is_told(plant: Plant, tmp_path: Path) -> None:
+def test_the_page_says_what_pixel_metrics_exclude(plant: Plant, tmp_path: Path) -> None:
     tree = plant()
     for path in tree.results.glob("detect/*/*/seed-0/evaluation/metrics.json"):
         metrics = files.read_json(path)
         score = {"value": 0.9, "low": 0.8, "high": 1.0}
         metrics |= {"pixel": {"auroc": score, "average_precision": score}, "pixel_left_out": 9}
         files.write_json(path, metrics)
-    assert "Pixel metrics leave out 9 of the anomalous test images" in tree.build(tmp_path / "out")
+    assert "Pixel metrics exclude 9 anomalous test images" in tree.build(tmp_path / "out")
 
 
 def test_maps_have_a_table_of_their_own_and_a_detector_without_any_says_so(plant: Plant, tmp_path: Path) -> None:
@@ -346,7 +282,7 @@ def test_maps_have_a_table_of_their_own_and_a_detector_without_any_says_so(plant
         score = {"value": 0.9, "low": 0.8, "high": 1.0}
         metrics["pixel"] = dict.fromkeys(("auroc", "average_precision", "aupro", "best_iou"), score)
         files.write_json(path, metrics)
-    assert "Where the anomalies are" in (whole := tree.build(tmp_path / "whole"))
+    assert "Locating anomalies" in (whole := tree.build(tmp_path / "whole"))
     assert "the detector makes no maps" not in whole
     files.write_json(paths[0], metrics | {"pixel": {"value": None, "reason": "the detector makes no maps"}})
     assert tree.build(tmp_path / "part").count("the detector makes no maps") == 4
@@ -363,6 +299,58 @@ def test_a_run_that_is_all_missing_still_has_a_page(plant: Plant, tmp_path: Path
     assert "5 results are missing" in Page(tree.build(tmp_path / "out")).text
 
 
+ONES = (
+    r"\b1 (?:\w+ )*?(?:images|classes|seeds|jobs|results|samples|groups|detectors|classifiers|ones|bytes|duplicates)\b"
+)
+
+
+def test_counts_of_one_are_singular(plant: Plant, tmp_path: Path) -> None:
+    tree = plant(
+        classes=("a", "b"), classifiers=[("none", "mlp"), ("standard", "mlp")], detectors=("pca",), train=[1, 9]
+    )
+    for path in tree.results.glob("detect/*/*/seed-0/evaluation/metrics.json"):
+        counts = {"n_normal": 1, "n_anomalous": 1, "pixel_left_out": 1, "pixel": {"auroc": 1.0}}
+        files.write_json(path, files.read_json(path) | counts)
+    for path in tree.results.glob("generate/*/seed-0/evaluation/metrics.json"):
+        metrics = files.read_json(path)
+        metrics["judge"] |= {"samples": 1, "against": 1}
+        files.write_json(path, metrics | {"items": 1})
+    card = files.read_json(tree.data / "card.json") | {"images": 1, "duplicates": 1, "masks": 1, "unlabelled": 1}
+    files.write_json(tree.data / "card.json", card)
+    (tree.results / "augment/standard" / files.MANIFEST).unlink()
+    text = Page(tree.build(tmp_path / "out")).text
+    assert "1 result is missing" in text
+    assert "1 normal test image and 1 anomalous one" in text
+    assert re.findall(ONES, text) == []
+
+
+def test_a_section_is_a_module_a_template_and_its_name_in_build(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    templates = tmp_path / "templates"
+    shutil.copytree(build.TEMPLATES, templates)
+    (templates / "extra.html").write_text("<h2>Extra</h2><p>{{ content | plural('class') }}</p>")
+    added = Section(
+        key="extra",
+        title="More",
+        read=lambda results: len(results.classifiers),
+        answer=lambda found: Answer(findings=[Finding("Extra", "new", "note", say("{} more", found))]),
+    )
+    monkeypatch.setattr(build, "TEMPLATES", templates)
+    monkeypatch.setattr(build, "SECTIONS", (*build.SECTIONS, added))
+    text = plant().build(tmp_path / "out")
+    assert '<a href="#extra">More</a>' in text
+    assert "4 classes" in text[text.index('<section id="extra">') :]
+    assert findings(text)["Extra"] == ["new: 4 more"]
+
+
+def test_every_section_has_a_template_and_a_key_of_its_own() -> None:
+    keys = [section.key for section in build.SECTIONS]
+    assert len(set(keys)) == len(keys)
+    pages = {"page", "answer", "gallery", "macros", "curves"}
+    assert {path.stem for path in build.TEMPLATES.glob("*.html")} == {*keys, *pages}
+
+
 def test_unprepared_data_is_an_error(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=(), generators=(), detectors=())
     shutil.rmtree(tree.data)
@@ -376,4 +364,5 @@ def test_the_report_imports_no_model_code() -> None:
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", listed], capture_output=True, check=True).stdout))
     assert not {"torch", "matplotlib", "sklearn", "mlflow", "pytorch_lightning"} & loaded
     stages = {name for name in loaded if name.startswith("darkroom.") and not name.startswith("darkroom.report")}
-    assert stages <= {"darkroom.files", "darkroom.log", "darkroom.settings"}
+    measure = {"darkroom.measure", "darkroom.measure.ranking", "darkroom.measure.seeds"}
+    assert stages <= {"darkroom.files", "darkroom.log", "darkroom.settings", *measure}

@@ -8,12 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from darkroom.report.intervals import Number, number, over_seeds, paired, paired_auroc, t_quantile
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 5, 30, 31, 60, 500])
-def test_t_quantile_agrees_with_scipy(freedom: int) -> None:
-    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=6e-4)
+from darkroom.report.intervals import Number, number, over_seeds, paired, paired_auroc
 
 
 def test_one_seed_keeps_its_interval_and_several_get_a_t_interval() -> None:
@@ -50,6 +45,19 @@ def test_paired_bootstrap_agrees_with_resampling_items() -> None:
     naive = changes[generator.integers(0, 300, (4000, 300))].mean(1)
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(naive, [0.025, 0.975])), abs=0.004)
     assert found == paired([changes]), "the draw is fixed"
+
+
+def test_an_interval_that_leaves_out_its_estimate_is_not_shown() -> None:
+    assert number({"value": 0.046, "low": 0.05, "high": 0.241}) == Number(0.046)
+    assert number({"value": 0.046, "low": 0.046, "high": 0.241}) == Number(0.046, 0.046, 0.241)
+
+
+@pytest.mark.parametrize("images", [50, 208])
+def test_two_classifiers_that_never_disagree_have_an_interval_with_a_width(images: int) -> None:
+    found = paired([np.zeros(images)])
+    assert found.value == 0
+    assert found.low < -1 / images
+    assert found.high > 1 / images
 
 
 def mostly_zero(ones: int) -> NDArray[np.float64]:

@@ -1,22 +1,23 @@
-"""One classifier against another on the same test images, and the order of all by validation."""
+"""Compare classifiers on the same test images, and rank them by validation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.report.intervals import Difference, Number, paired
-from darkroom.report.results import Classifier, by_seed, class_shares, correct
+from darkroom.report.results import Classifier, Run, by_seed, class_shares, correct
 
 NONE = "none"
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change from one classifier to another brought, in (balanced) accuracy on the same test images."""
+    """What changed from one classifier to another, in (balanced) accuracy on the same test images."""
 
     to: Classifier
     base: Classifier
@@ -26,23 +27,33 @@ class Effect:
 def accuracy_change(
     to: Classifier, base: Classifier, *, views: tuple[str, str] = ("plain", "plain"), balanced: bool = False
 ) -> Effect | None:
-    """The paired difference in accuracy over the seeds that both have; None without comparable predictions.
+    """Return the paired difference in accuracy over the seeds that both have; None without comparable predictions.
 
-    With `balanced` every class weighs the same, however many test images it has.
+    With `balanced`, every class has the same weight however many test images it has.
     """
-    each: list[NDArray[np.float64]] = []
-    for run, other in by_seed(to, base):
+
+    def gains(run: Run, other: Run) -> Floats | None:
         right, before = correct(run, views[0]), correct(other, views[1])
-        if right is None or before is None or len(right) != len(before) or not len(right):
+        if right is None or before is None or len(right) != len(before):
             return None
-        weights = class_shares(run) if balanced else 1.0
-        each.append((right - before) * weights)
-    same = all(len(e) == len(each[0]) for e in each)
-    return Effect(to, base, paired(each)) if each and same else None
+        return (right - before) * (class_shares(run) if balanced else 1.0)
+
+    difference = over_images(by_seed(to, base), gains)
+    return None if difference is None else Effect(to, base, difference)
+
+
+def over_images(pairs: Sequence[tuple[Run, Run]], gains: Callable[[Run, Run], Floats | None]) -> Difference | None:
+    """Average gains per test image (images,) over pairs of runs; None if a pair has none, or the images differ."""
+    each = [gains(*pair) for pair in pairs]
+    known = [found for found in each if found is not None and len(found) == len(each[0] if each[0] is not None else ())]
+    return paired(known) if each and len(known) == len(each) and len(known[0]) else None
 
 
 def ranking(found: Sequence[Classifier]) -> tuple[list[Classifier], dict[tuple[str, ...], Number], bool]:
-    """Best first: by validation accuracy where every classifier has it (then by loss), else by macro F1 on the test."""
+    """Rank classifiers, best first: by validation accuracy, ties by validation loss; without it, by macro F1 on the test.
+
+    Returns the classifiers, the number that ranks each, and whether validation did.
+    """
     accuracy = {c.keys: c.last("val_accuracy") for c in found}
     by_validation = all(n.value is not None for n in accuracy.values())
     ranks = accuracy if by_validation else {c.keys: c.share("views", "plain", "raw", "macro_f1") for c in found}
@@ -55,15 +66,22 @@ def ranking(found: Sequence[Classifier]) -> tuple[list[Classifier], dict[tuple[s
     return sorted(found, key=order), ranks, by_validation
 
 
-def policy_effects(found: Sequence[Classifier], *, balanced: bool = False) -> list[Effect]:
-    """Each network under each policy against the same network without augmentation."""
+def policy_effects(found: Sequence[Classifier]) -> list[Effect]:
+    """Compare each network under each policy with the same network without augmentation."""
     plain = {c.model: c for c in found if c.policy == NONE}
     pairs = [(c, plain[c.model]) for c in found if c.policy != NONE and c.model in plain]
-    return [effect for to, base in pairs if (effect := accuracy_change(to, base, balanced=balanced)) is not None]
+    return [effect for to, base in pairs if (effect := accuracy_change(to, base)) is not None]
 
 
 def network_effects(ranked: Sequence[Classifier]) -> list[Effect]:
-    """The best classifier against the best one of every other network."""
-    best, others = ranked[0], {c.model: c for c in reversed(ranked)}
-    rest = [c for model, c in reversed(others.items()) if model != best.model]
-    return [effect for other in rest if (effect := accuracy_change(best, other)) is not None]
+    """Compare the best classifier's network with every other one, both under one policy.
+
+    That is the best classifier's policy, or the best one that both networks were trained under; networks without a
+    common policy are not compared.
+    """
+    best = ranked[0].model
+    pairs = []
+    for model in dict.fromkeys(c.model for c in ranked if c.model != best):
+        others = {c.policy: c for c in ranked if c.model == model}
+        pairs += [(c, others[c.policy]) for c in ranked if c.model == best and c.policy in others][:1]
+    return [effect for to, base in pairs if (effect := accuracy_change(to, base)) is not None]

@@ -8,10 +8,10 @@ from darkroom.settings import Section
 
 
 class ResultEntry(Section):
-    """One result. Folders are relative to `results/NAME`."""
+    """One result; its folder is relative to `results/NAME`."""
 
     name: str = ""
-    """The policy that it is of, where there are several."""
+    """Its policy, if there is one result per policy."""
     folder: str
 
 
@@ -42,7 +42,7 @@ class DetectorEntry(SeedEntry):
     task: str
     normal: tuple[str, ...]
     contamination: float = 0.0
-    """Share of the images that it was fitted on which are anomalous."""
+    """Share of anomalous images among those it was fitted on."""
     detector: str
 
 
@@ -53,13 +53,13 @@ class BuildSpec(Section):
     policies: list[ResultEntry]
     """Policies with transformed copies."""
     synthetic: list[ResultEntry] = []
-    """Policies with copies that a generator drew."""
+    """Policies with synthetic images."""
     gallery: ResultEntry | None = None
-    """The pictures of every augmentation technique, where there are any."""
+    """The images of every augmentation technique, if there are any."""
     audits: list[ResultEntry] = []
     """Policies with an audit."""
     classifiers: list[ClassifierEntry]
     generators: list[GeneratorEntry]
     detectors: list[DetectorEntry]
     config: dict[str, Any] = {}
-    """The resolved config by section, shown under "How this was made"; without `tracking`, which is no part of a result."""
+    """The resolved config by section, shown under "How this was made"; without `tracking`, which affects no result."""

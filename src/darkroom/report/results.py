@@ -1,4 +1,4 @@
-"""What the stages left in `results/NAME`, joined over seeds: a method is what the page has one row for."""
+"""Read what the stages left in `results/NAME`, and join seeds: a method gets one row on the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from darkroom.report.intervals import BOUNDS, Number, number, over_seeds
 from darkroom.report.unfinished import Unfinished
 
 UNIT = (0.0, 1.0)
-"""The bounds of a share."""
+"""Bounds of a share."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Run:
     timing: dict[str, Any]
 
     def last(self, column: str) -> Number:
-        """A column of the training history at the last epoch."""
+        """Return the last epoch's value of a column of the training history."""
         path = self.model_folder / "history.csv"
         table = pd.read_csv(path) if path.is_file() else pd.DataFrame()
         if column not in table or table.empty or pd.isna(table[column].iloc[-1]):
@@ -41,7 +41,7 @@ class Run:
         return Number(float(table[column].iloc[-1]))
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """A table of the evaluation, such as `predictions.parquet`, in the order of its ids."""
+        """Read a table of the evaluation, such as `predictions.parquet`, ordered by id; None if there is none."""
         path = self.evaluation_folder / name
         return pd.read_parquet(path).sort_values("id", ignore_index=True) if path.is_file() else None
 
@@ -55,37 +55,37 @@ class Method:
 
     @property
     def title(self) -> str:
-        """The name a reader finds in the config."""
+        """The name in the config."""
         return self.keys[-1]
 
     @property
     def first(self) -> Run:
-        """The run whose pictures are shown."""
+        """The run whose figures the page shows."""
         return self.runs[0]
 
     def named(self, *path: str) -> list[str]:
-        """The class names that a result has as keys, in the order of the data set's classes."""
+        """Return the class names that a result has as keys, in the order of the data set's classes."""
         found = {key: None for run in self.runs for key in _at(run.metrics, *path)}
         order = [str(name) for name in self.first.model.get("classes", []) if name in found]
         return [*order, *(key for key in found if key not in order)]
 
     def number(self, *path: str, bounds: tuple[float, float] = BOUNDS) -> Number:
-        """A number of the evaluation: over several seeds the mean with a t-interval."""
+        """Return a number of the evaluation; over several seeds, the mean with a t-interval."""
         return over_seeds([number(run.metrics, *path) for run in self.runs], bounds)
 
     def share(self, *path: str) -> Number:
-        """A number between 0 and 1."""
+        """Return a number of the evaluation between 0 and 1."""
         return self.number(*path, bounds=UNIT)
 
     def measured(self, *path: str) -> Number:
-        """A mean of times or counts over seeds, from `model.json`, the training's or the evaluation's timing."""
+        """Average times or counts over seeds; the path starts with the run's attribute, such as `timing` or `model`."""
         source, *rest = path
         values = [number(getattr(run, source), *rest).value for run in self.runs]
         known = [v for v in values if v is not None]
         return Number(float(np.mean(known))) if known else Number(reason="not recorded")
 
     def last(self, column: str) -> Number:
-        """A column of the history at the last epoch, over seeds."""
+        """Return the last epoch's value of a column of the history, averaged over seeds."""
         return over_seeds([run.last(column) for run in self.runs])
 
 
@@ -110,12 +110,12 @@ class Detector(Method):
 
     @property
     def title(self) -> str:
-        """Its name, and whether it has not seen normal images alone."""
+        """Its name, and whether it saw labels of anomalies."""
         return f"{super().title} (saw labels of anomalies)" if self.labels_seen else super().title
 
     @property
     def labels_seen(self) -> list[str]:
-        """The anomalous classes that a classifier was trained on which it looks through."""
+        """The anomalous classes that its feature extractor, a classifier of this data set, was trained on."""
         return [str(name) for name in self.first.metrics.get("labels_seen", [])]
 
     @property
@@ -124,7 +124,7 @@ class Detector(Method):
 
     @property
     def megabytes(self) -> Number:
-        """The size on disk of what was fitted."""
+        """Size on disk of what was fitted."""
         path = self.first.model_folder / "weights.pt"
         return Number(path.stat().st_size / 1e6) if path.is_file() else Number(reason="not recorded")
 
@@ -143,30 +143,32 @@ class Results:
     detectors: list[Detector]
     normal: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by task
     contamination: dict[str, float] = field(default_factory=dict)
-    """By task, the share of anomalous images among those that detectors were fitted on."""
+    """Share of anomalous images among those that detectors were fitted on, by task."""
     detector_settings: dict[str, Any] = field(default_factory=dict)
-    """What the config says of each detector."""
+    """The config of each detector."""
     policy_settings: dict[str, Any] = field(default_factory=dict)
-    """What the config says of each policy."""
+    """The config of each policy."""
     gallery: Path | None = None
-    """The pictures of the augmentation techniques, where there are any."""
+    """The images of the augmentation techniques, if there are any."""
     synthetic: dict[str, Path] = field(default_factory=dict)
-    """The folders of the copies that a generator drew, by policy."""
+    """The folders of synthetic images, by policy."""
     audits: dict[str, Path] = field(default_factory=dict)
     """The audits, by policy."""
     missing: list[str] = field(default_factory=list)
-    """Folders, below the results, of what the page should show and could not find."""
+    """Folders, relative to the results, of what the page should show and could not find."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The resolved config by section."""
 
 
 class _Folders:
-    """The folders of a data set's results, and which of those that were asked for are not whole."""
+    """The folders of a data set's results; records which of those requested are missing."""
 
     def __init__(self, root: Path, unfinished: Unfinished) -> None:
         self.root, self.unfinished = root, unfinished
         self.missing: list[str] = []
 
     def whole(self, path: str) -> bool:
-        """Whether a result is there, and is of this run: what a run should have made anew is missing without."""
+        """Return whether a result is complete and current; one that this run failed to rebuild is neither."""
         if path not in self.unfinished and (self.root / path / files.MANIFEST).exists():
             return True
         self.missing.append(path)
@@ -174,40 +176,44 @@ class _Folders:
 
 
 def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Results:
-    """Read all that the spec names. What is not there, did not finish, or is `unfinished`, is listed as missing."""
+    """Read all results that the spec names; those that are absent, incomplete or `unfinished` are listed as missing."""
     folders = _Folders(root, unfinished)
 
     def whole(entries: Sequence[ResultEntry]) -> dict[str, Path]:
         return {entry.name: root / entry.folder for entry in entries if folders.whole(entry.folder)}
 
-    policies = whole(spec.policies)
     return Results(
-        spec.name,
-        data,
-        root,
-        policies,
-        [Classifier(*found) for found in _methods(folders, [((e.policy, e.model), e) for e in spec.classifiers])],
-        [Method(*found) for found in _methods(folders, [((e.model,), e) for e in spec.generators])],
-        [Detector(*found) for found in _methods(folders, [((e.task, e.detector), e) for e in spec.detectors])],
-        {e.task: e.normal for e in spec.detectors},
-        {e.task: e.contamination for e in spec.detectors},
-        dict((spec.config.get("detect") or {}).get("detectors") or {}),
-        dict(spec.config.get("augment") or {}),
-        next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
-        whole(spec.synthetic),
-        whole(spec.audits),
-        folders.missing,
+        name=spec.name,
+        data=data,
+        root=root,
+        policies=whole(spec.policies),
+        classifiers=[
+            Classifier(*found) for found in _methods(folders, [((e.policy, e.model), e) for e in spec.classifiers])
+        ],
+        generators=[Method(*found) for found in _methods(folders, [((e.model,), e) for e in spec.generators])],
+        detectors=[
+            Detector(*found) for found in _methods(folders, [((e.task, e.detector), e) for e in spec.detectors])
+        ],
+        normal={e.task: e.normal for e in spec.detectors},
+        contamination={e.task: e.contamination for e in spec.detectors},
+        detector_settings=dict((spec.config.get("detect") or {}).get("detectors") or {}),
+        policy_settings=dict(spec.config.get("augment") or {}),
+        gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
+        synthetic=whole(spec.synthetic),
+        audits=whole(spec.audits),
+        missing=folders.missing,
+        config=spec.config,
     )
 
 
 def timing(folder: Path) -> dict[str, Any]:
-    """The measured times of a stage, empty where there are none."""
+    """Read the times that a stage measured; empty if there are none."""
     path = folder / files.TIMING
     return dict(files.read_json(path)) if path.is_file() else {}
 
 
 def correct(run: Run, view: str = "plain") -> NDArray[np.float64] | None:
-    """1 where the prediction of a view is right, else 0, in the order of the test items' ids; None where unknown."""
+    """Return 1 where a view's prediction is right, else 0, ordered by test image id; None if it is unknown."""
     table = run.table("predictions.parquet")
     column = f"prediction_{view}"
     if table is None or column not in table or "label" not in table:
@@ -217,7 +223,7 @@ def correct(run: Run, view: str = "plain") -> NDArray[np.float64] | None:
 
 
 def class_shares(run: Run) -> NDArray[np.float64]:
-    """What each test item counts, in the order of their ids, when every class weighs the same; 1 in the mean."""
+    """Return the weight of each test image, ordered by id, that gives every class the same total; the mean is 1."""
     table = run.table("predictions.parquet")
     if table is None:
         raise FileNotFoundError(f"{run.evaluation_folder} has no predictions")
@@ -228,7 +234,7 @@ def class_shares(run: Run) -> NDArray[np.float64]:
 
 
 def by_seed(first: Method, second: Method) -> Sequence[tuple[Run, Run]]:
-    """The runs of two methods that share a seed."""
+    """Pair the runs of two methods that share a seed."""
     others = {run.seed: run for run in second.runs}
     return [(run, others[run.seed]) for run in first.runs if run.seed in others]
 
@@ -242,7 +248,7 @@ def _at(value: Any, *path: str) -> dict[str, Any]:
 def _methods(
     folders: _Folders, entries: Sequence[tuple[tuple[str, ...], SeedEntry]]
 ) -> Iterator[tuple[tuple[str, ...], tuple[Run, ...]]]:
-    """The runs of each method, those without results left out."""
+    """Yield the runs of each method, without those that have no results."""
     for keys in dict.fromkeys(keys for keys, _ in entries):
         found = [_run(folders, entry) for other, entry in entries if other == keys]
         if runs := tuple(run for run in found if run is not None):

@@ -1,4 +1,4 @@
-"""What a run did not bring to its end, for the top of the page: which jobs failed, why, and what is missing without them."""
+"""What a run did not finish, for the top of the page: which jobs failed, why, and what is missing without them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from darkroom.settings import Section
 
 
 class Failed(Section):
-    """A job that ended badly."""
+    """A job that failed."""
 
     said: str
-    """Its last words; empty where it had none."""
+    """The last lines of its log; empty if there are none."""
     log: str | None = None
 
 
 class Unfinished(Section):
-    """The jobs of a run without a result, by the folders of their results, below that of the data set where they are there."""
+    """The jobs of a run without a result, by result folder, relative to the results of the data set where it lies below."""
 
     failed: dict[str, Failed] = {}
     waiting: dict[str, list[str]] = {}
-    """Jobs that did not run, with those that failed before them."""
+    """Jobs that did not run, each with the failed jobs that it needs."""
 
     def __contains__(self, folder: str) -> bool:
         return folder in self.failed or folder in self.waiting
@@ -29,7 +29,7 @@ class Unfinished(Section):
 
 @dataclass(frozen=True)
 class Problem:
-    """A job that failed, and the results that are missing on the page as they need its own."""
+    """A failed job, with the results that are missing from the page because they need its own."""
 
     folder: str
     said: str
@@ -38,9 +38,9 @@ class Problem:
 
 
 def problems(unfinished: Unfinished, missing: Sequence[str]) -> tuple[list[Problem], list[str]]:
-    """What failed; and what is missing besides, of which nothing is known."""
-    told = [
+    """Return the failed jobs, and the missing results that no failed job explains."""
+    found = [
         Problem(folder, job.said, job.log, [m for m in missing if unfinished.waiting.get(m, [])[:1] == [folder]])
         for folder, job in unfinished.failed.items()
     ]
-    return told, [folder for folder in missing if folder not in unfinished]
+    return found, [folder for folder in missing if folder not in unfinished]

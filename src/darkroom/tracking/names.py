@@ -21,14 +21,13 @@ def title(stage: str, tags: Mapping[str, str]) -> str:
 def summary(name: str, values: list[float]) -> dict[str, float]:
     """Mean, standard deviation and 95 % t interval of one metric over seeds; the mean alone of a single seed."""
     import numpy as np
-    from scipy import special
 
-    mean = float(np.mean(values))
+    from darkroom.measure.seeds import t_interval
+
     if len(values) < 2:
-        return {name: mean}
-    std = float(np.std(values, ddof=1))
-    half = float(special.stdtrit(len(values) - 1, 0.975)) * std / len(values) ** 0.5
-    return {name: mean, f"{name}/std": std, f"{name}/low": mean - half, f"{name}/high": mean + half}
+        return {name: float(np.mean(values))}
+    mean, low, high = t_interval(values)
+    return {name: mean, f"{name}/std": float(np.std(values, ddof=1)), f"{name}/low": low, f"{name}/high": high}
 
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Intervals on one axis: positions for the page's dot-and-whisker rows, in percent of the axis."""
+"""Place intervals on one axis: positions of the page's dot-and-whisker rows, in percent of the axis."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from darkroom.report.intervals import Difference, Number
 from darkroom.report.words import text
 
 MOST_TICKS = 7
-"""Steps that an axis is divided into, at most."""
+"""The most steps that an axis is divided into."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One row: a dot with its whisker, its name and the number in words. `note` is shown where there is no number."""
+    """One row: a dot with its whisker, its name, the number as written and its interval (or the reason for no number)."""
 
     name: str
     shown: str
@@ -29,7 +29,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """Rows on one axis; `zero` is where the line of no difference lies, if on the axis."""
+    """Rows on one axis; `zero` is the position of the no-difference line, if the axis has one."""
 
     marks: list[Mark]
     ticks: list[tuple[float, str]]  # position, label
@@ -37,12 +37,12 @@ class Chart:
 
 
 def numbers(rows: Sequence[tuple[str, Number]], style: str, *, chosen: int | None = None) -> Chart:
-    """A chart of numbers with their intervals; `chosen` is the row to bring out."""
+    """Chart numbers with their intervals; `chosen` is the row to highlight."""
     axis = _Axis([v for _, n in rows for v in (n.value, n.low, n.high) if v is not None], style)
     marks = [
         Mark(
             name,
-            f"{text.STYLES[style](n.value)}{text.unit(style)}" if n.value is not None else "",
+            text.plain(n, style) if n.value is not None else "",
             text.interval(n, style) or n.reason,
             axis.place(n.value),
             axis.place(n.low),
@@ -55,13 +55,13 @@ def numbers(rows: Sequence[tuple[str, Number]], style: str, *, chosen: int | Non
 
 
 def differences(rows: Sequence[tuple[str, Difference]], style: str) -> Chart:
-    """A chart of differences around zero, each clear one toned by its side."""
+    """Chart differences around zero, colored by sign where they are clear."""
     axis = _Axis([0.0, *(v for _, d in rows for v in (d.value, d.low, d.high))], style)
     marks = [
         Mark(
             name,
             text.signed(d.value, style),
-            f"{text.signed(d.low, style)} to {text.signed(d.high, style)}",
+            text.span(d, style),
             axis.place(d.value),
             axis.place(d.low),
             axis.place(d.high),
@@ -73,7 +73,7 @@ def differences(rows: Sequence[tuple[str, Difference]], style: str) -> Chart:
 
 
 class _Axis:
-    """From just below the lowest value to just above the highest, with round ticks."""
+    """An axis from just below the lowest value to just above the highest, with round ticks."""
 
     def __init__(self, values: Sequence[float], style: str) -> None:
         self.style = style

@@ -1,4 +1,4 @@
-"""Numbers over a quantity as lines with intervals: positions for a drawing in the page, whose colors follow its theme."""
+"""Draw numbers against a quantity as lines with intervals: positions in an inline SVG, whose colors follow the theme."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from darkroom.report.intervals import Number
 from darkroom.report.words import text
 
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 468.0, 12.0, 250.0
-"""The plot's edges in a drawing of 480×300."""
+"""The edges of the plot in a 480×300 drawing."""
 APART, SPREAD = 5.0, 32.0
-"""Between the points of neighbouring lines, so that their intervals can be told apart; and between the outermost ones."""
+"""Horizontal offset between the points of adjacent lines, which keeps their intervals apart, and its most over all lines."""
 MOST_TICKS = 6
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where a number lies, and where its interval ends."""
+    """Position of a number and of the ends of its interval."""
 
     x: float
     y: float
@@ -28,7 +28,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One method; `path` is that of an SVG path element."""
+    """One method; `path` is the `d` of an SVG path."""
 
     name: str
     path: str
@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines on common axes, with their ticks as (place, label)."""
+    """Lines on common axes, with their ticks as (position, label)."""
 
     title: str
     across: str
@@ -55,9 +55,9 @@ def curves(
     log_x: bool = False,
     log_y: bool = False,
 ) -> Curves:
-    """One line a method through its known numbers; `labels` are of the quantity that goes across, at each of its values.
+    """Draw one line per method through its known numbers; `labels` name the values on the horizontal axis.
 
-    A logarithmic axis takes values above 0 alone.
+    A logarithmic axis shows values above 0 only.
     """
     known = {name: {x: n for x, n in row.items() if n.value is not None} for name, row in found.items()}
     heights = [v for row in known.values() for n in row.values() for v in (n.value, n.low, n.high) if v is not None]
@@ -77,7 +77,7 @@ def curves(
 
 
 class _Scale:
-    """Values to places between two edges of the drawing."""
+    """A map from values to positions between two edges of the drawing."""
 
     def __init__(self, values: Sequence[float], edges: tuple[float, float], *, log: bool) -> None:
         self.log, self.edges = log, edges
@@ -94,11 +94,11 @@ class _Scale:
         return round(start + (end - start) * (at - low) / (high - low), 1)
 
     def known(self, value: float | None) -> float | None:
-        """The place of the end of an interval, which stays on the axis."""
+        """Place the end of an interval, kept on the axis."""
         return None if value is None else self.place(max(self.low, value))
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Round values with their labels: 1, 2 and 5 of each decade, or even steps."""
+        """Label round values: 1, 2 and 5 of each decade, or even steps."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             round_values = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]

@@ -1,4 +1,4 @@
-"""The page's pictures: embedded as data, made smaller where the page would otherwise grow too large to send."""
+"""Embed the page's images as data, shrinking them where the page would grow too large to send."""
 
 from __future__ import annotations
 
@@ -10,42 +10,49 @@ from pathlib import Path
 from PIL import Image, ImageSequence
 
 BUDGET = 3_300_000
-"""Bytes of all pictures together; base64 makes 4.4 MB of them."""
+"""Bytes of all images together; 4.4 MB in base64."""
 THUMBNAILS = 7_000_000
-"""Bytes of all sheets of thumbnails; base64 makes 9.3 MB of them, so that page and pictures stay below 15 MB."""
+"""Bytes of all thumbnail sheets; 9.3 MB in base64, which keeps the page with its images below 15 MB."""
 LARGEST = 450_000
 WIDEST = 1800
 
 _LADDER = ((1800, 0), (1800, 88), (1400, 80), (1100, 75), (800, 65), (560, 50))
-"""Widths in pixels and WebP qualities (0 is lossless) tried in turn until a picture fits its share."""
+"""Widths in pixels and WebP qualities (0 is lossless), tried in turn until an image fits its share of the budget."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture ready for an `img` element; sizes in pixels."""
+    """An image ready for an `img` element; sizes in pixels."""
 
     uri: str
     width: int
     height: int
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """An image that others are cut from; `key` is its id on the page, sizes are in its own pixels."""
+
+    path: Path
+    key: str
+    width: int
+    height: int
+
+
 class Album:
-    """Collects pictures while the page is planned, then embeds them all within one budget of bytes."""
+    """The images of a page, collected first and then embedded within one budget of bytes."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
         self._paths: list[Path] = []
         self._pictures: dict[Path, Picture] = {}
 
-    def add(self, path: Path) -> Path | None:
-        """Ask for a picture; None where the file does not exist."""
-        if not path.is_file():
-            return None
+    def add(self, path: Path) -> None:
+        """Request an image."""
         self._paths.append(path)
-        return path
 
     def embed(self) -> None:
-        """Encode what was added: the small ones first, so that the large ones share what these leave."""
+        """Encode what was added, small images first, so that large ones share what those leave."""
         left = self._budget
         queue = sorted(dict.fromkeys(self._paths), key=lambda p: (p.stat().st_size, p.as_posix()))
         for index, path in enumerate(queue):
@@ -59,9 +66,9 @@ class Album:
 
 
 def _fitted(path: Path, limit: int) -> tuple[bytes, str, tuple[int, int]]:
-    """A picture's bytes, format and size: as it is when it fits, else the first step of the ladder that does.
+    """Return an image's bytes, format and size: unchanged if it fits, else on the first step of the ladder that fits.
 
-    An animated picture stays one: all its frames go down the ladder together.
+    An animation stays one: all its frames go down the ladder together.
     """
     with Image.open(path) as opened:
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(opened)]
@@ -71,7 +78,7 @@ def _fitted(path: Path, limit: int) -> tuple[bytes, str, tuple[int, int]]:
     data = path.read_bytes()
     if len(data) <= limit and size[0] <= WIDEST:
         return data, path.suffix[1:], size
-    ladder = [step for step in _LADDER if step[1] or path.suffix == ".png"]  # a WebP would only grow without loss
+    ladder = [step for step in _LADDER if step[1] or path.suffix == ".png"]  # a lossless copy of a WebP only grows
     for width, quality in ladder:
         if size[0] > width:
             size = (width, max(1, round(size[1] * width / size[0])))

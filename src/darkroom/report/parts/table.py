@@ -1,30 +1,19 @@
-"""What the page is assembled from: findings in words, tables of numbers with their intervals, captioned pictures."""
+"""Tables of numbers with their intervals, and captioned figures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from markupsafe import Markup
-
-from darkroom.report.intervals import Number
+from darkroom.report.intervals import Difference, Number
 from darkroom.report.parts.chart import Mark
 from darkroom.report.words import text
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One sentence of the answer. `tone` is good, bad, even (no clear difference) or note."""
-
-    topic: str
-    verdict: str
-    tone: str
-    words: Markup
-
-
-@dataclass(frozen=True)
 class Cell:
-    """A number and, small below it, its interval or the reason why there is none."""
+    """A number and, in small type below it, its interval or the reason why there is none."""
 
     main: str
     small: str = ""
@@ -34,7 +23,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method or class; `chosen` brings it out."""
+    """One method or class; `chosen` highlights it."""
 
     title: str
     cells: list[Cell]
@@ -44,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under columns; `groups` are titles over several columns as (title, columns)."""
+    """Rows under columns; `groups` are headings over several columns, as (heading, columns)."""
 
     first: str
     columns: list[str]
@@ -54,35 +43,42 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture to embed, its text for those who cannot see it, and its caption."""
+    """An image to embed, its alternative text and its caption."""
 
     path: Path
     alt: str
     caption: str
 
 
-def say(words: str, *given: object) -> Markup:
-    """A sentence with its names and numbers filled in, escaped: `say("<b>{}</b> is best", name)`."""
-    return Markup(words).format(*given)
-
-
 def cell(number: Number, style: str, *, after: str = "", tone: str = "") -> Cell:
-    """A number in its style; a dash and the reason where it is not known."""
+    """Write a number in its style; a dash and the reason if it is unknown."""
     if number.value is None:
         return Cell(text.DASH, number.reason, "none")
     return Cell(text.STYLES[style](number.value) + after, text.interval(number, style), tone)
 
 
+def change(difference: Difference | None, *, missing: str = "nothing to compare") -> Cell:
+    """Write a difference between shares in points, colored where it is clear; a dash and what is missing otherwise."""
+    if difference is None:
+        return Cell(text.DASH, missing, "none")
+    tone = ("good" if difference.value > 0 else "bad") if difference.clear else ""
+    return Cell(text.signed(difference.value, "percent"), text.span(difference, "percent"), tone)
+
+
 def seconds(number: Number) -> Cell:
-    """A duration: `8.2 s`, `3 min 05 s`."""
-    if number.value is None:
-        return cell(number, "compact")
-    if number.value < 100:
+    """Write a duration: `8.2 s`, `3 min 05 s`."""
+    if number.value is None or number.value < 100:
         return cell(number, "compact", after=f"{text.THIN}s")
     minutes, rest = divmod(round(number.value), 60)
     return Cell(f"{text.count(minutes)}{text.THIN}min {rest:02d}{text.THIN}s")
 
 
+def rows(titles: Sequence[str], cells: Sequence[list[Cell]], *, chosen: str | None = None) -> list[Row]:
+    """Build one row per method, highlighting the chosen one unless it is alone."""
+    pairs = zip(titles, cells, strict=True)
+    return [Row(title, line, chosen=title == chosen and len(titles) > 1) for title, line in pairs]
+
+
 def figure(path: Path, alt: str, caption: str = "") -> list[Figure]:
-    """One figure, or none when the stage left no such picture."""
+    """Return one figure, or none if the stage left no such image."""
     return [Figure(path, alt, caption)] if path.is_file() else []

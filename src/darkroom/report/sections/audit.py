@@ -1,8 +1,7 @@
-"""The augmentation audit: which transforms keep the labels of which classes, and the policy that keeps them all."""
+"""The augmentation audit: which transforms preserve the labels of which classes, and a policy that preserves them all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,24 +11,32 @@ from markupsafe import Markup
 
 from darkroom import files
 from darkroom.report.intervals import Number, number
-from darkroom.report.parts.table import Cell, Figure, Finding, Row, Table, cell, figure, say
+from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure
 from darkroom.report.results import Results
+from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
+from darkroom.report.words.finding import Finding
+from darkroom.report.words.text import say
 
 SHOWN = 20
-"""Classes in the heat map; where there are more, those come first that a transform was ruled out for."""
+"""Classes in the heat map; classes that a transform was ruled out for take precedence."""
 FEW = 3
-"""Classes named for each transform in the answer; of more, it tells the number."""
+"""Classes named per transform in the answer; beyond that, it gives their number."""
 LISTED = 12
-"""Classes named for each transform in the section, those that lose most labels."""
+"""Classes named per transform in the section, those that lose most labels first."""
 RULED = ("drop", "weaken")
 SHADES = 9
+NUMBERS = {"kept": "percent", "realism": "compact", "spread": "compact", "surprise": "compact"}
+"""What the audit measures, with its style."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one policy. `ruled` has, for each transform that was ruled out for some class, those classes, the worst
-    first; `judged` says of how many classes something could be said: none, some or all."""
+    """The audit of one policy.
+
+    `ruled` has the transforms that were ruled out for some classes, with those classes, the worst first; `judged` says
+    whether the audit reached a verdict on none, some or all of the classes.
+    """
 
     policy: str
     tolerance: str
@@ -44,52 +51,56 @@ class Audit:
     skipped: list[str]
     figures: list[Figure]
     suggestion: str
+    file: str
+    """All numbers, relative to the results."""
 
 
-def section(results: Results) -> list[Audit]:
-    """An audit for each policy that has one."""
-    return [_audit(folder, policy) for policy, folder in results.audits.items()]
+def read(results: Results) -> list[Audit] | None:
+    """Read the audit of each policy that has one; None if none has."""
+    return [_audit(folder, policy, results) for policy, folder in results.audits.items()] or None
 
 
-def answer(audits: list[Audit]) -> Iterator[Finding]:
-    """What the audits found, a sentence a policy; none for one that only mixes images."""
-    for audit in audits:
-        if not audit.transforms:
-            continue
-        if audit.judged == "none":
-            words = say("What <b>{}</b> does to the labels could be judged for no class.", audit.policy)
-            yield Finding("Audit", "not judged", "note", words)
-            continue
-        if not audit.ruled:
-            judged = " that could be judged" if audit.judged == "some" else ""
-            words = say("All transforms of <b>{}</b> keep the labels of all classes{}.", audit.policy, judged)
-            yield Finding("Audit", "labels kept", "good", words)
-            continue
-        words = say("{} of {} transforms", len(audit.ruled), audit.transforms)
-        words += say(" of <b>{}</b> change labels of some classes: ", audit.policy)
-        words += Markup("; ").join(say("{} ({})", name, _few(told)) for name, told in audit.ruled) + Markup(".")
-        yield Finding("Audit", "labels change", "bad", words)
+def answer(audits: list[Audit]) -> Answer:
+    """State what the audits found, one sentence per policy; a policy that only mixes images gets none."""
+    return Answer(findings=[_finding(audit) for audit in audits if audit.transforms])
 
 
-def _audit(folder: Path, policy: str) -> Audit:
+SECTION = Section("audit", "Audit", read, answer, rank=4)
+
+
+def _finding(audit: Audit) -> Finding:
+    if audit.judged == "none":
+        words = say("Whether <b>{}</b> preserves labels could not be judged for any class.", audit.policy)
+        return Finding("Audit", "not judged", "note", words)
+    if not audit.ruled:
+        judged = " that could be judged" if audit.judged == "some" else ""
+        words = say("All transforms of <b>{}</b> preserve the labels of all classes{}.", audit.policy, judged)
+        return Finding("Audit", "labels preserved", "good", words)
+    words = say("{} of {} of <b>{}</b>", len(audit.ruled), text.plural(audit.transforms, "transform"), audit.policy)
+    words += say(" {} the labels of some classes: ", "changes" if len(audit.ruled) == 1 else "change")
+    words += Markup("; ").join(say("{} ({})", name, _few(lost)) for name, lost in audit.ruled) + Markup(".")
+    return Finding("Audit", "labels change", "bad", words)
+
+
+def _audit(folder: Path, policy: str, results: Results) -> Audit:
     found: dict[str, Any] = files.read_json(folder / "audit.json")
     titles = {step["key"]: step["title"] for step in found["steps"]}
     cells: dict[str, dict[str, Any]] = found["cells"]
-    ruled_out = {name for row in cells.values() for name, told in row.items() if told["verdict"] in RULED}
+    ruled_out = {name for row in cells.values() for name, entry in row.items() if entry["verdict"] in RULED}
     classes = sorted(found["classes"], key=lambda name: name not in ruled_out)[:SHOWN]
     classes = [name for name in found["classes"] if name in classes]
     ruled = []
     for key, row in cells.items():
-        lost = [(name, told) for name, told in row.items() if told["verdict"] in RULED]
+        lost = [(name, entry) for name, entry in row.items() if entry["verdict"] in RULED]
         if lost := sorted(lost, key=lambda one: one[1]["numbers"]["kept"]["value"]):
-            ruled.append((titles[key], [_ruled(name, told) for name, told in lost]))
+            ruled.append((titles[key], [_ruled(name, entry) for name, entry in lost]))
     caption = (
-        "The transforms and classes that lose most labels: training images before and after, with the true class and "
-        "what the classifier takes them for."
+        "The transforms and classes that lose most labels: training images before and after, with their true class and "
+        "the classifier's prediction."
     )
     return Audit(
         policy=policy,
-        tolerance=f"{text.percent(found['tolerance'])}{text.unit('percent')}",
+        tolerance=text.share(found["tolerance"]),
         folds=found["folds"],
         heat=_heat(found, titles, classes),
         hidden=len(found["classes"]) - len(classes),
@@ -101,29 +112,30 @@ def _audit(folder: Path, policy: str) -> Audit:
         skipped=[step["title"] for step in found["steps"] if not step["judged"]],
         figures=figure(folder / "examples.png", f"Images that {policy} changes most", caption),
         suggestion=(folder / "policy.yaml").read_text(encoding="utf-8").rstrip(),
+        file=(folder / "audit.csv").relative_to(results.root).as_posix(),
     )
 
 
 def _judged(cells: dict[str, dict[str, Any]]) -> Literal["none", "some", "all"]:
-    known = [told["verdict"] != "unknown" for row in cells.values() for told in row.values()]
+    known = [entry["verdict"] != "unknown" for row in cells.values() for entry in row.values()]
     if not any(known):
         return "none"
     return "all" if all(known) else "some"
 
 
 def _heat(found: dict[str, Any], titles: dict[str, str], classes: list[str]) -> Table:
-    """Transforms × classes: the share of images given their label, the verdict below it, shaded by the share."""
+    """Tabulate transforms × classes: the share of labels kept, shaded, with the verdict below it."""
     rows = []
     for key, row in found["cells"].items():
         line = []
         for name in classes:
-            told = row[name]
-            line.append(_shaded(number(told, "numbers", "kept"), _verdict(told)))
+            entry = row[name]
+            line.append(_shaded(number(entry, "numbers", "kept"), _verdict(entry)))
         rows.append(Row(titles[key], line))
     clean, together = (
         [_shaded(number(found["whole"][name], "numbers", share), "") for name in classes] for share in ("clean", "kept")
     )
-    return Table("Label kept, %", classes, [Row("as they are", clean), *rows, Row("whole policy", together)])
+    return Table("Labels kept, %", classes, [Row("originals", clean), *rows, Row("whole policy", together)])
 
 
 def _shaded(share: Number, verdict: str) -> Cell:
@@ -132,41 +144,36 @@ def _shaded(share: Number, verdict: str) -> Cell:
     return Cell(text.percent(share.value), verdict, f"heat heat{min(SHADES, int(share.value * (SHADES + 1)))}")
 
 
-def _verdict(told: dict[str, Any]) -> str:
-    if told["verdict"] == "weaken":
-        return f"weaken to {told['weaken_to']:.2f}"
-    return str(told["note"]) if told["verdict"] == "keep" else str(told["verdict"])
+def _verdict(entry: dict[str, Any]) -> str:
+    if entry["verdict"] == "weaken":
+        return f"weaken to {entry['weaken_to']:.2f}"
+    return str(entry["note"]) if entry["verdict"] == "keep" else str(entry["verdict"])
 
 
-def _ruled(name: str, told: dict[str, Any]) -> Markup:
-    into = told["turned_into"][:1]
-    done = "dropped" if told["verdict"] == "drop" else f"weakened to {told['weaken_to']:.2f}"
+def _ruled(name: str, entry: dict[str, Any]) -> Markup:
+    into = entry["turned_into"][:1]
+    done = "dropped" if entry["verdict"] == "drop" else f"weakened to {entry['weaken_to']:.2f}"
     if not into:
         return say("<b>{}</b> {}", name, done)
-    share = f"{text.percent(into[0]['share'])}{text.unit('percent')}"
-    return say("<b>{}</b> {}, {} taken for {}", name, done, share, into[0]["class"])
+    share = text.plain(Number(into[0]["share"]), "percent")
+    return say("<b>{}</b> {}, {} predicted as {}", name, done, share, into[0]["class"])
 
 
-def _few(told: list[Markup]) -> Markup:
-    """Each class while they are few, else how many there are."""
-    return Markup("; ").join(told) if len(told) <= FEW else say("{} classes", len(told))
+def _few(lost: list[Markup]) -> Markup:
+    """Name the classes while they are few, else count them."""
+    return Markup("; ").join(lost) if len(lost) <= FEW else say("{}", text.plural(len(lost), "class"))
 
 
 def _numbers(found: dict[str, Any], titles: dict[str, str]) -> Table:
-    """A row a transform: means over the classes, with the lowest and the highest class."""
+    """Tabulate one row per transform: the mean over the classes, with the lowest and the highest class."""
     rows = []
     for key, row in found["cells"].items():
         line = []
-        for name, style in (
-            ("kept", "percent"),
-            ("realism", "compact"),
-            ("spread", "compact"),
-            ("surprise", "compact"),
-        ):
-            values = [told["numbers"].get(name, {}).get("value") for told in row.values()]
+        for name, style in NUMBERS.items():
+            values = [entry["numbers"].get(name, {}).get("value") for entry in row.values()]
             known = [value for value in values if value is not None]
             spread = Number(float(np.mean(known)), min(known), max(known)) if known else Number(reason="not judged")
             line.append(cell(spread, style))
         rows.append(Row(titles[key], line))
-    columns = ["Label kept, %", "Distance to real images", "Spread", "Added loss, nats"]
+    columns = ["Labels kept, %", "Distance to real images", "Spread", "Added loss, nats"]
     return Table("Transform", columns, rows)

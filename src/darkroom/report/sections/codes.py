@@ -1,4 +1,4 @@
-"""Detectors that differ in nothing but the size of their code: what each kind makes of ever fewer numbers."""
+"""Detectors that differ only in the size of their code: what each family reconstructs from fewer and fewer numbers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from darkroom.report.intervals import Number
 from darkroom.report.parts.curves import Curves, curves
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, seconds
 from darkroom.report.results import Detector, Results
-from darkroom.report.sections.contamination import mixed
+from darkroom.report.section import Section
 from darkroom.report.words import text
 
 SIZES = ("components", "latent")
-"""The options of detectors that say how many numbers a code has."""
+"""The options of detectors that set how many numbers a code has."""
 BYTES = 4
-"""Of each of them."""
+"""Per number, as float32."""
 
 Family = dict[int, Detector]
 """Detectors by the size of their code, the smallest first."""
@@ -27,7 +27,7 @@ Family = dict[int, Detector]
 
 @dataclass(frozen=True)
 class Strip:
-    """Reconstructions of one size: the images first, then a row a family."""
+    """Reconstructions from codes of one size: the originals first, then one row per family."""
 
     size: str
     rows: list[tuple[str, Figure]]
@@ -35,30 +35,33 @@ class Strip:
 
 @dataclass(frozen=True)
 class Codes:
-    """The sizes that one task tells apart."""
+    """The code sizes of one task."""
 
     normal: str
     pixels: int
-    """Bytes of an image as it is."""
+    """Bytes of an uncompressed image."""
     seeds: int
     lowest: str
-    """Which family has the lowest error at which size, in words."""
+    """The family with the lowest error at each size, in words."""
     drawn: list[Curves]
     tables: list[tuple[str, Table]]
     strips: list[Strip]
 
 
-def section(results: Results) -> list[Codes]:
-    """The tasks in which some detectors differ in their code size alone; mostly none."""
+def read(results: Results) -> list[Codes] | None:
+    """Read the tasks in which some detectors differ only in code size; None, as usual, if there are none."""
     tasks = dict.fromkeys(detector.task for detector in results.detectors)
     found = [(task, families(results, task)) for task in tasks]
-    return [_codes(results, task, members) for task, members in found if members]
+    return [_codes(results, task, members) for task, members in found if members] or None
+
+
+SECTION = Section("codes", "Code size", read)
 
 
 def families(results: Results, task: str) -> dict[str, Family]:
-    """The detectors of a task that reconstruct images, by all their settings but the size; those with several sizes.
+    """Group the detectors of a task that reconstruct images by all settings but the size; keep groups of several sizes.
 
-    A family is called like the detector with its smallest code, without that size at the end of the name.
+    A family is named after its detector with the smallest code, without that size at the end of the name.
     """
     found: dict[str, Family] = {}
     for detector in results.detectors:
@@ -78,12 +81,12 @@ def families(results: Results, task: str) -> dict[str, Family]:
 
 
 def error(detector: Detector) -> Number:
-    """The mean squared error of normal test images."""
+    """Return the mean squared reconstruction error of normal test images."""
     return detector.number("reconstruction", "mse", bounds=(0, math.inf))
 
 
 def auroc(detector: Detector) -> Number:
-    """How often an anomalous image scores above a normal one."""
+    """Return how often an anomalous image scores above a normal one."""
     return detector.share("image", "auroc")
 
 
@@ -104,15 +107,15 @@ def _codes(results: Results, task: str, found: dict[str, Family]) -> Codes:
     def over(measure: Callable[[Detector], Number]) -> dict[str, dict[float, Number]]:
         return {name: {float(size): measure(d) for size, d in family.items()} for name, family in found.items()}
 
-    across = "numbers in a code"
+    across = "code size (numbers)"
     first = next(iter(next(iter(found.values())).values()))
     return Codes(
-        normal=mixed(results.normal[task], results.contamination[task]),
+        normal=text.normal(results.normal[task], results.contamination[task]),
         pixels=math.prod(first.first.model.get("shape", [0])),
         seeds=max(len(d.runs) for family in found.values() for d in family.values()),
         lowest=_lowest(sizes, found),
         drawn=[
-            curves("Squared error of normal test images", across, over(error), labels, log_x=True, log_y=True),
+            curves("Mean squared error of normal test images", across, over(error), labels, log_x=True, log_y=True),
             curves("AUROC", across, over(auroc), labels, log_x=True),
         ],
         tables=_tables(sizes, found),
@@ -130,7 +133,7 @@ def _lowest(sizes: list[int], found: dict[str, Family]) -> str:
 
 
 def _tables(sizes: list[int], found: dict[str, Family]) -> list[tuple[str, Table]]:
-    """The error, the AUROC and what fitting took: a row a family, a column a size."""
+    """Tabulate error, AUROC and fitting time: one row per family, one column per size."""
 
     def of(measure: Callable[[Detector], Cell]) -> Table:
         columns = [f"{size} ({text.count(BYTES * size)} bytes)" for size in sizes]
@@ -139,12 +142,12 @@ def _tables(sizes: list[int], found: dict[str, Family]) -> list[tuple[str, Table
             Row(name, [measure(family[size]) if size in family else blank for size in sizes])
             for name, family in found.items()
         ]
-        return Table("Numbers in a code", columns, rows)
+        return Table("Code size", columns, rows)
 
     return [
-        ("Squared error of normal test images", of(lambda d: cell(error(d), "compact"))),
+        ("Mean squared error of normal test images", of(lambda d: cell(error(d), "compact"))),
         ("AUROC", of(lambda d: cell(auroc(d), "decimal"))),
-        ("Time of fitting", of(lambda d: seconds(d.measured("model_timing", "seconds")))),
+        ("Fitting time", of(lambda d: seconds(d.measured("model_timing", "seconds")))),
     ]
 
 
@@ -154,8 +157,9 @@ def _strip(size: int, found: dict[str, Family]) -> Strip:
         if size not in family:
             continue
         folder = family[size].first.evaluation_folder
-        originals = figure(folder / "originals.png", "Test images: normal ones, a blank, anomalous ones")
-        made = figure(folder / "reconstructions.png", f"The same images as {name} makes them of {size} numbers")
+        originals = figure(folder / "originals.png", "Test images: normal ones, then a gap, then anomalous ones")
+        alt = f"The same images, reconstructed by {name} from {text.plural(size, 'number')}"
+        made = figure(folder / "reconstructions.png", alt)
         if originals and made:
-            rows += [("as they are", originals[0])] * (not rows) + [(name, made[0])]
+            rows += [("originals", originals[0])] * (not rows) + [(name, made[0])]
     return Strip(text.plural(size, "number"), rows)

@@ -1,4 +1,4 @@
-"""The gallery page: every augmentation technique on images of the data set, with the settings to copy."""
+"""The gallery page: every augmentation technique on images of the data set, with settings to copy."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from darkroom.report.parts.table import Figure
 from darkroom.report.words import text
 
 ORDER = ("geometric", "photometric", "noise and blur", "occlusion", "mixing", "policies")
-"""Families in the order of the page; others follow."""
+"""Families in page order; others follow."""
 WHERE = {
-    "offline": "as copies, made before training",
-    "online": "on each batch, while training",
+    "offline": "copies made before training",
+    "online": "applied to each batch during training",
 }
 
 
 @dataclass
 class Showing:
-    """A technique as one kind, offline or online: its pictures, and how the config names it."""
+    """A technique of one kind, offline or online: its images, and its settings in the config."""
 
     kind: str
     figures: list[Figure]
@@ -30,7 +30,7 @@ class Showing:
 
 @dataclass
 class Technique:
-    """A technique by its config name, offline, online or both."""
+    """A technique by its name in the config: offline, online or both."""
 
     name: str
     summary: str
@@ -38,7 +38,7 @@ class Technique:
 
     @property
     def alike(self) -> bool:
-        """Whether its settings are the same offline and online."""
+        """Whether offline and online take the same settings."""
         return len({showing.settings for showing in self.showings}) == 1
 
 
@@ -51,12 +51,12 @@ class Gallery:
 
     @property
     def number(self) -> int:
-        """How many techniques there are."""
+        """The number of techniques."""
         return sum(len(techniques) for _, techniques in self.families)
 
 
 def gallery(folder: Path) -> Gallery:
-    """What the job `augment gallery` left in a folder, offline and online techniques of one name together."""
+    """Read what the job `augment gallery` left in a folder; offline and online techniques of one name go together."""
     found: dict[str, Any] = files.read_json(folder / "gallery.json")
     families: dict[str, dict[str, Technique]] = {}
     for entry in found["techniques"]:
@@ -73,9 +73,9 @@ def _showing(folder: Path, entry: dict[str, Any]) -> Showing:
     name, kind = entry["name"], entry["kind"]
     figures = []
     for picture in entry["pictures"]:
-        alt = f"{name}: two images and their mixture" if picture["caption"] else f"Images before and after {name}"
+        alt = f"{name}: two images and their mix" if picture["caption"] else f"Images before and after {name}"
         figures.append(Figure(folder / picture["file"], alt, picture["caption"]))
-    applied = entry["options"].get("p")  # what is only applied or not goes as far as its probability
+    applied = entry["options"].get("p")  # a transform without an amount goes as far as its probability
     reached = (
         operation if far == applied else f"{operation} {text.compact(far)}"
         for operation, far in entry["amounts"].items()

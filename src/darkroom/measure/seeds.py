@@ -1,0 +1,22 @@
+"""The interval of a mean over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import special
+
+
+def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean of two or more values with the bounds of its 95% t-interval: mean, low, high.
+
+    Raises ValueError for fewer than two values, which have no spread.
+    """
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"a t-interval needs two or more values, got {n}")
+    mean = float(np.mean(values))
+    half = float(special.stdtrit(n - 1, 0.975)) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    return mean, mean - half, mean + half

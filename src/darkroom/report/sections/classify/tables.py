@@ -1,0 +1,119 @@
+"""Tables of the classifiers: accuracy, calibration, cost, and the classes of the best one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.report.intervals import Number
+from darkroom.report.parts import chart
+from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
+from darkroom.report.results import Classifier
+from darkroom.report.words import text
+
+CONFUSIONS = 5
+"""The most frequent confusions that are named."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Test images of one class that were predicted as another, summed over seeds."""
+
+    true: str
+    predicted: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of one classifier; weak ones have their whole F1 interval below the mean F1 of all classes."""
+
+    table: Table
+    weak: list[str]
+    lowest: tuple[str, Number] | None
+
+
+def accuracy(ranked: Sequence[Classifier], ranks: dict[tuple[str, ...], Number], by_validation: bool) -> Table:
+    """Tabulate how often each classifier is right."""
+    columns = ["Accuracy, %", "Balanced accuracy, %", "Macro F1, %", "Macro AUROC"]
+    columns = (["Validation accuracy, %"] if by_validation else []) + columns
+    cells = []
+    for c in ranked:
+        line = [cell(ranks[c.keys], "percent")] if by_validation else []
+        for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+            line.append(cell(c.share("views", "plain", "raw", name), "percent"))
+        cells.append([*line, cell(c.share("views", "plain", "raw", "macro_auroc"), "decimal")])
+    return _table(ranked, columns, cells)
+
+
+def calibration(ranked: Sequence[Classifier]) -> Table:
+    """Tabulate how far the probabilities can be trusted, before and after temperature scaling."""
+    groups = {"ece": "ECE", "nll": "NLL, nats", "brier": "Brier score"}
+    cells = []
+    for c in ranked:
+        line = [
+            cell(c.number("views", "plain", stage, score, bounds=(0, np.inf)), "decimal")
+            for score in groups
+            for stage in ("raw", "calibrated")
+        ]
+        cells.append([*line, cell(c.number("temperature", "plain"), "compact")])
+    columns = ["before", "after"] * len(groups) + ["Temperature"]
+    return _table(ranked, columns, cells, [(title, 2) for title in groups.values()] + [("", 1)])
+
+
+def cost(ranked: Sequence[Classifier]) -> Table:
+    """Tabulate size and times."""
+    cells = []
+    for c in ranked:
+        line = [cell(c.measured("model", "parameters"), "count"), seconds(c.measured("model_timing", "seconds"))]
+        line.append(cell(c.measured("model_timing", "images_per_second"), "compact"))
+        line.append(cell(c.measured("timing", "ms_per_image", "plain"), "compact"))
+        cells.append([*line, Cell(str(c.first.model.get("precision", text.DASH)))])
+    return _table(ranked, ["Parameters", "Training", "Training images/s", "ms per image", "Precision"], cells)
+
+
+def classes(best: Classifier) -> Classes:
+    """Tabulate the classes of a classifier, and find the weak ones."""
+    names = best.named("per_class", "plain")
+    scores = {name: best.share("per_class", "plain", name, "f1") for name in names}
+    mean = best.share("views", "plain", "raw", "macro_f1").value
+    weak = [n for n, f1 in scores.items() if mean is not None and f1.high is not None and f1.high < mean]
+    known = [(name, f1) for name, f1 in scores.items() if f1.value is not None]
+    drawn = chart.numbers(list(scores.items()), "percent")
+    found = []
+    for name, mark in zip(names, drawn.marks, strict=True):
+        cells = [Cell("", mark=mark), cell(scores[name], "percent")]
+        cells += [cell(best.share("per_class", "plain", name, m), "percent") for m in ("precision", "recall")]
+        cells.append(cell(best.measured("metrics", "per_class", "plain", name, "support"), "count"))
+        found.append(Row(name, cells, badge="weak" if name in weak else ""))
+    return Classes(
+        Table("Class", ["", "F1, %", "Precision, %", "Recall, %", "Test images"], found),
+        weak,
+        min(known, key=lambda pair: pair[1].value or 0.0) if known else None,
+    )
+
+
+def confusions(best: Classifier) -> list[Confusion]:
+    """List the most frequent confusions of a classifier."""
+    names = best.named("per_class", "plain")
+    total = np.zeros((len(names), len(names)), int)
+    for run in best.runs:
+        counts = np.asarray(run.metrics.get("confusion", {}).get("plain", []))
+        if counts.shape == total.shape:
+            total += counts
+    np.fill_diagonal(total, 0)
+    order = np.argsort(-total, axis=None, kind="stable")[:CONFUSIONS]
+    pairs = [divmod(int(flat), len(names)) for flat in order] if names else []
+    return [Confusion(names[t], names[p], int(total[t, p])) for t, p in pairs if total[t, p]]
+
+
+def _table(
+    ranked: Sequence[Classifier],
+    columns: list[str],
+    cells: list[list[Cell]],
+    groups: Sequence[tuple[str, int]] = (),
+) -> Table:
+    titles = [c.title for c in ranked]
+    return Table("Classifier", columns, rows(titles, cells, chosen=titles[0]), list(groups))

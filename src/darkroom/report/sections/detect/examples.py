@@ -1,0 +1,124 @@
+"""Show a detector's test images on the page, cut from the sheets that its evaluation left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom import files
+from darkroom.report.parts.pictures import Sheet
+from darkroom.report.results import Detector
+from darkroom.report.words import text
+
+ABOUT = "examples.json"
+SMALL = 48
+"""Panels lower than this many pixels are enlarged pixel by pixel, others smoothly."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image: its panels, as (what it shows, view box in the sheet), and its caption."""
+
+    rank: int
+    id: str
+    name: str
+    score: str
+    verdict: str
+    right: bool
+    flagged: bool
+    sheet: str
+    boxes: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Images ordered by score; `of` is their total number, shown or not."""
+
+    examples: list[Example]
+    sheets: list[Sheet]
+    panels: list[str]
+    of: int
+    masked: bool
+    small: bool
+
+    @property
+    def wrong(self) -> int:
+        """The number of images shown whose verdict is wrong."""
+        return sum(not example.right for example in self.examples)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The images of one detector; `ranked` is a list of thumbnails, the strips are larger."""
+
+    threshold: str
+    colors: tuple[str, str] | None
+    """The map values at which color sets in and saturates; None if the detector has no maps."""
+    ranked: Strip | None
+    highest: Strip | None
+    misses: Strip | None
+    false_alarms: Strip | None
+
+    @property
+    def strips(self) -> list[Strip]:
+        """The strips that exist."""
+        return [strip for strip in (self.ranked, self.highest, self.misses, self.false_alarms) if strip is not None]
+
+
+def examples(detector: Detector, key: str, ranked: int) -> Examples | None:
+    """Read the images of a detector's first seed; None if its evaluation left none. `ranked` limits the list of all."""
+    folder = detector.first.evaluation_folder
+    if not (folder / ABOUT).is_file():
+        return None
+    about: dict[str, Any] = files.read_json(folder / ABOUT)
+    span = about["colors"]
+
+    def strip(name: str, most: int | None = None) -> Strip | None:
+        return _strip(about["strips"][name], folder, f"{key}-{name}", about["of"], most)
+
+    return Examples(
+        threshold=text.compact(about["threshold"]),
+        colors=(text.compact(span["low"]), text.compact(span["high"])) if span else None,
+        ranked=strip("ranked", ranked) if ranked else None,
+        highest=None if ranked else strip("highest"),
+        misses=strip("misses"),
+        false_alarms=strip("false_alarms"),
+    )
+
+
+def _strip(about: dict[str, Any], folder: Path, key: str, of: int, most: int | None) -> Strip | None:
+    items = about["items"][:most]
+    if not items:
+        return None
+    height, width, panels = about["height"], about["width"], about["panels"]
+    columns, size = about["columns"], about["columns"] * about["rows"]
+    sheets = []
+    for number, name in enumerate(about["sheets"][: -(-len(items) // size)]):
+        lines = min(about["rows"], -(-(len(about["items"]) - number * size) // columns))
+        sheets.append(Sheet(folder / name, f"{key}-{number}", columns * width * len(panels), lines * height))
+    found = []
+    for place, item in enumerate(items):
+        top, left = place % size // columns * height, place % columns * width * len(panels)
+        boxes = [(panel, _box(left + k * width, top, width, height)) for k, panel in enumerate(panels)]
+        right = item["flagged"] == item["anomalous"]
+        found.append(
+            Example(
+                rank=place + 1,
+                id=item["id"],
+                name=item["class"],
+                score=text.compact(item["score"]),
+                verdict=f"{'flagged' if item['flagged'] else 'passed'}, {'right' if right else 'wrong'}",
+                right=right,
+                flagged=item["flagged"],
+                sheet=sheets[place // size].key,
+                boxes=boxes,
+            )
+        )
+    return Strip(found, sheets, panels, of, any(item["masked"] for item in items), height < SMALL)
+
+
+def _box(left: int, top: int, width: int, height: int) -> str:
+    """Frame a panel in its sheet; a large one without the outermost half pixel, into which its neighbors bleed."""
+    inset = 0 if height < SMALL else 0.5
+    return f"{left + inset:g} {top + inset:g} {width - 2 * inset:g} {height - 2 * inset:g}"

@@ -1,0 +1,109 @@
+"""Tables of the detectors of one task: ranking, maps, thresholds, classes of anomalies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from darkroom.report.intervals import Number
+from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
+from darkroom.report.results import Detector
+from darkroom.report.words import text
+from darkroom.report.words.text import say
+
+PIXEL = {
+    "auroc": "Pixel AUROC",
+    "average_precision": "Pixel average precision",
+    "aupro": "AUPRO up to 30% FPR",
+    "best_iou": "Best IoU",
+}
+RANKING = ["AUROC", "Average precision", "FPR at 95% TPR, %"]
+
+
+def league(ranked: Sequence[Detector], used: Detector) -> Table:
+    """Tabulate threshold-free numbers and cost."""
+    cells = []
+    for d in ranked:
+        line = [cell(d.share("image", part), "decimal") for part in ("auroc", "average_precision")]
+        line += [cell(d.share("image", "fpr95"), "percent"), seconds(d.measured("model_timing", "seconds"))]
+        cells.append([*line, cell(d.measured("timing", "ms_per_image"), "compact"), cell(d.megabytes, "compact")])
+    return _table(ranked, used, [*RANKING, "Fitting", "ms per image", "Model, MB"], cells)
+
+
+def maps(ranked: Sequence[Detector], used: Detector) -> Table:
+    """Tabulate how well maps locate the anomalies."""
+    cells = [[cell(d.share("pixel", part), "decimal") for part in PIXEL] for d in ranked]
+    return _table(ranked, used, list(PIXEL.values()), cells)
+
+
+def no_pixels(ranked: Sequence[Detector]) -> str:
+    """Say why no detector has pixel metrics; empty if one does."""
+    reasons = [run.metrics.get("pixel", {}).get("reason", "") for d in ranked for run in d.runs]
+    return str(reasons[0]) if all(reasons) else ""
+
+
+def thresholds(ranked: Sequence[Detector], used: Detector) -> Table:
+    """Tabulate what happens at the threshold."""
+    cells = []
+    for d in ranked:
+        asked, gave = _asked(d), d.share("image", "false_alarm_rate")
+        more = asked.value is not None and gave.low is not None and gave.low > asked.value
+        line = [cell(d.number("threshold"), "compact"), cell(asked, "percent")]
+        line.append(cell(gave, "percent", tone="bad" if more else ""))
+        cells.append([*line, *(cell(d.share("image", m), "percent") for m in ("detection_rate", "f1"))])
+    columns = ["Threshold", "target, %", "actual, %", "Anomalies flagged, %", "F1, %"]
+    return _table(ranked, used, columns, cells, [("", 1), ("False alarms", 2), ("", 2)])
+
+
+def kept(detector: Detector) -> Markup:
+    """Say whether the threshold kept the false-alarm rate it aims at; empty if it aims at none."""
+    asked, gave = _asked(detector), detector.share("image", "false_alarm_rate")
+    if asked.value is None:
+        return Markup("")
+    target = text.share(asked.value)
+    if gave.value is None:
+        return say("It aims at {} false alarms; the actual rate is unknown: {}.", target, gave.reason)
+    words = say("It aims at {} false alarms and gives {}", target, text.full(gave, "percent"))
+    if gave.low is None or gave.high is None:
+        return words + Markup(".")
+    if gave.low > asked.value:
+        return words + Markup(": <b>clearly more than the target</b>.")
+    return words + Markup(": clearly fewer." if gave.high < asked.value else ": the target lies in that interval.")
+
+
+def by_class(detector: Detector) -> Table:
+    """Tabulate the classes of anomalies, each against all normal images, for one detector."""
+    lines = []
+    for name in detector.named("by_class"):
+        items, flagged = (detector.measured("metrics", "by_class", name, key) for key in ("items", "flagged"))
+        line = [cell(detector.share("by_class", name, part), "decimal") for part in ("auroc", "average_precision")]
+        rates = ("fpr95", "detection_rate", "f1")
+        line += [cell(detector.share("by_class", name, part), "percent") for part in rates]
+        counts = [text.count(n.value) if n.value is not None else text.DASH for n in (flagged, items)]
+        lines.append(Row(name, [*line, Cell(counts[0], f"of {counts[1]}")]))
+    return Table("Class", [*RANKING, "Flagged, %", "F1, %", "Flagged images"], lines)
+
+
+def classes(ranked: Sequence[Detector]) -> Table:
+    """Tabulate the AUROC of each class of anomalies, one column per detector."""
+    names = dict.fromkeys(name for d in ranked for name in d.named("by_class"))
+    lines = [Row(name, [cell(d.share("by_class", name, "auroc"), "decimal") for d in ranked]) for name in names]
+    return Table("Class", [d.title for d in ranked], lines)
+
+
+def _asked(detector: Detector) -> Number:
+    """The false-alarm rate that the threshold's rule aims at."""
+    kind = detector.first.metrics.get("threshold_kind", "")
+    asked = detector.first.metrics.get("false_alarms_asked")
+    return Number(reason=f"{kind} has no target" if kind else "not recorded") if asked is None else Number(float(asked))
+
+
+def _table(
+    ranked: Sequence[Detector],
+    used: Detector,
+    columns: list[str],
+    cells: list[list[Cell]],
+    groups: Sequence[tuple[str, int]] = (),
+) -> Table:
+    return Table("Detector", columns, rows([d.title for d in ranked], cells, chosen=used.title), list(groups))

@@ -1,0 +1,122 @@
+"""Tables of the generators: quality in each feature space, near-copies, cost, latent spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from darkroom.report.intervals import Number
+from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
+from darkroom.report.results import Method
+from darkroom.report.words import text
+from darkroom.report.words.text import say
+
+QUALITY = {
+    "fid": ("FID", "compact"),
+    "kid": ("KID", "compact"),
+    "precision": ("Precision", "decimal"),
+    "recall": ("Recall", "decimal"),
+    "density": ("Density", "decimal"),
+    "coverage": ("Coverage", "decimal"),
+}
+BOUNDED = ("precision", "recall", "coverage")
+SPACES = {"judge": "the data set's own classifier", "imagenet": "an ImageNet network"}
+PARTS = {"elbo": "ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
+COPIES = 1.5
+"""Near-copies are too many above this multiple of those among held-out images, if the interval agrees."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The ranking in one feature space."""
+
+    title: str
+    basis: Markup
+    table: Table
+
+
+def space(name: str, ranked: Sequence[Method]) -> Space | None:
+    """Tabulate the quality in one feature space, below that of real images; None if it was not measured there."""
+    if all(m.number(name, "fid").value is None for m in ranked):
+        return None
+    first = ranked[0].first.metrics
+    measured, floor = dict(first[name]), dict(first.get(f"{name}_floor", {}))
+    accuracy = name == "judge"
+    real = Row("real images", _quality(ranked[0], f"{name}_floor", "accuracy_real" if accuracy else None))
+    cells = [_quality(m, name, "accuracy" if accuracy else None) for m in ranked]
+    titles = [m.title for m in ranked]
+    columns = [title for title, _ in QUALITY.values()] + (["Class recognized, %"] if accuracy else [])
+    of = "validation images" if floor.get("of", "validation") == "validation" else "one half of them against the other"
+    features = SPACES[name] + ("" if measured.get("trained", True) else " with random weights, as there are no labels")
+    words = say(
+        "Features of {}: {} of each model against {}. The first row compares {} ({}) in the same way; "
+        "no model can be expected to do better.",
+        features,
+        text.plural(int(measured.get("samples", 0)), "sample"),
+        text.plural(int(measured.get("against", 0)), "test image"),
+        text.plural(int(floor.get("samples", 0)), "real image"),
+        of,
+    )
+    table = Table("Generator", columns, [real, *rows(titles, cells, chosen=titles[0])])
+    return Space(f"Seen by {SPACES[name]}", words, table)
+
+
+def memory(ranked: Sequence[Method]) -> Table | None:
+    """Tabulate near-copies of training images among samples, beside those among held-out images."""
+    known = [m for m in ranked if m.number("memorisation", "near_copies").value is not None]
+    if not known:
+        return None
+    cells = []
+    for m in known:
+        copies, expected = m.share("memorisation", "near_copies"), m.share("memorisation", "expected")
+        tone = "bad" if too_many_copies(m) else ""
+        line = [cell(copies, "percent", tone=tone), cell(Number(expected.value), "percent")]
+        line += [cell(m.number("memorisation", of, "distance", "q50"), "compact") for of in ("samples", "held_out")]
+        line += [cell(m.number("memorisation", of, "ratio", "q50"), "decimal") for of in ("samples", "held_out")]
+        cells.append(line)
+    columns = ["among samples, %", "among held-out images, %", "samples", "held-out", "samples", "held-out"]
+    groups = [("Near-copies of training images", 2), ("Median distance to the nearest", 2), ("Median ratio", 2)]
+    return Table("Generator", columns, rows([m.title for m in known], cells), groups)
+
+
+def too_many_copies(method: Method) -> bool:
+    """Return whether samples are clearly more often near-copies of training images than held-out images are."""
+    copies, expected = method.share("memorisation", "near_copies"), method.share("memorisation", "expected")
+    if copies.value is None or expected.value is None:
+        return False
+    return copies.value > COPIES * expected.value and (copies.low is None or copies.low > expected.value)
+
+
+def cost(ranked: Sequence[Method]) -> Table:
+    """Tabulate size and times."""
+    cells = []
+    for m in ranked:
+        line = [cell(m.measured("model", "parameters"), "count"), seconds(m.measured("model_timing", "seconds"))]
+        cells.append([*line, cell(m.measured("timing", "ms_per_sample"), "compact")])
+    return Table("Generator", ["Parameters", "Training", "ms per sample"], rows([m.title for m in ranked], cells))
+
+
+def latent(ranked: Sequence[Method]) -> Table | None:
+    """Tabulate the likelihood bound and the active units of models with a latent space; None if there are none."""
+    models = [m for m in ranked if m.number("test", "elbo").value is not None]
+    if not models:
+        return None
+    cells = []
+    for m in models:
+        active, units = m.measured("metrics", "active_units"), m.measured("metrics", "latent")
+        shown = cell(active, "count")
+        if active.value is not None and units.value is not None:
+            shown = Cell(shown.main, f"of {text.count(units.value)}")
+        cells.append([*(cell(m.number("test", part), "nats") for part in PARTS), shown])
+    groups = [("nats per test image", len(PARTS)), ("", 1)]
+    columns = [*PARTS.values(), "Active units"]
+    return Table("Generator", columns, rows([m.title for m in models], cells), groups)
+
+
+def _quality(method: Method, space: str, accuracy: str | None) -> list[Cell]:
+    line = []
+    for key, (_, style) in QUALITY.items():
+        line.append(cell(method.share(space, key) if key in BOUNDED else method.number(space, key), style))
+    return [*line, cell(method.share(accuracy), "percent")] if accuracy else line

@@ -1,0 +1,221 @@
+"""The audit on the page: the verdicts and numbers of the results, told once, however many classes there are."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from darkroom import files
+from darkroom.report.config import ResultEntry
+
+Steps = list[tuple[str, str, bool]]
+STEPS: Steps = [("rotate90", "offline", True), ("translate", "offline", True), ("mixup", "online", False)]
+Verdicts = dict[tuple[str, str], str]
+
+
+def cell(verdict: str, kept: float, into: str) -> dict[str, Any]:
+    """What the audit found for a transform and a class."""
+    told: dict[str, Any] = {"strength": 1.0, "images": 50, "numbers": {}, "note": "", "reason": "", "verdict": verdict}
+    if verdict in ("unfamiliar", "unclear"):
+        told |= {"verdict": "keep", "note": verdict}
+    if verdict in ("off", "unknown"):
+        return {**told, "reason": "only 3 training images to judge"}
+    if verdict == "weaken":
+        told["weaken_to"] = 0.37
+    lost = 0.98 - kept
+    values = {"clean": 0.98, "kept": kept, "loss": lost, "turned": lost, "turned_more": lost}
+    values |= {"realism": 1.2, "spread": 1.04, "surprise": 0.31}
+    told["numbers"] = {name: {"value": v, "low": v - 0.02, "high": v + 0.02} for name, v in values.items()}
+    told["turned_into"] = [{"class": into, "share": lost}] if lost > 0.1 else []
+    return told
+
+
+def write(folder: Path, policy: str, classes: list[str], verdicts: Verdicts, listed: Steps = STEPS) -> None:
+    """An audit as its stage leaves it: what is not named in `verdicts` is kept."""
+    steps = [
+        {"key": f"{part}/{name}", "title": name, "name": name, "part": part, "judged": judged}
+        for name, part, judged in listed
+    ]
+    shares = {"drop": 0.104, "weaken": 0.506, "unfamiliar": 0.607}
+    cells = {
+        step["key"]: {
+            name: cell(verdict := verdicts.get((step["name"], name), "keep"), shares.get(verdict, 0.951), classes[-1])
+            for name in classes
+        }
+        for step in steps
+        if step["judged"]
+    }
+    about = {"policy": policy, "classes": classes, "tolerance": 0.05, "folds": 3, "draws": 4, "steps": steps}
+    whole = {name: cell("keep", 0.903, classes[-1]) for name in classes}
+    with files.folder(folder) as fresh:
+        files.write_json(fresh / "audit.json", {**about, "cells": cells, "whole": whole})
+        (fresh / "policy.yaml").write_text(f"augment:\n  {policy}: {{copies: 1}}\n", encoding="utf-8")
+        Image.fromarray(np.zeros((60, 90), np.uint8)).save(fresh / "examples.png")
+
+
+def built(
+    plant: Any,
+    out: Path,
+    verdicts: Verdicts,
+    *,
+    audits: Sequence[str] = ("standard",),
+    steps: Steps = STEPS,
+    **options: Any,
+) -> str:
+    """The report of a run in which these policies were audited."""
+    tree = plant(**options)
+    for policy in audits:
+        classes = list(options.get("classes", [str(k) for k in range(10)]))
+        write(tree.results / "audit" / "policies" / policy, policy, classes, verdicts, steps)
+    spec = tree.spec.model_copy(
+        update={"audits": [ResultEntry(name=name, folder=f"audit/policies/{name}") for name in audits]}
+    )
+    return type(tree)(spec, tree.data, tree.results).build(out)
+
+
+def section(page: str) -> str:
+    """The audit's own part of the page."""
+    found = re.search(r'<section id="audit">.*?</section>', page, re.S)
+    assert found
+    return found[0]
+
+
+def heat(page: str) -> list[list[tuple[str, str, str]]]:
+    """The heat map's cells, row by row: tone, share and the words below it."""
+    body = re.search(r"<tbody>.*?</tbody>", section(page), re.S)
+    assert body
+    pattern = r'<td(?: class="([^"]*)")?>(.*?)(?:<small>(.*?)</small>)?</td>'
+    return [re.findall(pattern, row, re.S) for row in re.findall(r"<tr.*?</tr>", body[0], re.S)]
+
+
+VERDICTS: Verdicts = {
+    ("rotate90", "6"): "drop",
+    ("rotate90", "9"): "drop",
+    ("rotate90", "0"): "unfamiliar",
+    ("translate", "4"): "weaken",
+    ("translate", "5"): "unknown",
+}
+
+
+def test_the_heat_map_tells_shares_and_verdicts_and_shades_by_share(plant: Any, tmp_path: Path) -> None:
+    page = built(plant, tmp_path / "page", VERDICTS)
+    clean, turned, moved, whole = heat(page)
+    assert [row[0] for row in (clean, moved, whole)] == [
+        ("heat heat9", "98.0", ""),
+        ("heat heat9", "95.1", ""),
+        ("heat heat9", "90.3", ""),
+    ]
+    assert turned[6] == ("heat heat1", "10.4", "drop")
+    assert turned[0] == ("heat heat6", "60.7", "unfamiliar")
+    assert moved[4] == ("heat heat5", "50.6", "weaken to 0.37")
+    assert moved[5] == ("none", "–", "unknown")
+    words = [small for row in (turned, moved) for _, _, small in row]
+    assert sorted(filter(None, words)) == ["drop", "drop", "unfamiliar", "unknown", "weaken to 0.37"]
+    style = page[: page.index("</style>")]
+    assert all(f"td.heat{shade} " in style for shade in range(10))
+
+
+def test_the_answer_counts_what_was_ruled_out(plant: Any, tmp_path: Path) -> None:
+    page = built(plant, tmp_path / "page", VERDICTS)
+    assert "2 of 2 transforms of <b>standard</b> change the labels of some classes" in page
+    told = section(page)
+    assert "<b>6</b> dropped" in told
+    assert "<b>4</b> weakened to 0.37" in told
+    assert "predicted as 9" in told
+    assert "Not judged: mixup" in told
+    assert told.count(" dropped") == 2
+
+
+def test_the_worst_classes_are_named_first(plant: Any, tmp_path: Path) -> None:
+    verdicts: Verdicts = {("rotate90", "1"): "weaken", ("rotate90", "6"): "drop"}
+    told = section(built(plant, tmp_path / "page", verdicts))
+    assert told.index("<b>6</b> dropped") < told.index("<b>1</b> weakened")
+
+
+def test_a_policy_that_keeps_all_labels_is_said_to(plant: Any, tmp_path: Path) -> None:
+    page = built(plant, tmp_path / "page", {("rotate90", "0"): "unfamiliar"})
+    assert "All transforms of <b>standard</b> preserve the labels of all classes." in page
+    assert "Nothing has to be weakened or dropped: " in section(page)
+
+
+def test_classes_that_could_not_be_judged_are_not_said_to_keep_their_labels(plant: Any, tmp_path: Path) -> None:
+    few = {(name, "3"): "unknown" for name, _, judged in STEPS if judged}
+    page = built(plant, tmp_path / "some", few)
+    assert "preserve the labels of all classes that could be judged." in page
+    none = {(name, str(k)): "unknown" for name, _, judged in STEPS if judged for k in range(10)}
+    page = built(plant, tmp_path / "none", none)
+    assert "preserve the labels" not in page
+    assert "The audit could not judge anything" in section(page)
+
+
+def test_of_a_policy_that_only_mixes_images_nothing_is_claimed(plant: Any, tmp_path: Path) -> None:
+    page = built(plant, tmp_path / "page", {}, steps=[("mixup", "online", False)])
+    assert "preserve the labels" not in page
+    assert "Not judged: mixup" in section(page)
+    assert "not judge anything" not in page
+
+
+def test_the_clean_rate_of_a_class_is_known_if_one_transform_was_judged_on_it(plant: Any, tmp_path: Path) -> None:
+    page = built(plant, tmp_path / "page", {("rotate90", "2"): "off"})
+    clean, turned, *_ = heat(page)
+    assert turned[2] == ("none", "–", "off")
+    assert clean[2] == ("heat heat9", "98.0", "")
+
+
+def test_the_pictures_and_the_policy_to_copy_are_there(plant: Any, tmp_path: Path) -> None:
+    told = section(built(plant, tmp_path / "page", VERDICTS))
+    (source,) = re.findall(r'<img src="([^"]*)"[^>]* alt="Images that standard changes most"', told)
+    assert source.startswith("data:image/")
+    shown = re.findall(r"<pre[^>]*>(.*?)</pre>", told, re.S)
+    assert [yaml.safe_load(html.unescape(text)) for text in shown] == [{"augment": {"standard": {"copies": 1}}}]
+
+
+def test_names_of_classes_are_escaped(plant: Any, tmp_path: Path) -> None:
+    names = ["<b>bold</b>", "a & b", '"quoted"', "{{ braces }}"]
+    verdicts = {("rotate90", names[0]): "drop", ("translate", names[2]): "weaken", ("rotate90", names[3]): "drop"}
+    page = built(plant, tmp_path / "page", verdicts, classes=names, detectors=())
+    assert "<b>bold</b>" not in page
+    told = section(page)
+    heads = re.findall(r'<th scope="col">(.*?)</th>', told)
+    assert [html.unescape(head) for head in heads[1:5]] == names
+    assert "&lt;b&gt;bold&lt;/b&gt;</b> dropped" in told
+
+
+def test_a_policy_without_an_audit_is_left_out(plant: Any, tmp_path: Path) -> None:
+    page = built(plant, tmp_path / "page", {}, audits=())
+    assert 'id="audit"' not in page
+    assert 'href="#audit"' not in page
+    page = built(plant, tmp_path / "two", {}, audits=("first", "second"))
+    titles = re.findall(r"<h3>(.*?)</h3>", section(page))
+    assert titles == ["first", "second"]
+    assert page.count('href="#audit"') == 1
+
+
+def test_an_audit_that_is_missing_is_said_to_be(plant: Any, tmp_path: Path) -> None:
+    tree = plant()
+    spec = tree.spec.model_copy(update={"audits": [ResultEntry(name="standard", folder="audit/policies/standard")]})
+    page = type(tree)(spec, tree.data, tree.results).build(tmp_path / "page")
+    assert 'id="audit"' not in page
+    assert "audit/policies/standard</code>" in page
+
+
+def test_a_hundred_classes_leave_a_table_of_those_that_matter(plant: Any, tmp_path: Path) -> None:
+    classes = [f"kind {k:02}" for k in range(100)]
+    verdicts = {("rotate90", f"kind {k:02}"): "drop" for k in range(50, 65)}
+    page = built(plant, tmp_path / "page", verdicts, classes=classes, detectors=())
+    rows = heat(page)
+    assert {len(row) for row in rows} == {20}
+    heads = re.findall(r'<th scope="col">(kind \d+)</th>', section(page))
+    assert set(heads) == {f"kind {k:02}" for k in (*range(5), *range(50, 65))}
+    assert heads == sorted(heads)  # in the order of the data set
+    assert "lists 80 more classes" in page
+    assert "rotate90 (15 classes)" in page  # in the answer, which has no room for all
+    assert section(page).count("</b> dropped") == 12
+    assert "3 more classes in" in section(page)

@@ -1,0 +1,42 @@
+"""What the page says of near-duplicates and of images left out on purpose."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tests.report.page import findings
+
+from darkroom import files
+
+FOUND = {
+    "sought": True, "rule": "Twins are found.", "similarity_needed": {"5 %": 0.5, "50 %": 0.61, "95 %": 0.7},
+    "pairs": 2199, "groups": 269, "images": 1179, "largest": [{"size": 12, "ids": ["a"]}], "links_refused": 3,
+    "torn_by_random_split": 747.6, "torn": 0,
+}  # fmt: skip
+
+
+def test_near_duplicates_and_cuts_are_told(plant: Callable[..., Any], tmp_path: Path) -> None:
+    tree = plant()
+    card = files.read_json(tree.data / "card.json")
+    before = tree.build(tmp_path / "before")
+    assert "near-duplicate" not in before.lower()
+    pd.DataFrame({"id": ["one"], "twin": ["other"], "similarity": [0.9]}).to_csv(
+        tree.data / "near_duplicates.csv", index=False
+    )
+    files.write_json(tree.data / "card.json", {**card, "near_duplicates": FOUND, "left_out": {"long_tail": 1234}})
+    page = tree.build(tmp_path / "after")
+    assert "2,199 near-duplicate pairs (one object photographed twice), in 269 groups of 1,179 images" in page
+    assert "a plain random split would separate 748 of the pairs, this one separates 0" in page
+    assert "Twins are found; the median similarity that this requires is 0.61" in page
+    assert "1,234 training images left out by data.split.long_tail" in page
+    assert "Near-duplicates (1)" in page
+
+
+def test_notes_are_facts_and_warnings_lead_the_page(plant: Callable[..., Any], tmp_path: Path) -> None:
+    tree = plant(warnings=["Class 3 has 2 images"])
+    card = files.read_json(tree.data / "card.json")
+    files.write_json(tree.data / "card.json", {**card, "notes": ["This layout has no masks."]})
+    page = tree.build(tmp_path / "page")
+    assert findings(page)["Data"] == ["warning: Class 3 has 2 images"]
+    assert "<li>This layout has no masks.</li>" in page

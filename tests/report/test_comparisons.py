@@ -1,0 +1,39 @@
+"""Networks are compared under one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tests.report.page import findings
+
+from darkroom.report.comparisons import network_effects, ranking
+
+
+def validated(tree: Any, policy: str, model: str, accuracy: float) -> None:
+    """Set a classifier's last validation accuracy."""
+    path = tree.results / f"classify/{policy}/{model}/seed-0/model/history.csv"
+    pd.read_csv(path).assign(val_accuracy=accuracy).to_csv(path, index=False)
+
+
+def test_networks_are_compared_under_the_best_ones_policy(plant: Callable[..., Any], tmp_path: Path) -> None:
+    tree = plant()
+    validated(tree, "none", "mlp", 0.97)  # the other network is best without augmentation
+    (effect,) = network_effects(ranking(tree.read().classifiers)[0])
+    assert (effect.to.title, effect.base.title) == ("resnet + standard", "mlp + standard")
+    (sentence,) = findings(tree.build(tmp_path / "page"))["Network"]
+    assert "With standard, resnet is more accurate than mlp" in sentence
+
+
+def test_without_that_policy_the_best_common_one_is_used(plant: Callable[..., Any]) -> None:
+    tree = plant(classifiers=[("none", "mlp"), ("none", "resnet"), ("standard", "resnet")])
+    (effect,) = network_effects(ranking(tree.read().classifiers)[0])
+    assert (effect.to.title, effect.base.title) == ("resnet + none", "mlp + none")
+
+
+def test_networks_without_a_common_policy_are_not_compared(plant: Callable[..., Any], tmp_path: Path) -> None:
+    tree = plant(classifiers=[("none", "mlp"), ("standard", "resnet")])
+    assert network_effects(ranking(tree.read().classifiers)[0]) == []
+    assert "Network" not in findings(tree.build(tmp_path / "page"))
