@@ -299,9 +299,7 @@ def test_a_run_that_is_all_missing_still_has_a_page(plant: Plant, tmp_path: Path
     assert "5 results are missing" in Page(tree.build(tmp_path / "out")).text
 
 
-ONES = (
-    r"\b1 (?:\w+ )*?(?:images|classes|seeds|jobs|results|samples|groups|detectors|classifiers|ones|bytes|duplicates)\b"
-)
+ONES = r"\b1 (?:[a-z-]+ ){0,3}?(?:images|classes|seeds|jobs|results|samples|groups|detectors|classifiers|ones|bytes|duplicates)\b"
 
 
 def test_counts_of_one_are_singular(plant: Plant, tmp_path: Path) -> None:
