@@ -22,7 +22,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from darkroom import files, registry
+from darkroom import files
 from darkroom.fit import launch
 from darkroom.job import commands, provenance, sigterm
 from darkroom.job.claim import claim
@@ -82,8 +82,8 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
     training = getattr(spec, "training", None)
     if training is not None:
         launch.start(training, words)
-    header = _header(stage, spec, options, module)
-    made_of = provenance.record(header["spec"], header["modules"])
+    made_of = provenance.record(spec.model_dump(mode="json"), provenance.roots(module.__name__, spec))
+    header = _header(stage, made_of, options)
     if options.get("checkpoints") is not None:
         options["checkpoints"] /= f"{stage.replace(' ', '-')}-{_digest(made_of, options)}"
     if training is not None and launch.rank(training):
@@ -110,7 +110,7 @@ def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _header(stage: str, spec: BaseModel, options: dict[str, Any], module: ModuleType) -> dict[str, Any]:
+def _header(stage: str, made_of: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """What the tracking of a run starts from. Takes the tags out of the options."""
     tags = dict(options.pop("tags"))
     inputs = {k: v.as_posix() for k, v in options.items() if isinstance(v, Path) and k not in {"out", "checkpoints"}}
@@ -119,8 +119,8 @@ def _header(stage: str, spec: BaseModel, options: dict[str, Any], module: Module
         "dataset": tags.pop("dataset", "darkroom"),
         "tags": tags,
         "job": options["out"].as_posix(),
-        "spec": spec.model_dump(mode="json"),
-        "modules": sorted({module.__name__, *registry.modules(spec)}),
+        "spec": made_of["spec"],
+        "code": made_of["code"],
         "inputs": inputs,
     }
 

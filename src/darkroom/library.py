@@ -38,7 +38,7 @@ BATCH = 64
 
 def plugins(kind: str) -> dict[str, str]:
     """Return the plug-ins of a kind by name, each with its one-line summary. Raises ValueError for an unknown kind."""
-    registry.known("plug-in kind", kind, list(registry.PACKAGES))
+    registry.known("plug-in kind", kind, sorted(registry.kinds()))
     return {name: entry.summary for name, entry in registry.entries(kind).items()}
 
 
@@ -49,7 +49,7 @@ def create(kind: str, name: str, *given: Any, **options: Any) -> Any:
     `options` are its config keys. Raises ValueError for an unknown kind or name, and ConfigError, as a config would, for
     wrong options.
     """
-    registry.known("plug-in kind", kind, list(registry.PACKAGES))
+    registry.known("plug-in kind", kind, sorted(registry.kinds()))
     entry = registry.entry(kind, name)
     more = {key: value for key, value in options.items() if entry.takes(key)}
     raw = {key: value for key, value in options.items() if key not in more}

@@ -15,13 +15,12 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
-import typing
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
@@ -29,27 +28,13 @@ from darkroom import settings
 from darkroom.settings import Section
 
 ROOT = Path(__file__).parent
-PACKAGES = {
-    "source": "data/sources",
-    "transform": "augment/transforms",
-    "batch transform": "augment/batch",
-    "view": "augment/views.py",
-    "network": "nets",
-    "loss": "classify/losses.py",
-    "optimizer": "fit/optimizers.py",
-    "schedule": "fit/schedules.py",
-    "generator": "generate",
-    "detector": "detect",
-}
-"""Where the plug-ins of each kind live, relative to the package: a folder or one file."""
+REGISTRATION = re.compile(r'^@register\("([\w ]+)", "', re.MULTILINE)
 
 Plugged = TypeVar("Plugged")
 
 
 def register(kind: str, name: str) -> Callable[[Plugged], Plugged]:
     """Give a class or function a config name; the registration itself is read from the source, see `entries`."""
-    if kind not in PACKAGES:
-        raise ValueError(f'no plug-in kind "{kind}"; the kinds are {", ".join(PACKAGES)}')
 
     def mark(plugged: Plugged) -> Plugged:
         plugged.plugin = (kind, name)  # type: ignore[attr-defined]
@@ -72,8 +57,13 @@ class Entry:
     """Its own defaults of a `training` section: the literal `TRAINING` in the body of its class."""
     methods: frozenset[str]
     """Those of its class."""
-    options: tuple[str, ...]
-    """The modules called `options` that its file imports from: annotations may use their names."""
+    imports: Mapping[str, tuple[str, str]]
+    """What its module imports by `from`: module and attribute by the name there."""
+
+    @property
+    def definition(self) -> str:
+        """Its absolute dotted name."""
+        return f"{self.module}.{self.attribute}"
 
     def takes(self, argument: str) -> bool:
         """Whether the stage hands this plug-in an argument of that name (one that is no option)."""
@@ -81,11 +71,22 @@ class Entry:
 
 
 @functools.cache
+def kinds() -> dict[str, tuple[Path, ...]]:
+    """Map each kind of plug-in to the source files that register one, without parsing them."""
+    found: dict[str, set[Path]] = {}
+    for path in ROOT.rglob("*.py"):
+        for kind in REGISTRATION.findall(path.read_text(encoding="utf-8")):
+            found.setdefault(kind, set()).add(path)
+    return {kind: tuple(sorted(paths)) for kind, paths in found.items()}
+
+
+@functools.cache
 def entries(kind: str) -> dict[str, Entry]:
-    """All plug-ins of a kind by name, read from the source files of its package."""
-    place = ROOT / PACKAGES[kind]
-    paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
-    found = {entry.name: entry for path in paths for entry in _read(path) if entry.kind == kind}
+    """All plug-ins of a kind by name, read from their source. Raises ValueError if there are none."""
+    if kind not in kinds():
+        hint = settings.nearest(kind, kinds())
+        raise ValueError(f'no plug-in is registered as a "{kind}".{hint} The kinds are: {", ".join(sorted(kinds()))}')
+    found = {entry.name: entry for path in kinds()[kind] for entry in _read(path) if entry.kind == kind}
     return dict(sorted(found.items()))
 
 
@@ -119,16 +120,12 @@ def build(options: Section, *given: Any, **more: Any) -> Any:
 def options(kind: str, name: str) -> type[Section]:
     """The config model of a plug-in: `name` and its constructor's keyword-only arguments."""
     found = entry(kind, name)
-    names = {**vars(settings), **vars(typing), **vars(pydantic), "Plugin": Plugin}
-    for module in found.options:
-        names |= vars(importlib.import_module(module))
     fields: dict[str, Any] = {"name": (Literal[name], name)}
     for argument, default in zip(found.arguments.kwonlyargs, found.arguments.kw_defaults, strict=True):
         if argument.annotation is None:
             raise TypeError(f"{found.module}:{argument.lineno}: option {argument.arg} of {name} has no type")
-        hint = eval(ast.unparse(argument.annotation), dict(names))  # our own source, with the names above only
         value = ... if default is None else ast.literal_eval(default)
-        fields[argument.arg] = (hint, value)
+        fields[argument.arg] = (_evaluated(argument.annotation, found.imports), value)
     title = f"{kind.title().replace(' ', '')}_{name}"
     model = create_model(title, __base__=_Undocumented, __doc__=found.summary, **fields)
     model.plugin = (kind, name)  # type: ignore[attr-defined]
@@ -141,19 +138,19 @@ class _Undocumented(Section):
     model_config = ConfigDict(use_attribute_docstrings=False)
 
 
-def modules(value: Any) -> Iterator[str]:
-    """The modules of all plug-ins that a config value names, however deep."""
+def used(value: Any) -> Iterator[Entry]:
+    """All plug-ins that a config value names, however deep."""
     if isinstance(value, BaseModel):
         if plugin := getattr(value.__class__, "plugin", None):
-            yield entry(*plugin).module
+            yield entry(*plugin)
         for field in value.__class__.model_fields:
-            yield from modules(getattr(value, field))
+            yield from used(getattr(value, field))
     elif isinstance(value, dict):
         for item in value.values():
-            yield from modules(item)
+            yield from used(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from modules(item)
+            yield from used(item)
 
 
 class Plugin:
@@ -206,22 +203,48 @@ class Plugin:
         return options(self.kind, name).model_validate({**value, "name": name})
 
 
-def _read(path: Path) -> Iterator[Entry]:
+@functools.cache
+def _read(path: Path) -> tuple[Entry, ...]:
     module = ".".join(("darkroom", *path.relative_to(ROOT).with_suffix("").parts))
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = (node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom))
-    options = tuple(name for name in imported if name.startswith("darkroom.") and name.endswith(".options"))
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef):
-            continue
-        for mark in node.decorator_list:
-            match mark:
-                case ast.Call(
-                    func=ast.Name(id="register"), args=[ast.Constant(value=str(kind)), ast.Constant(value=str(name))]
-                ):
-                    summary = (ast.get_docstring(node) or "").split("\n")[0]
-                    found = _arguments(node), summary, _training(node), _methods(node), options
-                    yield Entry(kind, name, module, node.name, *found)
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    imports = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    return tuple(
+        Entry(
+            kind=kind,
+            name=name,
+            module=module,
+            attribute=node.name,
+            arguments=_arguments(node),
+            summary=(ast.get_docstring(node) or "").split("\n")[0],
+            training=_training(node),
+            methods=_methods(node),
+            imports=imports,
+        )
+        for node in body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        for kind, name in _marks(node)
+    )
+
+
+def _marks(node: ast.ClassDef | ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    for mark in node.decorator_list:
+        match mark:
+            case ast.Call(
+                func=ast.Name(id="register"), args=[ast.Constant(value=str(kind)), ast.Constant(value=str(name))]
+            ):
+                yield kind, name
+
+
+def _evaluated(annotation: ast.expr, imports: Mapping[str, tuple[str, str]]) -> Any:
+    """The type that an annotation stands for; imports the modules of the names in it, and not the plug-in's own."""
+    names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)} & imports.keys()
+    known = {name: getattr(importlib.import_module(imports[name][0]), imports[name][1]) for name in sorted(names)}
+    return eval(ast.unparse(annotation), known)  # our own source
 
 
 def _arguments(node: ast.ClassDef | ast.FunctionDef) -> ast.arguments:

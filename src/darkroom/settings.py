@@ -9,7 +9,6 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -53,34 +52,6 @@ def unique(values: Values) -> Values:
             shown = value.model_dump() if isinstance(value, BaseModel) else value
             raise ValueError(f"{quoted(shown)} is listed twice")
     return values
-
-
-# options that many transforms share
-Chance = Annotated[float, Field(ge=0, le=1, description="how often it is applied")]
-Interpolation = Annotated[Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")]
-OfflineInterpolation = Annotated[
-    Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-]
-Fill = Annotated[
-    Literal["reflect", "constant", "edge"],
-    Field(description="what comes in from outside: the mirrored image, black, or its edge repeated"),
-]
-
-
-@dataclass(frozen=True)
-class Amount:
-    """Marks an option of a transform that says how far it goes; a policy's `strength` scales it.
-
-    `of` is the operation as `data.label_preserving` names it, `neutral` the value that changes nothing.
-    """
-
-    of: str
-    neutral: float = 0.0
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """Marks an option of a generator that only sampling uses: a change of it trains no model anew."""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

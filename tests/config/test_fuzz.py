@@ -164,7 +164,7 @@ def another(value: Any, draw: random.Random) -> Any:
         case int() | float() if abs(value) < 1e300:
             return draw.choice([value + 1, value * 2, value // 2, value / 2, -value, value * 1000])
         case str():
-            return draw.choice([value.upper(), value + "2", *registry.entries(draw.choice(list(registry.PACKAGES)))])
+            return draw.choice([value.upper(), value + "2", *registry.entries(draw.choice(sorted(registry.kinds())))])
         case list():
             return draw.choice([value[::-1], value[:1], value[1:], value * 2])
         case dict():

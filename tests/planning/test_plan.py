@@ -98,9 +98,11 @@ def test_a_detector_waits_for_the_classifier_that_it_looks_through() -> None:
         wild = {"task": "normal-1", "seed": 0}
         assert '"backbone":"standard/own","' in plan.spec(job, detector="padim", **wild)
         assert f'"backbone":"{pretrained.installed()} standard/own"' in plan.spec(job, detector="both", **wild)
-        modules = [*registry.modules(plan.resolved(job, detector="both", **wild))]
+        modules = [found.module for found in registry.used(plan.resolved(job, detector="both", **wild))]
         assert "darkroom.nets.resnet" in modules  # an edit of the network makes the detector stale
-        assert "darkroom.nets.resnet" not in [*registry.modules(plan.resolved(job, detector="pca", **wild))]
+        assert "darkroom.nets.resnet" not in [
+            found.module for found in registry.used(plan.resolved(job, detector="pca", **wild))
+        ]
 
 
 def test_a_spec_too_long_for_a_command_is_handed_over_in_a_file(

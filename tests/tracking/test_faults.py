@@ -108,7 +108,7 @@ def header(seed: int = 0, start: int = 1000) -> dict[str, Any]:
         "tags": {"policy": "none", "model": "mlp", "seed": str(seed)},
         "job": JOB.format(seed),
         "spec": {"training": {"lr": 0.1}},
-        "modules": ["darkroom.log"],
+        "code": "0123456789abcdef",
         "inputs": {},
         "start": start,
     }

@@ -39,7 +39,7 @@ def header(seed: int = 0) -> dict[str, Any]:
         "tags": {"policy": "none", "model": "mlp", "seed": str(seed)},
         "job": JOB.format(seed),
         "spec": {"training": {"lr": 0.1}, "text": "x" * 9000},
-        "modules": ["darkroom.log"],
+        "code": "0123456789abcdef",
         "inputs": {},
     }
 

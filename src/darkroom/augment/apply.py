@@ -123,7 +123,7 @@ def _draw(job: Job, chunks: list[Chunk], workers: int) -> Iterator[list[str]]:
     context = multiprocessing.get_context("forkserver" if forks else "spawn")
     if forks:
         policy = ApplySpec.model_validate_json(job.policy)
-        context.set_forkserver_preload([__name__, *sorted(set(registry.modules(policy)))])
+        context.set_forkserver_preload([__name__, *sorted({found.module for found in registry.used(policy)})])
     with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context, initializer=_end_with_parent) as pool:
         yield from pool.map(functools.partial(_paint, job), chunks)
 

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from darkroom import registry
 from darkroom.augment import magnitudes, occlusion
 from darkroom.augment.config import STRONGEST, Policy
-from darkroom.settings import Amount, Section
+from darkroom.augment.options import Amount
+from darkroom.settings import Section
 
 POLICIES = ("autoaugment", "randaugment", "trivialaugment_wide", "augmix")
 TINY = 1e-6

@@ -14,8 +14,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from darkroom.augment.options import Amount
 from darkroom.registry import register
-from darkroom.settings import Amount
 
 
 @register("view", "hflip")

@@ -75,7 +75,7 @@ def words(kind: Kind) -> str:
     if origin is tuple and inner[-1] is not ...:
         return f"[{', '.join(words(Kind.of(part)) for part in inner)}]"
     if origin in (list, tuple):
-        return f"list of {_plural(words(Kind.of(inner[0])))}{_length(kind)}"
+        return f"list of {_several(words(Kind.of(inner[0])))}{_length(kind)}"
     if isinstance(kind.hint, type) and issubclass(kind.hint, Section):
         return f"keys ({', '.join(kind.hint.model_fields)})"
     if kind.hint is str:
@@ -213,8 +213,17 @@ def _look(raw: Any, path: Steps) -> tuple[int, Any]:
     return len(path), raw
 
 
-def _plural(text: str) -> str:
-    return re.sub(r"^(whole number|number|name|view|transform|detector)\b", r"\1s", text)
+def plural(noun: str) -> str:
+    """`networks`, `losses`, `policies` for a noun in the singular."""
+    if re.search("[^aeiou]y$", noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if re.search("(s|x|z|ch|sh)$", noun) else f"{noun}s"
+
+
+def _several(text: str) -> str:
+    """A type's words with its noun in the plural; `text` has none."""
+    nouns = ("whole number", "number", "name", *registry.kinds())
+    return re.sub(rf"^({'|'.join(nouns)})\b", lambda found: plural(found[0]), text)
 
 
 def _range(kind: Kind) -> str:

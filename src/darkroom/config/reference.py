@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 import json
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,25 +22,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticUndefined, core_schema
 
 from darkroom import registry
-from darkroom.config.explain import Kind, words
+from darkroom.config.explain import Kind, plural, words
 from darkroom.config.load import Config
-from darkroom.settings import Sampling, Section
+from darkroom.generate.options import Sampling
+from darkroom.settings import Section
 
 GUIDE = Path(__file__).with_name("reference.md")
 """The hand-written head of the reference."""
-KINDS = {
-    "source": "Sources",
-    "transform": "Transforms",
-    "batch transform": "Batch transforms",
-    "view": "Views",
-    "network": "Networks",
-    "loss": "Losses",
-    "optimizer": "Optimizers",
-    "schedule": "Schedules",
-    "generator": "Generators",
-    "detector": "Detectors",
-}
-"""The plug-in kinds in the order of the reference, with their headings."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,7 +74,7 @@ def readme() -> str:
     """The reference as Markdown."""
     parts = [GUIDE.read_text(encoding="utf-8").rstrip(), "", "## Sections", ""]
     parts += [line for model, paths in _models().items() for line in _section(model, paths)]
-    for kind, heading in KINDS.items():
+    for kind, heading in _kinds().items():
         parts += [f"## {heading}", ""]
         for name, entry in registry.entries(kind).items():
             fields = {k: v for k, v in registry.options(kind, name).model_fields.items() if k != "name"}
@@ -112,9 +102,24 @@ class _EditorSchema(GenerateJsonSchema):
         return {**super().dict_schema(schema), "type": ["object", "null"]}
 
 
+@functools.cache
+def _kinds() -> dict[str, str]:
+    """The headings of all plug-in kinds, in the order in which the config uses them; at the end those that only plug-ins use."""
+    fields = (field for model in _models() for field in model.model_fields.values())
+    used = (kind.plugin.kind for field in fields for kind in _flat(Kind.of_field(field)) if kind.plugin)
+    return {kind: plural(kind).capitalize() for kind in dict.fromkeys((*used, *sorted(registry.kinds())))}
+
+
+def _flat(kind: Kind) -> Iterator[Kind]:
+    """A type and those of its items."""
+    yield kind
+    for inner in typing.get_args(kind.hint):
+        yield from _flat(Kind.of(inner))
+
+
 def _anchor(kind: str) -> str:
-    """Where Markdown viewers find a kind's heading."""
-    return KINDS[kind].lower().replace(" ", "-")
+    """The Markdown anchor of a kind's heading."""
+    return _kinds()[kind].lower().replace(" ", "-")
 
 
 def _models() -> dict[type[BaseModel], list[str]]:
@@ -172,7 +177,7 @@ def _takes(field: FieldInfo) -> str:
     several = getattr(kind.hint, "__origin__", None) in (list, tuple)
     item = Kind.of(kind.hint.__args__[0]) if several else None
     if item and item.plugin:
-        return f"list of [{KINDS[item.plugin.kind].lower()}](#{_anchor(item.plugin.kind)})"
+        return f"list of [{plural(item.plugin.kind)}](#{_anchor(item.plugin.kind)})"
     if inner := list(_nested(kind, "")):
         model, suffix = inner[0]
         heading = _heading(_models()[model])

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.augment.config import Synthetic
 from darkroom.fit.config import Seeds, Training, inherit
+from darkroom.generate.options import Sampling
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Sampling, Section, unique
+from darkroom.settings import Count, Name, Section, unique
 
 
 class GeneratorTraining(Training):

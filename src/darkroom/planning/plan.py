@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from darkroom import files, registry, settings
+from darkroom import files, settings
 from darkroom.config.load import Config
 from darkroom.fit.config import Training
 from darkroom.job import provenance
@@ -134,17 +134,17 @@ class Plan:
 
     def code(self, stage: str, **wildcards: Any) -> str:
         """What else makes the job stale: a hash of its code, and the versions of the libraries which that imports."""
-        return _code(self._modules(stage, **wildcards))
+        return _code(self._roots(stage, **wildcards))
 
     def record(self, stage: str, **wildcards: Any) -> dict[str, Any]:
         """What a job's result would be made of now: see `provenance.record`."""
         return {
             "spec": self.resolved(stage, **wildcards).model_dump(mode="json"),
-            **_code_record(self._modules(stage, **wildcards)),
+            **_code_record(self._roots(stage, **wildcards)),
         }
 
-    def _modules(self, stage: str, **wildcards: Any) -> frozenset[str]:
-        return frozenset({self.stages[stage].module, *registry.modules(self.resolved(stage, **wildcards))})
+    def _roots(self, stage: str, **wildcards: Any) -> frozenset[str]:
+        return provenance.roots(self.stages[stage].module, self.resolved(stage, **wildcards))
 
     def _training(self, stage: str, wildcards: Mapping[str, Any]) -> Training | None:
         return getattr(self.resolved(stage, **wildcards), "training", None)
@@ -201,11 +201,11 @@ def _trainings(value: Any) -> Iterator[Training]:
 
 
 @functools.cache
-def _code(modules: frozenset[str]) -> str:
-    versions = (f"{name}={version}" for name, version in provenance.libraries(modules).items())
-    return " ".join([provenance.code(modules), *versions])
+def _code(roots: frozenset[str]) -> str:
+    versions = (f"{name}={version}" for name, version in provenance.libraries(roots).items())
+    return " ".join([provenance.code(roots), *versions])
 
 
 @functools.cache
-def _code_record(modules: frozenset[str]) -> dict[str, Any]:
-    return {key: value for key, value in provenance.record(None, modules).items() if key != "spec"}
+def _code_record(roots: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in provenance.record(None, roots).items() if key != "spec"}

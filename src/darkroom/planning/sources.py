@@ -7,7 +7,7 @@ from pathlib import Path
 
 from darkroom import files
 from darkroom.data import place
-from darkroom.job import provenance
+from darkroom.job import fingerprint
 from darkroom.settings import Section
 
 
@@ -21,11 +21,11 @@ class Sources:
     def fingerprint(self) -> str | None:
         """A hash over the names and contents of all files; None where the source names no local path."""
         found = self._files()
-        return provenance.source_fingerprint(found, self.cache) if found is not None else None
+        return fingerprint.source_fingerprint(found, self.cache) if found is not None else None
 
     def contents(self) -> dict[str, str]:
         """The sha256 of each file, by its name in the source."""
-        found = provenance.source_contents(self._files() or {}, self.cache)
+        found = fingerprint.source_contents(self._files() or {}, self.cache)
         return {name.partition("/")[2]: digest for name, digest in found.items()}
 
     @property

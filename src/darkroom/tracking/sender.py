@@ -28,7 +28,6 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from darkroom.files import MANIFEST, sha256
-from darkroom.job import provenance
 from darkroom.tracking import spool
 from darkroom.tracking.database import make_database
 from darkroom.tracking.names import flat, method, metric_name, quoted, summary, title
@@ -201,7 +200,7 @@ class Delivery:
         spec = json.dumps(header["spec"], sort_keys=True)
         return {
             "spec": hashlib.sha256(spec.encode()).hexdigest()[:16],
-            "code": provenance.code(header["modules"]),
+            "code": header["code"],
             "commit": _commit(),
         }
 

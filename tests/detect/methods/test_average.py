@@ -145,7 +145,7 @@ def test_a_job_depends_on_the_detectors_and_on_training_where_one_is_trained(of:
     spec = FitSpec.model_validate({"detector": average(*of), "normal": ("1",), "seed": 0})
     assert (spec.training is not None) == trained
     modules = {f"darkroom.detect.methods.{name}" for name in ("average", *of)}
-    assert modules <= set(registry.modules(spec))
+    assert modules <= {found.module for found in registry.used(spec)}
 
 
 def test_options_survive_json() -> None:

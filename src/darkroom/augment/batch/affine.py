@@ -11,8 +11,9 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, coins, either_way
 from darkroom.augment.batch.warp import Move, Mover, sources
+from darkroom.augment.options import Amount, Chance, Fill, Interpolation
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance, Fill, Interpolation, Probability
+from darkroom.settings import Probability
 
 
 @register("batch transform", "hflip")

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
 from darkroom.augment.batch.warp import Move, Mover, resample, smoothing
+from darkroom.augment.options import Amount, Chance, Fill, Interpolation
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance, Fill, Interpolation
 
 
 @register("batch transform", "crop")

@@ -12,8 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import change, channels_last, coins, numpy_draws
+from darkroom.augment.options import Amount
 from darkroom.registry import register
-from darkroom.settings import Amount, Positive, Probability
+from darkroom.settings import Positive, Probability
 
 
 @register("batch transform", "mixup")

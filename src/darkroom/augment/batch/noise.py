@@ -10,8 +10,8 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins
 from darkroom.augment.batch.warp import smoothing
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance
 
 
 @register("batch transform", "gauss_noise")

@@ -12,8 +12,9 @@ from torch import Tensor
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
 from darkroom.augment.batch.mixing import boxes
 from darkroom.augment.occlusion import limit
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance, Count
+from darkroom.settings import Count
 
 
 @register("batch transform", "cutout")

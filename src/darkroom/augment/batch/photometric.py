@@ -10,8 +10,8 @@ from torch import Tensor
 
 from darkroom.augment.batch import operations
 from darkroom.augment.batch.drawing import amount, change, coins, either_way
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance
 
 
 @register("batch transform", "brightness")

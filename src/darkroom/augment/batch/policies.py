@@ -17,8 +17,9 @@ from darkroom.augment import magnitudes
 from darkroom.augment.batch.drawing import channels_last, numpy_draws
 from darkroom.augment.batch.operate import operate
 from darkroom.augment.magnitudes import BINARY, DEPTH, LEVELS, MAGNITUDES, OPERATIONS, Range
+from darkroom.augment.options import Amount
 from darkroom.registry import register
-from darkroom.settings import Amount, Count, NonNegative, Positive
+from darkroom.settings import Count, NonNegative, Positive
 
 ROUNDING = 1e-6
 """Added to shifts before they are cut to whole pixels."""

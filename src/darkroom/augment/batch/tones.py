@@ -10,8 +10,9 @@ from torch import Tensor
 
 from darkroom.augment.batch import operations
 from darkroom.augment.batch.drawing import amount, between, change, coins
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance, Probability
+from darkroom.settings import Probability
 
 
 @register("batch transform", "grayscale")

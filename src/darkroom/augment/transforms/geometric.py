@@ -13,9 +13,10 @@ from albumentations.core.type_definitions import Targets
 from numpy.typing import NDArray
 from pydantic import Field
 
+from darkroom.augment.options import Amount, Chance, Fill, OfflineInterpolation
 from darkroom.augment.transforms import border
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance, Fill, OfflineInterpolation, Probability
+from darkroom.settings import Probability
 
 
 @register("transform", "hflip")

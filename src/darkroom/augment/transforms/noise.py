@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance
 
 
 @register("transform", "gauss_noise")

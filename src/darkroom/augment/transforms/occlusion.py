@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance, Count
+from darkroom.settings import Count
 
 
 @register("transform", "cutout")

@@ -16,8 +16,9 @@ from albumentations.augmentations.pixel import functional
 from numpy.typing import NDArray
 from pydantic import Field
 
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Amount, Chance, Probability
+from darkroom.settings import Probability
 
 COUNTED = 2048
 """Fewest pixels in a tile for which OpenCV's limit of the contrast, a whole number of pixels, is fine enough."""

@@ -14,10 +14,11 @@ from darkroom.generate.diffusion.noise_schedule import NoiseSchedule
 from darkroom.generate.diffusion.process import DiffusionProcess
 from darkroom.generate.diffusion.samplers import DDIM, SAMPLERS, Sampler
 from darkroom.generate.model import GenerativeModel
+from darkroom.generate.options import Sampling
 from darkroom.nets.noised_classifier import NoisedClassifier
 from darkroom.nets.unet import Denoiser
 from darkroom.registry import register
-from darkroom.settings import Count, NonNegative, Positive, Probability, Sampling
+from darkroom.settings import Count, NonNegative, Positive, Probability
 
 if TYPE_CHECKING:
     from darkroom.generate.diffusion.task import DiffusionTask

@@ -12,8 +12,9 @@ from darkroom.fit.config import Training
 from darkroom.generate.gan.game import AdversarialGame
 from darkroom.generate.gan.networks import Conditioning, Discriminator, Generator
 from darkroom.generate.model import GenerativeModel
+from darkroom.generate.options import Sampling
 from darkroom.registry import register
-from darkroom.settings import Count, NonNegative, Positive, Sampling, unique
+from darkroom.settings import Count, NonNegative, Positive, unique
 
 if TYPE_CHECKING:
     from darkroom.generate.gan.task import GANTask
