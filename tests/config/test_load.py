@@ -271,7 +271,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"classify": {"training": {"epochs": 10**5000}}},
      "classify.training.epochs: got a whole number of 16610 bits; expected one of at most 63"),
     ({"generate": 5}, "generate: got 5; expected keys (models, seeds, training, snapshots, judge, samples, steps)"),
-    ({"generate": {"models": {"synthetic": {"generator": "vae"}}}}, 'generate.models: a model cannot be called "synthetic"'),
+    ({"generate": {"models": {"synthetic": {"generator": "vae"}}}}, 'generate.models: a model cannot be named "synthetic"'),
     ({"augment": {"a": {"synthetic": {"model": "vae"}}}},
      'augment.a.synthetic.model: no model "vae" in generate.models. There is no section generate'),
     ({"augment": {"a": {"synthetic": {"model": "vea"}}}, "generate": {}},
