@@ -33,38 +33,38 @@ matplotlib.rcParams.update(
         "ytick.color": INK,
         "figure.facecolor": "white",
         "savefig.facecolor": "white",
-        "text.parse_math": False,  # class names may hold a $
+        "text.parse_math": False,  # class names may contain a $
     }
 )
 
 
 def figure(width: float = 6, height: float = 4) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes; width and height in inches at 130 dots each."""
+    """Create a figure with one pair of axes in the house style; width and height in inches at 130 dpi."""
     drawn = Figure(figsize=(width, height), layout="constrained")
     return drawn, drawn.subplots()
 
 
 def log_scale(axes: Axes) -> None:
-    """A logarithmic y axis with plain numbers at its ticks."""
+    """Make the y axis logarithmic, with plain numbers at its ticks."""
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
     low, high = axes.get_ylim()
-    few = high / low < 30  # less than one and a half decades: the powers of ten alone would say too little
+    few = high / low < 30  # less than 1.5 decades: powers of ten alone would be too few ticks
     axes.yaxis.set_minor_formatter(
         FuncFormatter(lambda value, place: f"{value:g}" if few and f"{value:e}"[0] in "235" else "")
     )
 
 
 def save(drawn: Figure, path: Path) -> None:
-    """Write a figure as PNG, without the metadata that would tell one run from another."""
+    """Write a figure as PNG, without metadata that differs between runs."""
     drawn.savefig(path, dpi=130, metadata={"Software": None})
 
 
 def tile(images: NDArray[np.uint8], *, columns: int | None = None, height: int = 64, gap: int = 2) -> NDArray[np.uint8]:
     """Lay images out on a grid, row by row.
 
-    Takes (N, H, W, C) uint8 with C of 1 or 3; small images are enlarged by whole factors to about `height` pixels,
-    large ones reduced. Gives (rows, columns, 3) pixels uint8 on white.
+    Takes images (N, H, W, C) uint8 with C = 1 or 3; small ones are enlarged by an integer factor to about `height` pixels,
+    large ones reduced. Returns pixels (H', W', 3) uint8 on white.
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
         raise ValueError(f"expected images of shape (N, H, W, 1 or 3) with N > 0, got {images.shape}")
@@ -80,7 +80,7 @@ def tile(images: NDArray[np.uint8], *, columns: int | None = None, height: int =
 
 
 def enlarge(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """One image (H, W, 1 or 3) as RGB at about this height: whole pixels when enlarged, area-averaged when reduced."""
+    """Resize an image (H, W, 1 or 3) to RGB of about this height, by an integer factor or by averaging areas."""
     rgb = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
     if rgb.shape[0] < height:
         factor = max(1, round(height / rgb.shape[0]))

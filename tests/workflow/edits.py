@@ -111,6 +111,21 @@ def code(file: str, before: str, after: str) -> Change:
     return edited(f"src/darkroom/{file}", before, after)
 
 
+def added_file(name: str, text: str) -> Change:
+    """A new file of the project."""
+
+    @contextlib.contextmanager
+    def change(stale: Any) -> Iterator[None]:
+        path = stale.root / name
+        path.write_text(text, encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.unlink()
+
+    return change
+
+
 def pictures(*do: Callable[[Path], None]) -> Change:
     """Something done to the folder of pictures, which is put back with all its times."""
 

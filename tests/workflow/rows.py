@@ -9,6 +9,7 @@ from tests.workflow.edits import (
     ALL,
     Change,
     added,
+    added_file,
     away,
     branch_and_back,
     code,
@@ -355,10 +356,40 @@ ROWS = [
         "detect/methods/pca.py: class PCA",
     ),
     Row(
-        "one transform's file",
-        code("augment/transforms/affine.py", "import albumentations", "import math as _, albumentations"),
+        "one transform",
+        code("augment/transforms/affine.py", "draw(-rotate, rotate)", "draw(rotate, -rotate)"),
         ("augment: ", "gallery", "audit: ", "on standard"),
-        "policies that name one of its transforms, the gallery",
+        "policies that name it, the gallery",
+    ),
+    Row(
+        "an option added to one plug-in",
+        code("nets/mlp.py", "        *,\n", "        *,\n        scale: Annotated[int, Field(description='x')] = 1,\n"),
+        MLP,
+        "what names it",
+        "network.scale nothing → 1",
+        quick=True,
+    ),
+    Row(
+        "an option added to another plug-in of the same file",
+        code("fit/optimizers.py", "momentum:", "other: Annotated[int, Field(description='x')] = 1,\n    momentum:"),
+        quick=True,
+    ),
+    Row(
+        "a new kind of plug-in",
+        added_file(
+            "src/darkroom/fit/novel.py",
+            'from darkroom.registry import register\n\n\n@register("novelty", "first")\ndef first() -> None: ...\n',
+        ),
+        quick=True,
+    ),
+    Row(
+        "an error reworded: in `settings`, in `files`, in a package",
+        together(
+            code("settings.py", "is listed twice", "appears twice"),
+            code("files.py", "could not write {target}", "cannot write {target}"),
+            code("data/store.py", "no split", "there is no split"),
+        ),
+        quick=True,
     ),
     Row(
         "layers that two kinds of networks share",
@@ -382,7 +413,7 @@ ROWS = [
         ),
         quick=True,
     ),
-    Row("the tracking code", code("track.py", "patience: float = 20.0", "patience: float = 21.0")),
+    Row("the tracking code", code("tracking/spool.py", "patience: float = 20.0", "patience: float = 21.0")),
     Row(
         "the report's template",
         code("report/templates/page.html", "<body", "<!-- --><body"),
