@@ -7,7 +7,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from darkroom.planning import failures
+from darkroom.planning import failures, lock
 from darkroom.config.load import ConfigError, load
 from darkroom.config.load import parse as read_strictly
 from darkroom.planning.plan import Plan
@@ -30,6 +30,8 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 logger.addFilter(Reasons(workflow, plan))
+if workflow.is_main_process:
+    running = lock.hold()  # for as long as this process lives
 os.environ.setdefault("MLFLOW_TRACKING_URI", plan.config.tracking.uri)
 
 

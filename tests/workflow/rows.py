@@ -428,7 +428,10 @@ ROWS = [
         "that rule's",
         "the command of its rule changed",
     ),
-    Row("a rule's comment", edited("workflow/rules/augment.smk", "# classifiers wait", "# they wait")),
+    Row(
+        "a rule's comment",
+        edited("workflow/rules/augment.smk", "rule augment_apply:", "# a comment\nrule augment_apply:"),
+    ),
     Row(
         "the version of a library",
         other_version("albumentations"),

@@ -144,7 +144,6 @@ def test_the_last_good_model_stays_until_its_successor_is_whole(project, small_d
     running.communicate()
     assert used("killed") == (table, exported, True)
 
-    project.call(*better, "--unlock")
     project.call(*better)
     other_table, other_exported, kept = used("better")
     assert not kept

@@ -86,7 +86,6 @@ class Interruptions:
     """The stages whose jobs were at work."""
     between: int = 0
     """How many came when the job that was waited for had just ended."""
-    unlocked: int = 0
     resumable: int = 0
     """How many trainings had a checkpoint when they were hit."""
 
@@ -97,7 +96,6 @@ class Interruptions:
             "stages at work when they came:",
             *(f"  {stage}: {count}" for stage, count in sorted(self.stages.items())),
             f"trainings with a checkpoint when they were hit: {self.resumable}",
-            f"times that Snakemake demanded --unlock: {self.unlocked}",
         ]
         return "\n".join(lines)
 
@@ -157,9 +155,7 @@ def interrupted(
             again = ("--forcerun", missed[0].replace(" ", "_"))
         else:
             again = ()
-        if LOCKED in text:
-            done.unlocked += 1
-            project.call(*targets, *CONFIG, "--unlock")
+        assert LOCKED not in text, text
         assert done.kinds.total() < 3 * sum(hits.values()), text
 
 
