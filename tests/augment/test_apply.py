@@ -111,7 +111,7 @@ def test_a_store_without_masks_gets_none(tmp_path, data):
 def test_the_folder_holds_what_is_promised(tmp_path, data):
     applied(data, tmp_path / "out", copies=1)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *("images.npy", "items.parquet", "store.json", "contact_sheet.png", "timing.json", "manifest.json")
+        *("images.npy", "items.parquet", "store.json", "timing.json", "manifest.json")
     }
     assert files.read_json(tmp_path / "out" / "timing.json").keys() == {"seconds", "images_per_second", "workers"}
 

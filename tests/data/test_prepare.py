@@ -32,7 +32,7 @@ def test_the_contract_of_the_outputs(run: Callable[..., Any], classes: Path) -> 
     names = {path.name for path in got.root.iterdir()}
     assert names == {
         "images.npy", "items.parquet", "store.json", "excluded.csv", "duplicates.csv", "near_duplicates.csv", "card.json",
-        "preparation.json", "class_counts.png", "mean_images.png", "contact_sheet.png", "manifest.json",
+        "preparation.json", "manifest.json",
     }  # fmt: skip
     assert set(COLUMNS) | {"origin", "sha256", "twin_in_train"} == set(got.store.items.columns)
     assert (got.root / "excluded.csv").read_text() == "origin,reason\n"
@@ -208,19 +208,6 @@ def test_deep_images_and_pages_are_remarked(run: Callable[..., Any], classes: Pa
     got = run(folder(classes))
     assert got.warned("0 is black and 4095 is white")
     assert got.warned("1 files hold several images")
-
-
-@pytest.mark.parametrize("count", [1, 41, 200])
-def test_pictures_for_any_number_of_classes(run: Callable[..., Any], tmp_path: Path, count: int) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (count * 3, 8, 12, 3), dtype=np.uint8)
-    names = [f"class number {n} <i>with</i> a name\nthat is 長い {'x' * (n % 60)}" for n in range(count)]
-    np.savez(tmp_path / "a.npz", x=images, y=np.arange(count * 3) % count)
-    got = run({"name": "npz", "path": str(tmp_path / "a.npz"), "classes": names})
-    assert len(got.store.classes) == count
-    for name in ("class_counts", "mean_images", "contact_sheet"):
-        with Image.open(got.root / f"{name}.png") as image:
-            assert 100 < image.width < 2000
-            assert 60 < image.height < 3000
 
 
 def test_unlabelled_images_are_kept(run: Callable[..., Any], classes: Path) -> None:

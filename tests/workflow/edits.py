@@ -43,7 +43,9 @@ REPORT = "write results/stale/report/index.html"
 ALL = {
     "fetch stale",
     "prepare stale",
+    "data card of stale",
     "augment: standard",
+    "augment: standard, contact sheet",
     "gallery of stale",
     "train judge: fold 0",
     "train judge: fold 1",

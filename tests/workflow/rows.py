@@ -403,6 +403,20 @@ ROWS = [
         TRAINED,
         "what trains",
     ),
+    Row(
+        "a color in the data card",
+        code("data/pictures.py", "(220, 38, 38)", "(38, 220, 38)"),
+        ("data card",),
+        "the data card",
+        quick=True,
+    ),
+    Row(
+        "the layout of contact sheets",
+        code("augment/sheet.py", "ORIGINALS, COPIES = 10, 8", "ORIGINALS, COPIES = 10, 9"),
+        ("contact sheet",),
+        "the contact sheets",
+        quick=True,
+    ),
     Row("what every stage uses", code("files.py", "with_name(", 'with_name("" + '), EVERYTHING, "all"),
     Row(
         "a comment, a docstring, the format",

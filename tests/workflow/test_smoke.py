@@ -72,7 +72,7 @@ def test_results_know_what_they_were_made_of_without_snakemakes_memory(smoke) ->
 @pytest.mark.parametrize(
     ("module", "before", "rules", "stale"),
     [
-        ("data/twins.py", "def find(", ["data_prepare"], 26),
+        ("data/twins.py", "def find(", ["data_prepare"], 28),
         pytest.param(
             "classify/losses.py",
             "def soft_cross_entropy(",
@@ -124,7 +124,7 @@ def test_names_of_any_letters_make_a_plan(project, tmp_path: Path) -> None:
         "detect": {"normal": names},
     }
     planned = project.planned("--configfile", str(project.config("names", content)))
-    assert len(planned) == 4 * len(names) + 3  # fit and evaluate two detectors; fetch, prepare, report
+    assert len(planned) == 4 * len(names) + 4  # fit and evaluate two detectors; fetch, prepare, data card, report
     commands = project.call("--configfile", "config/names.yaml", "--dry-run", "--printshellcmds").stdout
     assert "--spec" in commands
     assert "</td>" not in commands  # it would end a script in Snakemake's report
@@ -154,7 +154,7 @@ print(json.dumps([[r.info.run_id, r.info.status, r.data.tags, r.data.metrics, r.
     assert not list(Path(smoke.root, "results/.tracking").glob("*.jsonl"))
     jobs = {tags["job"]: run for run in runs if "job" in (tags := run[2])}
     parents = {tags["method"]: run for run in runs if "method" in (tags := run[2])}
-    assert len(jobs) == 27
+    assert len(jobs) == 29
     assert {run[1] for run in jobs.values()} == {"FINISHED"}
     assert set(parents) >= {"classify/none/mlp", "generate/vae", "detect/normal-1/pca"}
     trained = jobs["results/smoke/classify/standard/resnet/seed-0/model"]

@@ -1,4 +1,4 @@
-"""Augmentation: a store of transformed copies for each policy, and a picture of every technique."""
+"""Augmentation: a store of transformed copies and a contact sheet for each policy, and a picture of every technique."""
 
 augment_apply = StageRule(plan, "augment apply", "--workers {threads}")
 
@@ -20,6 +20,26 @@ rule augment_apply:
         augment_apply.message
     shell:
         augment_apply.command
+
+
+augment_sheet = StageRule(plan, "augment sheet")
+
+
+rule augment_sheet:
+    input:
+        augment_sheet.inputs,
+    output:
+        augment_sheet.manifest,
+    log:
+        augment_sheet.log,
+    resources:
+        **augment_sheet.resources,
+    params:
+        **augment_sheet.params,
+    message:
+        augment_sheet.message
+    shell:
+        augment_sheet.command
 
 
 augment_gallery = StageRule(plan, "augment gallery")

@@ -1,4 +1,4 @@
-"""From a source to one array of images and one table of what they are."""
+"""From a source to one array of images, one table of what they are, and pictures of both."""
 
 data_fetch = StageRule(plan, "data fetch")
 
@@ -40,3 +40,23 @@ rule data_prepare:
         data_prepare.message
     shell:
         data_prepare.command
+
+
+data_card = StageRule(plan, "data card")
+
+
+rule data_card:
+    input:
+        data_card.inputs,
+    output:
+        data_card.manifest,
+    log:
+        data_card.log,
+    resources:
+        **data_card.resources,
+    params:
+        **data_card.params,
+    message:
+        data_card.message
+    shell:
+        data_card.command

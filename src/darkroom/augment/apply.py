@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom import figures, files, registry
+from darkroom import files, registry
 from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.augment.config import ApplySpec
 from darkroom.augment.pipeline import Pipeline
@@ -59,8 +59,6 @@ def run(spec: ApplySpec, *, data: Path, out: Path, log: Log, workers: int = 1) -
         table["transforms"] = [text for part in _draw(job, chunks, workers) for text in part]
         seconds = time.perf_counter() - started
         describe_store(fresh, name=store.name, classes=store.classes, items=table)
-        copies = np.load(fresh / "images.npy", mmap_mode="r")
-        figures.save_image(_contact_sheet(store, table, origins, copies), fresh / "contact_sheet.png")
         speed = len(table) / seconds
         timing = {"seconds": round(seconds, 3), "images_per_second": round(speed, 1), "workers": workers}
         files.write_json(fresh / files.TIMING, timing)
@@ -218,30 +216,3 @@ def _chunks(store: Store, table: pd.DataFrame, origins: NDArray[np.int64], worke
             )
         )
     return pieces
-
-
-def _contact_sheet(
-    store: Store,
-    table: pd.DataFrame,
-    origins: NDArray[np.int64],
-    copies: NDArray[np.uint8],
-    *,
-    originals: int = 10,
-    columns: int = 8,
-) -> NDArray[np.uint8]:
-    """Some images of all classes in turn, each on a line with its copies on the right."""
-    parents = np.unique(origins)
-    labels = pd.Series(store.labels[parents])
-    turn = labels.groupby(labels).cumcount()
-    chosen = np.lexsort((labels, turn))[:originals]
-    chosen = parents[chosen[np.argsort(labels.to_numpy()[chosen], kind="stable")]]
-    columns = min(columns, int(table["copy"].max()) + 1)
-    blank = np.full(copies.shape[1:], 255, np.uint8)
-    variants = []
-    for parent in chosen:
-        made = [copies[row] for row in np.flatnonzero(origins == parent)[:columns]]
-        variants += [*made, *[blank] * (columns - len(made))]
-    left = figures.tile(store.images[chosen], columns=1)
-    right = figures.tile(np.stack(variants), columns=columns)
-    gap = np.full((len(left), 12, 3), 255, np.uint8)
-    return np.concatenate([left, gap, right], axis=1)

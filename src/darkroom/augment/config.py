@@ -134,6 +134,10 @@ class ApplySpec(Section):
     seed: int
 
 
+class SheetSpec(Section):
+    """The job `augment sheet`, which has no settings."""
+
+
 class GallerySpec(Section):
     """The job `augment gallery`: the techniques to show, with the options to show them with."""
 

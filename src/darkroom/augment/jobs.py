@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from darkroom import registry
-from darkroom.augment.config import ApplySpec, GallerySpec
-from darkroom.job.stage import TORCH, Cost, Job, Stage, Wildcards
+from darkroom.augment.config import ApplySpec, GallerySpec, SheetSpec
+from darkroom.job.stage import LIGHT, PREPARED, TORCH, Cost, Job, Stage, Wildcards
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
@@ -34,6 +34,14 @@ def _apply(plan: Plan, wildcards: Wildcards) -> ApplySpec:
     return plan.config.augment[wildcards["policy"]].apply_spec
 
 
+def _sheet(plan: Plan, wildcards: Wildcards) -> SheetSpec:
+    return SheetSpec()
+
+
+def _with_copies(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+    return {"data": PREPARED, "copies": Job("augment apply", wildcards)}
+
+
 def _gallery(plan: Plan, wildcards: Wildcards) -> GallerySpec:
     every = {"offline": registry.entries("transform"), "online": registry.entries("batch transform")}
     return GallerySpec.model_validate({part: list(names) for part, names in every.items()})
@@ -47,6 +55,15 @@ STAGES = (
         each=_transformed,
         spec=_apply,
         cost=Cost(TORCH + 400, 4, seconds=5),  # its workers share memory, which is counted for each
+    ),
+    Stage(
+        name="augment sheet",
+        folder="{results}/sheets/{policy}",
+        title="augment: {policy}, contact sheet",
+        each=_transformed,
+        spec=_sheet,
+        inputs=_with_copies,
+        cost=Cost(LIGHT, 2, seconds=2),
     ),
     Stage(
         name="augment gallery",

@@ -1,156 +1,19 @@
-"""The data card: what a set of images holds and what is odd about it. Its pictures are in `pictures`."""
+"""The stage `data card`: draw the pictures of a prepared data set. Its numbers are in the store's card.json."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-import pandas as pd
-
-from darkroom.data import split
-from darkroom.data.config import PrepareSpec
-from darkroom.data.inspect import Copies
-from darkroom.data.item import Contents
-from darkroom.data.pictures import shown
-from darkroom.data.store import SPLITS
-from darkroom.data.twins import Twins, rule
-
-LARGE = 512
-"""A side above this, taken from the images themselves, is worth a warning."""
-LARGEST = 8
-"""How many groups of near-duplicates the card names."""
-
-REMEDY = "data.split.regroup: true puts each group in one split"
-Counts = dict[str, dict[str, int]]
+from darkroom import files
+from darkroom.data import pictures
+from darkroom.data.config import CardSpec
+from darkroom.data.store import open_store
+from darkroom.log import Log
 
 
-def summarize(
-    spec: PrepareSpec,
-    contents: Contents,
-    table: pd.DataFrame,
-    classes: tuple[str, ...],
-    copies: Copies,
-    found_twins: Twins,
-    shape: tuple[int, int, int],
-    *,
-    excluded: int,
-    left_out: dict[str, int],
-    warnings: Sequence[str],
-) -> dict[str, Any]:
-    """What card.json holds. `shape` is height, width, channels; `warnings` are those found while reading.
-
-    `left_out` counts the training images that a key of `data.split` cut.
-    """
-    counts = {
-        name: {part: int(((table["label"] == number) & (table["split"] == part)).sum()) for part in SPLITS}
-        for number, name in enumerate(classes)
-    }
-    found = [
-        *warnings,
-        *_about_classes(spec, contents, table, counts),
-        *_about_copies(table, copies),
-        *_about_twins(table, found_twins),
-        *_about_size(spec, shape),
-    ]
-    return {
-        "name": spec.name,
-        "source": spec.source.model_dump(mode="json"),
-        "images": len(table),
-        "shape": list(shape),
-        "classes": list(classes),
-        "counts": counts,
-        "unlabelled": int((table["label"] < 0).sum()),
-        "excluded": excluded,
-        "duplicate_groups": copies.groups,
-        "duplicates": len(copies.first),
-        "near_duplicates": _near_duplicates(spec, table, found_twins),
-        "left_out": left_out,
-        "masks": int((table["mask"] >= 0).sum()),
-        "notes": list(contents.notes),
-        "warnings": found,
-    }
-
-
-def _near_duplicates(spec: PrepareSpec, table: pd.DataFrame, found: Twins) -> dict[str, Any]:
-    """What was found, by which rule, and how many pairs a random split with parts of these sizes tears on average."""
-    ids, sizes = table["id"].tolist(), table["split"].value_counts().to_numpy().astype(int)
-    together = (sizes * (sizes - 1)).sum() / max(len(table) * (len(table) - 1), 1)
-    threshold = dict(zip(("5 %", "50 %", "95 %"), found.threshold, strict=True)) if found.threshold else None
-    return {
-        "sought": spec.split.near_duplicates,
-        "rule": rule(),
-        "similarity_needed": threshold,
-        "pairs": len(found.pairs),
-        "groups": len(found.groups),
-        "images": sum(map(len, found.groups)),
-        "largest": [{"size": len(rows), "ids": [ids[row] for row in rows]} for rows in found.groups[:LARGEST]],
-        "links_refused": found.refused,
-        "torn_by_random_split": round(len(found.pairs) * float(1 - together), 1),
-        "torn": sum(_torn_pairs(table, found).values()),
-    }
-
-
-def _torn_pairs(table: pd.DataFrame, found: Twins) -> Counter[tuple[str, ...]]:
-    """How many pairs stand in two splits, by these."""
-    parts = table["split"].to_numpy(dtype=object)[found.pairs]
-    return Counter(tuple(sorted(pair, key=SPLITS.index)) for pair in parts.tolist() if pair[0] != pair[1])
-
-
-def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
-    torn = _torn_pairs(table, found)
-    if not torn:
-        return []
-    where = ", ".join(f"{number} between {' and '.join(pair)}" for pair, number in sorted(torn.items()))
-    share = torn.total() / len(found.pairs)
-    return [
-        "near-duplicate pairs (one object photographed twice) in two splits, because the source's own splits were kept: "
-        f"{torn.total()} of {len(found.pairs)} ({share:.0%}): {where}; {REMEDY}"
-    ]
-
-
-def listed(names: Sequence[str], limit: int = 5) -> str:
-    """Some names for a sentence: `"a", "b" and 3 more`."""
-    text = ", ".join(f'"{shown(name, 60)}"' for name in names[:limit])
-    return text if len(names) <= limit else f"{text} and {len(names) - limit} more"
-
-
-def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, counts: Counts) -> list[str]:
-    found: list[str] = []
-    if empty := [name for name in contents.classes if name not in counts]:
-        found.append(f"classes without a readable image, left out: {listed(empty)}")
-    if single := [name for name, parts in counts.items() if sum(parts.values()) == 1]:
-        found.append(f"classes with one image: {listed(single)}")
-    test = spec.split.test if spec.split.method == "random" else 1.0
-    for part, share in (("train", 1.0), ("test", test), ("val", spec.split.val)):
-        expected = counts.keys() - contents.only_test if part != "test" else counts.keys()
-        absent = [name for name, parts in counts.items() if not parts[part] and name in expected]
-        if not share:
-            continue
-        if not (table["split"] == part).any():
-            found.append(f"no image is in {part}")
-        elif absent:
-            found.append(f"classes without an image in {part}: {listed(absent)}")
-    return found
-
-
-def _about_copies(table: pd.DataFrame, copies: Copies) -> list[str]:
-    found: list[str] = []
-    if len(table) > 1 and len(copies.first) == len(table) - 1:
-        found.append(f"all {len(table)} images show the same picture")
-    if copies.conflicting:
-        ids = table["id"].tolist()
-        examples = listed([ids[row] for row in copies.conflicting])
-        found.append(f"pictures whose copies carry different labels: {len(copies.conflicting)}: {examples}")
-    if torn := split.torn(table["group"].to_numpy(), table["split"].tolist()):
-        found.append(
-            "groups (copies of one picture, near-duplicates, or groups of the source) in more than one split, because the "
-            f"source's own splits were kept: {torn}; {REMEDY}"
-        )
-    return found
-
-
-def _about_size(spec: PrepareSpec, shape: tuple[int, int, int]) -> list[str]:
-    if spec.size is not None or max(shape[:2]) <= LARGE:
-        return []
-    return [f"the images keep their size of {shape[0]}×{shape[1]}; data.size makes them smaller"]
+def run(spec: CardSpec, *, data: Path, out: Path, log: Log) -> None:  # noqa: ARG001 - as every stage
+    """Draw class counts, mean images, examples and near-duplicates of the store at `data`."""
+    store = open_store(data)
+    with files.folder(out) as fresh:
+        pictures.draw(fresh, files.read_json(data / "card.json"), store)
+    log({})

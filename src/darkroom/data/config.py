@@ -95,3 +95,7 @@ class PrepareSpec(Images):
     """The job `data prepare`."""
 
     name: Name
+
+
+class CardSpec(Section):
+    """The job `data card`, which has no settings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.data.config import CardSpec, FetchSpec, PrepareSpec
 from darkroom.job.stage import LIGHT, Cost, Job, Stage, Wildcards, part
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ def _fetch(plan: Plan, wildcards: Wildcards) -> FetchSpec:
 
 def _prepare(plan: Plan, wildcards: Wildcards) -> PrepareSpec:
     return part(PrepareSpec, plan.config.data, name=plan.config.name)
+
+
+def _card(plan: Plan, wildcards: Wildcards) -> CardSpec:
+    return CardSpec()
 
 
 def _no_inputs(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
@@ -44,5 +48,12 @@ STAGES = (
         spec=_prepare,
         inputs=_raw,
         cost=Cost(LIGHT + 400, 6, seconds=2),  # the size of a source of files is not known before
+    ),
+    Stage(
+        name="data card",
+        folder="{results}/card",
+        title="data card of {name}",
+        spec=_card,
+        cost=Cost(LIGHT, 2, seconds=2),
     ),
 )

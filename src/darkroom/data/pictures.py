@@ -1,9 +1,8 @@
-"""The pictures of the data card: class counts, mean images, examples. For one class or hundreds, with any names."""
+"""Draw the data card: class counts, mean images, examples. For one class or hundreds, with any names."""
 
 from __future__ import annotations
 
 import math
-import unicodedata
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,52 +15,38 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkroom import figures
-from darkroom.data.store import SPLITS
+from darkroom.data.store import SPLITS, Store
+from darkroom.data.summary import shown
 
 NAMED_CLASSES = 40
-"""Class counts are drawn with names up to so many classes, beyond as a curve."""
+"""Up to this many classes, class counts are drawn with names; beyond, as a curve."""
 SHOWN_CLASSES = 48
 """How many classes the other pictures show."""
 EXAMPLES = 10
-SHOWN_TWINS = 12
-"""How many groups of near-duplicates are drawn."""
 PART_COLORS = dict(zip(SPLITS, (figures.COLORS[0], figures.COLORS[2], figures.COLORS[1]), strict=True))
 
 Picture = NDArray[np.uint8]
 
 
-def draw(root: Path, card: dict[str, Any], table: pd.DataFrame, twins: Sequence[Sequence[int]]) -> None:
-    """Write class_counts.png, mean_images.png and contact_sheet.png beside the store in `root`.
-
-    Where there are groups of near-duplicates, `twins`, the first of them are drawn in near_duplicates.png.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # names in letters that the font lacks become boxes
-        _draw(root, card, table)
-        if twins:
-            images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
-            _draw_twins(root / "near_duplicates.png", twins[:SHOWN_TWINS], images)
-
-
-def _draw(root: Path, card: dict[str, Any], table: pd.DataFrame) -> None:
-    images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
-    masks = np.load(root / "masks.npy", mmap_mode="r", allow_pickle=False) if card["masks"] else None
-    _draw_counts(root / "class_counts.png", card["counts"] or {"no class": _counts(table)})
-    rows = {name: np.flatnonzero(table["label"] == number) for number, name in enumerate(card["classes"])}
+def draw(root: Path, card: dict[str, Any], store: Store) -> None:
+    """Write class_counts.png, mean_images.png and contact_sheet.png, and near_duplicates.png if there are any."""
+    table, images = store.items, store.images
+    rows = {name: np.flatnonzero(table["label"] == number) for number, name in enumerate(store.classes)}
     first = dict(list((rows or {"no class": np.arange(len(table))}).items())[:SHOWN_CLASSES])
     more = max(len(rows) - len(first), 0)
-    _draw_means(root / "mean_images.png", first, table, images, more=more)
-    if len(first) <= SHOWN_CLASSES // 2:
-        _draw_examples(root / "contact_sheet.png", first, table, images, masks)
-    else:
-        middles = [_example(int(members[len(members) // 2]), table, images, masks) for members in first.values()]
-        _draw_grid(root / "contact_sheet.png", middles, list(first), more=more)
-
-
-def shown(name: str, length: int = 28) -> str:
-    """A class name for a picture: on one line, without control characters, cut at `length`."""
-    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in name).strip() or "?"
-    return plain if len(plain) <= length else plain[: length - 1] + "…"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # letters that the font lacks become boxes
+        _draw_counts(root / "class_counts.png", card["counts"] or {"no class": _counts(table)})
+        _draw_means(root / "mean_images.png", first, table, images, more=more)
+        if len(first) <= SHOWN_CLASSES // 2:
+            _draw_examples(root / "contact_sheet.png", first, store)
+        else:
+            middles = [_example(int(members[len(members) // 2]), store) for members in first.values()]
+            _draw_grid(root / "contact_sheet.png", middles, list(first), more=more)
+        if groups := card["near_duplicates"]["largest"]:
+            number = {id_: row for row, id_ in enumerate(table["id"].tolist())}
+            twins = [[number[id_] for id_ in group["ids"]] for group in groups]
+            _draw_twins(root / "near_duplicates.png", twins, images)
 
 
 def _counts(table: pd.DataFrame) -> dict[str, int]:
@@ -69,7 +54,7 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
 
 
 def _draw_counts(path: Path, counts: dict[str, dict[str, int]]) -> None:
-    """Stacked bars: with a name each, or, when there are too many, from the largest class to the smallest."""
+    """Draw stacked bars: one per class with its name or, if there are too many, from the largest class to the smallest."""
     named = len(counts) <= NAMED_CLASSES
     order = list(counts) if named else sorted(counts, key=lambda name: -sum(counts[name].values()))
     drawn, axes = figures.figure(7, 1.1 + 0.26 * len(counts) if named else 3.2)
@@ -101,7 +86,7 @@ def _draw_counts(path: Path, counts: dict[str, dict[str, int]]) -> None:
 def _draw_means(
     path: Path, rows: dict[str, NDArray[np.int64]], table: pd.DataFrame, images: Picture, *, more: int
 ) -> None:
-    """The mean picture of each class over its train images, or over all it has where train has none."""
+    """Draw the mean of each class's training images, or of all its images if it has none in train."""
     train = (table["split"] == "train").to_numpy()
     means = []
     for members in rows.values():
@@ -113,21 +98,19 @@ def _draw_means(
     _draw_grid(path, means, list(rows), more=more)
 
 
-def _draw_examples(
-    path: Path, rows: dict[str, NDArray[np.int64]], table: pd.DataFrame, images: Picture, masks: Picture | None
-) -> None:
-    """A row of examples a class, spread evenly over its images."""
+def _draw_examples(path: Path, rows: dict[str, NDArray[np.int64]], store: Store) -> None:
+    """Draw one row of examples per class, spread evenly over its images."""
     columns = min(EXAMPLES, max(len(members) for members in rows.values()))
-    cells = np.full((len(rows), columns, *images.shape[1:3], 3), 255, np.uint8)
+    cells = np.full((len(rows), columns, *store.images.shape[1:3], 3), 255, np.uint8)
     for line, members in enumerate(rows.values()):
         places = np.linspace(0, len(members) - 1, min(columns, len(members))).round().astype(int)
         for column, row in enumerate(members[places].tolist()):
-            cells[line, column] = _example(row, table, images, masks)
+            cells[line, column] = _example(row, store)
     _draw_rows(path, cells, [shown(name) for name in rows])
 
 
 def _draw_twins(path: Path, groups: Sequence[Sequence[int]], images: Picture) -> None:
-    """A row a group: up to ten images of it."""
+    """Draw one row per group: up to ten of its images."""
     columns = min(EXAMPLES, max(map(len, groups)))
     cells = np.full((len(groups), columns, *images.shape[1:3], 3), 255, np.uint8)
     for line, members in enumerate(groups):
@@ -137,7 +120,7 @@ def _draw_twins(path: Path, groups: Sequence[Sequence[int]], images: Picture) ->
 
 
 def _draw_rows(path: Path, cells: Picture, labels: Sequence[str]) -> None:
-    """Pictures (rows, columns, H, W, 3) with a label at each row."""
+    """Draw pictures (rows, columns, H, W, 3) with a label at each row."""
     sheet = figures.tile(cells.reshape(-1, *cells.shape[2:]), columns=cells.shape[1])
     margin = 0.3 + 0.08 * max(len(label) for label in labels)  # inches, as all below
     aspect = sheet.shape[1] / sheet.shape[0]
@@ -153,7 +136,7 @@ def _draw_rows(path: Path, cells: Picture, labels: Sequence[str]) -> None:
 
 
 def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *, more: int) -> None:
-    """Pictures with a name above each, on rows of equal length where that can be."""
+    """Draw pictures with a name above each, in rows of equal length if possible."""
     rows = math.ceil(len(pictures) / 8)
     columns = math.ceil(len(pictures) / rows)
     side, gap, line = 1.06, 0.06, 0.2  # inches
@@ -174,13 +157,13 @@ def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *,
     figures.save(drawn, path)
 
 
-def _example(row: int, table: pd.DataFrame, images: Picture, masks: Picture | None) -> Picture:
-    """An image as RGB with a red line around what its mask marks."""
-    image = np.asarray(images[row])
+def _example(row: int, store: Store) -> Picture:
+    """Return an image as RGB with a red outline around what its mask marks."""
+    image = np.asarray(store.images[row])
     rgb = np.array(np.broadcast_to(image, (*image.shape[:2], 3)))
-    number = int(table["mask"].iloc[row])
-    if masks is not None and number >= 0:
-        marked = np.pad(masks[number] > 0, 1)
+    number = int(store.items["mask"].iloc[row])
+    if store.masks is not None and number >= 0:
+        marked = np.pad(store.masks[number] > 0, 1)
         inside = marked[1:-1, 1:-1]
         core = inside & marked[:-2, 1:-1] & marked[2:, 1:-1] & marked[1:-1, :-2] & marked[1:-1, 2:]
         rgb[inside & ~core] = (220, 38, 38)

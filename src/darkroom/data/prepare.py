@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data import card, cut, decode, held_out, inspect, masks, pictures, twins
+from darkroom.data import cut, decode, held_out, inspect, masks, summary, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
@@ -62,7 +62,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         way = Preparation(height, width, channels, spec.resize, spec.color, read.shapes, read.levels)
         way.save(fresh)
         _write_lists(fresh, read, table["id"].tolist(), copies, found_twins)
-        summary = card.summarize(
+        card = summary.summarize(
             spec,
             contents,
             table,
@@ -74,10 +74,9 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
             left_out=left_out,
             warnings=read.warnings,
         )
-        files.write_json(fresh / "card.json", summary)
-        pictures.draw(fresh, summary, table, found_twins.groups)
-    counts = {f"data/{key}": summary[key] for key in ("images", "excluded", "duplicates")}
-    log({**counts, "data/near_duplicate_pairs": summary["near_duplicates"]["pairs"]})
+        files.write_json(fresh / "card.json", card)
+    counts = {f"data/{key}": card[key] for key in ("images", "excluded", "duplicates")}
+    log({**counts, "data/near_duplicate_pairs": card["near_duplicates"]["pairs"]})
 
 
 def _twins(root: Path, copies: inspect.Copies, count: int) -> twins.Twins:
@@ -202,7 +201,7 @@ def _about_masks(read: _Read, contents: Contents) -> list[str]:
             "masks turned upright with their image by its EXIF orientation, though their shape fits both ways",
         ),
     )
-    return [f"{words}: {len(origins)}: {card.listed(origins)}" for origins, words in told if origins]
+    return [f"{words}: {len(origins)}: {summary.listed(origins)}" for origins, words in told if origins]
 
 
 def _about_images(read: _Read, contents: Contents) -> list[str]:
@@ -210,7 +209,9 @@ def _about_images(read: _Read, contents: Contents) -> list[str]:
     named = {item.origin or item.id for item in contents.items}
     broken = [unused.origin for unused in read.excluded if unused.origin in named and unused.reason != decode.NO_IMAGE]
     return (
-        [f"images that cannot be used, listed in excluded.csv: {len(broken)}: {card.listed(broken)}"] if broken else []
+        [f"images that cannot be used, listed in excluded.csv: {len(broken)}: {summary.listed(broken)}"]
+        if broken
+        else []
     )
 
 

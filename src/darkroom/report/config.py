@@ -52,6 +52,10 @@ class BuildSpec(Section):
     name: str
     policies: list[ResultEntry]
     """Policies with transformed copies."""
+    card: ResultEntry | None = None
+    """The pictures of the data."""
+    sheets: list[ResultEntry] = []
+    """The contact sheets of these copies."""
     synthetic: list[ResultEntry] = []
     """Policies with synthetic images."""
     gallery: ResultEntry | None = None

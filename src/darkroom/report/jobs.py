@@ -35,6 +35,8 @@ def _spec(plan: Plan, wildcards: Wildcards) -> BuildSpec:
         name=plan.config.name,
         config=plan.config.model_dump(mode="json", exclude={"name", "tracking"}, exclude_none=True),
         policies=entries("augment apply"),
+        card=next(iter(entries("data card")), None),
+        sheets=entries("augment sheet"),
         synthetic=entries("generate synthesize"),
         gallery=next(iter(entries("augment gallery")), None),
         audits=entries("audit measure"),

@@ -148,6 +148,10 @@ class Results:
     """The config of each detector."""
     policy_settings: dict[str, Any] = field(default_factory=dict)
     """The config of each policy."""
+    card: Path | None = None
+    """The pictures of the data."""
+    sheets: dict[str, Path] = field(default_factory=dict)
+    """The contact sheets of the copies, by policy."""
     gallery: Path | None = None
     """The images of the augmentation techniques, if there are any."""
     synthetic: dict[str, Path] = field(default_factory=dict)
@@ -198,6 +202,8 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         contamination={e.task: e.contamination for e in spec.detectors},
         detector_settings=dict((spec.config.get("detect") or {}).get("detectors") or {}),
         policy_settings=dict(spec.config.get("augment") or {}),
+        card=next(iter(whole([spec.card] if spec.card else []).values()), None),
+        sheets=whole(spec.sheets),
         gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
         synthetic=whole(spec.synthetic),
         audits=whole(spec.audits),

@@ -47,7 +47,9 @@ def read(results: Results) -> Policies | None:
         caption = f"Policy {policy}: training images, each followed by its transformed copies."
         settings = results.policy_settings.get(policy)
         shown = text.settings({policy: settings}) if settings is not None else ""
-        sheets.append(Sheet(policy, figure(folder / "contact_sheet.png", alt, caption), shown))
+        drawn = results.sheets.get(policy)
+        pictures = figure(drawn / "contact_sheet.png", alt, caption) if drawn else []
+        sheets.append(Sheet(policy, pictures, shown))
     columns = ["Copies", "Original images", "Time", "Images per second", "Workers"]
     table = Table("Policy", columns, rows)
     return Policies(table, sheets, results.gallery is not None) if rows or results.gallery else None

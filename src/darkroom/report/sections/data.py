@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -75,7 +76,7 @@ def read(results: Results) -> Card:
             *_listing(results, "duplicates.csv", "Duplicates"),
             *_listing(results, "near_duplicates.csv", "Near-duplicates"),
         ],
-        figures=[shown for name, about in FIGURES.items() for shown in figure(results.data / name, *about)],
+        figures=_figures(results.card) if results.card else [],
     )
 
 
@@ -86,15 +87,17 @@ def answer(card: Card) -> Answer:
     return Answer(say("<b>{}</b> in {}", *counts), say("No model was trained on them."), findings=warnings)
 
 
+def _figures(folder: Path) -> list[Figure]:
+    return [shown for name, about in FIGURES.items() for shown in figure(folder / name, *about)]
+
+
 SECTION = Section("data", "Data", read, answer, rank=9)
 
 
 def _facts(card: dict[str, Any]) -> list[str]:
     facts = []
     if card["excluded"]:
-        facts.append(
-            f"{text.plural(card['excluded'], 'image')} could not be used and {_was(card['excluded'])} left out"
-        )
+        facts.append(f"{text.plural(card['excluded'], 'file')} could not be used and {_was(card['excluded'])} left out")
     if card["duplicates"]:
         groups = text.plural(card["duplicate_groups"], "group")
         facts.append(f"{text.plural(card['duplicates'], 'exact duplicate')} in {groups}")

@@ -1,0 +1,45 @@
+"""The stage `augment sheet`: draw a policy's contact sheet, training images with their transformed copies beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom import figures, files
+from darkroom.augment.config import SheetSpec
+from darkroom.data.store import Store, open_store
+from darkroom.log import Log
+
+ORIGINALS, COPIES = 10, 8
+"""The most training images, and copies of each, on a sheet."""
+
+
+def run(spec: SheetSpec, *, data: Path, copies: Path, out: Path, log: Log) -> None:  # noqa: ARG001 - as every stage
+    """Draw contact_sheet.png from the store at `data` and the store of its copies at `copies`."""
+    with files.folder(out) as fresh:
+        figures.save_image(contact_sheet(open_store(data), open_store(copies)), fresh / "contact_sheet.png")
+    log({})
+
+
+def contact_sheet(store: Store, copies: Store) -> NDArray[np.uint8]:
+    """Return a picture (H, W, 3): images of all classes in turn, each on a row with its copies on the right."""
+    number = {id_: row for row, id_ in enumerate(store.items["id"].tolist())}
+    origins = copies.items["parent"].map(number).to_numpy()
+    parents = np.unique(origins)
+    labels = pd.Series(store.labels[parents])
+    turn = labels.groupby(labels).cumcount()
+    chosen = np.lexsort((labels, turn))[:ORIGINALS]
+    chosen = parents[chosen[np.argsort(labels.to_numpy()[chosen], kind="stable")]]
+    columns = min(COPIES, int(copies.items["copy"].max()) + 1)
+    blank = np.full(copies.images.shape[1:], 255, np.uint8)
+    variants = []
+    for parent in chosen:
+        made = [copies.images[row] for row in np.flatnonzero(origins == parent)[:columns]]
+        variants += [*made, *[blank] * (columns - len(made))]
+    left = figures.tile(store.images[chosen], columns=1)
+    right = figures.tile(np.stack(variants), columns=columns)
+    gap = np.full((len(left), 12, 3), 255, np.uint8)
+    return np.concatenate([left, gap, right], axis=1)
