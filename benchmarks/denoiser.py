@@ -95,7 +95,7 @@ def equal_time(folder: Path, limit: float) -> None:
     store = open_store(folder / "data/digits/prepared")
     judge = read_judge(folder / "results/digits/generate/judge")
     rows = store.rows("test")
-    space, labels = Reference(judge.look, store, rows), store.labels[rows]
+    space, labels = Reference(judge.features, store, rows), store.labels[rows]
     precision = resolve("auto")
     print(f"{limit:.0f} s of processor time each, {precision}; real images: KID {space.floor['kid']:.4f}", flush=True)
     for name, memory in (("ours", None), ("UNet2DModel", torch.contiguous_format)):

@@ -2,7 +2,7 @@
 
     python benchmarks/generators.py default            the default run's three models
     python benchmarks/generators.py long               those of config/generators.yaml
-    python benchmarks/generators.py sampling --work DIR    models of an earlier call: other truncation and guidance
+    python benchmarks/generators.py sampling --work DIR    models of an earlier call: other temperature and guidance
     python benchmarks/generators.py steps --work DIR   a trained diffusion model of an earlier call: 20 steps beside 250
     python benchmarks/generators.py rare               config/rare_digits.yaml: what samples of rare classes are worth
 
@@ -44,7 +44,7 @@ WANTED = {
     "long": {"gan": (0.99, 0.94), "vae": (0.985, 0.92), "diffusion": (0.99, 0.93)},
 }
 
-SAMPLING = (("gan", "truncation", (0.7, 0.8, 0.9, 0.95, 1.0)), ("diffusion", "guidance", (1.0, 1.25, 1.5, 2.0)))
+SAMPLING = (("gan", "temperature", (0.7, 0.8, 0.9, 0.95, 1.0)), ("diffusion", "guidance", (1.0, 1.25, 1.5, 2.0)))
 """Options that only sampling uses."""
 
 
@@ -146,11 +146,11 @@ def _line(model: str, seed: str, numbers: list[float]) -> None:
 
 
 def sampling(folder: Path, seeds: int) -> None:
-    """Mean over seeds, against validation images: what truncation and guidance do. The ready configs are chosen by it."""
+    """Mean over seeds, against validation images: what temperature and guidance do. The ready configs are chosen by it."""
     store = open_store(folder / "data/digits/prepared")
     judge = read_judge(folder / "results/digits/generate/judge")
     rows = store.rows("val")
-    space, labels = Reference(judge.look, store, rows), asked(store, rows, len(store.classes))
+    space, labels = Reference(judge.features, store, rows), asked(store, rows, len(store.classes))
     real = fidelity(space.real, judge.features(store.images[store.rows("test")]))
     print(f"test images against validation images: KID {real['kid']:.4f}, coverage {real['coverage']:.4f}")
     for model, option, values in SAMPLING:

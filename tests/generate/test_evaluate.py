@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor
+from torchvision.models.inception import Inception3
 
 from darkroom import files, registry
 from darkroom.data.store import Store, open_store
@@ -92,8 +93,8 @@ def measured(
 ) -> Callable[..., dict[str, Any]]:
     """Measures a stand-in; gives metrics.json."""
 
-    def run(network: GenerativeModel, **changes: Any) -> dict[str, Any]:
-        monkeypatch.setattr(evaluate, "read_generator", lambda *_: network.eval())
+    def run(network: GenerativeModel, *, reads: Any = None, **changes: Any) -> dict[str, Any]:
+        monkeypatch.setattr(evaluate, "read_generator", reads or (lambda *_: network.eval()))
         out = tmp_path / "evaluation"
         evaluate.run(evaluate_spec(**changes), data=digits, model=model, judge=digits_judge, out=out, log=silent)
         found: dict[str, Any] = files.read_json(out / "metrics.json")
@@ -212,6 +213,47 @@ def test_quality_by_sampling_steps(measured: Callable[..., dict[str, Any]], digi
     times = files.read_json(tmp_path / "evaluation" / files.TIMING)["steps"]
     assert set(times) == {"5", "50", "100"}
     assert (tmp_path / "evaluation" / "steps.png").exists()
+
+
+class Guided(StandIn):
+    """Shows the same image of each class over and over, unless its sampling is neutral."""
+
+    def neutral(self) -> dict[str, Any]:
+        return {"beta": 1.0}  # any option of the spec's generator
+
+
+def test_families_compare_at_neutral_sampling(
+    measured: Callable[..., dict[str, Any]], digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = open_store(digits)
+    pick, rows = of_class(store, "val"), store.rows("val")
+    prototypes = np.array([rows[store.labels[rows] == label][0] for label in range(10)])
+    neutral = StandIn(store, pick)
+    plain = measured(neutral)
+    assert plain["neutral"]["options"] == {}
+    assert plain["neutral"]["coverage"] == plain["judge"]["coverage"]
+    chosen = Guided(store, lambda labels, generator: prototypes[labels])
+    networks = {2.0: chosen, 1.0: neutral}
+    found = measured(chosen, generator={**SMALL, "beta": 2.0}, reads=lambda _, options: networks[options.beta])
+    assert found["neutral"]["options"] == {"beta": 1.0}
+    assert found["neutral"]["coverage"] == plain["judge"]["coverage"] > 2 * found["judge"]["coverage"]
+    assert found["neutral"]["accuracy"] == plain["accuracy"]
+
+
+def test_inception_features_come_from_a_weights_file(
+    measured: Callable[..., dict[str, Any]], digits: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    weights = tmp_path / "inception.pt"
+    torch.save(Inception3(num_classes=1008, aux_logits=False, init_weights=False).state_dict(), weights)
+    store = open_store(digits)
+    found = measured(StandIn(store, of_class(store, "val")), samples=8, inception=str(weights))
+    assert found["inception"]["features"] == 2048
+    assert found["inception"]["weights"] == "inception.pt"
+    assert found["inception"]["fid"] > 0
+    assert found["inception_floor"]["of"] == "validation"
+    with pytest.raises(ValueError, match=r"generate\.inception: no file"):
+        measured(StandIn(store, of_class(store, "val")), samples=8, inception="none.pt")
 
 
 def test_few_samples_say_so(measured: Callable[..., dict[str, Any]], digits: Path) -> None:

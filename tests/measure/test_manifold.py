@@ -27,7 +27,10 @@ def test_agrees_with_the_definitions_pair_by_pair(k: int, monkeypatch: pytest.Mo
     monkeypatch.setattr(distances, "CELLS", 150)
     generator = np.random.default_rng(k)
     real, made = generator.normal(size=(40, 3)), 0.7 + 0.8 * generator.normal(size=(31, 3))
-    assert manifold(real, made, k=k) == pytest.approx(brute(real, made, k))
+    assert manifold(real, made, k=k, precision_k=k) == pytest.approx(brute(real, made, k))
+    precision, recall, _, _ = brute(real, made, 2)
+    assert manifold(real, made, k=k, precision_k=2)[:2] == pytest.approx((precision, recall))
+    assert manifold(real, made, k=2, precision_k=k)[2:] == pytest.approx(brute(real, made, 2)[2:])
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
@@ -61,6 +64,14 @@ def test_what_lies_far_away_has_nothing() -> None:
     assert manifold(generator.normal(size=(50, 3)), 100 + generator.normal(size=(50, 3))) == (0, 0, 0, 0)
 
 
+def test_each_measure_has_the_neighbours_of_its_paper() -> None:
+    generator = np.random.default_rng(0)
+    real, made = generator.normal(size=(60, 3)), 0.5 + generator.normal(size=(60, 3))
+    precision, recall, _, _ = brute(real, made, 3)
+    _, _, density, coverage = brute(real, made, 5)
+    assert manifold(real, made) == pytest.approx((precision, recall, density, coverage))
+
+
 def test_too_few_images_are_told() -> None:
-    with pytest.raises(ValueError, match="5 made images have no 5 nearest neighbours each; at least 6 do"):
+    with pytest.raises(ValueError, match="got 5 generated images; 5 nearest neighbors each need at least 6"):
         manifold(np.zeros((10, 2)), np.zeros((5, 2)))

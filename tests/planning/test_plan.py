@@ -49,7 +49,7 @@ def test_a_path_where_nothing_can_be_makes_no_plan_fail(path: str) -> None:
 @pytest.mark.parametrize(
     ("model", "sampling", "training"),
     [
-        ("gan", {"truncation": 0.9}, {"width": 16}),
+        ("gan", {"temperature": 0.9}, {"width": 16}),
         ("diffusion", {"guidance": 1.5, "sampler": "ddim", "steps": 50, "eta": 0.5, "clip_x0": False}, {"width": 16}),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from darkroom import files
 from darkroom.classify.jobs import policies
 from darkroom.detect.config import Detect, EvaluateSpec, FitSpec, classifiers, members, task_name
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, fields
@@ -69,18 +68,8 @@ def _backbones(detector: Section) -> Iterator[str]:
     """The weights of ImageNet networks that a detector looks through: a file's sha256, or the version of the packaged ones."""
     for part in members(detector):
         if hasattr(part, "architecture") and part.classifier is None:  # type: ignore[attr-defined]
-            found = _fingerprint(part.weights)  # type: ignore[attr-defined]
+            found = pretrained.fingerprint(part.weights)  # type: ignore[attr-defined]
             yield from [found] if found else []
-
-
-def _fingerprint(weights: str | None) -> str | None:
-    if weights is None:
-        return pretrained.installed()
-    path = files.local(weights)
-    try:
-        return files.sha256(path) if path is not None and path.is_file() else None
-    except OSError:
-        return None  # the stage says that it is not there, or cannot be read
 
 
 def _fit(plan: Plan, wildcards: Wildcards) -> FitSpec:

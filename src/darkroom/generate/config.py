@@ -75,6 +75,9 @@ class Generate(Section):
     """The classifier that samples are classified by and measured in the features of."""
     samples: Count = 2000
     """Most samples to evaluate a model on, compared with as many test images; never more than there are test images."""
+    inception: str | None = None
+    """Inception-v3 weights file for an FID that compares with published ones: pytorch-fid's
+    `pt_inception-2015-12-05-6726825d.pth`, or torchvision's. Left out: not measured."""
     steps: Annotated[list[Count], AfterValidator(unique)] = [5, 10, 20, 50]
     """Numbers of sampling steps to evaluate, for models that sample in steps; an empty list evaluates none."""
 
@@ -130,6 +133,10 @@ class EvaluateSpec(Section):
     """The judge's network."""
     backbone: str | None
     """The installed ImageNet features, as `NAME==VERSION`."""
+    inception: str | None = None
+    """The Inception-v3 weights file."""
+    inception_sha256: str | None = None
+    """Its checksum, so that other weights make the evaluation stale."""
     samples: Count
     steps: tuple[Count, ...]
     seed: int

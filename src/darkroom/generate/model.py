@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,13 @@ class GenerativeModel(nn.Module, ABC):
         Called in evaluation mode, during training too. `generator` is on the CPU and determines every draw; the model
         chooses how many images it makes at a time.
         """
+
+    def neutral(self) -> dict[str, Any]:
+        """Return the sampling options to change so that samples follow the learned distribution; empty if they do already.
+
+        Options that trade variety for fidelity are set to trade nothing, so that families compare.
+        """
+        return {}
 
 
 @runtime_checkable

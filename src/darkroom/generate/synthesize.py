@@ -87,7 +87,7 @@ class Acceptance:
         self.judge, labels = judge, store.labels[rows]
         features = judge.features(store.images[rows])
         self.real = {int(label): features[labels == label] for label in np.unique(labels)}
-        spans = {label: np.sqrt(radii(of, 1)) for label, of in self.real.items() if len(of) > 1}
+        spans = {label: np.sqrt(radii(of, 1)[0]) for label, of in self.real.items() if len(of) > 1}
         anywhere = float(np.median(np.concatenate(list(spans.values())))) if spans else np.inf
         self.spans = {label: float(np.median(spans[label])) if label in spans else anywhere for label in self.real}
 

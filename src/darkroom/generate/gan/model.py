@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from pydantic import AfterValidator, Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from darkroom.fit.config import Training
 from darkroom.generate.gan.game import AdversarialGame
@@ -23,6 +23,8 @@ CHUNK = 256
 """Images per forward pass when sampling."""
 CLIP, PENALTY = 0.01, 10.0
 """Largest weight of a Wasserstein critic (Arjovsky et al. 2017); weight of its gradient penalty (Gulrajani et al. 2017)."""
+CRITIC_STEPS = 5
+"""Critic updates per generator update in both papers."""
 
 
 @register("generator", "gan")
@@ -85,9 +87,12 @@ class GAN(AdversarialGame, GenerativeModel):
             ),
         ] = 2.0,
         critic_steps: Annotated[
-            Count,
-            Field(description="discriminator updates per batch, each with fresh noise; the generator takes one"),
-        ] = 1,
+            Count | None,
+            Field(
+                description="discriminator updates per generator update, each on a fresh batch: the generator is updated on "
+                "every such batch only. Left out: 5 for the Wasserstein losses, else 1"
+            ),
+        ] = None,
         ema: Annotated[
             float,
             Field(
@@ -95,15 +100,20 @@ class GAN(AdversarialGame, GenerativeModel):
             ),
         ] = 0.995,
         truncation: Annotated[
-            float,
+            Positive | None,
             Field(
-                gt=0,
-                le=1,
-                description="scale of the noise that samples come from: below 1, fewer images are odd, and fewer are rare "
-                "(Brock et al. 2019)",
+                description="redraw noise values beyond ±truncation when sampling (truncation trick, Brock et al. 2019): "
+                "less gives more typical images and less variety. Left out: no truncation"
             ),
             Sampling(),
-        ] = 0.8,
+        ] = None,
+        temperature: Annotated[
+            float,
+            Field(
+                gt=0, le=1, description="standard deviation of the noise when sampling; less trades variety likewise"
+            ),
+            Sampling(),
+        ] = 1.0,
         diffaugment: Annotated[
             tuple[Literal["color", "translation", "cutout"], ...],
             AfterValidator(unique),
@@ -114,9 +124,9 @@ class GAN(AdversarialGame, GenerativeModel):
         ] = (),
     ) -> None:
         how = conditioning or ("projection" if classes else "none")
-        _check(how, classes, loss, weight_clip=weight_clip, gradient_penalty=gradient_penalty)
-        known = 0 if how == "none" else classes
         spectral = not loss.startswith("wasserstein") if spectral_norm is None else spectral_norm
+        _check(how, classes, loss, spectral=spectral, weight_clip=weight_clip, gradient_penalty=gradient_penalty)
+        known = 0 if how == "none" else classes
         super().__init__(
             Generator(shape, known, latent=latent, width=width),
             Discriminator(shape, known, conditioning=how, width=width, spectral=spectral),
@@ -127,12 +137,12 @@ class GAN(AdversarialGame, GenerativeModel):
             r1=r1,
             r1_every=r1_every,
             diffaugment=diffaugment,
-            critic_steps=critic_steps,
+            critic_steps=critic_steps or (CRITIC_STEPS if loss.startswith("wasserstein") else 1),
             ttur=ttur,
             weight_clip=(weight_clip or CLIP) if loss == "wasserstein" else None,
             ema=ema,
         )
-        self.classes, self.truncation = known, truncation
+        self.classes, self.truncation, self.temperature = known, truncation, temperature
 
     def task(self, training: Training) -> GANTask:
         """Return the task that trains both networks."""
@@ -140,23 +150,52 @@ class GAN(AdversarialGame, GenerativeModel):
 
         return GANTask(self, training)
 
+    def neutral(self) -> dict[str, Any]:
+        """Return no truncation and a temperature of 1, unless the options say so already."""
+        plain = self.truncation is None and self.temperature == 1
+        return {} if plain else {"truncation": None, "temperature": 1.0}
+
+    def truncated(self, items: int, generator: torch.Generator) -> Tensor:
+        """Draw standard normal noise (N, Z) of values within ±truncation.
+
+        By the inverse of the distribution function: the same distribution as redrawing every value beyond.
+        """
+        assert self.truncation is not None
+        drawn = torch.empty(items, self.latent)
+        nn.init.trunc_normal_(drawn, a=-self.truncation, b=self.truncation, generator=generator)
+        return drawn.to(self.batches.device)
+
     @torch.no_grad()
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw images (N, C, H, W) in [0, 1] from the averaged generator."""
-        noise = self.noise(len(labels), generator) * self.truncation
+        """Draw images (N, C, H, W) in [0, 1] from the averaged generator, from truncated noise times `temperature`."""
+        noise = (
+            self.noise(len(labels), generator) if self.truncation is None else self.truncated(len(labels), generator)
+        )
+        noise = noise * self.temperature
         parts = zip(noise.split(CHUNK), labels.to(noise.device).split(CHUNK), strict=True)
         with torch.autocast(noise.device.type, enabled=False):
             return torch.cat([(self.averaged(some, classes) + 1) / 2 for some, classes in parts])
 
 
 def _check(
-    conditioning: Conditioning, classes: int, loss: str, *, weight_clip: float | None, gradient_penalty: float | None
+    conditioning: Conditioning,
+    classes: int,
+    loss: str,
+    *,
+    spectral: bool,
+    weight_clip: float | None,
+    gradient_penalty: float | None,
 ) -> None:
     """Raise ValueError for options that contradict each other or the data."""
     if conditioning != "none" and not classes:
         raise ValueError(
             f'generator.conditioning is "{conditioning}", but some training images have no label; '
             'leave it out or set "none"'
+        )
+    if spectral and loss == "wasserstein":
+        raise ValueError(
+            'generator.spectral_norm is true, but generator.loss is "wasserstein", which clips the weights before they are '
+            "normalized, so that neither bound holds; leave spectral_norm out or set loss: wasserstein_gp"
         )
     for name, value, meant in (
         ("weight_clip", weight_clip, "wasserstein"),

@@ -14,9 +14,11 @@ from darkroom.generate.gan.game import AdversarialGame
 
 
 class GANTask(Task):
-    """Updates the discriminator `critic_steps` times per batch, then the generator once, then its moving average.
+    """Updates the discriminator on every batch, and the generator and its moving average on every `critic_steps`-th.
 
-    Generated images get the labels of the batch. The generator is updated on the images that the discriminator saw last.
+    So every discriminator update sees a fresh batch and fresh noise, as in Arjovsky et al. 2017; the generator's first
+    update comes with the first batch. Generated images get the labels of the batch, and the generator is updated on the
+    images that the discriminator just saw. Batches without a generator update record no `loss` and no `loss_generator`.
     """
 
     network: AdversarialGame
@@ -29,27 +31,32 @@ class GANTask(Task):
         self.norms: dict[str, Tensor] = {}
 
     def training_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Update both networks on one batch; the discriminator's scalars are those of its last update."""
+        """Update the discriminator, and the generator if it is its turn."""
         game = self.network
         real = images * 2 - 1
-        for step in range(game.critic_steps):
-            last = step == game.critic_steps - 1
-            with torch.set_grad_enabled(last):
-                fake = game.generator(game.noise(len(labels)), labels)
-            found = game.discriminator_loss(real, fake.detach(), labels)
-            self.move("discriminator", found.loss)
-            self.clip_weights()
-        with frozen(game.discriminator):
-            loss = game.generator_loss(real, fake, labels)
-            self.move("generator", loss)
+        both = int(game.batches) % game.critic_steps == 0
+        self.norms.clear()
+        with torch.set_grad_enabled(both):
+            fake = game.generator(game.noise(len(labels)), labels)
+        found = game.discriminator_loss(real, fake.detach(), labels)
+        self.move("discriminator", found.loss)
+        self.clip_weights()
+        values = {
+            "loss_discriminator": found.loss,
+            "accuracy_real": found.accuracy_real,
+            "accuracy_fake": found.accuracy_fake,
+        }
+        if both:
+            with frozen(game.discriminator):
+                loss = game.generator_loss(real, fake, labels)
+                self.move("generator", loss)
+            game.averaged.update_parameters(game.generator)
+            values = {"loss": loss, "loss_generator": loss} | values
         game.batches += 1
-        game.averaged.update_parameters(game.generator)
         self.pass_batch("generator", "discriminator")
-        values = {"loss": loss, "loss_generator": loss, "loss_discriminator": found.loss}
-        self.note(values | {"accuracy_real": found.accuracy_real, "accuracy_fake": found.accuracy_fake}, len(labels))
-        if self.followed:
-            self.latest |= self.norms
-        return loss.detach()
+        self.note(values, len(labels))
+        self.latest |= self.norms
+        return found.loss.detach()
 
     @torch.no_grad()
     def clip_weights(self) -> None:

@@ -7,30 +7,45 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, distributions, nn
+
+Kind = Literal["bernoulli", "continuous_bernoulli", "gaussian"]
 
 
 class Likelihood(nn.Module):
-    """The distribution of pixels in [0, 1] around what a decoder puts out, one number a pixel, not yet squeezed.
+    """The distribution of pixels in [0, 1] given a decoder's output, one logit per pixel.
 
-    `bernoulli` takes a gray value as the share of ones in a binary image, `gaussian` is a density with one learned scale
-    (its nats count in units of the full range).
+    `continuous_bernoulli` (Loaiza-Ganem & Cunningham 2019) is a density on [0, 1], so bounds are bounds on the density of
+    gray images. `bernoulli` takes a gray value x as x · log p + (1 - x) · log(1 - p): the usual loss, but without that
+    density's normalizer, so on gray images its bound is no bound on a likelihood. `gaussian` is a density with one learned
+    scale, not restricted to [0, 1]. Nats of the two densities count values in units of the full range, and can be positive.
     """
 
-    def __init__(self, kind: Literal["bernoulli", "gaussian"]) -> None:
+    def __init__(self, kind: Kind) -> None:
         super().__init__()
+        self.kind = kind
         self.log_scale = nn.Parameter(torch.tensor([-1.0])) if kind == "gaussian" else None
 
     def forward(self, logits: Tensor, images: Tensor) -> Tensor:
-        """Log-likelihood (B,) of images given the decoder's output, both (B, C, H, W); summed over pixels."""
+        """Return the log-likelihood (B,) of images given the decoder's output, both (B, C, H, W), summed over pixels."""
         logits = logits.float()
-        if self.log_scale is None:
-            each = -F.binary_cross_entropy_with_logits(logits, images, reduction="none")
-        else:
+        if self.log_scale is not None:
             scaled = (images - logits.sigmoid()) * torch.exp(-self.log_scale)
             each = -scaled.square() / 2 - self.log_scale - math.log(2 * math.pi) / 2
+        elif self.kind == "bernoulli":
+            each = -F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+        else:
+            each = _continuous(logits).log_prob(images)
         return each.flatten(1).sum(1)
 
     def mean(self, logits: Tensor) -> Tensor:
-        """The expected image, in [0, 1], float32."""
-        return logits.float().sigmoid()
+        """Return the expected image, in [0, 1], float32."""
+        logits = logits.float()
+        if self.kind == "continuous_bernoulli":
+            mean: Tensor = _continuous(logits).mean
+            return mean.clamp(0, 1)
+        return logits.sigmoid()
+
+
+def _continuous(logits: Tensor) -> distributions.ContinuousBernoulli:
+    return distributions.ContinuousBernoulli(logits=logits, validate_args=False)

@@ -46,15 +46,15 @@ class VAE(LatentModel):
                 description="KL weight in the loss: 1 is the bound itself; more keeps codes closer to the prior that samples are "
                 "drawn from, less keeps more detail"
             ),
-        ] = 2.0,
+        ] = 1.0,
         warmup: Annotated[
             Probability, Field(description="fraction of training steps over which beta rises from 0")
         ] = 0.0,
         likelihood: Annotated[
-            Literal["bernoulli", "gaussian"],
+            Literal["bernoulli", "continuous_bernoulli", "gaussian"],
             Field(
-                description="of a value in [0, 1]: `bernoulli` takes it as the share of ones in a binary image, "
-                "`gaussian` as a density with one learned scale (nats then count in units of the full range)"
+                description="distribution of a pixel in [0, 1]: `bernoulli` is the usual cross-entropy, a bound only for black "
+                "and white images; `continuous_bernoulli` and `gaussian` (one learned scale) are densities of gray values"
             ),
         ] = "bernoulli",
     ) -> None:

@@ -51,10 +51,10 @@ class VQVAE(GenerativeModel):
         prior_layers: Annotated[Count, Field(description="layers of the prior's transformer")] = 3,
         dropout: Annotated[float, Field(ge=0, lt=1, description="dropout probability in the prior")] = 0.1,
         likelihood: Annotated[
-            Literal["bernoulli", "gaussian"],
+            Literal["bernoulli", "continuous_bernoulli", "gaussian"],
             Field(
-                description="of a value in [0, 1]: `bernoulli` takes it as the share of ones in a binary image, "
-                "`gaussian` as a density with one learned scale (nats then count in units of the full range)"
+                description="distribution of a pixel in [0, 1]: `bernoulli` is the usual cross-entropy, a bound only for black "
+                "and white images; `continuous_bernoulli` and `gaussian` (one learned scale) are densities of gray values"
             ),
         ] = "bernoulli",
     ) -> None:
