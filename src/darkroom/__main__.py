@@ -1,21 +1,19 @@
-"""The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, `darkroom detect score`,
-`darkroom generate export`, `darkroom sync`, and `darkroom why [TARGET ...]`.
+"""The command line: `darkroom SECTION STAGE --spec JSON --INPUT PATH ... --out PATH`, and a few commands; see `--help`.
 
-The options of a stage are the arguments of its `run`. With MLFLOW_TRACKING_URI set, the run is tracked there.
+The options of a stage are the arguments of its `run`. If MLFLOW_TRACKING_URI is set, the run is tracked there.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
-import inspect
 import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -23,6 +21,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ValidationError
 
 from darkroom import files
+from darkroom.config import usage
 from darkroom.fit import launch
 from darkroom.job import commands, provenance, sigterm
 from darkroom.job.claim import claim
@@ -32,7 +31,7 @@ from darkroom.settings import nearest
 from darkroom.tracking import spool
 
 EXPECTED = (ValueError, OSError, FloatingPointError)
-"""Errors that a user can mend: shown as one line, without a traceback."""
+"""Errors that a user can fix: shown in one line, without a traceback."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,13 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     stage = " ".join(words[:2])
     module = commands.find(stage)
     if module is None:
-        from darkroom.planning.sections import stages  # which reads every section's config
-
-        names = [*stages(), *COMMANDS, "sync", "why"]
-        known, hint = ", ".join(names), nearest(stage, names) if words else ""
-        print(f'usage: darkroom SECTION STAGE [options]; no stage "{stage}".{hint} There are: {known}', file=sys.stderr)
-        return 0 if words[:1] in (["-h"], ["--help"]) else 2
-    options = _parser(stage, module).parse_args(words[2:])
+        return _help(words)
+    spec: type[BaseModel] | None = None if stage in COMMANDS else get_type_hints(module.run)["spec"]
+    options = usage.parser(stage, module, spec).parse_args(words[2:])
     try:
         if stage in COMMANDS:
             code: int | None = module.run(**vars(options))
@@ -73,6 +68,25 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"darkroom {stage}: stopped", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
+
+
+def _help(words: list[str]) -> int:
+    """Say what there is; on standard error, with exit code 2, if that was not asked for."""
+    from darkroom.planning.sections import stages  # reads the configs of all sections
+
+    if words == ["--version"]:
+        print(f"darkroom {metadata.version('darkroom')}")
+        return 0
+    modules = {**{name: stage.module for name, stage in stages().items()}, **COMMANDS}
+    asked, wanted = words[-1:] in (["-h"], ["--help"]), [word for word in words if not word.startswith("-")]
+    section = wanted[0] if wanted and wanted[0] in {name.split()[0] for name in modules} else ""
+    if asked and len(wanted) < 2 and bool(section) == bool(wanted):
+        print(usage.overview(modules, section))
+        return 0
+    name = " ".join(wanted[:2])
+    told = f'no stage "{name}".{nearest(name, [*modules, *usage.OTHERS])}\n\n' if wanted else ""
+    print(told + usage.overview(modules, section), file=sys.stderr)
+    return 2
 
 
 def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[str], called: float) -> None:
@@ -103,7 +117,7 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
 
 
 def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
-    """Of what a job is made of and its inputs hold: training goes on from a checkpoint of the very same job alone."""
+    """Hash what a job is made of and reads: training resumes only from a checkpoint of the very same job."""
     places = [v for k, v in sorted(options.items()) if isinstance(v, Path) and k not in {"out", "checkpoints"}]
     inputs = [files.sha256(p / files.MANIFEST) for p in places]
     text = files.canonical([options["out"].as_posix(), made_of, inputs])
@@ -111,7 +125,7 @@ def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
 
 
 def _header(stage: str, made_of: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """What the tracking of a run starts from. Takes the tags out of the options."""
+    """Describe a run for tracking; takes the tags out of the options."""
     tags = dict(options.pop("tags"))
     inputs = {k: v.as_posix() for k, v in options.items() if isinstance(v, Path) and k not in {"out", "checkpoints"}}
     return {
@@ -123,28 +137,6 @@ def _header(stage: str, made_of: dict[str, Any], options: dict[str, Any]) -> dic
         "code": made_of["code"],
         "inputs": inputs,
     }
-
-
-def _parser(stage: str, module: ModuleType) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"darkroom {stage}", description=(module.__doc__ or "").split("\n")[0])
-    if stage not in COMMANDS:
-        parser.add_argument("--spec", required=True, help="the job's spec as JSON, or @FILE")
-        tags = "of its run in MLflow; `dataset` names the experiment, runs that differ in `seed` alone are one method"
-        parser.add_argument("--tags", nargs="*", type=_tag, default=[], metavar="KEY=VALUE", help=tags)
-    for name, parameter in inspect.signature(module.run).parameters.items():
-        if name in {"spec", "log"}:
-            continue
-        required = parameter.default is inspect.Parameter.empty
-        kind = int if name == "workers" else Path
-        parser.add_argument(f"--{name}", type=kind, required=required, default=None if required else parameter.default)
-    return parser
-
-
-def _tag(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f'got "{text}"; expected KEY=VALUE')
-    return key, value
 
 
 def _explained(error: BaseException) -> str:

@@ -64,6 +64,7 @@ ROWS = [
     Row("nothing", settings(), quick=True),
     # --- settings
     Row("`data.size`", settings(data__size=12), PREPARED, "prepare, and what follows", "size nothing → 12"),
+    Row("`data.largest_side`", settings(data__largest_side=5000), ONLY_REPORT),
     Row("`data.resize`", settings(data__resize="crop"), PREPARED, "prepare, and what follows"),
     Row("`data.color`", settings(data__color="gray"), PREPARED, "prepare, and what follows"),
     Row(
@@ -437,7 +438,7 @@ ROWS = [
     ),
     Row(
         "the command of a rule",
-        edited("workflow/rules/detect.smk", "darkroom detect evaluate --spec", "darkroom detect evaluate  --spec"),
+        edited("workflow/rules/detect.smk", "detect_evaluate.command", 'detect_evaluate.command + " "'),
         ("evaluate detector",),
         "that rule's",
         "the command of its rule changed",

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from darkroom import registry, settings
+from darkroom.config import names
 from darkroom.registry import Plugin
 from darkroom.settings import Section
 
@@ -125,7 +126,7 @@ def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]
         case "missing":
             return path, f"{where}missing; expected {words(kind)}"
         case "value_error":
-            return path, f"{where}{problem['ctx']['error']}"
+            return path, f"{where}{problem['ctx']['error']}{_elsewhere(kind, raw, path)}{_hint(kind, raw, path)}"
         case "literal_error":
             return (
                 path,
@@ -134,7 +135,35 @@ def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]
         case _ if "[key]" in problem["loc"]:
             return path, f"{where}not a {words(kind)}"
         case _:
-            return path, f"{where}got {got}; expected {words(kind)}"
+            return path, f"{where}got {got}; expected {words(kind)}{_hint(kind, raw, path)}"
+
+
+def _elsewhere(kind: Kind, raw: Mapping[str, Any], path: Steps) -> str:
+    """Our name for a plug-in that is written as in another library."""
+    found, value = _look(raw, path)
+    name = value.get("name") if isinstance(value, Mapping) else value
+    if found < len(path) or not kind.plugin or not isinstance(name, str) or name in registry.entries(kind.plugin.kind):
+        return ""
+    own = names.ours(kind.plugin.kind, name)
+    return f'. {settings.printable(name)} is closest to "{own}" here' if own else ""
+
+
+def _hint(kind: Kind, raw: Mapping[str, Any], path: Steps) -> str:
+    """What to do about a value whose type YAML or Snakemake changed on the way."""
+    found, value = _look(raw, path)
+    expected = words(kind)
+    values = value if isinstance(value, list) else [value]
+    if found < len(path):
+        return ""
+    if any(isinstance(item, bool) for item in values) and not re.match("whole number|number|true or false", expected):
+        return ". YAML reads yes, no, on and off as true and false: put quotes around them to have a name or text"
+    numeric = re.search(r"\bnumber", expected)
+    if numeric and any(isinstance(item, str) and re.fullmatch(r"[-+]?\d+\.?\d*", item) for item in values):
+        return (
+            ". In quotes it is text, and so is every value nested in --config KEY={...}: "
+            "put such values in a file and pass it as a second one after --configfile"
+        )
+    return ""
 
 
 def _locate(location: Steps, kind: Kind, raw: Mapping[str, Any]) -> tuple[Steps, Kind, list[str]]:

@@ -112,6 +112,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _label_problems,
         _detector_problems,
         _backbone_problems,
+        _size_problems,
         *((_data_problems,) if need_data else ()),
     )
     if found := [problem for check in problems for problem in check(config)]:
@@ -226,6 +227,16 @@ def _broken(declared: Mapping[str, bool | float], reached: Mapping[str, float]) 
             yield operation, f"goes to {far:g} where data.label_preserving.{operation} is {limit:g}"
 
 
+def _size_problems(config: Config) -> Iterator[str]:
+    size, limit = config.data.size, config.data.largest_side
+    height, width = (size, size) if isinstance(size, int) else size or (1, 1)
+    if max(height, width) > limit:
+        yield (
+            f"data.size: {height}×{width} takes {files.size(3 * height * width)} of memory per color image, and the limit is "
+            f"{limit} pixels a side; to lift it, set data.largest_side: {max(height, width)}"
+        )
+
+
 def _data_problems(config: Config) -> Iterator[str]:
     for key in ("path", "root"):
         given = getattr(config.data.source, key, None)
@@ -233,6 +244,8 @@ def _data_problems(config: Config) -> Iterator[str]:
             continue
         if files.local(given) is None:
             hint = "" if Path(given).is_absolute() else f" in {Path.cwd()}"
+            if not given.isprintable():
+                hint += "; in double quotes YAML reads backslashes as escapes: write / or use single quotes"
             yield f"data.source.{key}: no file or folder at {settings.quoted(given, 200)}{hint}"
 
 

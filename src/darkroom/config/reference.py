@@ -73,7 +73,7 @@ def schema() -> dict[str, Any]:
 def readme() -> str:
     """The reference as Markdown."""
     parts = [GUIDE.read_text(encoding="utf-8").rstrip(), "", "## Sections", ""]
-    parts += [line for model, paths in _models().items() for line in _section(model, paths)]
+    parts += [line for model, paths in models().items() for line in _section(model, paths)]
     for kind, heading in _kinds().items():
         parts += [f"## {heading}", ""]
         for name, entry in registry.entries(kind).items():
@@ -105,7 +105,7 @@ class _EditorSchema(GenerateJsonSchema):
 @functools.cache
 def _kinds() -> dict[str, str]:
     """The headings of all plug-in kinds, in the order in which the config uses them; at the end those that only plug-ins use."""
-    fields = (field for model in _models() for field in model.model_fields.values())
+    fields = (field for model in models() for field in model.model_fields.values())
     used = (kind.plugin.kind for field in fields for kind in _flat(Kind.of_field(field)) if kind.plugin)
     return {kind: plural(kind).capitalize() for kind in dict.fromkeys((*used, *sorted(registry.kinds())))}
 
@@ -122,7 +122,7 @@ def _anchor(kind: str) -> str:
     return _kinds()[kind].lower().replace(" ", "-")
 
 
-def _models() -> dict[type[BaseModel], list[str]]:
+def models() -> dict[type[BaseModel], list[str]]:
     """Every section model below Config with the places it is used at, in reading order."""
     found: dict[type[BaseModel], list[str]] = {}
 
@@ -180,7 +180,7 @@ def _takes(field: FieldInfo) -> str:
         return f"list of [{plural(item.plugin.kind)}](#{_anchor(item.plugin.kind)})"
     if inner := list(_nested(kind, "")):
         model, suffix = inner[0]
-        heading = _heading(_models()[model])
+        heading = _heading(models()[model])
         link = f"[{heading}](#{''.join(c for c in heading.lower() if c.isalnum() or c in '-_')})"
         return f"names, each with the keys of {link}" if suffix else f"the keys of {link}"
     return words(kind)

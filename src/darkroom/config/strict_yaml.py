@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -52,7 +53,9 @@ def parse(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise YamlError(f"{where}not valid YAML: {_line(error.problem or error.context)}") from None
+        hint = "; in double quotes YAML reads backslashes as escapes: write / or use single quotes"
+        escape = "escape" in f"{error.problem} {error.context}"
+        raise YamlError(f"{where}not valid YAML: {_line(error.problem or error.context)}{hint * escape}") from None
     except RecursionError:
         raise YamlError("nested too deeply") from None
     except Exception as error:  # PyYAML lets many through: for the date 2020-99-99, `!!int x`, a number of 5,000 digits
@@ -128,6 +131,8 @@ def _size(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
         return sizes[node]
     sizes[node] = 0  # being counted
     size = 1
+    if isinstance(node, yaml.ScalarNode) and (meant := _surprising(node)):
+        raise YamlError(f"line {line}: {node.value} is {meant}; write the number out, or put it in quotes to have text")
     if isinstance(node, yaml.MappingNode):
         lines: dict[tuple[str, str], int] = {}
         for key, value in node.value:
@@ -143,6 +148,17 @@ def _size(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
         raise YamlError(f"line {line}: more than {MOST_VALUES:,} values; does an anchor repeat itself?")
     sizes[node] = size
     return size
+
+
+def _surprising(node: yaml.ScalarNode) -> str:
+    """What YAML 1.1 makes of a number that reads otherwise."""
+    if not node.tag.endswith((":int", ":float")) or node.style:
+        return ""
+    if re.fullmatch("[-+]?0[0-7_]+", node.value):
+        return f"{int(node.value.replace('_', ''), 8)} in YAML, where a leading 0 means octal"
+    if ":" in node.value:
+        return f"{yaml.safe_load(node.value):g} in YAML, where colons mean base 60"
+    return ""
 
 
 def _line(text: Any) -> str:

@@ -78,6 +78,8 @@ class Images(Section):
 class Data(Images):
     """One set of images."""
 
+    largest_side: Count = 4096
+    """Largest side in pixels that `size` may have: a guard against typing errors."""
     label_preserving: dict[str, bool | NonNegative] = {}
     """Which operations preserve the labels: `hflip: false` never does, `rotate: 15` does up to 15 degrees. A policy that
     goes further is an error unless its `allow_label_breaking` names the operation."""

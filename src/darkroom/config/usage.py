@@ -1,0 +1,136 @@
+"""What the command line says of itself: every stage, and every option and spec key of one, in a line each."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from darkroom.config.explain import Kind, words
+
+ROOT = Path(__file__).parents[1]
+OPTIONS = {
+    "checkpoints": "folder for checkpoints; an interrupted training of the same job resumes from it",
+    "classifier": "folder of the trained classifier that the detector uses as its backbone",
+    "copies": "folder of augmented copies to train on besides the images",
+    "data": "folder of the prepared images, as `data prepare` writes it",
+    "images": "image, or folder of images",
+    "judge": "folder of the classifier that judges generated images",
+    "model": "folder of the trained model",
+    "models": "folder of the audit's judges, `fold-0` and so on",
+    "options": "JSON file with the options of a checkpoint that has none",
+    "out": "where to write the result, which is replaced once it is complete",
+    "raw": "folder that `data fetch` has filled",
+    "results": "folder of all results of the data set",
+    "unfinished": "JSON file that lists which jobs failed",
+    "workers": "number of processes",
+}
+"""The arguments of stages and commands."""
+OTHERS = {
+    "sync": "Send to MLflow what earlier runs have left, and say what remains.",
+    "why": "Say why each job would run: why [TARGET ...] [options of Snakemake].",
+}
+"""Commands that belong to no section."""
+
+
+def overview(modules: Mapping[str, str], section: str = "") -> str:
+    """Return a line for each command, by its name and module; with a section, for those of the section alone."""
+    lines = {name: _summary(module) for name, module in modules.items()} | OTHERS
+    shown = {name: line for name, line in lines.items() if not section or name.split()[0] == section}
+    width = max(map(len, shown))
+    return "\n".join(
+        [
+            f"usage: darkroom {section or 'SECTION'} STEP [options]",
+            "",
+            *(f"  {name:{width}}  {line}" for name, line in shown.items()),
+            "",
+            f"darkroom {section or 'SECTION'} STEP --help describes the options; darkroom --version prints the version.",
+            "To run everything that a config asks for: snakemake --configfile FILE",
+        ]
+    )
+
+
+def parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argparse.ArgumentParser:
+    """Return the parser of a command, whose options are the arguments of the module's `run`."""
+    made = _Parser(prog=f"darkroom {name}", description=(module.__doc__ or "").split("\n")[0], formatter_class=_Lines)
+    made.spec = spec
+    if spec is not None:
+        made.add_argument("--spec", required=True, help="the job's spec as JSON, or @FILE")
+        tags = "tags of the run in MLflow; `dataset` names its experiment, and `seed` numbers the runs of one method"
+        made.add_argument("--tags", nargs="*", type=_tag, default=[], metavar="KEY=VALUE", help=tags)
+    for option, parameter in inspect.signature(module.run).parameters.items():
+        if option in {"spec", "log"}:
+            continue
+        required = parameter.default is inspect.Parameter.empty
+        default = None if required else parameter.default
+        told = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
+        kind = int if option == "workers" else Path
+        made.add_argument(f"--{option}", type=kind, required=required, default=default, help=told)
+    return made
+
+
+class _Parser(argparse.ArgumentParser):
+    """Lists the keys of the spec, which takes a while, only in its help."""
+
+    spec: type[BaseModel] | None = None
+
+    def format_help(self) -> str:
+        keys = [] if self.spec is None else ["", "keys of the spec:", *_keys(self.spec)]
+        return super().format_help() + "".join(f"{line}\n" for line in keys)
+
+
+class _Lines(argparse.RawDescriptionHelpFormatter):
+    """Keeps an option and its description on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32, width=200)
+
+
+def _keys(spec: type[BaseModel]) -> Iterator[str]:
+    """A line for each key of a spec: its type, its default and its description."""
+    rows: list[tuple[str, str]] = []
+    for name, field in spec.model_fields.items():
+        if field.default is PydanticUndefined:
+            default = ", required" if field.is_required() else ""
+        elif isinstance(field.default, BaseModel):
+            default = ", default: its defaults"
+        else:
+            default = f", default {json.dumps(field.default, default=str)}"
+        about = " ".join((field.description or _described(spec, name)).split())
+        rows.append((name, f"{words(Kind.of_field(field))}{default}{f'. {about}' if about else ''}"))
+    width = max((len(name) for name, _ in rows), default=0)
+    return (f"  {name:{width}}  {text}" for name, text in rows)
+
+
+def _described(spec: type[BaseModel], key: str) -> str:
+    """The description of a spec's key in the section of the config that it is taken from."""
+    from darkroom.config.reference import models  # reads the configs of all sections
+
+    package = spec.__module__.rpartition(".")[0]
+    fields = (model.model_fields.get(key) for model in models() if model.__module__.startswith(package))
+    return next((field.description for field in fields if field and field.description), "")
+
+
+def _summary(module: str) -> str:
+    """The first sentence of a module's docstring, without importing it."""
+    path = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    first = " ".join(re.split(r"\n\n|(?<=\.)\s", text)[0].split())
+    told = re.sub(r"^The (job|stage|command) `[^`]*`: ", "", first)
+    return f"{told[:1].upper()}{told[1:]}"
+
+
+def _tag(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f'got "{text}"; expected KEY=VALUE')
+    return key, value

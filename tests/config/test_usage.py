@@ -1,0 +1,65 @@
+"""The command line says what there is, with a line for each command, option and key."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import re
+from importlib import metadata
+
+import pytest
+
+from darkroom import __main__ as command_line
+from darkroom.config import usage
+from darkroom.job.commands import COMMANDS
+from darkroom.planning.sections import stages
+
+MODULES = {**{name: stage.module for name, stage in stages().items()}, **COMMANDS}
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    with contextlib.suppress(SystemExit):
+        assert command_line.main([*words]) == code
+    captured = capsys.readouterr()
+    return captured.err if code else captured.out
+
+
+def test_help_has_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(capsys, "--help")
+    for name in (*MODULES, "sync", "why"):
+        assert re.search(rf"^  {name} +[A-Z`]\S* .{{10,}}$", told, re.MULTILINE), name
+
+
+def test_help_of_a_section_has_its_own_commands_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(capsys, "classify", "--help")
+    assert "  classify train " in told
+    assert "detect fit" not in told
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_help_of_a_command_has_a_line_for_every_option_and_key(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run = inspect.signature(importlib.import_module(MODULES[name]).run)
+    told = said(capsys, *name.split(), "--help")
+    for option in run.parameters.keys() - {"spec", "log"}:
+        assert re.search(rf"^  --{option} \S+ +\w.{{10,}}$", told, re.MULTILINE), option
+    assert ("keys of the spec:" in told) == ("spec" in run.parameters)
+
+
+def test_keys_are_told_with_type_default_and_description(capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(capsys, "classify", "evaluate", "--help")
+    assert re.search(r"^  resamples +whole number ≥ 1, required\. .{10,}$", told, re.MULTILINE)
+    told += said(capsys, "classify", "train", "--help")
+    assert re.search(r"^  loss .*, default .*cross_entropy", told, re.MULTILINE)
+    assert re.search(r"^  network +network \(.*\), required", told, re.MULTILINE)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "--version") == f"darkroom {metadata.version('darkroom')}\n"
+
+
+def test_a_mistyped_command_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "clasify", "train", code=2).startswith(
+        'no stage "clasify train". Did you mean "classify train"?'
+    )
+    assert said(capsys, code=2) == f"{usage.overview(MODULES)}\n"
