@@ -314,6 +314,16 @@ def test_what_is_hidden_is_as_large_as_said(size):
     assert np.mean(shares) == pytest.approx(0.25, abs=0.1)
 
 
+def test_cutout_squares_are_centered_anywhere_and_clipped():
+    white = np.full((40, 30, 1), 255, np.uint8)
+    boxes = [np.argwhere(drawn.image[..., 0] == 0) for drawn in _draws("cutout", white, size=0.4)]
+    sides = np.array([box.max(0) - box.min(0) + 1 for box in boxes])
+    inside = np.array([(box.min(0) > 0).all() and (box.max(0) < (39, 29)).all() for box in boxes])
+    assert (sides[inside, 0] == sides[inside, 1]).all()
+    assert sides.max() <= 0.4 * 30
+    assert not inside.all()
+
+
 def test_erasing_fills_with_noise_of_its_own():
     white = np.full((32, 32, 3), 255, np.uint8)
     fills = {drawn.image[(drawn.image != 255).any(-1)].tobytes() for drawn in _draws("random_erasing", white)}

@@ -8,14 +8,50 @@ import torch
 from torch import nn
 
 from darkroom import registry
+from darkroom.fit.schedules import Scheduler
 
 
 @pytest.mark.parametrize("name", registry.entries("schedule"))
 def test_a_schedule_stays_within_its_peak(name: str) -> None:
-    factor = registry.build(registry.options("schedule", name)())
-    values = np.array([factor(progress) for progress in np.linspace(0, 1, 201)])
+    schedule = registry.build(registry.options("schedule", name)())
+    values = np.array([schedule.rate(progress) for progress in np.linspace(0, 1, 201)])
     assert values.min() >= 0
     assert values.max() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", registry.entries("schedule"))
+def test_no_step_of_a_warm_up_is_wasted_at_rate_zero(name: str) -> None:
+    keys = registry.options("schedule", name).model_fields
+    schedule = registry.build(registry.options("schedule", name)(**({"warmup": 0.2} if "warmup" in keys else {})))
+    assert schedule.rate(0.0) > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("cycled", [True, False])
+def test_one_cycle_moves_momentum_against_the_rate(optimizer: str, cycled: bool) -> None:
+    made = registry.build(registry.options("optimizer", optimizer)(), nn.Linear(3, 1))
+    schedule = registry.build(registry.options("schedule", "one_cycle")(warmup=0.25, cycle_momentum=cycled))
+    scheduler = Scheduler(made, schedule, steps=101)
+    group, rates, momenta = made.param_groups[0], [], []
+    for _ in range(101):
+        rates.append(group["lr"])
+        momenta.append(group["betas"][0] if optimizer == "adamw" else group["momentum"])
+        made.step()
+        scheduler.step()
+    if not cycled:
+        assert set(momenta) == {0.9}
+        return
+    assert momenta[0] == pytest.approx(0.95)
+    assert momenta[25] == pytest.approx(0.85)
+    assert rates[25] == max(rates)
+    assert momenta[100] == pytest.approx(0.95)
+    assert np.corrcoef(rates, momenta)[0, 1] < -0.99
+
+
+def test_momentum_that_is_off_stays_off() -> None:
+    made = registry.build(registry.options("optimizer", "adamw")(beta1=0.0), nn.Linear(3, 1))
+    Scheduler(made, registry.build(registry.options("schedule", "one_cycle")()), steps=10)
+    assert made.param_groups[0]["betas"][0] == 0
 
 
 @pytest.mark.parametrize("name", registry.entries("optimizer"))

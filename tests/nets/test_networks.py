@@ -74,3 +74,12 @@ def test_standardize_gives_mean_zero_and_deviation_one() -> None:
     out = layer(images)
     assert torch.allclose(out.mean((0, 2, 3)), torch.zeros(2), atol=1e-5)
     assert torch.allclose(out.std((0, 2, 3)), torch.ones(2), atol=1e-4)
+
+
+def test_a_residual_network_starts_with_hes_spread() -> None:
+    torch.manual_seed(0)
+    network = registry.load("network", "resnet")((3, 16, 16), 4, width=64)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            inputs = module.weight[0].numel()
+            assert float(module.weight.std()) == pytest.approx((2 / inputs) ** 0.5, rel=0.1)

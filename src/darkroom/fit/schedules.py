@@ -1,17 +1,30 @@
-"""Learning-rate schedules by name: the factor on the optimizer's rate as the run goes from 0 to 1."""
+"""Schedules by name: how learning rate and momentum move as a run goes from 0 to 1."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
+import torch
 from pydantic import Field
+from torch.optim.lr_scheduler import LambdaLR
 
 from darkroom.registry import register
 from darkroom.settings import Probability
 
-Schedule = Callable[[float], float]
+Curve = Callable[[float], float]
+HIGHEST_MOMENTUM, LOWEST_MOMENTUM = 0.95, 0.85
+"""The range of one-cycle momentum (Smith 2018, arXiv 1803.09820)."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Functions of the progress in [0, 1]: the factor on the learning rate and, if it moves too, the momentum."""
+
+    rate: Curve
+    momentum: Curve | None = None
 
 
 @register("schedule", "one_cycle")
@@ -20,38 +33,77 @@ def one_cycle(
     warmup: Annotated[Probability, Field(description="share of the run in which the rate rises")] = 0.25,
     start: Annotated[Probability, Field(description="factor at the first step")] = 0.04,
     end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
+    cycle_momentum: Annotated[
+        bool,
+        Field(description="lower momentum (AdamW: beta1) from 0.95 to 0.85 as the rate rises, and raise it again"),
+    ] = True,
 ) -> Schedule:
-    """A rise along a cosine, then a longer fall along one (Smith & Topin 2018)."""
+    """A cosine rise, then a longer cosine fall, momentum moving inversely (Smith & Topin 2018; Smith 2018)."""
 
-    def factor(progress: float) -> float:
+    def rate(progress: float) -> float:
         if progress < warmup:
             return start + (1 - start) * _rise(progress / warmup)
-        return end + (1 - end) * (1 - _rise((progress - warmup) / max(1e-12, 1 - warmup)))
+        return end + (1 - end) * (1 - _fall(progress, warmup))
 
-    return factor
+    def momentum(progress: float) -> float:
+        low = _rise(progress / warmup) if progress < warmup else 1 - _fall(progress, warmup)
+        return HIGHEST_MOMENTUM + (LOWEST_MOMENTUM - HIGHEST_MOMENTUM) * low
+
+    return Schedule(rate, momentum if cycle_momentum else None)
 
 
 @register("schedule", "cosine")
 def cosine(
     *,
     warmup: Annotated[Probability, Field(description="share of the run in which the rate rises linearly")] = 0.0,
+    start: Annotated[Probability, Field(description="factor at the first step of the warm-up")] = 0.01,
     end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
 ) -> Schedule:
     """A linear rise, then a fall along half a cosine (Loshchilov & Hutter 2017, without restarts)."""
 
-    def factor(progress: float) -> float:
+    def rate(progress: float) -> float:
         if progress < warmup:
-            return progress / warmup
-        return end + (1 - end) * (1 - _rise((progress - warmup) / max(1e-12, 1 - warmup)))
+            return start + (1 - start) * progress / warmup
+        return end + (1 - end) * (1 - _fall(progress, warmup))
 
-    return factor
+    return Schedule(rate)
 
 
 @register("schedule", "constant")
 def constant() -> Schedule:
     """The same rate from the first step to the last."""
-    return lambda progress: 1.0
+    return Schedule(lambda progress: 1.0)
+
+
+class Scheduler(LambdaLR):
+    """Applies a schedule to an optimizer, step by step; momentum moves only where the optimizer has any."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int) -> None:
+        last = max(1, steps - 1)
+        self._momentum = schedule.momentum
+        self._last = last
+        super().__init__(optimizer, lambda step: schedule.rate(min(1.0, step / last)))
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        if self._momentum is not None:
+            for group in self.optimizer.param_groups:
+                _set_momentum(group, self._momentum(min(1.0, self.last_epoch / self._last)))
+        return super().get_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {key: value for key, value in super().state_dict().items() if key != "_momentum"}
+
+
+def _set_momentum(group: dict[str, Any], value: float) -> None:
+    if group.get("momentum"):
+        group["momentum"] = value
+    elif group.get("betas", (0,))[0]:
+        group["betas"] = (value, *group["betas"][1:])
 
 
 def _rise(share: float) -> float:
     return (1 - math.cos(math.pi * min(1.0, share))) / 2
+
+
+def _fall(progress: float, warmup: float) -> float:
+    return _rise((progress - warmup) / max(1e-12, 1 - warmup))

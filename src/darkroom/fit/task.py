@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from darkroom import registry
 from darkroom.fit.config import Training
+from darkroom.fit.schedules import Scheduler
 from darkroom.fit.together import summed
 
 
@@ -48,7 +48,7 @@ class Optimized(NamedTuple):
     """An optimizer and its learning-rate schedule, which advances once per step."""
 
     optimizer: torch.optim.Optimizer
-    schedule: LambdaLR
+    schedule: Scheduler
 
 
 class Task(nn.Module):
@@ -111,12 +111,10 @@ class Task(nn.Module):
 
     def scheduled(self, network: nn.Module, steps: int, *, rate: float = 1.0) -> Optimized:
         """Build the optimizer of a network with its learning rate times `rate`, scheduled over `steps` steps."""
-        factor = registry.build(self.settings.schedule)
         optimizer = registry.build(self.settings.optimizer, network)
         for group in optimizer.param_groups:
             group["lr"] *= rate
-        last = max(1, steps - 1)
-        return Optimized(optimizer, LambdaLR(optimizer, lambda step: factor(min(1.0, step / last))))
+        return Optimized(optimizer, Scheduler(optimizer, registry.build(self.settings.schedule), steps))
 
 
 class Observer(Protocol):

@@ -27,6 +27,7 @@ from darkroom.fit.batches import Batches
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
+from darkroom.fit.progress import ProgressLines
 from darkroom.fit.shell import Shell
 from darkroom.fit.task import Observer, Task
 from darkroom.log import Log, complain
@@ -122,6 +123,11 @@ class _History(pl.Callback):
         if self.val is not None and self.val.items >= trainer.world_size:  # with fewer, every process sees all
             self.val.share(trainer.global_rank, trainer.world_size)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        epochs = trainer.max_epochs or 1
+        self.lines = ProgressLines(epochs=epochs, steps=epochs * len(self.batches), done=self.step)
+        self.visible = trainer.is_global_zero and not sys.stderr.isatty()  # a terminal has Lightning's progress bar
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self.batches.epoch = trainer.current_epoch
         torch.manual_seed(derive(self.seed, "noise", trainer.current_epoch, *self.process))
@@ -145,6 +151,8 @@ class _History(pl.Callback):
                 f"the training loss is not finite at step {self.step} (epoch {trainer.current_epoch}, batch {batch_idx}): "
                 f"{values}. {self._last_good()}; lower training.optimizer.lr or set training.clip"
             )
+        if self.visible:
+            self.lines.batch_ended(self.step)
         if self.task.followed:
             row = together.averaged(latest, self.task.weight)
             self.steps.append({"step": self.step, **row})
@@ -163,6 +171,9 @@ class _History(pl.Callback):
         self.tell({k.replace("_", "/", 1): v for k, v in row.items() if k.startswith(("train_", "val_"))}, row["step"])
         self.tell({"train/learning_rate": row["learning_rate"]}, row["step"])
         self.rows.append({**row, "seconds": ended - self.started})
+        if self.visible:
+            shown = {name.replace("_", " "): row[name] for name in ("train_loss", "val_loss") if name in row}
+            self.lines.epoch_ended(trainer.current_epoch + 1, self.step, shown)
         if not all(pd.notna(value) and abs(value) != float("inf") for value in row.values()):
             raise FloatingPointError(
                 f"a loss of epoch {trainer.current_epoch} is not finite: {row}. {self._last_good()}; "

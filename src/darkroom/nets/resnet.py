@@ -1,4 +1,4 @@
-"""A small residual network for small images (He et al. 2016, in its pre-activation form)."""
+"""A small residual network for small images: pre-activation blocks (He et al. 2016), initialized as in He et al. 2015."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ class ResNet(nn.Module):
         self.body = nn.Sequential(*layers, nn.BatchNorm2d(before), nn.ReLU())
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(before, classes))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """The last map of each size: of the stem (B, D, H, W), then of each stage, half as high and wide as the one before."""

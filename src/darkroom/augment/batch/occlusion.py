@@ -19,18 +19,24 @@ from darkroom.settings import Count
 
 @register("batch transform", "cutout")
 class Cutout:
-    """Blank out random rectangles (DeVries and Taylor 2017, arXiv 1708.04552)."""
+    """Blank out random squares (DeVries & Taylor 2017, arXiv 1708.04552).
+
+    As in the paper, a square is centered anywhere in the image and clipped at its border. There its side is fixed; here it
+    is drawn, from half the largest on.
+    """
 
     def __init__(
         self,
         *,
-        holes: Annotated[Count, Field(description="largest number of holes")] = 1,
+        holes: Annotated[Count, Field(description="largest number of squares")] = 1,
         size: Annotated[
             float,
-            Field(gt=0, lt=1, description="largest side of a hole, as a share of the image's; the smallest is half"),
+            Field(
+                gt=0, lt=1, description="largest side of a square, as a share of the shorter side; the smallest is half"
+            ),
             Amount("cutout"),
         ] = 0.3,
-        value: Annotated[int, Field(ge=0, le=255, description="brightness of the holes")] = 0,
+        value: Annotated[int, Field(ge=0, le=255, description="brightness of the squares")] = 0,
         p: Chance = 0.5,
     ) -> None:
         self.holes, self.size, self.value, self.p = holes, size, value / 255, p
@@ -42,8 +48,8 @@ class Cutout:
         chosen = coins(self.p, count, draws) & (strength > 0)
         largest = amount(self.size, strength, high=limit("cutout", self.size, self.holes))
         number = torch.randint(1, self.holes + 1, (count,), generator=draws)
-        sides = [[between(largest / 2, largest, count, draws) for _ in range(2)] for _ in range(self.holes)]
-        edges = [(*stretch(down, height, draws), *stretch(across, width, draws)) for down, across in sides]
+        sides = [between(largest / 2, largest, count, draws) * min(height, width) for _ in range(self.holes)]
+        edges = [(*centered(side, height, draws), *centered(side, width, draws)) for side in sides]
 
         def blank(part: Tensor, number: Tensor, *corners: Tensor) -> Tensor:
             hidden = torch.zeros(len(part), height, width, dtype=torch.bool, device=part.device)
@@ -130,6 +136,13 @@ class GridDropout:
             return part.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
 
         return change(images, chosen, blank, cell, hole, x, y), targets
+
+
+def centered(side: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """First and one past the last pixel (B,) of stretches of `side` pixels centered anywhere in `length`; not clipped."""
+    pixels = side.round().clamp(min=1)
+    first = (torch.rand(len(side), generator=draws) * length - pixels / 2).round()
+    return first, first + pixels
 
 
 def stretch(share: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:

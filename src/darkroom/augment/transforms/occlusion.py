@@ -18,20 +18,39 @@ from darkroom.settings import Count
 @register("transform", "cutout")
 def cutout(
     *,
-    holes: Annotated[Count, Field(description="largest number of holes")] = 1,
+    holes: Annotated[Count, Field(description="largest number of squares")] = 1,
     size: Annotated[
         float,
-        Field(gt=0, lt=1, description="largest side of a hole, as a share of the image's; the smallest is half"),
+        Field(gt=0, lt=1, description="largest side of a square, as a share of the shorter side; the smallest is half"),
         Amount("occlusion"),
     ] = 0.3,
-    value: Annotated[int, Field(ge=0, le=255, description="brightness of the holes")] = 0,
+    value: Annotated[int, Field(ge=0, le=255, description="brightness of the squares")] = 0,
     p: Chance = 0.5,
 ) -> Any:
-    """Blank out random rectangles (DeVries and Taylor 2017, arXiv 1708.04552)."""
-    sides = (size / 2, size)
-    return albumentations.CoarseDropout(
-        num_holes_range=(1, holes), hole_height_range=sides, hole_width_range=sides, fill=value, p=p
-    )
+    """Blank out random squares, centered anywhere and clipped (DeVries & Taylor 2017, arXiv 1708.04552)."""
+    return Cutout(holes, size, value, p=p)
+
+
+class Cutout(albumentations.CoarseDropout):
+    """Squares centered anywhere in the image and clipped at its border, as in the paper.
+
+    There the side is fixed; here it is drawn, from half the largest on. Albumentations' own places rectangles wholly
+    inside.
+    """
+
+    def __init__(self, squares: int, size: float, value: int, *, p: float) -> None:
+        super().__init__(fill=value, p=p)
+        self.squares, self.size = squares, size
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw the squares as (left, top, right, bottom) in pixels."""
+        height, width = params["shape"][:2]
+        holes = []
+        for _ in range(self.py_random.randint(1, self.squares)):
+            side = max(1, round(self.py_random.uniform(self.size / 2, self.size) * min(height, width)))
+            top, left = (round(self.py_random.uniform(0, length) - side / 2) for length in (height, width))
+            holes.append([max(0, left), max(0, top), min(width, left + side), min(height, top + side)])
+        return {"holes": np.array(holes, np.int32), "seed": self.random_generator.integers(0, 2**32 - 1)}
 
 
 @register("transform", "random_erasing")

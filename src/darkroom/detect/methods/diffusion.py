@@ -39,7 +39,12 @@ NOISE_STEPS = 1000
 class DiffusionReconstruction(TrainedReconstruction):
     """Denoising diffusion model of the normal images that restores noised images."""
 
-    TRAINING = {"epochs": 120, "optimizer": {"lr": 0.003}, "schedule": {"warmup": 0.15}, "clip": 1.0}
+    TRAINING = {
+        "epochs": 120,
+        "optimizer": {"lr": 0.003},
+        "schedule": {"warmup": 0.15, "cycle_momentum": False},
+        "clip": 1.0,
+    }
 
     def __init__(
         self,

@@ -31,7 +31,13 @@ CHUNK = 256
 class Diffusion(DiffusionProcess, GenerativeModel):
     """Denoising diffusion model: removes noise step by step, guided towards a class."""
 
-    TRAINING = {"epochs": 10, "batch_size": 32, "optimizer": {"lr": 0.003}, "schedule": {"warmup": 0.15}, "clip": 1.0}
+    TRAINING = {
+        "epochs": 10,
+        "batch_size": 32,
+        "optimizer": {"lr": 0.003},
+        "schedule": {"warmup": 0.15, "cycle_momentum": False},
+        "clip": 1.0,
+    }
 
     def __init__(
         self,

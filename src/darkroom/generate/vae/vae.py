@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class VAE(LatentModel):
     """Variational autoencoder: encodes images to normal distributions over latent codes, and decodes codes to images."""
 
-    TRAINING = {"epochs": 36, "batch_size": 64, "optimizer": {"lr": 0.004}}
+    TRAINING = {"epochs": 36, "batch_size": 64, "optimizer": {"lr": 0.004}, "schedule": {"cycle_momentum": False}}
 
     def __init__(
         self,
