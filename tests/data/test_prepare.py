@@ -207,7 +207,7 @@ def test_deep_images_and_pages_are_remarked(run: Callable[..., Any], classes: Pa
     frames[0].save(classes / "cat" / "pages.tiff", save_all=True, append_images=frames[1:])
     got = run(folder(classes))
     assert got.warned("0 is black and 4095 is white")
-    assert got.warned("1 files hold several images")
+    assert got.warned("of which the first is used: 1")
 
 
 def test_unlabelled_images_are_kept(run: Callable[..., Any], classes: Path) -> None:

@@ -304,6 +304,11 @@ class TestNpz:
         assert got.store.classes == ("a", "b")
         assert got.store.labels.tolist() == [1, 0] * 6
 
+    def test_labels_are_stripped_and_white_space_is_none(self, run: Callable[..., Any], tmp_path: Path) -> None:
+        np.savez(tmp_path / "a.npz", x=arrays(), y=np.array(["cat", " cat", "dog\t", " "] * 3))
+        got = run({"name": "npz", "path": str(tmp_path / "a.npz")})
+        assert (got.store.classes, got.card["unlabelled"]) == (("cat", "dog"), 3)
+
     @pytest.mark.parametrize("shape", [(6, 6), (36,), (6, 6, 1), (1, 6, 6), (6, 6, 3), (3, 6, 6)])
     def test_layouts(self, run: Callable[..., Any], tmp_path: Path, shape: tuple[int, ...]) -> None:
         x = arrays(12, *shape)
@@ -332,7 +337,7 @@ class TestNpz:
             ({"x": arrays(3)}, {}, "expected pairs such as x and y"),
             ({"x": arrays(3), "y": np.zeros(2)}, {}, "x has 3 images, y has 2 labels"),
             ({"x": arrays(3, 7), "y": np.zeros(3)}, {}, "expected (N, H, W)"),
-            ({"x": arrays(3), "y": np.zeros(3) + 0.5}, {}, "expected one class an image"),
+            ({"x": arrays(3), "y": np.zeros(3) + 0.5}, {}, "expected one class per image"),
             ({"x": arrays(3), "y": np.array([None, 1, "a"], dtype=object)}, {}, "Python objects, which are never read"),
             ({"x": arrays(3), "images": arrays(3), "y": np.zeros(3)}, {}, "x and images mean the same"),
             (

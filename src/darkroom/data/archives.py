@@ -1,4 +1,4 @@
-"""Unpacking archives of unknown origin: nothing is written outside the folder, and a decompression bomb is refused."""
+"""Unpack untrusted archives: nothing is written outside the folder, and decompression bombs are refused."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ BROKEN = (
     NotImplementedError,
     RuntimeError,
 )
-"""What the archive libraries raise on damaged, encrypted or unknown archives; beside OSError without a number."""
+"""What the archive libraries raise on damaged, encrypted or unknown archives, besides OSError without errno."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may unpack to."""
+    """How much an archive may unpack to."""
 
     total: int = 256 << 30
-    """Bytes in all."""
+    """Total bytes."""
     file: int = 16 << 30
-    """Bytes of one file."""
+    """Bytes per file."""
     members: int = 10_000_000
     ratio: int = 200
-    """Times the archive's own size, once more than `allowance` bytes were unpacked."""
+    """Unpacked over packed size, checked beyond `allowance` bytes."""
     allowance: int = 64 << 20
 
 
 class ArchiveError(ValueError):
-    """An archive that is refused or damaged."""
+    """A refused or damaged archive."""
 
 
 def kind(path: Path) -> str | None:
-    """`zip`, `tar` (plain, gz, bz2 or xz) or None, by the file's content."""
+    """Return `zip`, `tar` (plain, gz, bz2 or xz) or None, by the file's content."""
     with path.open("rb") as stream:
         head = stream.read(4)
     if head[:2] == b"PK" and zipfile.is_zipfile(path):
@@ -64,9 +64,9 @@ def kind(path: Path) -> str | None:
 def unpack(archive: Path, target: Path, limits: Limits = Limits()) -> None:
     """Unpack a zip or tar into the new folder `target`.
 
-    Raises ArchiveError, before the member is written, for a name that is absolute, has `..` or would leave the folder;
-    for a link that points out of it or to nothing; for devices; for two members of one name; and as soon as more bytes
-    come out than the limits allow, whatever the archive says about itself.
+    Raises ArchiveError before a member is written if its name is absolute, contains `..` or leaves the folder; for links
+    that point outside or to nothing; for devices; for two members of one name; and as soon as more bytes come out than the
+    limits allow, whatever the archive declares.
     """
     target.mkdir(parents=True)
     budget = Budget(archive.stat().st_size, limits)
@@ -80,20 +80,20 @@ def unpack(archive: Path, target: Path, limits: Limits = Limits()) -> None:
     except BROKEN as error:
         raise ArchiveError(f"damaged archive: {error}") from None
     except OSError as error:
-        if error.errno is None:  # bz2 reports damage so
+        if error.errno is None:  # bz2 reports damage like this
             raise ArchiveError(f"damaged archive: {error}") from None
         raise
 
 
 class Budget:
-    """Counts what comes out of an archive of a known size, and stops at the limits."""
+    """Counts what comes out of an archive and stops at the limits; `packed` is the archive's size in bytes."""
 
     def __init__(self, packed: int, limits: Limits = Limits()) -> None:
         self.packed, self.limits = packed, limits
         self.total = self.members = 0
 
     def spend(self, count: int) -> None:
-        """Account for bytes that came out. Raises ArchiveError."""
+        """Count unpacked bytes. Raises ArchiveError beyond a limit."""
         self.total += count
         if self.total > self.limits.total:
             raise ArchiveError(f"unpacks to more than {self.limits.total:,} bytes")
@@ -103,13 +103,13 @@ class Budget:
             )
 
     def member(self) -> None:
-        """Account for one more member. Raises ArchiveError."""
+        """Count one more member. Raises ArchiveError beyond the limit."""
         self.members += 1
         if self.members > self.limits.members:
             raise ArchiveError(f"has more than {self.limits.members:,} members")
 
     def copy(self, source: IO[bytes], path: Path) -> None:
-        """Write a stream to a new file, a megabyte at a time. Raises ArchiveError."""
+        """Write a stream to a new file, a megabyte at a time. Raises ArchiveError beyond a limit."""
         written = 0
         with path.open("xb") as out:
             while block := source.read(1 << 20):
@@ -131,7 +131,7 @@ def _decompressed(path: Path) -> IO[bytes]:
 
 
 class _ShortReads(io.RawIOBase):
-    """A stream that refuses to be read in one large piece: an extended tar header is, whatever size it claims."""
+    """A stream that refuses large reads: tarfile reads an extended header whole, whatever size it declares."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
@@ -186,13 +186,13 @@ def _unpack_tar(archive: tarfile.TarFile, target: Path, budget: Budget) -> None:
 
 
 def _copy_links(links: list[tuple[str, str]], target: Path, budget: Budget) -> None:
-    """Put the file that a link points to in the link's place: no link is ever made. Links may point to links."""
+    """Copy the file that a link points to into the link's place; links are never created. Links may point to links."""
     waiting = [(name, _pointed(name, to)) for name, to in links]
     while waiting:
         ready = [(name, to) for name, to in waiting if _inside(target, to).is_file()]
         if not ready:
             name, to = waiting[0]
-            raise ArchiveError(f"{name!r} is a link to {to!r}, which is no file of the archive")
+            raise ArchiveError(f"{name!r} is a link to {to!r}, which is not a file in the archive")
         for name, to in ready:
             with _inside(target, to).open("rb") as stream:
                 budget.copy(stream, _place(target, name))
@@ -200,7 +200,7 @@ def _copy_links(links: list[tuple[str, str]], target: Path, budget: Budget) -> N
 
 
 def _pointed(name: str, to: str) -> str:
-    """The member name that a link's relative target means. Raises ArchiveError when it lies outside."""
+    """Return the member that a link's relative target means. Raises ArchiveError if it is outside."""
     parts = _parts(name)[:-1]
     if to.startswith(("/", "\\")) or not to:
         raise ArchiveError(f"{name!r} is a link out of the archive, to {to!r}")
@@ -215,14 +215,14 @@ def _pointed(name: str, to: str) -> str:
 
 
 def _place(target: Path, name: str) -> Path:
-    """Where a file goes; its folder is made. Raises ArchiveError when something is there already."""
+    """Return where a file goes and create its folder. Raises ArchiveError if something is there already."""
     path = _inside(target, name)
     if path == target:
         raise ArchiveError(f"the member name {name!r} leads out of the archive")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise ArchiveError(f"{name!r} is below a file of the archive") from None
+        raise ArchiveError(f"{name!r} is below another file of the archive") from None
     if path.exists():
         raise ArchiveError(f"{name!r} is in the archive twice")
     return path
@@ -233,7 +233,7 @@ def _inside(target: Path, name: str) -> Path:
 
 
 def _parts(name: str) -> list[str]:
-    """The parts of a member's name. Raises ArchiveError when they would lead out of the folder."""
+    """Return the parts of a member's name. Raises ArchiveError if they lead out of the folder."""
     unified = readable(name).replace("\\", "/")
     parts = [part for part in unified.split("/") if part not in ("", ".")]
     drive = len(unified) > 1 and unified[1] == ":" and unified[0].isalpha()

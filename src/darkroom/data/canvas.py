@@ -1,4 +1,4 @@
-"""Images of any size and color written one after another into arrays of one size, without holding them in memory."""
+"""Write images of any size and color into arrays of one size, one at a time, without holding them in memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 MIXED_SIZE = (64, 64)
-"""Height and width when the images differ and the config names no size."""
+"""Height and width if the images differ and the config names no size."""
 
 
 def fit(image: Bytes, size: tuple[int, int], *, how: str, mask: bool = False) -> Bytes:
-    """Bring an image (H, W, C) or a mask (H, W) to `size` (height, width).
+    """Fit an image (H, W, C) or a mask (H, W) to `size` (height, width).
 
-    `how`: `pad` shows all of it, centered on black; `crop` fills the size and cuts what sticks out on both sides;
-    `stretch` distorts. Pixels are averaged by area when reduced and bicubic when enlarged; a mask takes the nearest.
+    `how`: `pad` keeps all of it, centered on black; `crop` fills the size and cuts off both sides; `stretch` distorts.
+    Images are reduced by area averaging and enlarged bicubically; masks use nearest neighbor.
     """
     height, width = size
     h, w = image.shape[:2]
@@ -43,9 +43,9 @@ def fit(image: Bytes, size: tuple[int, int], *, how: str, mask: bool = False) ->
 
 
 def unfit(values: NDArray[np.float32], size: tuple[int, int], *, how: str) -> NDArray[np.float32]:
-    """A map (H, W) of a fitted image, laid over the image as it was, of `size` (height, width): the way back of `fit`.
+    """Return a map (H, W) of a fitted image at the image's original `size` (height, width): the inverse of `fit`.
 
-    Values between pixels are interpolated linearly; where `crop` cut the image off they are -inf.
+    Interpolated linearly; -inf where `crop` cut the image off.
     """
     (height, width), (h, w) = values.shape, size
     if how == "pad":
@@ -64,7 +64,7 @@ def unfit(values: NDArray[np.float32], size: tuple[int, int], *, how: str) -> ND
 
 
 def to_shape(image: Bytes, shape: tuple[int, int, int], *, how: str) -> Bytes:
-    """Bring an image (H, W, C) to a shape (height, width, channels): to gray before it is fitted, or to RGB after it."""
+    """Fit an image (H, W, C) to a shape (height, width, channels), converting to gray before or to RGB after."""
     if image.shape[2] > shape[2]:
         image = to_gray(image)
     fitted = fit(image, shape[:2], how=how)
@@ -72,29 +72,29 @@ def to_shape(image: Bytes, shape: tuple[int, int, int], *, how: str) -> Bytes:
 
 
 def to_gray(image: Bytes) -> Bytes:
-    """(H, W, 3) as (H, W, 1): the luma of ITU-R 601."""
+    """Convert (H, W, 3) to (H, W, 1): the luma of ITU-R BT.601."""
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)[:, :, None]
 
 
 class Canvas:
     """Writes `images.npy` (N, H, W, C) and `masks.npy` (M, H, W) row by row.
 
-    Without a `size`, images keep theirs as long as all agree; at the first that differs, what was written so far is
-    fitted to `MIXED_SIZE`. With color `auto` the array becomes RGB at the first image with color. So one pass over the
-    images is enough.
+    Without a `size`, images keep theirs as long as all agree; at the first that differs, everything written so far is
+    fitted to `MIXED_SIZE`. With color `auto`, the array becomes RGB at the first color image. So one pass over the images
+    is enough.
     """
 
     def __init__(self, root: Path, *, size: tuple[int, int] | None, how: str, color: str) -> None:
         self.images, self.masks = _Rows(root / "images.npy"), _Rows(root / "masks.npy")
         self.size, self.how, self.color = size, how, color
         self.free = size is None
-        """Whether the size is still that of the images themselves."""
+        """Whether the size is still the images' own."""
         self.channels = 3 if color == "rgb" else 1
         self.vanished = 0
-        """How many masks marked something before they were fitted and nothing after."""
+        """Number of masks that marked something before they were fitted and nothing after."""
 
     def add(self, image: Bytes, mask: Bytes | None = None) -> int:
-        """Write an image (H, W, 1 or 3) and its mask (H, W), of the same height and width. Gives the mask's row or -1."""
+        """Write an image (H, W, 1 or 3) and its mask (H, W); return the mask's row, or -1 without a mask."""
         if self.size is None:
             self.size = (image.shape[0], image.shape[1])
         elif self.free and self.size != image.shape[:2]:
@@ -121,7 +121,7 @@ class Canvas:
 
 
 class _Rows:
-    """A .npy file of uint8 rows, appended by plain writes: a full disk is an error, where a memory map would be a crash."""
+    """A .npy file of uint8 rows, appended by plain writes: on a full disk a memory map would crash the process."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -139,7 +139,7 @@ class _Rows:
         self.count += 1
 
     def replace(self, change: Callable[[Bytes], Bytes]) -> None:
-        """Write the file anew with every row changed."""
+        """Rewrite the file with every row changed."""
         if not self.count:
             return
         self.close()
@@ -152,7 +152,7 @@ class _Rows:
         self.path = kept
 
     def close(self) -> None:
-        """Write how many rows there are into the head, which numpy leaves room for."""
+        """Write the number of rows into the header, which numpy pads for this."""
         if not self.count or self.stream.closed:
             return
         self.stream.seek(0)

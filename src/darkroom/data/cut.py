@@ -1,4 +1,4 @@
-"""Training images left out on purpose, for experiments with few or unbalanced images."""
+"""Leave out training images on purpose, for experiments with few or unbalanced images."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from darkroom.data.store import new_array
 
 
 def limits(spec: Split, classes: Sequence[str], counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """For each key, `long_tail` and `keep`, the most training images of the classes it limits.
+    """Return the maximum number of training images per class, for each of the keys `long_tail` and `keep`.
 
-    `counts` are the training images there are. Of K classes with training images, in the order of the store, number c
-    keeps n / long_tail ** (c / (K - 1)), where the first has n (Cui et al. 2019, "Class-balanced loss", arXiv
-    1901.05555); at least one. Raises ValueError for an unknown class.
+    `counts` holds the training images per class. Of K classes with training images, in label order, class c keeps
+    n / long_tail ** (c / (K - 1)), at least one, where n is the first one's count (Cui et al. 2019, "Class-balanced loss",
+    arXiv 1901.05555). Raises ValueError for an unknown class.
     """
     for name in spec.keep:
         if name not in classes:
@@ -34,7 +34,7 @@ def limits(spec: Split, classes: Sequence[str], counts: Mapping[str, int]) -> di
 
 
 def choose(spec: Split, classes: Sequence[str], table: pd.DataFrame) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Which rows of a store's table stay, and how many each key cut. Only rows of train are cut, by a hash of their id."""
+    """Return which rows of a store's table stay, and how many each key removed: training rows only, by a hash of their id."""
     train = (table["split"] == "train").to_numpy()
     labels = table["label"].to_numpy()
     rows = {name: np.flatnonzero(train & (labels == number)) for number, name in enumerate(classes)}
@@ -52,7 +52,7 @@ def choose(spec: Split, classes: Sequence[str], table: pd.DataFrame) -> tuple[ND
 
 
 def remove(root: Path, table: pd.DataFrame, stays: NDArray[np.bool_]) -> pd.DataFrame:
-    """Take the rows that do not stay out of `images.npy` and `masks.npy` in `root`; gives the table without them."""
+    """Remove the other rows from `images.npy` and `masks.npy` in `root`; return the table without them."""
     kept = table[stays].reset_index(drop=True)
     _keep_rows(root / "images.npy", np.flatnonzero(stays))
     masked = kept.index[kept["mask"] >= 0]

@@ -1,10 +1,10 @@
-"""Small descriptors by which two photographs of one object are recognised under other light.
+"""Small descriptors that recognize two photographs of one object under different light.
 
-An image becomes gray, at most 32×32, and loses what light changes: a blurred copy is taken away, and what is left is
-divided by its local strength. The descriptors of a set are then whitened by the set's own covariance (Jégou & Chum 2012,
+An image is converted to gray, at most 32×32, and normalized for light: a blurred copy is subtracted and the rest divided
+by its local standard deviation. The descriptors of a set are then whitened by the set's covariance (Jégou & Chum 2012,
 "Negative evidences and co-occurrences in image retrieval"), so that what all images share, such as the outline of a
-digit or the border of a tile, counts little and what is an image's own counts much. The covariance is shrunk by the
-formula of Ledoit & Wolf 2004, so that a set of few images is hardly whitened.
+digit or the border of a tile, counts little and what is specific to an image counts a lot. The covariance is shrunk as in
+Ledoit & Wolf 2004, so that a small set is hardly whitened.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 32
-"""Larger images are reduced to this side by area."""
+"""Larger images are reduced to this side by area averaging."""
 BLUR = 1.5
-"""Standard deviation in pixels of the blur whose difference is kept; the local strength is taken over twice that."""
+"""Standard deviation in pixels of the subtracted blur; the local standard deviation is taken over twice that."""
 QUIET = 2.0
-"""Added to the local strength, in gray levels: what is weaker than noise is not blown up."""
+"""Added to the local standard deviation, in gray levels, so that noise is not amplified."""
 DIMENSIONS = 256
 BLOCK = 2048
 
@@ -30,11 +30,10 @@ Float = TypeVar("Float", np.float32, np.float64)
 
 
 def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Vectors:
-    """Whitened descriptors, (N, at most 256), of N rows of images (M, H, W, C), the components of most variance first.
+    """Return whitened descriptors (N, at most 256) of N rows of images (M, H, W, C), ordered by decreasing variance.
 
-    They have length 1, or are zeros where there is nothing to see.
-
-    Two passes over the images, a block at a time: images on disk may be more than memory holds.
+    They have length 1; a flat image has zeros. Makes two passes over the images in blocks, so the images may be larger
+    than memory.
     """
     pixels = min(images.shape[1], SIDE) * min(images.shape[2], SIDE)
     total, squares, count = np.zeros(pixels), np.zeros((pixels, pixels)), 0
@@ -46,7 +45,7 @@ def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Vectors:
     mean, moment = total / count, squares / count
     covariance = moment - np.outer(mean, mean)
     size = float(mean @ mean)
-    fourth = (1 + size) ** 2 - 4 * (1 + size) * size + 4 * float(mean @ moment @ mean)  # as all have length 1
+    fourth = (1 + size) ** 2 - 4 * (1 + size) * size + 4 * float(mean @ moment @ mean)  # because all have length 1
     values, axes = np.linalg.eigh(covariance)
     values, axes = np.maximum(values[::-1], 0), axes[:, ::-1][:, :DIMENSIONS]
     share = _shrinkage(values, fourth, count)
@@ -59,7 +58,7 @@ def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Vectors:
 
 
 def _shrinkage(values: NDArray[np.float64], fourth: float, count: int) -> float:
-    """How far a covariance with these eigenvalues goes to a multiple of the identity (Ledoit & Wolf 2004), 0 to 1."""
+    """Return the shrinkage of a covariance with these eigenvalues towards the identity, 0 to 1 (Ledoit & Wolf 2004)."""
     spread = float(((values - values.mean()) ** 2).sum())
     return min(1.0, max(0.0, fourth - float((values**2).sum())) / count / spread) if spread > 0 else 1.0
 
@@ -70,7 +69,7 @@ def _blocks(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDAr
 
 
 def _detail(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The fine structure of one image (H, W, C) as a flat vector of mean 0 and length 1, or 0 where it is flat."""
+    """Return the fine structure of an image (H, W, C) as a vector of mean 0 and length 1; zeros if it is flat."""
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
     height, width = min(gray.shape[0], SIDE), min(gray.shape[1], SIDE)
     small = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -81,6 +80,6 @@ def _detail(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def unit(vectors: NDArray[Float]) -> NDArray[Float]:
-    """Vectors (..., D) at length 1; zeros where they are shorter than a thousandth."""
+    """Normalize vectors (..., D) to length 1; those shorter than a thousandth become zeros."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.where(length > 1e-3, vectors / np.maximum(length, 1e-3), np.zeros_like(vectors))

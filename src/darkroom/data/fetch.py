@@ -1,4 +1,4 @@
-"""The stage `data fetch`: bring a source's images here, or write down what was seen where they are."""
+"""The stage `data fetch`: download or unpack a source's images, or record which local files are read in place."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from darkroom.log import Log
 def run(spec: FetchSpec, *, out: Path, log: Log) -> None:
     """Fill `out` from the source.
 
-    Archives are unpacked and downloads kept here; a local folder or file is read in place later, and only the names and
-    sha256 of its files are written down. Raises ValueError or OSError naming the config key that is wrong.
+    Archives are unpacked and downloads stored here. Local folders and files are read in place later; only the names and
+    sha256 of their files are recorded. Raises ValueError or OSError naming the config key to change.
     """
     source: Source = registry.build(spec.source)
     with files.folder(out) as fresh:

@@ -1,4 +1,4 @@
-"""What is wrong with a set of images: copies of the same picture, and copies that carry different labels."""
+"""Find exact copies of a picture, and copies with different labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def fingerprint(image: NDArray[np.uint8]) -> str:
-    """The sha256 of an image's height, width, channels and pixels, as hex: equal for equal pictures in any file type."""
+    """Return the sha256 of an image's shape and pixels as hex: equal for equal pictures whatever their file type."""
     digest = hashlib.sha256(np.asarray(image.shape, dtype="<u4").tobytes())
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
@@ -19,21 +19,21 @@ def fingerprint(image: NDArray[np.uint8]) -> str:
 
 @dataclass(frozen=True)
 class Copies:
-    """The items that show the very same picture as an earlier one."""
+    """The items that show exactly the same picture as an earlier one."""
 
     first: dict[int, int]
-    """The row of a copy → the first row with the same picture."""
+    """Row of a copy → first row with the same picture."""
     conflicting: tuple[int, ...]
-    """First rows of pictures whose copies carry different labels."""
+    """First rows of pictures whose copies have different labels."""
 
     @property
     def groups(self) -> int:
-        """How many pictures there are more than once."""
+        """The number of pictures that occur more than once."""
         return len(set(self.first.values()))
 
 
 def find_copies(fingerprints: Sequence[str], labels: Sequence[int]) -> Copies:
-    """Find exact copies among items with these fingerprints and class numbers."""
+    """Find exact copies among items with these fingerprints and labels."""
     seen: dict[str, int] = {}
     first: dict[int, int] = {}
     conflicting: set[int] = set()
@@ -47,9 +47,9 @@ def find_copies(fingerprints: Sequence[str], labels: Sequence[int]) -> Copies:
 
 
 def group_numbers(given: Sequence[str | None], links: dict[int, int]) -> NDArray[np.int64]:
-    """A number a row: equal for rows with the same given group, for linked rows, and for all that these connect.
+    """Return one group number per row, equal for rows that a given group or link connects, directly or through others.
 
-    Numbers count up in the order of the rows.
+    Numbers increase in the order of the rows.
     """
     parent = list(range(len(given)))
 

@@ -1,4 +1,4 @@
-"""How the images of a store came to their shape, so that an image that arrives later goes the very same way."""
+"""How a store's images were decoded and fitted, so that new images are prepared in exactly the same way."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from darkroom.data.levels import Levels
 from darkroom.data.store import PREPARATION
 
 TOLERANCE = 1.02
-"""Shapes that differ by no more than this are the same."""
+"""Heights over widths within this factor are the same shape."""
 
 
 @dataclass(frozen=True)
 class Preparation:
     """What `data prepare` did to every image.
 
-    `shapes` is the range of height over width that the images had. `levels` are the values that became black and white in
-    deep images, by kind of number, as far as they are known.
+    `shapes` is the range of the images' height over width. `levels` holds the values that became black and white in deep
+    images, by kind of number, as far as they are known.
     """
 
     height: int
@@ -37,41 +37,39 @@ class Preparation:
     levels: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def decode(self, image: Path) -> NDArray[np.uint8]:
-        """The image of a file at its own size, upright: (h, w, 1 or 3). Raises UnreadableError with the reason."""
+        """Decode a file to an upright image of its own size, (h, w, 1 or 3). Raises UnreadableError with the reason."""
         decoded = decode.pixels(image, Levels((), used=self.levels))
         if decoded.shape[2] == 3 and self.channels == 1 and self.color == "auto":
             raise decode.UnreadableError(
-                "a color image, where all images of the data set were gray; if color does not matter, set data.color: gray "
-                "and run again"
+                "a color image, but all images of the data set were gray; if color does not matter, set data.color: gray and "
+                "run again"
             )
         return decoded
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A decoded image as one of the store's: (H, W, C)."""
+        """Fit a decoded image to the store's shape (H, W, C)."""
         return to_shape(image, (self.height, self.width, self.channels), how=self.resize)
 
     def remark(self, image: NDArray[np.uint8]) -> str:
-        """What is to be said of a decoded image whose shape no image of the data set had; empty for all others."""
+        """Return a note on a decoded image whose shape is unlike the data set's; empty for all others."""
         (height, width), (low, high) = image.shape[:2], self.shapes
         if low / TOLERANCE <= height / width <= high * TOLERANCE:
             return ""
         seen = f"{low:.3g}" if high <= low * TOLERANCE else f"{low:.3g} to {high:.3g}"
         how = {"pad": "has borders", "crop": "is cut", "stretch": "is distorted"}[self.resize]
-        return (
-            f"height over width is {height / width:.3g}, that of the data set's images {seen}: it {how} as they are not"
-        )
+        return f"height over width is {height / width:.3g}, in the data set {seen}: unlike those images, this one {how}"
 
     def lay_back(self, values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-        """A map (H, W) of a prepared image over the image as it was, of `size` (height, width): -inf where that was cut off."""
+        """Return a map (H, W) of a prepared image at its original `size` (height, width); -inf where the image was cut off."""
         return unfit(values, size, how=self.resize)
 
     def save(self, folder: Path) -> None:
-        """Write it into a stage's folder."""
+        """Save to a stage's folder."""
         files.write_json(folder / PREPARATION, asdict(self))
 
 
 def read_preparation(folder: Path) -> Preparation:
-    """The preparation that a stage's folder says. Raises FileNotFoundError where it says none."""
+    """Read the preparation in a stage's folder. Raises FileNotFoundError if there is none."""
     path = folder / PREPARATION
     if not path.exists():
         raise FileNotFoundError(f"{folder} does not say how its images were prepared: there is no {PREPARATION}")

@@ -1,4 +1,4 @@
-"""The stage `data prepare`: from a source's images to a store of one size, with a split and a data card."""
+"""The stage `data prepare`: turn a source's images into a store of one size, with splits and the data card's numbers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from darkroom.log import Log
 
 
 def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
-    """Decode, fit, inspect and split the images that `fetch` left in `raw`, and describe them.
+    """Decode, fit, inspect, split and describe the images that `fetch` stored in `raw`.
 
-    What cannot be read is listed in excluded.csv. Raises ValueError when no image is left.
+    Unreadable files are listed in excluded.csv. Raises ValueError if no image is left.
     """
     files.read_manifest(raw)
     source: Source = registry.build(spec.source)
@@ -80,7 +80,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
 
 
 def _twins(root: Path, copies: inspect.Copies, count: int) -> twins.Twins:
-    """The near-duplicates among the images just written, of each picture the first."""
+    """Find the near-duplicates among the images just written, using the first copy of each picture."""
     images = np.load(root / "images.npy", mmap_mode="r", allow_pickle=False)
     return twins.find(images, np.array([row for row in range(count) if row not in copies.first], dtype=np.int64))
 
@@ -99,7 +99,7 @@ def _write_lists(root: Path, read: _Read, ids: Sequence[str], copies: inspect.Co
 
 @dataclass
 class _Read:
-    """What became of the items, in their order."""
+    """The items that could be read, in order, and what was found while reading."""
 
     items: list[Item] = field(default_factory=list)
     fingerprints: list[str] = field(default_factory=list)
@@ -108,12 +108,12 @@ class _Read:
     warnings: list[str] = field(default_factory=list)
     shape: tuple[int, int, int] = (0, 0, 0)
     shapes: tuple[float, float] = (math.inf, 0.0)
-    """The smallest and the largest height over width of an image."""
+    """The smallest and largest height over width of an image."""
     levels: dict[str, tuple[float, float]] = field(default_factory=dict)
     lossy: list[str] = field(default_factory=list)
-    """Masks that were thresholded because lossy compression left its traces."""
+    """Masks thresholded because of traces of lossy compression."""
     turned: list[str] = field(default_factory=list)
-    """Masks that were turned upright with their image though their shape would fit both ways."""
+    """Masks turned upright with their image though their shape fits both ways."""
     empty: list[tuple[str, str | None]] = field(default_factory=list)
     """Masks that mark nothing, with their image's label."""
     marked: set[str | None] = field(default_factory=set)
@@ -149,15 +149,15 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
     if canvas.vanished:
         size_now = "×".join(map(str, canvas.size))
         read.warnings.append(
-            f"masks with nothing left of them at {size_now} pixels: {canvas.vanished}; try a larger data.size"
+            f"masks that mark nothing after resizing to {size_now} pixels: {canvas.vanished}; try a larger data.size"
         )
     read.warnings += _about_masks(read, contents)
     read.warnings += _about_images(read, contents)
     if frames:
-        read.warnings.append(f"{frames} files hold several images (frames, pages); the first of each is used")
+        read.warnings.append(f"files with several images (frames, pages), of which the first is used: {frames}")
     for black, white in levels.used.values():
         if (black, white) not in ((0, 255), (0, 1)):
-            read.warnings.append(f"values deeper than 8 bits: {black:g} is black and {white:g} is white in all images")
+            read.warnings.append(f"images deeper than 8 bits: {black:g} is black and {white:g} is white in all of them")
     return read
 
 

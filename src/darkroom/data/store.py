@@ -1,10 +1,12 @@
-"""A set of images on disk: one memory-mapped array, one table, and what their labels mean.
+"""A set of images on disk: one memory-mapped array, one table, and the names of the classes.
 
 images.npy      (N, H, W, C) uint8, C is 1 or 3
-masks.npy       (M, H, W) uint8, 0 or 255: where the anomalies of some images are
-items.parquet   a row an image: id, label, split, group, mask, origin, sha256
-                augmented stores instead: id, label, split, group, mask, parent, copy, transforms
+masks.npy       (M, H, W) uint8, 255 where an image is anomalous, else 0; for images with a mask only
+items.parquet   one row per image: id, label, split, group, mask, origin, sha256, twin_in_train
+                augmented stores: id, label, split, group, mask, parent, copy, transforms
 store.json      the data set's name and class names
+
+`twin_in_train` says whether the training split holds a copy or near-duplicate of an image outside of it.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ SPLITS = ("train", "val", "test")
 PREPARATION = "preparation.json"
 """How the images of a prepared store came to their shape; see `darkroom.data.preparation`."""
 COLUMNS = ("id", "label", "split", "group", "mask")
-"""What every store's table has. `label` counts into `classes`, -1 is none; `mask` counts into the masks, -1 is none."""
+"""The columns of every store's table. `label` indexes `classes` and `mask` the masks; -1 is none."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store; images and masks stay on disk until they are used."""
+    """An open store; images and masks stay on disk until used."""
 
     name: str
     classes: tuple[str, ...]
@@ -40,12 +42,12 @@ class Store:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the images: the order networks use."""
+        """The images' (channels, height, width), as networks take them."""
         _, height, width, channels = self.images.shape
         return channels, height, width
 
     def rows(self, split: str, classes: tuple[str, ...] | None = None) -> NDArray[np.int64]:
-        """The row numbers of a split, in order; of these classes only, where given.
+        """Return the rows of a split in order, of these classes only if given.
 
         Raises ValueError for an unknown split or class.
         """
@@ -57,14 +59,14 @@ class Store:
         return np.flatnonzero(chosen)
 
     def label(self, name: str) -> int:
-        """The number of a class. Raises ValueError with the classes there are."""
+        """Return the label of a class. Raises ValueError naming the existing classes."""
         if name not in self.classes:
             raise ValueError(f"no class {settings.quoted(name)} in {self.name}.{settings.choice(name, self.classes)}")
         return self.classes.index(name)
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The class number of every image, -1 where it has none."""
+        """The label of every image, -1 if it has none."""
         return self.items["label"].to_numpy(dtype=np.int64)
 
 
@@ -84,27 +86,27 @@ def open_store(root: str | Path) -> Store:
 
 
 def labelled(store: Store, split: str) -> NDArray[np.int64]:
-    """The rows of a split that have a label."""
+    """Return the rows of a split that have a label."""
     rows = store.rows(split)
     return rows[store.labels[rows] >= 0]
 
 
 def needed(store: Store, split: str, *, labels: bool = True) -> NDArray[np.int64]:
-    """The rows of a split that a stage cannot do without. Raises ValueError with the config key when there are none."""
+    """Return the rows of a split that a stage requires. Raises ValueError with the config key if there are none."""
     rows = labelled(store, split) if labels else store.rows(split)
     if not len(rows):
         what = f"labelled {split}" if labels else split
         raise ValueError(
-            f"{store.name} has no {what} images; set data.split.{split} above 0 or, where it is, add images "
-            "(of each class one goes to train first, and copies of a picture stay in one split)"
+            f"{store.name} has no {what} images; set data.split.{split} above 0 or, if it is, add images "
+            "(one image of each class goes to train first, and copies of a picture stay in one split)"
         )
     return rows
 
 
 def release(array: NDArray[Any]) -> None:
-    """Let go of the pages that reading a memory-mapped array brought in; the system still has them when they are read again.
+    """Release the pages of a memory-mapped array; they stay in the system's cache.
 
-    Without this a pass over a large array counts as memory of the process.
+    Otherwise a pass over a large array counts towards the process's memory.
     """
     mapped = getattr(array, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # Linux
@@ -118,7 +120,7 @@ def copy_preparation(root: Path, folder: Path) -> None:
 
 
 def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame) -> None:
-    """Write the table and the description of a store whose `images.npy` (and `masks.npy`) are already in `root`."""
+    """Write the table and description of a store whose `images.npy` (and `masks.npy`) are already in `root`."""
     missing = set(COLUMNS) - set(items.columns)
     if missing:
         raise ValueError(
@@ -129,7 +131,7 @@ def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd
 
 
 def new_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """A uint8 array on disk to be filled in place, so that a set larger than memory can be written."""
+    """Create a uint8 array on disk to fill in place, so that a set larger than memory can be written."""
     array: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    files.reserve(path, path.stat().st_size)  # writing to a hole of a full disk would kill the process
+    files.reserve(path, path.stat().st_size)  # on a full disk, writing to a sparse file would kill the process
     return array

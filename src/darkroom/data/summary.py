@@ -105,7 +105,7 @@ def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
     share = torn.total() / len(found.pairs)
     return [
         "near-duplicate pairs (one object photographed twice) in two splits, because the source's own splits were kept: "
-        f"{torn.total()} of {len(found.pairs)} ({share:.0%}): {where}; {REMEDY}"
+        f"{torn.total()} of {len(found.pairs)} ({share:.0%}): {where}"
     ]
 
 

@@ -1,23 +1,22 @@
-"""Near-duplicates: images of one object photographed twice, told apart from images that are merely alike.
+"""Find near-duplicates: images of one object photographed twice, as opposed to images that merely look alike.
 
-What is alike differs from set to set: two ones of MNIST are closer than two photographs of one magnetic tile. So the
-limit follows from each image's own surroundings. Around a point of a smooth distribution the number of neighbours grows
-like a power of the distance, r to the m, where m is the local dimension; its maximum-likelihood estimate from neighbour
-distances is Hill's (Levina & Bickel 2004, "Maximum likelihood estimation of intrinsic dimension"). Then, where the k-th
-neighbour of one of N images lies at a distance R, the expected number of *unrelated* pairs in the set that are as close
-as r is at most
+How close is close differs between sets: two ones of MNIST are closer than two photographs of one magnetic tile. So the
+threshold follows from each image's own neighborhood. Around a point of a smooth distribution the number of neighbors
+grows as a power r^m of the distance, where m is the local dimension; its maximum-likelihood estimate from neighbor
+distances is Hill's (Levina & Bickel 2004, "Maximum likelihood estimation of intrinsic dimension"). If the k-th neighbor
+of one of N images is at distance R, the expected number of *unrelated* pairs in the set within distance r is at most
 
     N k (r / R) ** m          (the number of false alarms of Desolneux, Moisan & Morel 2000, "Meaningful alignments")
 
-and a pair is a twin when that number, seen from either image, is at most 0.0001. It must be so in two looks: by the 128
-strongest components of the descriptors, which is fast, and by 256, which tells two aeroplanes in one pose apart. Nothing
-is fitted to labels or to known pairs. The nearest third of the k neighbours counts only as "nearer than the rest" (a
-censored sample), so that twins do not hide each other; a group of more photographs of one object than that third is
-dense like a class, and may be missed. So may a second photograph that is shifted by more than half a pixel of the
-descriptor, 1/64 of the side, or, of images without detail of their own such as digits, one with strong noise.
+and a pair is a near-duplicate if that number is at most 0.0001 seen from both images. It has to hold in two passes: for
+the 128 strongest components of the descriptors, which is fast, and for 256, which distinguishes two airplanes in one
+pose. Nothing is fitted to labels or known pairs. The nearest third of the k neighbors counts only as "nearer than the
+rest" (a censored sample), so that twins do not hide each other. What may be missed: groups with more photographs of one
+object than that third, which are as dense as a class; photographs shifted by more than half a descriptor pixel, 1/64 of
+the side; and, among images without detail of their own such as digits, noisy copies.
 
-Links become groups from the strongest on; two groups join when at least half of the pairs between them are links, so
-that no chain of chance runs through the set.
+Links become groups, strongest first; two groups merge if at least half of the pairs between them are links, so that no
+chain of coincidences runs through the set.
 """
 
 from __future__ import annotations
@@ -30,45 +29,45 @@ from numpy.typing import NDArray
 from darkroom.data.descriptors import SIDE, Vectors, describe, unit
 
 RULE = (
-    "A pair is a near-duplicate when, going by how the neighbours of both images lie around them, fewer than {alarms:g} "
-    "unrelated pairs in the whole set would come so close, and that by {looks[0]} and by {looks[1]} components of "
-    "whitened, light-free descriptors of at most {side}×{side} gray pixels. Groups join when half of the pairs between "
-    "them do so."
+    "Two images are near-duplicates if, judging by the distances of their neighbors, fewer than {alarms:g} unrelated pairs "
+    "in the whole set are expected to be this close, for both {looks[0]} and {looks[1]} components of whitened, "
+    "light-normalized descriptors of at most {side}×{side} gray pixels. Groups merge if half of the pairs between them are "
+    "near-duplicates."
 )
 """The rule for the data card."""
 FALSE_ALARMS = 1e-4
-"""Expected number of unrelated pairs in the whole set that are taken for twins."""
+"""Expected number of unrelated pairs in the whole set that pass as near-duplicates."""
 LOOKS = (128, 256)
-"""Components of the descriptors that a pair is compared by, first of all pairs, then of those that passed."""
+"""Descriptor components compared: first for all pairs, then for those that passed."""
 NEIGHBOURS = 60
-"""The surroundings of an image; of a set of fewer than 180 images a third."""
+"""Neighbors per image; a third of the set if it has fewer than 180 images."""
 FEWEST = 12
-"""Fewer different images than this have no surroundings to compare with: no twins are sought."""
+"""Below this number of distinct images, neighborhoods say nothing and near-duplicates are not searched."""
 NEAREST = 1e-3
-"""Distances below this are taken as this."""
+"""Smaller distances count as this."""
 LANES, SPARE, PRODUCTS = 32, 8, 2**25
-"""Of the search for neighbours; `PRODUCTS` similarities are in memory at once. They change its speed alone."""
+"""Parameters of the neighbor search that affect its speed only; `PRODUCTS` similarities are in memory at once."""
 
 
 @dataclass(frozen=True)
 class Twins:
-    """The near-duplicates of a set. Pairs are sorted by row, the lower row first."""
+    """The near-duplicates of a set. Pairs are sorted by row, lower row first."""
 
     pairs: NDArray[np.int64]  # (P, 2)
     similarity: NDArray[np.float64]  # (P,)
     groups: tuple[tuple[int, ...], ...] = ()
-    """The rows of each group: the largest group first, then by row."""
+    """The rows of each group, largest group first, then by row."""
     refused: int = 0
-    """Links between groups that are too few to join them."""
+    """Number of links between groups that did not merge."""
     threshold: tuple[float, float, float] | None = None
-    """The similarity from which on a pair is a twin: the 5 %, 50 % and 95 % quantile over the images."""
+    """The similarity that a pair needs: the 5 %, 50 % and 95 % quantiles over the images."""
 
     def links(self) -> dict[int, int]:
-        """Every other row of a group → its first."""
+        """Map every other row of a group to its first."""
         return {row: rows[0] for rows in self.groups for row in rows[1:]}
 
     def among(self, stays: NDArray[np.bool_]) -> Twins:
-        """The same among the rows that stay, numbered anew."""
+        """Restrict to the rows that stay, renumbered."""
         number = np.cumsum(stays) - 1
         both = stays[self.pairs].all(axis=1)
         groups = [tuple(int(number[row]) for row in rows if stays[row]) for rows in self.groups]
@@ -77,7 +76,7 @@ class Twins:
 
 
 def rule() -> str:
-    """The rule in words."""
+    """Return the rule in words."""
     return RULE.format(alarms=FALSE_ALARMS, looks=LOOKS, side=SIDE)
 
 
@@ -85,10 +84,10 @@ NONE = Twins(np.empty((0, 2), np.int64), np.empty(0))
 
 
 def find(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> Twins:
-    """The near-duplicates among images (N, H, W, C), or among these rows of them, each picture once.
+    """Find the near-duplicates among images (N, H, W, C), or among the given rows; each picture should occur once.
 
-    Similarity is the cosine of whitened descriptors, to four places. The order of the rows and the number of threads do
-    not matter. Time grows with the square of the number of images; memory by one and a half kilobytes an image.
+    Similarity is the cosine of whitened descriptors, to four decimals. The order of the rows and the number of threads do
+    not matter. Time is quadratic in the number of images; memory is 1.5 kB per image.
     """
     chosen = np.arange(len(images)) if rows is None else rows
     vectors = describe(images, chosen)
@@ -116,19 +115,19 @@ def find(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> Tw
 @dataclass(frozen=True)
 class _Look:
     links: dict[tuple[int, int], float]
-    """Pairs of rows, the lower first, with minus the logarithm of the number of false alarms, the worse of both sides."""
+    """Pairs of rows, lower first, and minus the log number of false alarms, the worse of both sides."""
     needed: NDArray[np.float64]
-    """The similarity from which on another image is a row's twin."""
+    """The similarity that another image needs to be a near-duplicate, by row."""
 
 
 def _look(vectors: Vectors, rows: NDArray[np.int64], components: int) -> _Look:
-    """Compare rows with all by so many components."""
+    """Compare rows with all vectors, using the first `components`."""
     count, k = len(vectors), min(NEIGHBOURS, len(vectors) // 3)
     if not len(rows):
         return _Look({}, np.empty(0))
     near, similarity = neighbours(_cut(vectors, components), rows, k)
     distance = np.sqrt(np.maximum(2 - 2 * similarity, NEAREST**2))
-    closeness = np.log(distance[:, -1:] / distance)  # (N, k), falling from the nearest to the k-th, which has 0
+    closeness = np.log(distance[:, -1:] / distance)  # (N, k), decreasing from the nearest to the k-th, which has 0
     dimension = _dimension(closeness)
     alarms = dimension[:, None] * closeness - np.log(count * k)
     needed = distance[:, -1] * np.exp(-np.log(count * k / FALSE_ALARMS) / dimension)
@@ -140,11 +139,11 @@ def _cut(vectors: Vectors, components: int) -> Vectors:
 
 
 def neighbours(vectors: Vectors, rows: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The k nearest other vectors of some rows of (N, D) by cosine, and their similarity, both (rows, k), nearest first.
+    """Return the k nearest other vectors (N, D) of some rows by cosine, and their similarity, both (rows, k), nearest first.
 
-    Exact, by blocks of matrix products: of the `LANES` vectors that share a place, only the best is compared at first,
-    and the k nearest can only lie at the k best places. A few more than k are kept and computed anew in double precision,
-    so that the sums of a fast product, which depend on the number of threads, decide nothing.
+    Exact, by blocked matrix products: of the `LANES` vectors that share a place, only the best is compared at first, and
+    the k nearest can only be at the k best places. A few more than k are kept and recomputed in double precision, so that
+    nothing depends on the rounding of the fast product, which varies with the number of threads.
     """
     count, kept = len(vectors), min(k + SPARE, len(vectors) - 1)
     places = max(-(-count // LANES), kept + 1)
@@ -160,7 +159,7 @@ def neighbours(vectors: Vectors, rows: NDArray[np.int64], k: int) -> tuple[NDArr
         unlike = products[: len(chosen)]
         np.matmul(-vectors[chosen], padded.T, out=unlike)
         unlike[:, count:] = 2
-        unlike[np.arange(len(chosen)), chosen] = 2  # not a neighbour of its own
+        unlike[np.arange(len(chosen)), chosen] = 2  # not its own neighbor
         best = unlike.reshape(len(chosen), LANES, places).min(axis=1)
         place = np.argpartition(best, kept, axis=1)[:, None, :kept]
         column = (place + lanes).reshape(len(chosen), -1)
@@ -174,13 +173,13 @@ def neighbours(vectors: Vectors, rows: NDArray[np.int64], k: int) -> tuple[NDArr
 
 
 def _similarities(vectors: Vectors, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Cosines (N, K) of rows (N,) with others (N, K), to four places."""
+    """Return the cosines (N, K) of rows (N,) with others (N, K), to four decimals."""
     products = np.einsum("nd,nkd->nk", vectors[rows], vectors[others], dtype=np.float64)
     return np.asarray(np.clip(products.round(4), -1, 1), np.float64)
 
 
 def _dimension(closeness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The local dimension at each row: half its own estimate, half the set's median, as few neighbours say little."""
+    """Return the local dimension at each row: the geometric mean of its own estimate and the median, as neighbors are few."""
     k = closeness.shape[1]
     hidden = k // 3
     sums = closeness[:, hidden:].sum(axis=1) + hidden * closeness[:, hidden]
@@ -191,7 +190,7 @@ def _dimension(closeness: NDArray[np.float64]) -> NDArray[np.float64]:
 def _mutual(
     rows: NDArray[np.int64], near: NDArray[np.int64], alarms: NDArray[np.float64], least: float
 ) -> dict[tuple[int, int], float]:
-    """Pairs that reach `least` from both sides, with the weaker side's value."""
+    """Return the pairs that reach `least` from both sides, with the weaker side's value."""
     at, places = np.nonzero(alarms >= least)
     found = zip(rows[at].tolist(), near[at, places].tolist(), alarms[at, places].tolist(), strict=True)
     seen = {(row, other): value for row, other, value in found}
@@ -203,9 +202,9 @@ def _mutual(
 
 
 def _coherent(links: dict[tuple[int, int], float]) -> list[list[int]]:
-    """Groups of linked rows, the largest first; rows sorted. A row that no group takes is a group of its own.
+    """Return groups of linked rows, largest first, rows sorted; a row in no other group is its own group.
 
-    From the strongest link on, two groups join when at least half of the pairs between them are links.
+    Strongest link first, two groups merge if at least half of the pairs between them are links.
     """
     group: dict[int, list[int]] = {}
     linked: dict[int, set[int]] = {}

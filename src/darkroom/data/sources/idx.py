@@ -22,9 +22,9 @@ PART = re.compile(r"(?:^|[-_.])(t10k|train|test|valid|val)[-_.]")
 
 @register("source", "idx")
 class Idx:
-    """idx files as MNIST has them: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., plain or .gz.
+    """MNIST's idx files: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., plain or .gz.
 
-    Files of train, val (valid) and t10k (test) are given splits; a single pair without such a word is divided. A set
+    Files named train, val (valid) and t10k (test) are given splits; a single pair without such a name is divided. A set
     without val takes it from train.
     """
 
@@ -33,7 +33,7 @@ class Idx:
         *,
         path: Annotated[str, Field(description="the folder of the files, or a zip or tar of it: local path or URL")],
         sha256: Annotated[
-            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the archive, checked before it is unpacked")
+            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the archive, checked before unpacking")
         ] = None,
         classes: Annotated[list[str] | None, Field(min_length=1, description="names of the labels 0, 1, 2 ...")] = None,
     ) -> None:
@@ -44,7 +44,7 @@ class Idx:
         place.bring(raw, self.path, self.sha256, plain=(".gz",))
 
     def contents(self, raw: Path) -> Contents:
-        """The images in the order of the files, train first. Raises ValueError for damaged or missing files."""
+        """Return the images in file order, train first. Raises ValueError for damaged or missing files."""
         listing = place.listing(raw, self.path)
         pairs: dict[str, dict[str, str]] = {}
         for name in listing.names:
@@ -77,7 +77,7 @@ class Idx:
             return labels
         if unknown := {label for label in labels if not label.isdecimal() or int(label) >= len(self.classes)}:
             raise ValueError(
-                f"data.source.classes: names the labels 0 to {len(self.classes) - 1}, but there is also "
+                f"data.source.classes: names the labels 0 to {len(self.classes) - 1}, but the data also has "
                 + ", ".join(sorted(unknown)[:5])
             )
         return [self.classes[int(label)] for label in labels]
@@ -89,7 +89,7 @@ def _part(name: str) -> str:
 
 
 def _read(path: Path, shown: str) -> NDArray[Any]:
-    """An idx file as an array; a plain one stays on disk. Raises ValueError when its size is not what its head says."""
+    """Read an idx file; an uncompressed one is memory-mapped. Raises ValueError if its size contradicts its header."""
     packed = path.name.lower().endswith(".gz")
     try:
         with cast("IO[bytes]", gzip.open(path)) if packed else path.open("rb") as stream:
@@ -101,12 +101,12 @@ def _read(path: Path, shown: str) -> NDArray[Any]:
             size = math.prod(shape) * dtype.itemsize
             if not packed:
                 if path.stat().st_size != 4 + 4 * head[3] + size:
-                    raise ValueError(f"its head promises {size:,} bytes of values")
+                    raise ValueError(f"its header declares {size:,} bytes of values")
                 return np.memmap(path, dtype, "r", 4 + 4 * head[3], shape)
             archives.Budget(path.stat().st_size).spend(size)
             values = stream.read(size + 1)
     except (ValueError, *archives.BROKEN) as error:
         raise ValueError(f"data.source.path: {shown}: {path.name} cannot be read: {error}") from None
     if len(values) != size:
-        raise ValueError(f"data.source.path: {shown}: {path.name} cannot be read: its head promises {size:,} bytes")
+        raise ValueError(f"data.source.path: {shown}: {path.name} cannot be read: its header declares {size:,} bytes")
     return np.frombuffer(values, dtype).reshape(shape)

@@ -1,4 +1,4 @@
-"""The image set that scikit-learn carries: no download."""
+"""The image set bundled with scikit-learn: no download."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from darkroom.registry import register
 
 @register("source", "sklearn")
 class Sklearn:
-    """1,797 handwritten digits, 8×8 gray, of scikit-learn. No download."""
+    """1,797 handwritten digits, 8×8 gray, from scikit-learn. No download."""
 
     def __init__(
         self,
         *,
-        dataset: Annotated[Literal["digits"], Field(description="which of scikit-learn's own sets")] = "digits",
+        dataset: Annotated[Literal["digits"], Field(description="which of scikit-learn's bundled sets")] = "digits",
     ) -> None:
         self.dataset = dataset
 
     def fetch(self, raw: Path) -> None:
-        """Write the arrays, their 17 gray levels spread over 0..255."""
+        """Write the arrays, their 17 gray levels scaled to 0..255."""
         found = load_digits()
         images = np.rint(found.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
         save_arrays(raw, images, np.asarray(found.target, dtype=np.int64))
 
     def contents(self, raw: Path) -> Contents:
-        """The digits, in the package's order."""
+        """Return the digits in the package's order."""
         return saved_arrays(raw, name=self.dataset)

@@ -1,4 +1,4 @@
-"""The classification sets that torchvision can download."""
+"""The classification data sets that torchvision downloads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from darkroom.data.place import KEPT
 from darkroom.registry import register
 
 SPLITS = ("train", "trainval", "val", "valid", "test")
-"""Tried in this order where a set takes `split`; `trainval` only where there is no `train`."""
+"""Tried in this order if a set takes `split`; `trainval` only if there is no `train`."""
 
 
 @register("source", "torchvision")
 class Torchvision:
-    """Any classification set of torchvision.datasets by its class name, downloaded by torchvision and checked by it.
+    """Any classification set of torchvision.datasets by class name, downloaded and verified by torchvision.
 
-    Its own train, val and test parts are given splits. Sets that need more arguments take them from `options`, such as
+    Its train, val and test parts are given splits. Sets that need more arguments take them from `options`, such as
     {split: letters} for EMNIST.
     """
 
@@ -39,13 +39,13 @@ class Torchvision:
         self.dataset, self.options = dataset, options or {}
 
     def fetch(self, raw: Path) -> None:
-        """Let torchvision download every part."""
+        """Download every part."""
         (raw / KEPT).mkdir()
         for _ in self._parts(raw / KEPT, download=True):
             pass
 
     def contents(self, raw: Path) -> Contents:
-        """The images part by part, in torchvision's order. Raises ValueError for sets whose target is no class."""
+        """Return the images part by part, in torchvision's order. Raises ValueError for sets whose targets are not classes."""
         items: list[Item] = []
         names: list[str] = []
         for part, split, data in self._parts(raw / KEPT, download=False):
@@ -65,7 +65,7 @@ class Torchvision:
         return Contents(items, tuple(dict.fromkeys(names)) if names else known)
 
     def _parts(self, root: Path, *, download: bool) -> Iterator[tuple[str, str | None, Any]]:
-        """Name, split and data set of every part that the class has."""
+        """Yield the name, split and data set of every part that the class has."""
         taken = inspect.signature(self._class().__init__).parameters
         given: dict[str, Any] = {"root": root, "download": download, **self.options}
         given = {name: value for name, value in given.items() if name in taken or name in self.options}
@@ -103,14 +103,14 @@ class Torchvision:
                 raise _NoSuchSplitError from None
             raise ValueError(f"data.source: torchvision refuses {self.dataset} with {self.options}: {error}") from None
         except (OSError, RuntimeError) as error:
-            raise ValueError(f"data.source.dataset: could not get {self.dataset}: {error}") from None
+            raise ValueError(f"data.source.dataset: could not download {self.dataset}: {error}") from None
 
     def _label(self, target: Any, names: list[str]) -> str:
         try:
             number = int(target)
         except (TypeError, ValueError):
             raise ValueError(
-                f"data.source.dataset: {self.dataset} has targets such as {target!r}; expected one class an image"
+                f"data.source.dataset: {self.dataset} has targets such as {target!r}; expected one class per image"
             ) from None
         return names[number] if 0 <= number < len(names) else str(number)
 
@@ -120,7 +120,7 @@ class _NoSuchSplitError(Exception):
 
 
 def _targets(data: Any) -> Iterator[Any]:
-    """The class of every image; without opening the images where the set keeps a list of them."""
+    """Yield the class of every image, without opening the images if the set keeps a list of classes."""
     for name in ("targets", "labels", "_labels"):
         kept = getattr(data, name, None)
         if kept is not None and len(kept) == len(data):
