@@ -108,7 +108,7 @@ def test_links_inside_become_copies(tmp_path: Path) -> None:
 
 def test_links_in_a_circle_and_devices_are_refused(tmp_path: Path) -> None:
     circle = [(entry("a", tarfile.SYMTYPE, "b"), b""), (entry("b", tarfile.SYMTYPE, "a"), b"")]
-    with pytest.raises(ArchiveError, match="no file of the archive"):
+    with pytest.raises(ArchiveError, match="not a file in the archive"):
         unpack(make_tar(tmp_path / "circle", circle), tmp_path / "out")
     for kind in (tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE):
         with pytest.raises(ArchiveError, match="neither file"):
@@ -118,7 +118,7 @@ def test_links_in_a_circle_and_devices_are_refused(tmp_path: Path) -> None:
 def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="twice"):
         unpack(make_tar(tmp_path / "a", [(entry("x"), b"1"), (entry("x"), b"2")]), tmp_path / "out")
-    with pytest.raises(ArchiveError, match="below a file"):
+    with pytest.raises(ArchiveError, match="below another file"):
         unpack(make_tar(tmp_path / "b", [(entry("x"), b"1"), (entry("x/y"), b"2")]), tmp_path / "out2")
 
 

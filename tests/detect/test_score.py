@@ -88,13 +88,13 @@ def test_what_cannot_be_read_is_listed_and_told_by_the_exit_code(fitted: Path, s
     assert code == score.NOT_ALL
     assert list(rows) == ["a.txt", "b.png", "color.png", "cut.png", "deeper/still/a.png", "tall.png", "gone.png"]
     notes = {name: row["note"] for name, row in rows.items()}
-    assert notes["a.txt"] == "not an image in a format that is read"
+    assert notes["a.txt"] == "not an image in a supported format"
     assert "a color image" in notes["color.png"]
     assert "broken image" in notes["cut.png"]
     assert notes["gone.png"] == "a link to nothing"
     assert (
         notes["tall.png"]
-        == "height over width is 2, that of the data set's images 0.75: it has borders as they are not"
+        == "height over width is 2, but 0.75 in the data set: unlike those images, this one has borders"
     )
     for name, row in rows.items():
         read = name in {"b.png", "deeper/still/a.png", "tall.png"}

@@ -57,7 +57,7 @@ class Preparation:
             return ""
         seen = f"{low:.3g}" if high <= low * TOLERANCE else f"{low:.3g} to {high:.3g}"
         how = {"pad": "has borders", "crop": "is cut", "stretch": "is distorted"}[self.resize]
-        return f"height over width is {height / width:.3g}, in the data set {seen}: unlike those images, this one {how}"
+        return f"height over width is {height / width:.3g}, but {seen} in the data set: unlike those images, this one {how}"
 
     def lay_back(self, values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
         """Return a map (H, W) of a prepared image at its original `size` (height, width); -inf where the image was cut off."""
