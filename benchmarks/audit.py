@@ -43,7 +43,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "digits.yaml")
         path.write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(ROOT / "workflow" / "Snakefile"),
+            "--configfile",
+            str(path),
+        ]
         command += ["--directory", folder, "--cores", str(cores), "--quiet", "all"]
         target = "results/digits/audit/policies/flips"
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

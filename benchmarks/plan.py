@@ -129,7 +129,7 @@ def main() -> None:
 
 def copy_rules(project: Path, config: str) -> None:
     """A folder with the workflow and this default config."""
-    for part in ("Snakefile", "workflow", "profiles"):
+    for part in ("workflow", "profiles"):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         (project / part).parent.mkdir(exist_ok=True)
         copy(ROOT / part, project / part)

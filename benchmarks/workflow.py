@@ -79,7 +79,7 @@ def stage_of(words: list[str]) -> str:
 
 def copy_project(project: Path) -> None:
     """Copy what a run needs into a folder that has no results."""
-    for part in ("Snakefile", "workflow", "profiles", "config"):
+    for part in ("workflow", "profiles", "config"):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, project / part)
 

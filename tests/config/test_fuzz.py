@@ -300,7 +300,16 @@ def test_snakemake_plans_what_plans_and_tells_what_does_not(here: Path) -> None:
             continue
         left[good] -= 1
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--dry-run", "-s", ROOT / "Snakefile", "--configfile", "c.yaml"],
+            [
+                sys.executable,
+                "-m",
+                "snakemake",
+                "--dry-run",
+                "-s",
+                ROOT / "workflow" / "Snakefile",
+                "--configfile",
+                "c.yaml",
+            ],
             env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
             capture_output=True,
             text=True,

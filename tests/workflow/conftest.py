@@ -86,7 +86,7 @@ class Project:
 
 def copy_files(root: Path) -> Path:
     """The files of the project that a run needs, without results."""
-    for name in ("Snakefile", "workflow", "profiles", "config", "src", "results/README.md", "data/README.md"):
+    for name in ("workflow", "profiles", "config", "src", "results/README.md", "data/README.md"):
         source, target = ROOT / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -257,7 +257,7 @@ def branch_and_back(stale: Any) -> Iterator[None]:
         subprocess.run(["git", *identity, *words], cwd=stale.root, check=True, capture_output=True)
 
     git("init", "-b", "main")
-    git("add", "src", "Snakefile", "workflow", "config/stale.yaml")
+    git("add", "src", "workflow", "config/stale.yaml")
     git("commit", "-m", "main")
     git("checkout", "-b", "other")
     path = stale.root / "src/darkroom/nets/mlp.py"

@@ -119,7 +119,6 @@ def test_a_run_on_a_disk_that_grows_ends_with_the_same_bytes(smoke, small_disk, 
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("workflow", "profiles", "config", "src"):
         shutil.copytree(smoke.root / name, disk / name, ignore=ignored)
-    shutil.copy(smoke.root / "Snakefile", disk)
     project, used = type(smoke)(disk), shutil.disk_usage(disk).used
     for more in ROOMS:
         subprocess.run(["mount", "-o", f"remount,size={used + more}", str(disk)], check=True)
