@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darkroom.data.item import Contents
 from darkroom.data.layouts import class_folders, recognize, split_name
@@ -137,6 +139,29 @@ def test_normal_images_are_no_defects_without_a_mask() -> None:
 
     found = anomaly_set(listed([*names, "ground_truth/crack/3_mask.png"]))
     assert found.warnings == ("defect images without a mask: 1, such as test/crack/4.png",)
+
+
+NAMES = ("train", "test", "val", "images", "masks", "ground_truth", "good", "crack", "cat", "seg_train", "docs")
+FILES = ("1.png", "2.png", "1_mask.png", "cat.0.jpg", "cat.1.jpg", "dog.0.jpg", "dog.1.jpg", "README.txt")
+paths = st.tuples(st.lists(st.sampled_from(NAMES), max_size=3), st.sampled_from(FILES)).map(
+    lambda p: "/".join([*p[0], p[1]])
+)
+
+
+@given(st.sets(paths, min_size=1, max_size=24))
+@settings(max_examples=300)
+def test_every_file_is_an_image_a_mask_or_listed(names: set[str]) -> None:
+    try:
+        found = read(*names)
+    except ValueError:  # a folder that may be a class or a split
+        return
+    used = [str(place).removeprefix("/set/") for item in found.items for place in (item.image, item.mask) if place]
+    listed_as = [unused.origin for unused in found.unused]
+    left = {name for name in names if any(f"/{name}".endswith(f"/{origin}") for origin in listed_as)}
+    assert sorted(set(used)) == sorted(used)
+    assert len(used) + len(found.unused) == len(names)
+    assert set(used) | left == names
+    assert {item.label for item in found.items} - {None} <= set(found.classes)
 
 
 @pytest.mark.parametrize("name", ["train", "Test", "validation"])
