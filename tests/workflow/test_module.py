@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,12 @@ def test_a_wrong_config_of_a_module_is_explained(outer: Project) -> None:
     done = outer.call("--dry-run", "--cores", "1", check=False)
     assert done.returncode == 1
     assert 'config of the module: 1 problem\n  clasify: no such key. Did you mean "classify"?' in done.stderr
+
+
+def test_plain_snakemake_in_the_repository_runs_everything() -> None:
+    """The file that Snakemake finds first there names the default target."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MLFLOW_TRACKING_URI": ""}
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "--forceall"]
+    planned = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", planned, re.MULTILINE))
+    assert {"data_fetch", "classify_train", "report_build", "all"} <= counts.keys()
