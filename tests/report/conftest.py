@@ -303,6 +303,7 @@ def _generator(out: Path, entry: GeneratorEntry, classes: Sequence[str], items: 
         "conditional": True,
         "judge": {**quality, "features": 128, "trained": True},
         "judge_floor": real,
+        "neutral": {"options": {}, **quality, "accuracy": share(0.98, items)},
         "imagenet": {"value": None, "reason": "not installed"},
         "accuracy": share(0.98, items),
         "accuracy_real": share(0.99, items),

@@ -252,8 +252,8 @@ def test_truncated_noise_is_distributed_as_if_values_beyond_were_redrawn(truncat
 
 def test_neutral_sampling_neither_truncates_nor_scales() -> None:
     assert start().neutral() == {}
-    for options in ({"truncation": 1.0}, {"temperature": 0.8}):
-        assert start(**options).neutral() == {"truncation": None, "temperature": 1.0}
+    assert start(truncation=1.0).neutral() == {"truncation": None}
+    assert start(temperature=0.8).neutral() == {"temperature": 1.0}
 
 
 @pytest.mark.parametrize(("option", "values"), [("temperature", (1.0, 0.5, 1e-6)), ("truncation", (None, 0.5, 1e-6))])

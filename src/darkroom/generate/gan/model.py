@@ -151,9 +151,9 @@ class GAN(AdversarialGame, GenerativeModel):
         return GANTask(self, training)
 
     def neutral(self) -> dict[str, Any]:
-        """Return no truncation and a temperature of 1, unless the options say so already."""
-        plain = self.truncation is None and self.temperature == 1
-        return {} if plain else {"truncation": None, "temperature": 1.0}
+        """Return those of no truncation and a temperature of 1 that the options do not say already."""
+        plain: dict[str, Any] = {"truncation": None, "temperature": 1.0}
+        return {name: value for name, value in plain.items() if getattr(self, name) != value}
 
     def truncated(self, items: int, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise (N, Z) of values within ±truncation.

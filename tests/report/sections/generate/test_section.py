@@ -42,6 +42,29 @@ def test_the_nearest_to_the_real_images_comes_first_below_the_real_ones(plant: C
     assert [row.cells[0].main for row in space.table.rows] == ["0.02", "1", "2", "3"]
 
 
+def test_families_compare_at_neutral_sampling_too(plant: Callable[..., Any]) -> None:
+    tree = plant(generators=MODELS, classifiers=(), detectors=())
+    assert len(section(tree).spaces) == 1
+    change(tree, "diffusion", neutral={"options": {"guidance": 1.0}, "fid": 9.0})
+    change(tree, "gan", neutral={"options": {"truncation": None}})
+    neutral = section(tree).spaces[1]
+    rows = {row.title: row.cells[0].main for row in neutral.table.rows}
+    assert rows["diffusion (guidance 1)"] == "9"
+    assert {"gan (truncation off)", "vae"} < set(rows)
+
+
+def test_a_distance_is_named_by_its_features(plant: Callable[..., Any]) -> None:
+    tree = plant(generators=MODELS, classifiers=(), detectors=())
+    for model in MODELS:
+        found = {"fid": 5.0, "kid": 0.1, "samples": 30, "against": 30}
+        change(tree, model, inception=found, inception_floor={"fid": 1.0, "samples": 30})
+    judge, inception = section(tree).spaces
+    assert judge.table.columns[0] == "FID (judge)"
+    assert inception.table.columns[0] == "FID (Inception)"
+    assert "not comparable" in str(judge.basis)
+    assert "not comparable" not in str(inception.basis)
+
+
 def test_advice_is_clear_only_where_seeds_keep_apart(plant: Callable[..., Any]) -> None:
     tree = plant(generators=("gan", "vae"), seeds=(0, 1, 2), classifiers=(), detectors=())
     for seed in (0, 1, 2):

@@ -34,7 +34,7 @@ class _Question:
 
 
 MEASURED = (
-    _Question("Closest to the real images overall", ("judge", "fid"), "FID", "compact", lower=True),
+    _Question("Closest to the real images overall", ("judge", "fid"), "FID (judge features)", "compact", lower=True),
     _Question("Images that look real one by one", ("judge", "precision"), "precision", "decimal"),
     _Question("Images as diverse as the real ones", ("judge", "coverage"), "coverage", "decimal"),
     _Question("Images of the requested class", ("accuracy",), "class recognized in", "percent"),

@@ -72,7 +72,7 @@ def read(results: Results) -> Generators | None:
         ranked=ranked,
         images=int(ranked[0].first.metrics.get("items", 0)),
         seeds=max(len(m.runs) for m in ranked),
-        spaces=[space for name in tables.SPACES if (space := tables.space(name, ranked)) is not None],
+        spaces=_spaces(ranked),
         coverage=chart.numbers(covered, "decimal", chosen=0) if len(ranked) > 1 else None,
         advice=purposes.advice(ranked),
         memory=tables.memory(ranked),
@@ -81,6 +81,11 @@ def read(results: Results) -> Generators | None:
         collapsed=[(m, reasons) for m in ranked if (reasons := _collapse(m))],
         figures=[(m.title, _figures(m)) for m in ranked],
     )
+
+
+def _spaces(ranked: list[Method]) -> list[Space]:
+    judge, *others = (tables.space(name, ranked) for name in tables.SPACES)
+    return [space for space in (judge, tables.neutral(ranked), *others) if space is not None]
 
 
 def answer(found: Generators) -> Answer:
@@ -103,7 +108,9 @@ def _ranking(found: Generators) -> Iterator[Finding]:
     best = found.best
     fid, covered = best.number("judge", "fid"), best.share("judge", "coverage")
     floor, accurate = best.number("judge_floor", "fid"), best.share("accuracy")
-    words = say("<b>{}</b> comes closest to the test images: FID {}", best.title, text.full(fid, "compact"))
+    words = say(
+        "<b>{}</b> comes closest to the test images: FID (judge features) {}", best.title, text.full(fid, "compact")
+    )
     if floor.value is not None:
         words += say(" (real images: {})", text.full(floor, "compact"))
     words += say(", coverage {}", text.full(covered, "decimal"))

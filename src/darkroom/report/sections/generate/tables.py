@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -22,7 +22,13 @@ QUALITY = {
     "coverage": ("Coverage", "decimal"),
 }
 BOUNDED = ("precision", "recall", "coverage")
-SPACES = {"judge": "the data set's own classifier", "imagenet": "an ImageNet network"}
+SPACES = {
+    "judge": "the data set's own classifier",
+    "imagenet": "an ImageNet network (EfficientNet-Lite0)",
+    "inception": "Inception-v3",
+}
+FEATURES = {"judge": "judge", "imagenet": "EfficientNet-Lite0", "inception": "Inception"}
+"""What FID and KID are named by: they compare only in the same features."""
 PARTS = {"elbo": "ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
 COPIES = 1.5
 """Near-copies are too many above this multiple of those among held-out images, if the interval agrees."""
@@ -44,10 +50,9 @@ def space(name: str, ranked: Sequence[Method]) -> Space | None:
     first = ranked[0].first.metrics
     measured, floor = dict(first[name]), dict(first.get(f"{name}_floor", {}))
     accuracy = name == "judge"
-    real = Row("real images", _quality(ranked[0], f"{name}_floor", "accuracy_real" if accuracy else None))
-    cells = [_quality(m, name, "accuracy" if accuracy else None) for m in ranked]
+    real = Row("real images", _quality(ranked[0], f"{name}_floor", ("accuracy_real",) if accuracy else None))
+    cells = [_quality(m, name, ("accuracy",) if accuracy else None) for m in ranked]
     titles = [m.title for m in ranked]
-    columns = [title for title, _ in QUALITY.values()] + (["Class recognized, %"] if accuracy else [])
     of = "validation images" if floor.get("of", "validation") == "validation" else "one half of them against the other"
     features = SPACES[name] + ("" if measured.get("trained", True) else " with random weights, as there are no labels")
     words = say(
@@ -59,8 +64,36 @@ def space(name: str, ranked: Sequence[Method]) -> Space | None:
         text.plural(int(floor.get("samples", 0)), "real image"),
         of,
     )
-    table = Table("Generator", columns, [real, *rows(titles, cells, chosen=titles[0])])
+    if name == "inception":
+        words += say(" Published FIDs use the same features, mostly of many more images: fewer raise the FID.")
+    else:
+        words += say(" These numbers are not comparable with published ones, which use Inception features.")
+    table = Table("Generator", _columns(name, accuracy), [real, *rows(titles, cells, chosen=titles[0])])
     return Space(f"Seen by {SPACES[name]}", words, table)
+
+
+def neutral(ranked: Sequence[Method]) -> Space | None:
+    """Tabulate the quality at neutral sampling options, where families compare; None if all models are neutral anyway."""
+    changed = {m.title: dict(dict(m.first.metrics.get("neutral", {})).get("options", {})) for m in ranked}
+    if not any(changed.values()):
+        return None
+    titles = [f"{title} ({_options(options)})" if options else title for title, options in changed.items()]
+    cells = [_quality(m, "neutral", ("neutral", "accuracy")) for m in ranked]
+    words = say(
+        "Options such as guidance trade variety for fidelity. Here no model trades anything, so that families compare at "
+        "equal terms; features are those of {}.",
+        SPACES["judge"],
+    )
+    return Space("With neutral sampling", words, Table("Generator", _columns("judge", True), rows(titles, cells)))
+
+
+def _options(options: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {'off' if value is None else f'{value:g}'}" for name, value in options.items())
+
+
+def _columns(name: str, accuracy: bool) -> list[str]:
+    titles = [f"{title} ({FEATURES[name]})" if key in ("fid", "kid") else title for key, (title, _) in QUALITY.items()]
+    return titles + (["Class recognized, %"] if accuracy else [])
 
 
 def memory(ranked: Sequence[Method]) -> Table | None:
@@ -115,8 +148,8 @@ def latent(ranked: Sequence[Method]) -> Table | None:
     return Table("Generator", columns, rows([m.title for m in models], cells), groups)
 
 
-def _quality(method: Method, space: str, accuracy: str | None) -> list[Cell]:
+def _quality(method: Method, space: str, accuracy: tuple[str, ...] | None) -> list[Cell]:
     line = []
     for key, (_, style) in QUALITY.items():
         line.append(cell(method.share(space, key) if key in BOUNDED else method.number(space, key), style))
-    return [*line, cell(method.share(accuracy), "percent")] if accuracy else line
+    return [*line, cell(method.share(*accuracy), "percent")] if accuracy else line
