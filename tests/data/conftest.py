@@ -1,4 +1,4 @@
-"""What many of these tests need: small pictures as files, and the two stages run on a source."""
+"""Fixtures: small images as files, and the stages fetch and prepare run on a source."""
 
 import csv
 import http.server
@@ -54,7 +54,7 @@ def run(tmp_path: Path) -> Callable[..., Prepared]:
 
 @pytest.fixture
 def picture() -> Callable[..., Path]:
-    """Write a picture of its own for every seed; gray, or RGB by `channels=3`."""
+    """Write a random image, different for every seed; gray, or RGB with `channels=3`."""
 
     def write(path: Path, seed: int, size: tuple[int, int] = (8, 8), channels: int = 1) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def picture() -> Callable[..., Path]:
 
 @pytest.fixture
 def classes(tmp_path: Path, picture: Callable[..., Path]) -> Path:
-    """A folder with ten gray pictures of each of two classes."""
+    """A folder with ten gray images of each of two classes."""
     root = tmp_path / "set"
     for number in range(20):
         picture(root / ("cat" if number % 2 else "dog") / f"{number:02}.png", number)
@@ -76,7 +76,7 @@ def classes(tmp_path: Path, picture: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder and the URL where a server of this machine offers it."""
+    """A folder and the URL under which a local server serves it."""
     root = tmp_path / "served"
     root.mkdir()
 

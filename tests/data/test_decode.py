@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.data.orientations import TO_STORED
 
 from darkroom.data import decode, masks
 from darkroom.data.decode import UnreadableError
@@ -37,19 +38,9 @@ def test_gray_in_any_mode_is_one_channel(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
-    undo = {
-        1: lambda a: a,
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, 1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: lambda a: np.rot90(a, -1),
-    }
     exif = Image.Exif()
     exif[0x0112] = orientation
-    kept = Image.fromarray(np.ascontiguousarray(undo[orientation](COLORS)))
+    kept = Image.fromarray(np.ascontiguousarray(TO_STORED[orientation](COLORS)))
     np.testing.assert_array_equal(read(saved(tmp_path, kept, exif=exif)), COLORS)
 
 

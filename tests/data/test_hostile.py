@@ -1,4 +1,4 @@
-"""Data that means harm or is spoilt: bombs that only declare their size, bytes changed at random, pickles."""
+"""Malicious and damaged data: bombs that only declare their size, bytes changed at random, pickles."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DECLARED = {
     + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in ((256, HUGE), (257, HUGE), (262, 1), (273, 8)))
     + bytes(4),
 }  # fmt: skip
-"""Some hundred bytes each, which say that they are ten thousand million pixels (a GIF: four thousand million)."""
+"""A few hundred bytes each that declare ten billion pixels (the GIF: four billion)."""
 
 
 @pytest.mark.parametrize("ending", DECLARED)
@@ -70,7 +70,7 @@ def test_what_an_image_is_decides_not_its_ending(tmp_path: Path) -> None:
 
 
 def changed(content: bytes, draw: random.Random) -> bytes:
-    """The bytes with a few of them replaced, taken out, doubled or cut off."""
+    """Return the bytes with a few of them replaced, removed, doubled or cut off."""
     data = bytearray(content)
     for _ in range(draw.choice([1, 1, 2, 5])):
         at = draw.randrange(len(data))
@@ -146,7 +146,7 @@ def test_an_archive_of_changed_bytes_unpacks_inside_or_is_refused(tmp_path: Path
 
 
 class Harm:
-    """Unpickled, it would make a file."""
+    """Creates a file when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""A folder is read as what its names say it is; nothing is mixed up without a word."""
+"""A folder is read as its names suggest, and nothing is mixed up silently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(*names: str) -> Contents:
 
 
 def places(found: Contents) -> dict[str, tuple[str | None, str | None]]:
-    """Label and split by the image's name."""
+    """Map each image's name to its label and split."""
     return {item.id: (item.label, item.split) for item in found.items}
 
 

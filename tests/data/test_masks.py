@@ -1,4 +1,4 @@
-"""A mask marks the same pixels whatever file it was saved to, and lies where its image lies."""
+"""A mask marks the same pixels in any file format and is oriented like its image."""
 
 from __future__ import annotations
 
@@ -10,21 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.orientations import TO_STORED
 
 from darkroom.data import decode, masks
 
 SQUARE = np.zeros((32, 32), np.uint8)
 SQUARE[12:20, 12:20] = 255
-TO_STORED = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, 1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: np.rot90(a, -1),
-}
 
 
 def encoded(values: np.ndarray, format: str, **options: Any) -> bytes:
@@ -34,7 +25,7 @@ def encoded(values: np.ndarray, format: str, **options: Any) -> bytes:
 
 
 def resaved(content: bytes) -> bytes:
-    """Lossy values in a lossless file."""
+    """Return lossy values in a lossless file."""
     return encoded(np.asarray(Image.open(io.BytesIO(content)).convert("L")), "PNG")
 
 

@@ -1,4 +1,4 @@
-"""The test part by folds or by groups, near-duplicates in a whole run, and training images left out on purpose."""
+"""Test splits by folds or groups, near-duplicates in a whole run, and training images left out on purpose."""
 
 import csv
 from collections import Counter
@@ -18,7 +18,7 @@ from darkroom.data.config import Split
 
 @pytest.fixture
 def surfaces(tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Write a table of pictures of 40 surfaces, each photographed twice, and give its source."""
+    """Write a table with images of 40 surfaces, each photographed twice, and return its source."""
 
     def write(split: Callable[[int, int], str] = lambda number, shot: "", cameras: bool = True) -> dict[str, Any]:
         rows = ["path,label,group,split,mask"]
@@ -69,7 +69,7 @@ def test_splits_of_the_source_are_kept_and_the_leak_told(
     assert got.card["near_duplicates"]["torn"] == 30
     assert (
         Counter(got.store.items["split"])["val"] == 6
-    )  # its share of all train images, though the torn ones cannot go there
+    )  # its share of all training images, though the separated ones cannot go there
     parts = {id_: item["split"] for id_, item in got.by_id.items()}
     assert all(part == "train" for id_, part in parts.items() if "-0" in id_ and int(surface(id_)) < 30)
 

@@ -1,4 +1,4 @@
-"""What `data prepare` did to the images of a set is what is done to an image that comes later: the same bytes."""
+"""New images are prepared exactly as `data prepare` prepared the data set: the same bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLORED = {"rgb.png", "turned.jpg", "palette.png", "alpha.png"}
 
 
 def write_all(root: Path, *, colored: bool) -> list[Path]:
-    """An image of each kind that decoding treats in its own way, in class folders."""
+    """Write one image of each kind that decoding treats differently."""
     generator = np.random.default_rng(0)
     root.mkdir(parents=True)
 
@@ -27,7 +27,7 @@ def write_all(root: Path, *, colored: bool) -> list[Path]:
         return generator.integers(0, 256, shape, dtype=np.uint8)
 
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter
+    exif[0x0112] = 6  # rotated by 90°
     Image.fromarray(noise(20, 30)).save(root / "gray.png")
     Image.fromarray(noise(31, 17)).save(root / "tall.bmp")
     Image.fromarray(noise(20, 30) > 99).save(root / "bits.png")
@@ -78,6 +78,20 @@ def test_what_the_set_did_not_have_is_told(
     assert all(gray.apply(gray.decode(paths[name])).shape == (8, 16, 1) for name in COLORED)
 
 
+def test_gray_images_of_lossy_formats_are_gray_later_as_in_the_set(
+    run: Callable[..., Any], picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    gray = np.asarray(Image.open(picture(tmp_path / "set" / "a" / "one.png", 0))).astype(np.int16)
+    for number, apart in enumerate((1, -2)):
+        rounded = np.clip(np.dstack([gray, gray + apart * (gray > 9), gray]), 0, 255).astype(np.uint8)
+        Image.fromarray(rounded).save(tmp_path / "set" / "a" / f"rounded-{number}.png")
+    found = run({"name": "folder", "path": str(tmp_path / "set")})
+    assert found.card["shape"] == [8, 8, 1]
+    way = read_preparation(found.root)
+    for name in ("rounded-0.png", "rounded-1.png"):
+        assert way.decode(tmp_path / "set" / "a" / name).tobytes() == found.image(f"a/{name}").tobytes()
+
+
 def test_a_folder_without_a_preparation_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="does not say how its images were prepared"):
         read_preparation(tmp_path)
@@ -91,7 +105,7 @@ def test_it_is_saved_and_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["pad", "crop", "stretch"])
 def test_a_map_is_laid_where_its_image_was(how: str) -> None:
-    """A bright square of an image is found again at its place, whatever the shapes."""
+    """A bright square is mapped back to its place, whatever the shapes."""
     for (h, w), size in itertools.product([(40, 90), (120, 60), (33, 33), (7, 50)], [(32, 32), (64, 48), (20, 80)]):
         image = np.zeros((h, w, 1), np.uint8)
         rows, columns = slice(h // 3, h // 3 + max(2, h // 4)), slice(2 * w // 5, 2 * w // 5 + max(2, w // 5))

@@ -109,7 +109,7 @@ def test_one_image_in_a_class_is_trained_on(
 
 def test_copies_stand_in_one_split(run: Callable[..., Any], classes: Path) -> None:
     for number in range(5):
-        Image.open(classes / "cat/01.png").save(classes / f"cat/copy{number}.bmp")  # another file, the same pixels
+        Image.open(classes / "cat/01.png").save(classes / f"cat/copy{number}.bmp")  # another file with the same pixels
     got = run(folder(classes))
     copies = [f"cat/copy{number}.bmp" for number in range(5)]
     assert {got.by_id[id_]["group"] for id_ in copies} == {got.by_id["cat/01.png"]["group"]}

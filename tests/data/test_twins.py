@@ -1,4 +1,4 @@
-"""Near-duplicates: photographs of one object under other light are found, what is merely alike is not."""
+"""Near-duplicates are photographs of one object under different light, not images that merely look alike."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 
 
 def textures(count: int, side: int = 64, channels: int = 1, seed: int = 0) -> Image:
-    """Clouds of their own: noise blurred to the grain of a surface."""
+    """Return random textures: noise blurred to the grain of a surface."""
     noise = np.random.default_rng(seed).normal(size=(count, side, side, channels)).astype(np.float32)
     soft = np.stack([cv2.GaussianBlur(image, (0, 0), 2).reshape(image.shape) for image in noise])
     return np.clip(128 + 30 * soft / soft.std(), 0, 255).astype(np.uint8)

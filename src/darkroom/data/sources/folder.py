@@ -10,6 +10,7 @@ from pydantic import Field
 from darkroom.data import layouts, place
 from darkroom.data.item import Contents
 from darkroom.registry import register
+from darkroom.settings import Sha256
 
 
 @register("source", "folder")
@@ -25,9 +26,7 @@ class Folder:
         self,
         *,
         path: Annotated[str, Field(description="the folder, or a zip or tar of it: a local path or a URL")],
-        sha256: Annotated[
-            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the archive, checked before unpacking")
-        ] = None,
+        sha256: Annotated[Sha256 | None, Field(description="of the archive, checked before unpacking")] = None,
         layout: Annotated[
             Literal["auto", "classes"],
             Field(description="`auto` recognizes usual layouts; `classes` reads each top folder as a class"),

@@ -15,6 +15,7 @@ from pydantic import Field
 from darkroom.data import archives, place
 from darkroom.data.item import SPLIT_NAMES, Contents, Item, array_items, ordered
 from darkroom.registry import register
+from darkroom.settings import Sha256
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 PART = re.compile(r"(?:^|[-_.])(t10k|train|test|valid|val)[-_.]")
@@ -32,9 +33,7 @@ class Idx:
         self,
         *,
         path: Annotated[str, Field(description="the folder of the files, or a zip or tar of it: local path or URL")],
-        sha256: Annotated[
-            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the archive, checked before unpacking")
-        ] = None,
+        sha256: Annotated[Sha256 | None, Field(description="of the archive, checked before unpacking")] = None,
         classes: Annotated[list[str] | None, Field(min_length=1, description="names of the labels 0, 1, 2 ...")] = None,
     ) -> None:
         self.path, self.sha256, self.classes = path, sha256, classes

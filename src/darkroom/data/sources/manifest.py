@@ -14,6 +14,7 @@ from darkroom import settings
 from darkroom.data import place
 from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable, text_labels
 from darkroom.registry import register
+from darkroom.settings import Sha256
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 NEEDED, OPTIONAL = ("path", "label"), ("split", "group", "mask")
@@ -32,9 +33,7 @@ class Manifest:
         self,
         *,
         path: Annotated[str, Field(description="the table, or a zip or tar with table and images: local path or URL")],
-        sha256: Annotated[
-            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the table or archive, checked first")
-        ] = None,
+        sha256: Annotated[Sha256 | None, Field(description="of the table or archive, checked first")] = None,
         root: Annotated[
             str | None,
             Field(description="local folder that the table's paths are relative to; default: the table's own"),

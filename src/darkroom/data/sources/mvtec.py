@@ -11,6 +11,7 @@ from darkroom.data import layouts, place
 from darkroom.data.item import SPLIT_NAMES, Contents, readable
 from darkroom.data.layouts import GROUND_TRUTH
 from darkroom.registry import register
+from darkroom.settings import Sha256
 
 
 @register("source", "mvtec")
@@ -25,9 +26,7 @@ class Mvtec:
         self,
         *,
         path: Annotated[str, Field(description="the folder, or a zip or tar of it: a local path or a URL")],
-        sha256: Annotated[
-            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the archive, checked before unpacking")
-        ] = None,
+        sha256: Annotated[Sha256 | None, Field(description="of the archive, checked before unpacking")] = None,
     ) -> None:
         self.path, self.sha256 = path, sha256
 

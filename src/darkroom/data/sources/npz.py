@@ -14,6 +14,7 @@ from pydantic import Field
 from darkroom.data import archives, place
 from darkroom.data.item import SPLIT_NAMES, Contents, Item, array_items, ordered, text_labels
 from darkroom.registry import register
+from darkroom.settings import Sha256
 
 IMAGES, LABELS = ("x", "images", "image", "data"), ("y", "labels", "label", "targets", "target")
 SPLITS = {"": None, **SPLIT_NAMES}
@@ -33,9 +34,7 @@ class Npz:
         self,
         *,
         path: Annotated[str, Field(description="the .npz file, or a zip or tar with one: a local path or a URL")],
-        sha256: Annotated[
-            str | None, Field(pattern="^[0-9a-fA-F]{64}$", description="of the file or archive, checked first")
-        ] = None,
+        sha256: Annotated[Sha256 | None, Field(description="of the file or archive, checked first")] = None,
         classes: Annotated[list[str] | None, Field(min_length=1, description="names of the labels 0, 1, 2 ...")] = None,
         levels: Annotated[
             tuple[float, float] | None,
