@@ -78,7 +78,7 @@ def test_a_wrong_config_of_a_module_is_explained(outer: Project) -> None:
 def test_plain_snakemake_in_the_repository_runs_everything() -> None:
     """The file that Snakemake finds first there names the default target."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MLFLOW_TRACKING_URI": ""}
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "--forceall"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall"]
     planned = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     counts = dict(re.findall(r"^(\w+) +(\d+)$", planned, re.MULTILINE))
     assert {"data_fetch", "classify_train", "report_build", "all"} <= counts.keys()
