@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from darkroom import figures
+from darkroom import sheets
 from darkroom.data import twins
 from darkroom.data.canvas import fit
 
@@ -124,15 +124,15 @@ def draw(images: Images, groups: Sequence[Sequence[int]], path: Path) -> None:
         for line, rows in enumerate(part):
             cells[line * 8 : line * 8 + min(len(rows), 8)] = images[list(rows[:8])]
         half = len(part) // 2 + len(part) % 2
-        sheets = [
-            figures.tile(half_cells, columns=8, height=48)
+        halves = [
+            sheets.tile(half_cells, columns=8, height=48)
             for half_cells in (cells[: half * 8], cells[half * 8 :])
             if len(half_cells)
         ]
-        tall = np.full((sheets[0].shape[0], sheets[0].shape[1] * 2 + 30, 3), 255, np.uint8)
-        for side, sheet in enumerate(sheets):
-            tall[: sheet.shape[0], side * (sheets[0].shape[1] + 30) :][:, : sheet.shape[1]] = sheet
-        figures.save_image(tall, path.with_name(f"{path.stem}-{start // 60}.png"))
+        tall = np.full((halves[0].shape[0], halves[0].shape[1] * 2 + 30, 3), 255, np.uint8)
+        for side, sheet in enumerate(halves):
+            tall[: sheet.shape[0], side * (halves[0].shape[1] + 30) :][:, : sheet.shape[1]] = sheet
+        sheets.save_image(tall, path.with_name(f"{path.stem}-{start // 60}.png"))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from darkroom import figures, files
+from darkroom import figures, files, sheets
 from darkroom.data.store import Store
 from darkroom.detect.evaluation import examples
 from darkroom.log import silent
@@ -139,7 +139,7 @@ def share(value: float, items: int) -> dict[str, float]:
 def sheet(columns: int, rows: int, height: int = 44) -> bytes:
     images = (load_digits().images[: columns * rows, :, :, None] * 15.9).astype(np.uint8)
     stream = io.BytesIO()
-    Image.fromarray(figures.tile(images, columns=columns, height=height)).save(stream, "png")
+    Image.fromarray(sheets.tile(images, columns=columns, height=height)).save(stream, "png")
     return stream.getvalue()
 
 

@@ -418,6 +418,13 @@ ROWS = [
         "the contact sheets",
         quick=True,
     ),
+    Row(
+        "the color of plots",
+        code("figures.py", '"savefig.facecolor": "white"', '"savefig.facecolor": "ivory"'),
+        ("card", "gallery", "^audit: ", "evaluate "),
+        "what draws plots: the data card, the gallery, audits, evaluations",
+        quick=True,
+    ),
     Row("what every stage uses", code("files.py", "with_name(", 'with_name("" + '), EVERYTHING, "all"),
     Row(
         "a comment, a docstring, the format",

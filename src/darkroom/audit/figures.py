@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from darkroom.figures import INK, enlarge, figure, save
+from darkroom.figures import INK, figure, save
+from darkroom.sheets import enlarge
 
 MARKS = {"keep": "", "weaken": "W", "drop": "D", "unknown": "?", "off": "–"}
 LINE = 5

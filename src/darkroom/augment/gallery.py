@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch.nn import functional
 
-from darkroom import figures, files, registry
+from darkroom import figures, files, registry, sheets
 from darkroom.augment.config import GallerySpec
 from darkroom.augment.pipeline import Pipeline
 from darkroom.augment.strength import is_binary, reach, scaled
@@ -164,13 +164,13 @@ def _different(drawn: Batch) -> Batch:
 def _strip(groups: Sequence[tuple[str, Batch]]) -> Batch:
     """Groups of columns (n, columns, H, W, C) side by side, each under its title."""
     height, margin, gap = (84 if groups[0][1].shape[2] < 112 else 112), 20, 14
-    sheets = [figures.tile(g.reshape(-1, *g.shape[2:]), columns=g.shape[1], height=height) for _, g in groups]
+    grids = [sheets.tile(g.reshape(-1, *g.shape[2:]), columns=g.shape[1], height=height) for _, g in groups]
     font = ImageFont.load_default(13)
     least = [int(font.getlength(title)) + 1 for title, _ in groups]
-    widths = [max(sheet.shape[1], width) for sheet, width in zip(sheets, least, strict=True)]
-    canvas = np.full((margin + len(sheets[0]), sum(widths) + gap * (len(groups) - 1), 3), 255, np.uint8)
+    widths = [max(sheet.shape[1], width) for sheet, width in zip(grids, least, strict=True)]
+    canvas = np.full((margin + len(grids[0]), sum(widths) + gap * (len(groups) - 1), 3), 255, np.uint8)
     left, places = 0, []
-    for sheet, width in zip(sheets, widths, strict=True):
+    for sheet, width in zip(grids, widths, strict=True):
         canvas[margin:, left : left + sheet.shape[1]] = sheet
         places.append(left)
         left += width + gap

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom import figures, files
+from darkroom import files, sheets
 from darkroom.augment.config import SheetSpec
 from darkroom.data.store import Store, open_store
 from darkroom.log import Log
@@ -20,7 +20,7 @@ ORIGINALS, COPIES = 10, 8
 def run(spec: SheetSpec, *, data: Path, copies: Path, out: Path, log: Log) -> None:  # noqa: ARG001 - as every stage
     """Draw contact_sheet.png from the store at `data` and the store of its copies at `copies`."""
     with files.folder(out) as fresh:
-        figures.save_image(contact_sheet(open_store(data), open_store(copies)), fresh / "contact_sheet.png")
+        sheets.save_image(contact_sheet(open_store(data), open_store(copies)), fresh / "contact_sheet.png")
     log({})
 
 
@@ -39,7 +39,7 @@ def contact_sheet(store: Store, copies: Store) -> NDArray[np.uint8]:
     for parent in chosen:
         made = [copies.images[row] for row in np.flatnonzero(origins == parent)[:columns]]
         variants += [*made, *[blank] * (columns - len(made))]
-    left = figures.tile(store.images[chosen], columns=1)
-    right = figures.tile(np.stack(variants), columns=columns)
+    left = sheets.tile(store.images[chosen], columns=1)
+    right = sheets.tile(np.stack(variants), columns=columns)
     gap = np.full((len(left), 12, 3), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)

@@ -12,7 +12,8 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from darkroom.classify.calibration import reliability
-from darkroom.figures import ACCENT, COLORS, FAINT, INK, enlarge, figure, log_scale, save
+from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, log_scale, save
+from darkroom.sheets import enlarge
 
 TURNED = 24
 """Items in the picture of what test-time augmentation turned; half of each kind where there are so many."""

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from darkroom import figures
+from darkroom import figures, sheets
 from darkroom.data.store import SPLITS, Store
 from darkroom.data.summary import shown
 
@@ -121,7 +121,7 @@ def _draw_twins(path: Path, groups: Sequence[Sequence[int]], images: Picture) ->
 
 def _draw_rows(path: Path, cells: Picture, labels: Sequence[str]) -> None:
     """Draw pictures (rows, columns, H, W, 3) with a label at each row."""
-    sheet = figures.tile(cells.reshape(-1, *cells.shape[2:]), columns=cells.shape[1])
+    sheet = sheets.tile(cells.reshape(-1, *cells.shape[2:]), columns=cells.shape[1])
     margin = 0.3 + 0.08 * max(len(label) for label in labels)  # inches, as all below
     aspect = sheet.shape[1] / sheet.shape[0]
     height = min(0.62 * len(labels), 10 / aspect)
@@ -147,7 +147,7 @@ def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *,
     for index, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         left, top = gap + index % columns * (side + gap), index // columns * (side * aspect + line) + line
         place = (left, left + side, top + side * aspect, top)
-        axes.imshow(figures.enlarge(picture, 96), interpolation="nearest", extent=place, aspect="auto")
+        axes.imshow(sheets.enlarge(picture, 96), interpolation="nearest", extent=place, aspect="auto")
         axes.text(left + side / 2, top - 0.04, shown(name, 16), fontsize=7, ha="center", va="bottom")
     if more:
         axes.text(gap, height - gap, f"and {more} more classes", fontsize=8, va="bottom")

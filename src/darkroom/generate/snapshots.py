@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from darkroom import figures
+from darkroom import sheets
 from darkroom.fit.batches import as_bytes
 from darkroom.generate.model import GenerativeModel, even_labels
 from darkroom.randomness import derive
@@ -54,7 +54,7 @@ class Snapshots:
         """Write the samples (T, N, H, W, C), their epochs, and the grids as an animated PNG that stops at the last one."""
         pd.DataFrame({"epoch": self.epochs}).to_csv(folder / EPOCHS, index=False)
         np.save(folder / SAMPLES, torch.stack(self.drawn).numpy())
-        grids = [figures.tile(each[: ROWS * COLUMNS].numpy(), columns=COLUMNS, height=56) for each in self.drawn]
+        grids = [sheets.tile(each[: ROWS * COLUMNS].numpy(), columns=COLUMNS, height=56) for each in self.drawn]
         first, *others = [Image.fromarray(grid) for grid in grids]
         spans = [FRAME] * len(others) + [LAST]
         first.save(folder / STRIP, save_all=True, append_images=others, duration=spans, loop=LOOPS)

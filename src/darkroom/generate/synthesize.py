@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from darkroom import figures, files
+from darkroom import files, sheets
 from darkroom.augment.classes import class_counts
 from darkroom.data.store import Store, describe_store, needed, new_array, open_store
 from darkroom.fit.batches import as_bytes
@@ -73,7 +73,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
         images[:] = np.concatenate([each.kept for each in drawn])
         describe_store(fresh, name=store.name, classes=store.classes, items=table)
         files.write_json(fresh / "synthetic.json", {"model": about.plugin["name"], "classes": counted})
-        figures.save_image(_sheet(store, rows, drawn), fresh / "synthetic.png")
+        sheets.save_image(_sheet(store, rows, drawn), fresh / "synthetic.png")
     log({"copies/images": len(table), "copies/refused": sum(each.unsure + each.far for each in drawn)})
 
 
@@ -185,6 +185,6 @@ def _sheet(store: Store, rows: NDArray[np.int64], drawn: list[Filled]) -> NDArra
         real = store.images[rows[store.labels[rows] == each.label][:SHOWN]]
         parts = (real, each.kept[:SHOWN], each.refused[:SHOWN])
         lines.append([np.concatenate([part, blank.repeat(SHOWN - len(part), 0)]) for part in parts])
-    columns = [figures.tile(np.concatenate(part), columns=SHOWN, height=32) for part in zip(*lines, strict=True)]
+    columns = [sheets.tile(np.concatenate(part), columns=SHOWN, height=32) for part in zip(*lines, strict=True)]
     gap = np.full((len(columns[0]), 14, 3), 255, np.uint8)
     return np.concatenate([columns[0], gap, columns[1], gap, columns[2]], axis=1)

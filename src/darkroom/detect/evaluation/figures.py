@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from darkroom.detect.evaluation.examples import Example, Kind, panels
 from darkroom.detect.evaluation.overlay import Scale
-from darkroom.figures import ACCENT, COLORS, FAINT, INK, enlarge, figure, save
+from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, save
 from darkroom.measure.ranking import auroc, roc_points
+from darkroom.sheets import enlarge
 
 COLUMNS = 3
 VERDICTS = {

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
-from darkroom.figures import save_image, tile
 from darkroom.fit.batches import as_float
 from darkroom.fit.model import chunks
+from darkroom.sheets import save_image, tile
 
 ORIGINALS, RECONSTRUCTIONS = "originals.png", "reconstructions.png"
 NORMAL, ANOMALOUS = 8, 4

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom import figures
+from darkroom import sheets
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_bytes, as_float
 from darkroom.generate.evaluation.latent_figures import draw_latent_map, draw_plane, draw_traversals
@@ -81,7 +81,7 @@ class EncodedImages:
         images, labels = self._taken(self.rows[places.round().astype(np.int64)])
         pairs = zip(images.split(10), network.reconstruct(images, labels).split(10), strict=True)
         shown = as_bytes(torch.cat([part for pair in pairs for part in pair]))
-        figures.save_image(figures.tile(shown, columns=min(10, len(images)), height=56), path)
+        sheets.save_image(sheets.tile(shown, columns=min(10, len(images)), height=56), path)
 
     def _draw_interpolation(self, network: LatentModel, path: Path) -> None:
         """Draw interpolations between pairs of images, with the originals at both ends."""
@@ -90,7 +90,7 @@ class EncodedImages:
         first, second = images[::2], images[1::2]
         between = network.interpolate(first, second, STEPS, (labels[::2], labels[1::2]))
         ways = torch.cat([first[:, None], between, second[:, None]], dim=1)
-        figures.save_image(figures.tile(as_bytes(ways.flatten(0, 1)), columns=STEPS + 2, height=56), path)
+        sheets.save_image(sheets.tile(as_bytes(ways.flatten(0, 1)), columns=STEPS + 2, height=56), path)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.rows), CHUNK):

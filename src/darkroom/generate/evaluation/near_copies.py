@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom import figures
+from darkroom import sheets
 from darkroom.data.store import Store
 from darkroom.generate.evaluation.spaces import Images
 from darkroom.measure import memorisation
@@ -61,4 +61,4 @@ def draw_closest(closest: list[dict[str, Any]], samples: Images, store: Store, p
     """Draw the closest pairs, nearest first: samples on top, their nearest training images below."""
     above = samples[[pair["sample"] for pair in closest]]
     below = store.images[[pair["row"] for pair in closest]]
-    figures.save_image(figures.tile(np.concatenate([above, below]), columns=len(closest), height=56), path)
+    sheets.save_image(sheets.tile(np.concatenate([above, below]), columns=len(closest), height=56), path)

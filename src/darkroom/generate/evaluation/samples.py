@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from darkroom import figures
+from darkroom import sheets
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_bytes
 from darkroom.generate.evaluation.spaces import Images
@@ -48,7 +48,7 @@ def draw_grid(network: GenerativeModel, path: Path, *, seed: int) -> None:
     columns = min(network.classes, COLUMNS) or ROWS
     labels = torch.arange(columns).repeat(ROWS) if network.classes else torch.zeros(ROWS * columns, dtype=torch.long)
     samples = network.sample(labels, torch.Generator().manual_seed(derive(seed, "grid")))
-    figures.save_image(figures.tile(as_bytes(samples), columns=columns, height=56), path)
+    sheets.save_image(sheets.tile(as_bytes(samples), columns=columns, height=56), path)
 
 
 def _generator(seed: int) -> torch.Generator:
