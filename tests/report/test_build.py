@@ -80,7 +80,9 @@ def test_the_answer_is_computed(plant: Plant, tmp_path: Path) -> None:
     assert found["TTA"][0].startswith("no clear difference: For resnet with standard, TTA fixes 3 wrong answers")
     assert found["Calibration"][0].startswith("helped: Temperature scaling lowers the NLL by")
     assert "of the normal test images" in found["Anomalies"][0]
-    assert found["Generation"][0].startswith("measured: vae comes closest to the test images: FID 0.3 (real images")
+    assert found["Generation"][0].startswith(
+        "measured: vae comes closest to the test images: FID (judge features) 0.3 (real images"
+    )
 
 
 def test_test_time_augmentation_shows_its_cost_and_the_answers_it_changed(plant: Plant, tmp_path: Path) -> None:

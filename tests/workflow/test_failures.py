@@ -35,7 +35,7 @@ def test_the_others_finish_and_the_page_says_what_is_missing_and_why(project) ->
         failed.stdout + failed.stderr
     )
     told = words(page.read_text(encoding="utf-8"))
-    assert "1 job failed : this page is made from what is there" in told
+    assert "1 job failed : this page shows what there is" in told
     assert "detect/normal-1/broken/seed-0/model : darkroom detect fit: the training loss is not finite" in told
     assert "missing without it: detect/normal-1/broken/seed-0/evaluation" in told
     assert "pca" in page.read_text(encoding="utf-8").partition('id="detect"')[2]
@@ -69,7 +69,7 @@ def test_one_of_each_kind_fails(project) -> None:
     assert "3 jobs failed, and 8 more could not run." in failed.stdout + failed.stderr
     page = (project.root / "results/each/report/index.html").read_text(encoding="utf-8")
     told = words(page)
-    assert "3 jobs failed : this page is made from what is there" in told
+    assert "3 jobs failed : this page shows what there is" in told
     for place, stage in (
         ("classify/none", "classify train"),
         ("generate", "generate train"),

@@ -158,6 +158,28 @@ def test_the_page_compares_false_alarms_with_their_target(tree: Any, tmp_path: P
     assert "best_f1 has no target" in table_of(text, "Detectors at their threshold")[0][2]
 
 
+def test_a_threshold_by_recall_shows_its_target_and_the_false_alarms(tree: Any, tmp_path: Path) -> None:
+    change(tree, lambda m: m.update(threshold_kind="recall", false_alarms_asked=None, recall_asked=0.9))
+    rate = {"value": 0.25, "low": 0.2, "high": 0.3}
+    change(tree, lambda m: m["image"].update(fpr_at_recall=rate))
+    text = tree.build(tmp_path / "out")
+    assert "It aims at finding 90% of the anomalies and flags" in Page(text).text
+    (row, _) = table_of(text, "Detectors at their threshold")
+    assert row[4] == "90.0"
+    assert "FPR at 90% TPR" in text
+    assert table_of(text, "Detectors: ranking and cost")[0][4] == "25.0 20.0\N{EN DASH}30.0"
+
+
+def test_a_leak_between_splits_is_called_out_with_the_auroc_without_it(tree: Any, tmp_path: Path) -> None:
+    auroc = {"value": 0.738, "low": 0.7, "high": 0.78}
+    change(tree, lambda m: m.update(without_twins={"items": 1, "auroc": auroc}))
+    text = tree.build(tmp_path / "out")
+    leak = next(found for found in findings(text)["Anomalies"] if found.startswith("leak"))
+    assert "1 test image has a near-duplicate in training; without them, the AUROC of pca is 0.738 (0.700" in leak
+    assert "data.split.regroup: true" in leak
+    assert table_of(text, "Detectors: ranking and cost")[0][2].startswith("0.738")
+
+
 def test_every_class_of_anomalies_has_its_numbers_with_intervals(tree: Any, tmp_path: Path) -> None:
     text = tree.build(tmp_path / "out")
     for title in ("pca", "autoencoder"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.report.page import findings
 
 from darkroom import files
 from darkroom.report.sections.generate import section as generators
@@ -51,6 +52,15 @@ def test_families_compare_at_neutral_sampling_too(plant: Callable[..., Any]) -> 
     rows = {row.title: row.cells[0].main for row in neutral.table.rows}
     assert rows["diffusion (guidance 1)"] == "9"
     assert {"gan (truncation off)", "vae"} < set(rows)
+
+
+def test_the_answer_names_the_closest_family_at_neutral_sampling_too(plant: Callable[..., Any], tmp_path: Path) -> None:
+    tree = plant(generators=("gan", "vae"), classifiers=(), detectors=())
+    change(tree, "gan", judge={"fid": 1.0}, neutral={"options": {"truncation": None}, "fid": 3.0})
+    change(tree, "vae", judge={"fid": 2.0}, neutral={"options": {}, "fid": 2.0})
+    (sentence,) = findings(tree.build(tmp_path / "page"))["Generation"]
+    assert "gan comes closest to the test images: FID (judge features) 1 " in sentence
+    assert "With neutral sampling, vae is closest with 2." in sentence
 
 
 def test_a_distance_is_named_by_its_features(plant: Callable[..., Any]) -> None:

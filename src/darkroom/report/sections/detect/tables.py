@@ -22,13 +22,25 @@ RANKING = ["AUROC", "Average precision", "FPR at 95% TPR, %"]
 
 
 def league(ranked: Sequence[Detector], used: Detector) -> Table:
-    """Tabulate threshold-free numbers and cost."""
+    """Tabulate threshold-free numbers and cost; numbers that the evaluation adds on request only if it has them."""
+    recall, twins = _recall(used), any(twins_removed(d) for d in ranked)
+    added = [f"FPR at {text.share(recall)} TPR, %"] if recall not in (None, 0.95) else []
     cells = []
     for d in ranked:
-        line = [cell(d.share("image", part), "decimal") for part in ("auroc", "average_precision")]
-        line += [cell(d.share("image", "fpr95"), "percent"), seconds(d.measured("model_timing", "seconds"))]
+        line = [cell(d.share("image", "auroc"), "decimal")]
+        line += [cell(d.share("without_twins", "auroc"), "decimal")] if twins else []
+        line += [cell(d.share("image", "average_precision"), "decimal"), cell(d.share("image", "fpr95"), "percent")]
+        line += [cell(d.share("image", "fpr_at_recall"), "percent")] if added else []
+        line.append(seconds(d.measured("model_timing", "seconds")))
         cells.append([*line, cell(d.measured("timing", "ms_per_image"), "compact"), cell(d.megabytes, "compact")])
-    return _table(ranked, used, [*RANKING, "Fitting", "ms per image", "Model, MB"], cells)
+    first, *others = RANKING
+    columns = [first, *(["without near-duplicates"] if twins else []), *others, *added]
+    return _table(ranked, used, [*columns, "Fitting", "ms per image", "Model, MB"], cells)
+
+
+def twins_removed(detector: Detector) -> int:
+    """Return how many test images have a near-duplicate in training."""
+    return int((detector.first.metrics.get("without_twins") or {}).get("items", 0))
 
 
 def maps(ranked: Sequence[Detector], used: Detector) -> Table:
@@ -51,14 +63,20 @@ def thresholds(ranked: Sequence[Detector], used: Detector) -> Table:
         more = asked.value is not None and gave.low is not None and gave.low > asked.value
         line = [cell(d.number("threshold"), "compact"), cell(asked, "percent")]
         line.append(cell(gave, "percent", tone="bad" if more else ""))
-        cells.append([*line, *(cell(d.share("image", m), "percent") for m in ("detection_rate", "f1"))])
-    columns = ["Threshold", "target, %", "actual, %", "Anomalies flagged, %", "F1, %"]
-    return _table(ranked, used, columns, cells, [("", 1), ("False alarms", 2), ("", 2)])
+        line += [cell(_target_recall(d), "percent"), cell(d.share("image", "detection_rate"), "percent")]
+        cells.append([*line, cell(d.share("image", "f1"), "percent")])
+    columns = ["Threshold", "target, %", "actual, %", "target, %", "actual, %", "F1, %"]
+    groups = [("", 1), ("False alarms", 2), ("Anomalies flagged", 2), ("", 1)]
+    return _table(ranked, used, columns, cells, groups)
 
 
 def kept(detector: Detector) -> Markup:
-    """Say whether the threshold kept the false-alarm rate it aims at; empty if it aims at none."""
+    """Say whether the threshold kept the rate of false alarms or of anomalies that it aims at; empty if it aims at none."""
     asked, gave = _asked(detector), detector.share("image", "false_alarm_rate")
+    wanted, found = _target_recall(detector), detector.share("image", "detection_rate")
+    if wanted.value is not None:
+        words = say("It aims at finding {} of the anomalies and flags", text.share(wanted.value))
+        return words + say(" {}, at {} false alarms.", text.full(found, "percent"), text.full(gave, "percent"))
     if asked.value is None:
         return Markup("")
     target = text.share(asked.value)
@@ -97,6 +115,18 @@ def _asked(detector: Detector) -> Number:
     kind = detector.first.metrics.get("threshold_kind", "")
     asked = detector.first.metrics.get("false_alarms_asked")
     return Number(reason=f"{kind} has no target" if kind else "not recorded") if asked is None else Number(float(asked))
+
+
+def _recall(detector: Detector) -> float | None:
+    recall = detector.first.metrics.get("recall_asked")
+    return None if recall is None else float(recall)
+
+
+def _target_recall(detector: Detector) -> Number:
+    """The share of anomalies that the threshold's rule aims at."""
+    kind = detector.first.metrics.get("threshold_kind", "")
+    recall = _recall(detector) if kind == "recall" else None
+    return Number(recall) if recall is not None else Number(reason=f"{kind} has no target" if kind else "not recorded")
 
 
 def _table(

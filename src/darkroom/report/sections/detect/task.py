@@ -148,6 +148,12 @@ def findings(task: Task) -> Iterator[Finding]:
     if task.lead is not None:
         verdict, tone = ("clear difference", "good") if task.lead.clear else ("no clear difference", "even")
     yield Finding("Anomalies", verdict, tone, words)
+    if removed := tables.twins_removed(task.used):
+        without = task.used.share("without_twins", "auroc")
+        words = say("{} a near-duplicate in training", text.plural(removed, "test image has", "test images have"))
+        words += say("; without them, the AUROC of <b>{}</b> is {}.", task.used.title, text.full(without, "decimal"))
+        words += Markup(" <code>data.split.regroup: true</code> keeps near-duplicates in one split.")
+        yield Finding("Anomalies", "leak", "bad", words)
     yield from below_chance([(d.title, auroc(d)) for d in task.ranked], task.normal_text)
 
 

@@ -83,11 +83,6 @@ def read(results: Results) -> Generators | None:
     )
 
 
-def _spaces(ranked: list[Method]) -> list[Space]:
-    judge, *others = (tables.space(name, ranked) for name in tables.SPACES)
-    return [space for space in (judge, tables.neutral(ranked), *others) if space is not None]
-
-
 def answer(found: Generators) -> Answer:
     """Head the page with the best generator's coverage."""
     best, covered = found.best, found.best.share("judge", "coverage")
@@ -101,6 +96,11 @@ def answer(found: Generators) -> Answer:
 
 
 SECTION = Section("generate", "Generate", read, answer, rank=3)
+
+
+def _spaces(ranked: list[Method]) -> list[Space]:
+    judge, *others = (tables.space(name, ranked) for name in tables.SPACES)
+    return [space for space in (judge, tables.neutral(ranked), *others) if space is not None]
 
 
 def _ranking(found: Generators) -> Iterator[Finding]:
@@ -117,6 +117,8 @@ def _ranking(found: Generators) -> Iterator[Finding]:
     if accurate.value is not None:
         words += say("; the judge recognizes the requested class in {} of its samples", text.full(accurate, "percent"))
     words += Markup(".")
+    if any((m.first.metrics.get("neutral") or {}).get("options") for m in found.ranked):
+        words += _at_neutral(found)
     verdict, tone = "measured", "note"
     if len(found.ranked) > 1:
         second = found.ranked[1]
@@ -126,6 +128,16 @@ def _ranking(found: Generators) -> Iterator[Finding]:
             apart = not fid.overlaps(other)
             verdict, tone = ("clear difference", "good") if apart else ("no clear difference", "even")
     yield Finding("Generation", verdict, tone, words)
+
+
+def _at_neutral(found: Generators) -> Markup:
+    """Say which generator is closest if none trades variety for fidelity."""
+    known = [(m, fid) for m in found.ranked if (fid := m.number("neutral", "fid")).value is not None]
+    if not known:
+        return Markup("")
+    closest, fid = min(known, key=lambda pair: pair[1].value or 0.0)
+    who = Markup("it has") if closest is found.best else say("<b>{}</b> is closest with", closest.title)
+    return say(" With neutral sampling, {} {}.", who, text.full(fid, "compact"))
 
 
 def _warnings(found: Generators) -> Iterator[Finding]:
