@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as reference
 
 from darkroom.classify.calibration import fit_temperature, log_softmax, reliability
-from darkroom.classify.metrics import confusion, scores
+from darkroom.classify.metrics import confusion, scores, share_intervals
 
 
 @pytest.fixture
@@ -82,3 +82,23 @@ def test_reliability_counts_every_item_once(answers: tuple[np.ndarray, np.ndarra
 
 def test_confusion_has_true_classes_as_rows() -> None:
     assert confusion(np.array([1, 1, 0]), np.array([0, 1, 0]), 2).tolist() == [[1, 1], [0, 1]]
+
+
+def test_shares_of_a_perfect_classifier_have_a_width() -> None:
+    counts = np.diag([50, 20, 30])
+    found = share_intervals(counts)
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "precision/0", "recall/2", "f1/1"):
+        assert found[name]["low"] < found[name]["value"] == found[name]["high"] == 1, name
+
+
+def test_share_intervals_are_around_the_scores() -> None:
+    random = np.random.default_rng(0)
+    labels, probabilities = random.integers(0, 4, 200), random.dirichlet([1, 1, 1, 1], 200)
+    found, values = (
+        share_intervals(confusion(probabilities.argmax(1), labels, 5)),
+        scores(np.ones((1, 200)), np.pad(probabilities, ((0, 0), (0, 1))), labels),
+    )
+    assert "recall/4" not in found  # a class without items
+    for name, share in found.items():
+        assert share["value"] == pytest.approx(float(values[name][0])), name
+        assert share["low"] <= share["value"] <= share["high"]

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from darkroom.measure.bootstrap import intervals, mean_intervals, resample
 from darkroom.measure.ranking import auroc
@@ -71,3 +72,20 @@ def test_is_fast() -> None:
     started = time.monotonic()
     intervals(lambda w: {"a": auroc(labels, scores, w)}, 10_000, resamples=1000, generator=generator)
     assert time.monotonic() - started < 10  # about 1 s on an idle core
+
+
+def test_a_biased_number_lies_inside_its_interval() -> None:
+    """A sum of absolute values over bins grows in every resample, as the calibration error does."""
+    random = np.random.default_rng(3)
+    gaps, bins = random.standard_normal(60) * 0.4, np.eye(15)[random.integers(0, 15, 60)]
+
+    def error(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {"error": np.abs(weights @ (bins * gaps[:, None])).sum(1) / weights.sum(1)}
+
+    def found(*biased: str) -> dict[str, float]:
+        draws = np.random.default_rng(0)
+        return intervals(error, 60, resamples=1000, generator=draws, biased=biased)["error"]
+
+    assert (found()["low"] + found()["high"]) / 2 > found()["value"] * 1.1
+    assert found("error")["low"] < found("error")["value"] < found("error")["high"]
+    assert found("error")["low"] >= 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from darkroom.measure.proportion import wilson
+from darkroom.measure.proportion import f1_interval, mean_of_shares, wilson
 
 
 @pytest.mark.parametrize(("count", "items"), [(0, 1), (0, 40), (40, 40), (3, 50), (500, 1000)])
@@ -13,6 +14,32 @@ def test_the_interval_has_a_width_and_holds_the_share(count: int, items: int) ->
     found = wilson(count, items, reason="")
     assert 0 <= found["low"] <= found["value"] == count / items <= found["high"] <= 1
     assert found["low"] < found["high"]
+
+
+@pytest.mark.parametrize(("count", "items"), [(0, 1), (208, 208), (3, 50), (500, 1000)])
+def test_agrees_with_scipy(count: int, items: int) -> None:
+    theirs = stats.binomtest(count, items).proportion_ci(method="wilson")
+    found = wilson(count, items, reason="")
+    assert (found["low"], found["high"]) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_perfect_f1_and_means_of_perfect_shares_have_a_width() -> None:
+    found = f1_interval(50, 50, 50, reason="")
+    assert found["value"] == found["high"] == 1
+    assert 0.9 < found["low"] < 1
+    low, high = mean_of_shares([wilson(50, 50, reason=""), wilson(20, 20, reason="")])
+    assert 0.8 < low < high == 1
+
+
+def test_the_interval_of_a_mean_of_shares_covers_as_often_as_promised() -> None:
+    random, chances, items = np.random.default_rng(0), np.array([0.97, 0.8, 0.9]), (30, 50, 20)
+    covered = []
+    for _ in range(2000):
+        low, high = mean_of_shares(
+            [wilson(int(random.binomial(n, p)), n, reason="") for n, p in zip(items, chances, strict=True)]
+        )
+        covered.append(low <= chances.mean() <= high)
+    assert 0.92 < np.mean(covered) < 0.99
 
 
 def test_published_values() -> None:

@@ -1,9 +1,10 @@
-"""The job `classify evaluate`: a trained classifier on the test split, plain and with test-time augmentation."""
+"""The job `classify evaluate`: measure a classifier on the test split, with and without test-time augmentation."""
 
 from __future__ import annotations
 
 import csv
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.classify.calibration import fit_temperature, log_softmax
+from darkroom.classify.calibration import Calibration, calibrate, log_softmax
 from darkroom.classify.config import EvaluateSpec
 from darkroom.classify.figures import draw_confusion, draw_curves, draw_reliability, draw_turned
-from darkroom.classify.metrics import SCORES, confusion, scores
+from darkroom.classify.metrics import SCORES, confusion, scores, share_intervals
 from darkroom.classify.tta import all_logits, fit_weights, look_names, merge, plain_logits, turned
 from darkroom.data.store import Store, labelled, needed, open_store
 from darkroom.fit.model import HISTORY, predict, read_about, rebuild
@@ -27,15 +28,15 @@ from darkroom.randomness import derive
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 NO_ITEM = "the test split has no image of this class"
-NO_VALIDATION = "there are no labelled validation images to learn weights from, so all looks weigh the same"
+NO_VALIDATION = "no labelled validation images to learn weights from, so all looks weigh the same"
 
 
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
-    """Score the model in `model` on the test split; temperatures and weights come from the validation split alone.
+    """Evaluate the model in `model` on the test split; temperatures and weights come from the validation split alone.
 
-    Raises ValueError when the test split has no labelled image.
+    Raises ValueError if the test split has no labelled image.
     """
-    torch.set_num_threads(1)  # sums depend on their number
+    torch.set_num_threads(1)  # floating-point sums depend on it
     store = open_store(data)
     about = read_about(model)
     network = rebuild("network", model, about.shape, len(about.classes))
@@ -52,14 +53,18 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     started = time.monotonic()
     plain = predict(lambda images: plain_logits(network, images), store.images, test).astype(np.float64)
     seconds = {"plain": time.monotonic() - started}
-    answers = {"plain": Answer(plain, fit_temperature(held_out[:, 0].astype(np.float64), store.labels[val]))}
+
+    def calibrated(logits: Floats) -> Calibration:
+        draws = np.random.default_rng(derive(spec.seed, "calibration"))
+        return calibrate(logits, store.labels[val], generator=draws)
+
+    answers = {"plain": Answer(plain, calibrated(held_out[:, 0].astype(np.float64)))}
     weights = fit_weights(held_out, store.labels[val]) if views and spec.tta_merge == "learned" else None
     if views:
         started = time.monotonic()
         merged = merge(looks(test), spec.tta_merge, weights)
         seconds["tta"] = time.monotonic() - started
-        temperature = fit_temperature(merge(held_out, spec.tta_merge, weights), store.labels[val])
-        answers["tta"] = Answer(merged, temperature)
+        answers["tta"] = Answer(merged, calibrated(merge(held_out, spec.tta_merge, weights)))
     labels = store.labels[test]
     result = _measured(answers, labels, store, spec)
     if views:
@@ -78,7 +83,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
         if views:
             found = turned(predictions, store.classes)
-            # every text is quoted, as names may hold commas, quotes and line breaks
+            # all text is quoted, as names may hold commas, quotes and line breaks
             found.to_csv(fresh / "tta.csv", index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             if len(found):
                 draw_turned(found, store.images, test, fresh / "tta.png")
@@ -88,27 +93,32 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
 
 
 class Answer:
-    """What a classifier says of every test image: logits (N, K), and the temperature that calibrates them."""
+    """A classifier's predictions for every test image, from logits (N, K), as they are and calibrated."""
 
-    def __init__(self, logits: Floats, temperature: float) -> None:
-        self.temperature = temperature
+    def __init__(self, logits: Floats, calibration: Calibration) -> None:
+        self.calibration, self.temperature = calibration, calibration.temperature
         self.raw: Floats = np.exp(log_softmax(logits))
-        self.calibrated: Floats = np.exp(log_softmax(logits / temperature))
+        self.calibrated: Floats = np.exp(log_softmax(logits / self.temperature))
         self.predicted: Labels = logits.argmax(1)
 
 
 def _measured(answers: dict[str, Answer], labels: Labels, store: Store, spec: EvaluateSpec) -> dict[str, Any]:
-    """The content of metrics.json."""
-    result: dict[str, Any] = {"items": len(labels), "views": {}, "per_class": {}, "temperature": {}, "confusion": {}}
+    """Return the content of metrics.json."""
+    result: dict[str, Any] = {"items": len(labels), "views": {}, "per_class": {}, "temperature": {}, "calibration": {}}
+    result["confusion"] = {}
     support = np.bincount(labels, minlength=len(store.classes))
     for name, answer in answers.items():
+        counts = confusion(answer.predicted, labels, len(store.classes))
+        shares = share_intervals(counts)
         found = {
             kind: intervals(
                 lambda weights, p=probabilities: scores(weights, p, labels),  # type: ignore[misc]
                 len(labels),
                 resamples=spec.resamples,
                 generator=np.random.default_rng(derive(spec.seed, "bootstrap")),
+                biased=("ece",),
             )
+            | shares
             for kind, probabilities in (("raw", answer.raw), ("calibrated", answer.calibrated))
         }
         result["views"][name] = {kind: {score: values[score] for score in SCORES} for kind, values in found.items()}
@@ -123,7 +133,8 @@ def _measured(answers: dict[str, Answer], labels: Labels, store: Store, spec: Ev
             for k, label in enumerate(store.classes)
         }
         result["temperature"][name] = answer.temperature
-        result["confusion"][name] = confusion(answer.predicted, labels, len(store.classes)).tolist()
+        result["calibration"][name] = asdict(answer.calibration)
+        result["confusion"][name] = counts.tolist()
     if "tta" in answers:
         before, after = answers["plain"].predicted == labels, answers["tta"].predicted == labels
         result["tta"] = {"fixed": int((after & ~before).sum()), "broken": int((before & ~after).sum())}
@@ -131,7 +142,7 @@ def _measured(answers: dict[str, Answer], labels: Labels, store: Store, spec: Ev
 
 
 def _predictions(answers: dict[str, Answer], store: Store, rows: Labels) -> pd.DataFrame:
-    """A row an image: its label, and what each view says with which calibrated probabilities."""
+    """Tabulate one row per image: its label, and each view's prediction and calibrated probabilities."""
     columns: dict[str, Any] = {"id": store.items["id"].to_numpy()[rows], "label": store.labels[rows]}
     for name, answer in answers.items():
         columns[f"prediction_{name}"] = answer.predicted
@@ -142,7 +153,7 @@ def _predictions(answers: dict[str, Answer], store: Store, rows: Labels) -> pd.D
 
 
 def _flat(result: dict[str, Any]) -> dict[str, float]:
-    """The numbers as metrics: `test/accuracy`, `test/tta/ece_calibrated`, `test/per_class/6/recall`."""
+    """Name the numbers as metrics: `test/accuracy`, `test/tta/ece_calibrated`, `test/per_class/6/recall`."""
     flat: dict[str, float] = {}
     for view, kinds in result["views"].items():
         prefix = "test" if view == "plain" else f"test/{view}"

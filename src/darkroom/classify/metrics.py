@@ -1,6 +1,6 @@
-"""How good class probabilities are, for many weightings of the items at once: what a bootstrap needs.
+"""How good class probabilities are, for many weightings of the items at once, as a bootstrap needs it.
 
-Every function takes weights (R, N), one row a resample, and gives values (R,). Items are probabilities (N, K) and labels (N,).
+Functions take weights (R, N), one row per resample, and return values (R,). Items are probabilities (N, K) and labels (N,).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.classify.calibration import confidence_bins
+from darkroom.measure.proportion import Interval, f1_interval, mean_of_shares, wilson
 from darkroom.measure.ranking import auroc
 
 Floats = NDArray[np.float64]
@@ -27,17 +28,16 @@ SCORES = (
 
 
 def scores(weights: Floats, probabilities: Floats, labels: Labels) -> dict[str, Floats]:
-    """Every metric of `SCORES`, and `precision/k`, `recall/k`, `f1/k` of each class k.
+    """Return every metric of `SCORES`, and `precision/k`, `recall/k`, `f1/k` of each class k.
 
-    Those of a class are NaN where it has no item, and macro means are over the classes that have some; precision of a
-    class with items that is never predicted is 0. `ece` is the
-    expected calibration error in 15 equal bins of confidence (Naeini et al. 2015), `brier` the sum over classes
-    (Brier 1950), `nll` in nats.
+    Those of a class without items are NaN, and macro means skip it; the precision of a class that is never predicted is 0.
+    `ece` is the expected calibration error in 15 equal bins of confidence (Naeini et al. 2015), `brier` sums over classes
+    (Brier 1950), `nll` is in nats.
     """
     classes = probabilities.shape[1]
     total = weights.sum(1)
     rows = np.arange(len(labels))
-    # a temperature below 1 can make a probability round to zero; the loss of such a miss is bounded, not infinite
+    # a probability may underflow to 0; the loss of such a miss is bounded, not infinite
     nll = -np.log(np.maximum(probabilities[rows, labels], 1e-12))
     truth = np.eye(classes)[labels]
     brier = ((probabilities - truth) ** 2).sum(1)
@@ -49,13 +49,41 @@ def scores(weights: Floats, probabilities: Floats, labels: Labels) -> dict[str, 
     return found
 
 
+def share_intervals(counts: NDArray[np.int64]) -> dict[str, Interval]:
+    """Return the intervals of all shares in a confusion matrix (K, K), by the names of `scores`.
+
+    Accuracy, precision and recall have Wilson's interval, F1 that of `f1_interval`; means over classes with items combine
+    the intervals of their parts.
+    """
+    hits, called, true = np.diag(counts), counts.sum(0), counts.sum(1)
+    found = {"accuracy": wilson(int(hits.sum()), int(counts.sum()), reason="")}
+    names: dict[str, list[Interval]] = {"precision": [], "recall": [], "f1": []}
+    for k in np.flatnonzero(true):
+        right, calls, items = int(hits[k]), int(called[k]), int(true[k])
+        # a class that is never predicted has precision 0 by convention, of which nothing is known
+        precision = wilson(right, calls, reason="") if calls else {"value": 0.0, "low": 0.0, "high": 1.0}
+        parts = (precision, wilson(right, items, reason=""), f1_interval(right, calls, items, reason=""))
+        for (name, members), part in zip(names.items(), parts, strict=True):
+            found[f"{name}/{k}"] = part
+            members.append(part)
+    for name, members in names.items():
+        low, high = mean_of_shares(members)
+        found[f"macro_{name}"] = {
+            "value": float(np.mean([part["value"] for part in members])),
+            "low": low,
+            "high": high,
+        }
+    found["balanced_accuracy"] = found["macro_recall"]
+    return found
+
+
 def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
-    """Counts (K, K): rows are true classes, columns predicted ones."""
+    """Count predictions (K, K): rows are true classes, columns predicted ones."""
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def _by_class(weights: Floats, predicted: Labels, labels: Labels, classes: int) -> dict[str, Floats]:
-    """Precision, recall and F1 of each class and their means."""
+    """Return precision, recall and F1 of each class, and their means."""
     called_as, truly = np.eye(classes)[predicted], np.eye(classes)[labels]  # (N, K)
     counts = weights @ np.concatenate([called_as * truly, called_as, truly], axis=1)
     right, called, true = np.split(counts, 3, axis=1)  # each (R, K)
@@ -73,7 +101,7 @@ def _by_class(weights: Floats, predicted: Labels, labels: Labels, classes: int) 
 
 
 def _macro_auroc(weights: Floats, probabilities: Floats, labels: Labels) -> Floats:
-    """One against the rest, mean over the classes that have items; NaN where only one class has."""
+    """Return the one-vs-rest mean over classes with items; NaN if only one class has any."""
     values = [
         auroc(labels == k, probabilities[:, k], weights) for k in range(probabilities.shape[1]) if (labels == k).any()
     ]
@@ -93,6 +121,6 @@ def _ece(weights: Floats, probabilities: Floats, labels: Labels) -> Floats:
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    """part / whole, 0 where the whole is 0."""
+    """Return part / whole, 0 where the whole is 0."""
     quotient: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
     return quotient

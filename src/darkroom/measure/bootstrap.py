@@ -1,12 +1,12 @@
-"""Bootstrap intervals (Efron 1979): how much a number would move if the test items had been drawn again.
+"""Bootstrap intervals (Efron 1979): how much a number would vary over other draws of the test items.
 
-A statistic takes weights (R, N), one row a resample and one column an item, and gives values (R,): a resample is how
-often it holds each item. So one pass of array arithmetic serves many resamples.
+A statistic takes weights (R, N), one row per resample and one column per item, and returns values (R,): a resample is how
+often it holds each item, so one pass of array arithmetic serves many resamples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Interval = dict[str, Any]
-"""`{"value", "low", "high"}`, or `{"value": None, "reason"}` for a number that cannot be had."""
+"""`{"value", "low", "high"}`, or `{"value": None, "reason"}` for an undefined number."""
 
 LEVEL = 0.95
 ONE_KIND = "needs items of more than one kind"
 CELLS = 500_000
-"""Weights held at a time, 4 MB; a statistic may hold some ten times that."""
+"""Weights in memory at a time, 4 MB; a statistic may take about ten times that."""
 
 
 def intervals(
@@ -29,11 +29,14 @@ def intervals(
     resamples: int,
     generator: np.random.Generator,
     reason: str = ONE_KIND,
+    biased: Collection[str] = (),
 ) -> dict[str, Interval]:
-    """The value of each named number on the items as they are, and its 95 % percentile interval.
+    """Return each named number of the items with its 95 % percentile interval.
 
-    A number that is NaN on the items as they are gets `reason` in place of its value. Resamples in which it is NaN (one
-    that holds no anomaly, say) are left out of its interval. Raises ValueError when there are no items.
+    A number that is NaN on the items themselves gets `reason` in place of a value; resamples in which it is NaN, such as
+    those without any anomaly, are left out of its interval. Numbers named in `biased` grow by resampling alone, as the
+    calibration error does: the bootstrap's estimate of that bias is subtracted from their resampled values, which stay at
+    least 0. Raises ValueError if there are no items.
     """
     if items < 1:
         raise ValueError("there are no items to measure")
@@ -43,11 +46,15 @@ def intervals(
         found = statistic(resample(items, min(size, resamples - start), generator))
         for name, values in found.items():
             draws[name].append(values)
-    return percentile_intervals({name: np.concatenate(values) for name, values in draws.items()}, reason=reason)
+    joined = {name: np.concatenate(values) for name, values in draws.items()}
+    for name in biased:
+        value, resampled = joined[name][0], joined[name][1:]
+        joined[name][1:] = np.maximum(0, resampled - (np.nanmean(resampled) - value))
+    return percentile_intervals(joined, reason=reason)
 
 
 def percentile_intervals(draws: Mapping[str, Floats], *, reason: str = ONE_KIND) -> dict[str, Interval]:
-    """Of each named row of numbers (1 + R,) the first, which is of the items as they are, with the interval of the others.
+    """Return the first of each named row of numbers (1 + R,), that of the items themselves, with the interval of the rest.
 
     NaN as in `intervals`.
     """
@@ -57,7 +64,7 @@ def percentile_intervals(draws: Mapping[str, Floats], *, reason: str = ONE_KIND)
 def mean_intervals(
     values: Mapping[str, NDArray[Any]], *, resamples: int, generator: np.random.Generator
 ) -> dict[str, Interval]:
-    """The mean over items of each named row of numbers (N,), with its interval; all from the same resamples."""
+    """Return the mean of each named row of numbers (N,) with its interval; all from the same resamples."""
     table = np.stack([np.asarray(row, np.float64) for row in values.values()], axis=1)  # (N, K)
 
     def means(weights: Floats) -> dict[str, Floats]:
@@ -68,7 +75,7 @@ def mean_intervals(
 
 
 def resample(items: int, resamples: int, generator: np.random.Generator) -> Floats:
-    """How often each of `resamples` draws with replacement takes each item: (resamples, items), each row sums to items."""
+    """Draw with replacement: how often each resample holds each item, (resamples, items); each row sums to `items`."""
     taken = generator.integers(0, items, size=(resamples, items))
     taken += np.arange(resamples)[:, None] * items
     counts = np.bincount(taken.ravel(), minlength=resamples * items)
@@ -76,7 +83,7 @@ def resample(items: int, resamples: int, generator: np.random.Generator) -> Floa
 
 
 def percentiles(value: float, draws: Floats) -> Interval:
-    """A value with the 95 % percentile interval of its resampled values (R,)."""
+    """Return a value with the 95 % percentile interval of its resampled values (R,)."""
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return {"value": value, "low": float(low), "high": float(high)}

@@ -26,13 +26,6 @@ def average_precision(positive: NDArray[Any], scores: NDArray[Any], weights: Flo
     return mean_precision(curve(positive, scores, weights))
 
 
-def fpr_at_tpr(
-    positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None, *, tpr: float = 0.95
-) -> Floats:
-    """The smallest share of negative items flagged by a threshold that flags at least `tpr` of the positive ones."""
-    return false_at(curve(positive, scores, weights), tpr)
-
-
 def best_f1(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
     """The largest F1 that any one threshold gives; chosen on the items themselves, so an optimistic number."""
     found = curve(positive, scores, weights)
