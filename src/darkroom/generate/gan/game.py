@@ -32,7 +32,8 @@ class AdversarialGame(nn.Module):
 
     `averaged` is the moving average of the generator that samples are drawn from. `loss` names the pair of losses;
     `gradient_penalty`, `feature_matching` and `r1` are weights, and R1 is added on every `r1_every`-th batch, weighted
-    `r1_every` times as much (lazy regularization, Karras et al. 2020). The task reads `critic_steps`, the discriminator
+    `r1_every` times as much (lazy regularization, Karras et al. 2020; in the same update as the loss, so that optimizers need
+    no correction). The task reads `critic_steps`, the discriminator
     updates per generator update, and `ttur` and `weight_clip`, the discriminator's learning rate and largest weight.
     """
 
@@ -123,7 +124,8 @@ class AdversarialGame(nn.Module):
 class WarmedUpEMA:
     """Exponential moving average whose decay after t updates is min(`decay`, (1 + t) / (10 + t)), for `AveragedModel`.
 
-    The lower decay at the start forgets the first weights sooner; at 0 the average is the newest weights.
+    The lower decay at the start forgets the first weights sooner (TensorFlow's `num_updates`); at decay 0 the average is the
+    newest weights.
     """
 
     def __init__(self, decay: float) -> None:

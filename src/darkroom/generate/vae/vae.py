@@ -2,7 +2,7 @@
 
 The objective is the evidence lower bound in nats per image, E log p(x|z,y) - KL(q(z|x,y) || p(z)), with q a diagonal
 normal distribution and p the standard normal one. The expectation is estimated from one draw of z. The KL term can be
-weighted by beta (Higgins et al. 2017), which can be warmed up from 0 (Bowman et al. 2016).
+weighted by beta (Higgins et al. 2017), which can be warmed up from 0 (Bowman et al. 2016; linearly here).
 """
 
 from __future__ import annotations
