@@ -26,7 +26,7 @@ from darkroom.data import fetch, prepare
 from darkroom.data.store import needed, open_store
 from darkroom.detect import evaluate, fit
 from darkroom.detect.detector import read_detector
-from darkroom.detect.items import anomalous
+from darkroom.detect.items import is_anomalous
 from darkroom.detect.jobs import tasks
 from darkroom.log import silent
 from darkroom.measure.ranking import auroc
@@ -101,7 +101,7 @@ def results(config: dict[str, Any], folder: Path) -> Iterator[Result]:
         detector = read_detector(out)
         with torch.inference_mode():
             scores, _ = evaluate.scored(detector, store, rows)
-        value = float(auroc(anomalous(store, rows, normal), scores)[0])
+        value = float(auroc(is_anomalous(store, rows, normal), scores)[0])
         seconds = files.read_json(out / files.TIMING)["seconds"]
         yield Result(name, "+".join(normal), value, seconds)
 

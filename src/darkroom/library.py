@@ -68,7 +68,7 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedGenerator | LoadedDetec
     FileNotFoundError if there is no trained model, and ValueError for a file of weights that holds anything but tensors.
     """
     from darkroom.detect.detector import read_detector
-    from darkroom.detect.evaluation.threshold import THRESHOLD, read_judge
+    from darkroom.detect.evaluation.threshold import THRESHOLD, read_operating_point
     from darkroom.fit.model import read_about, rebuild, say_if_kept
     from darkroom.generate.model import read_generator
 
@@ -88,7 +88,7 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedGenerator | LoadedDetec
             options = registry.options("generator", chosen["name"]).model_validate(chosen)
             return LoadedGenerator(read_generator(model, options), about.classes)
         case "detector":
-            threshold = read_judge(evaluation).value if (evaluation / THRESHOLD).is_file() else None
+            threshold = read_operating_point(evaluation).value if (evaluation / THRESHOLD).is_file() else None
             return LoadedDetector(read_detector(model), intake, threshold=threshold)
         case _:
             raise ValueError(f"{model} was written by an earlier version and does not say what it is; train it again")

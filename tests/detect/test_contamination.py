@@ -13,7 +13,7 @@ from darkroom.config.load import load
 from darkroom.data.store import open_store
 from darkroom.detect import evaluate, fit
 from darkroom.detect.config import EvaluateSpec, FitSpec
-from darkroom.detect.items import anomalous, contaminated, labels_given, normal_rows
+from darkroom.detect.items import contaminated, is_anomalous, labels_given, normal_rows
 from darkroom.log import silent
 from darkroom.planning.plan import Plan
 
@@ -32,7 +32,7 @@ def spec(contamination: float = 0.0) -> FitSpec:
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.3, 0.5])
 def test_the_share_is_that_asked_for_as_near_as_whole_images_come(share: float, digits: Path) -> None:
     store, rows = open_store(digits), mixed(digits, share)
-    strange = anomalous(store, rows, NORMAL)
+    strange = is_anomalous(store, rows, NORMAL)
     assert abs(strange.sum() - share * len(rows)) <= 0.5 / (1 - share)
     assert np.array_equal(rows[~strange], normal_rows(store, "train", NORMAL)), "no normal image is lost"
     assert len(np.unique(rows)) == len(rows)
@@ -52,7 +52,7 @@ def test_without_it_the_normal_images_are_left_alone(digits: Path) -> None:
 def test_an_anomalous_image_is_given_the_label_of_a_normal_one(digits: Path) -> None:
     store, normal = open_store(digits), ("1", "2")
     rows = contaminated(store, normal_rows(store, "train", normal), normal, 0.3, seed=0)
-    given, strange = labels_given(store, rows, normal, seed=0), anomalous(store, rows, normal)
+    given, strange = labels_given(store, rows, normal, seed=0), is_anomalous(store, rows, normal)
     assert np.array_equal(given[~strange], store.labels[rows[~strange]])
     assert set(given[strange]) == {1, 2}
 

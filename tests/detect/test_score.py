@@ -15,6 +15,7 @@ from PIL import Image
 
 from darkroom import files
 from darkroom.__main__ import main
+from darkroom.data import incoming
 from darkroom.detect import score
 from darkroom.detect.evaluation.overlay import Scale
 
@@ -85,7 +86,7 @@ def test_what_cannot_be_read_is_listed_and_told_by_the_exit_code(fitted: Path, s
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)).save(images / "color.png")
     (images / "gone.png").symlink_to("nowhere.png")
     code, rows = scored(fitted / "seed-0", images, tmp_path / "out")
-    assert code == score.NOT_ALL
+    assert code == incoming.NOT_ALL
     assert list(rows) == ["a.txt", "b.png", "color.png", "cut.png", "deeper/still/a.png", "tall.png", "gone.png"]
     notes = {name: row["note"] for name, row in rows.items()}
     assert notes["a.txt"] == "not an image in a supported format"
@@ -119,7 +120,7 @@ def test_no_name_leads_out_of_the_results(fitted: Path, surface: Write, tmp_path
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if not path.is_symlink()}
     out = tmp_path / "results" / "out"
     code, rows = scored(fitted / "seed-0", images, out)
-    assert code == score.NOT_ALL
+    assert code == incoming.NOT_ALL
     assert rows["loop"]["note"] == "a link to a folder that is read already"
     maps = [row["map"] for row in rows.values() if row["map"]]
     assert len(maps) == len(set(maps)) == len(rows) - 1  # `loop`; hidden names are passed over
@@ -142,10 +143,10 @@ def test_results_replace_results_and_nothing_else(
     assert list(scored(seed, images, out)[1]) == ["a.png", "b.png"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    assert "is no result of detect score" in refused(capsys, seed, images, tmp_path / "mine")
-    assert "is no result of detect score" in refused(capsys, seed, images, tmp_path / "mine" / "thesis.txt")
+    assert "is not a result of detect score" in refused(capsys, seed, images, tmp_path / "mine")
+    assert "is not a result of detect score" in refused(capsys, seed, images, tmp_path / "mine" / "thesis.txt")
     for other in (images, images / "out", tmp_path, seed / "model", seed):
-        assert "lie in each other" in refused(capsys, seed, images, other)
+        assert "overlaps with" in refused(capsys, seed, images, other)
     assert (tmp_path / "mine" / "thesis.txt").exists()
     assert (seed / "model" / "weights.pt").exists()
 
@@ -171,14 +172,14 @@ def test_a_folder_that_is_no_seeds_is_refused(
 ) -> None:
     images, out = tmp_path / "images", tmp_path / "out"
     images.mkdir()
-    assert "holds no files" in refused(capsys, fitted / "seed-0", images, out)
+    assert "contains no files" in refused(capsys, fitted / "seed-0", images, out)
     surface(images / "a.png", 0)
     assert "has no model/ and evaluation/" in refused(capsys, fitted / "seed-0" / "model", images, out)
     assert "there is no file or folder" in refused(capsys, fitted / "seed-0", tmp_path / "gone", out)
     seed = shutil.copytree(fitted / "seed-0", tmp_path / "seed")
     whole = (seed / "model" / "weights.pt").read_bytes()
     (seed / "model" / "weights.pt").write_bytes(whole[:-10])
-    assert "is not the file that detect fit wrote" in refused(capsys, seed, images, out)
+    assert "differs from the file that detect fit wrote" in refused(capsys, seed, images, out)
     (seed / "model" / "weights.pt").write_bytes(whole)
     judge = files.read_json(seed / "evaluation" / "threshold.json")
     files.write_json(seed / "evaluation" / "threshold.json", judge | {"weights": "0" * 64})
@@ -205,7 +206,7 @@ def test_the_last_good_detector_scores_while_its_successor_is_not_there(
 
 def test_batches_of_any_size_give_the_same_table(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, whole = scored(fitted / "seed-0", fitted / "set" / "test", tmp_path / "whole")
-    monkeypatch.setattr(score, "HELD", 2000)
+    monkeypatch.setattr(incoming, "HELD", 2000)
     _, parts = scored(fitted / "seed-0", fitted / "set" / "test", tmp_path / "parts")
     assert list(parts) == list(whole)
     for name, row in whole.items():
@@ -235,6 +236,23 @@ def test_a_single_image_may_be_named(fitted: Path, tmp_path: Path) -> None:
 
 
 def test_the_colors_of_maps_travel(fitted: Path) -> None:
-    judge = score.read_judge(fitted / "seed-0" / "evaluation")
-    assert isinstance(judge.colors, Scale)
-    assert judge.colors.low < judge.colors.high
+    point = score.read_operating_point(fitted / "seed-0" / "evaluation")
+    assert isinstance(point.colors, Scale)
+    assert point.colors.low < point.colors.high
+
+
+def test_a_model_that_is_no_detector_says_what_it_is(
+    fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = shutil.copytree(fitted / "seed-0", tmp_path / "seed")
+    about = files.read_json(seed / "model" / "model.json")
+    for kind, name, words in (("network", "resnet", "a classifier"), ("generator", "vae", "a generator")):
+        files.write_json(seed / "model" / "model.json", about | {"kind": kind, "plugin": {"name": name}})
+        (seed / "evaluation" / "threshold.json").unlink(missing_ok=True)
+        said = refused(capsys, seed, fitted / "set" / "test", tmp_path / "out")
+        assert f"holds {words} ({name}), which has no anomaly scores" in said
+
+
+def test_results_are_not_committed() -> None:
+    ignored = (Path(__file__).parents[2] / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "/scores/" in ignored

@@ -65,6 +65,8 @@ def test_a_whole_run_finds_other_digits(detector: str, digits: Path, tmp_path: P
     assert found["pixel"] == {"value": None, "reason": "the data set has no masks"}
     assert "1" not in found["by_class"]
     assert sum(entry["items"] for entry in found["by_class"].values()) == found["n_anomalous"]
+    assert image["fpr_at_recall"]["value"] == image["fpr95"]["value"]
+    assert (found["recall_asked"], found["without_twins"]) == (0.95, None)
     table = pd.read_parquet(tmp_path / "evaluation" / "scores.parquet")
     assert list(table) == ["id", "label", "split", "anomalous", "score", "flagged"]
     assert (table["flagged"] == (table["score"] > found["threshold"])).all()
@@ -238,7 +240,7 @@ def test_the_error_of_normal_reconstructions_is_stated(digits: Path, tmp_path: P
 
 def test_a_detector_that_reconstructs_nothing_says_so(digits: Path, tmp_path: Path) -> None:
     assert both(digits, tmp_path, "mahalanobis")["reconstruction"] == {
-        "mse": {"value": None, "reason": "the detector reconstructs no image"}
+        "mse": {"value": None, "reason": "the detector makes no reconstructions"}
     }
     assert "reconstructions.png" not in files.read_manifest(tmp_path / "evaluation")
 

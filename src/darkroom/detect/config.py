@@ -12,7 +12,7 @@ from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin, entry
 from darkroom.settings import Count, Name, Section, unique
 
-Rule = Literal["quantile", "extreme_value", "best_f1"]
+Rule = Literal["quantile", "extreme_value", "best_f1", "recall"]
 """Ways to set the threshold."""
 
 
@@ -111,10 +111,13 @@ class Detect(Section):
     training: DetectorTraining = DetectorTraining()
     """Training shared by all detectors that gradient steps train."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Share of normal images that may be flagged as anomalous."""
+    """Share of normal images that may be flagged as anomalous; `quantile` and `extreme_value` set the threshold by it."""
+    recall: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Share of anomalous images to find. Every evaluation measures the false-alarm rate at which the test images reach it;
+    `threshold: recall` sets the threshold by it."""
     threshold: Rule = "quantile"
     """How the threshold is set on validation images: `quantile` of the normal scores at that share of false alarms,
-    `extreme_value` from a fit to their largest scores, or `best_f1` if labels mark both normal and anomalous ones."""
+    `extreme_value` from a fit to their largest scores, or, with labelled anomalies among them, `recall` or `best_f1`."""
     examples: Count = 1000
     """Most test images in the report's ranked list; those with the highest scores are kept."""
     resamples: Count = 1000
@@ -160,6 +163,7 @@ class EvaluateSpec(Section):
     backbone: str | None = None
     network: Annotated[Section, Plugin("network")] | None = None
     false_alarms: float
+    recall: float = 0.95
     threshold: Rule
     examples: Count
     resamples: Count

@@ -36,7 +36,7 @@ def normal_rows(store: Store, split: str, normal: tuple[str, ...]) -> NDArray[np
     return rows
 
 
-def anomalous(store: Store, rows: NDArray[np.int64], normal: tuple[str, ...]) -> NDArray[np.bool_]:
+def is_anomalous(store: Store, rows: NDArray[np.int64], normal: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return a mask of these rows: True if the class is not a normal one."""
     found: NDArray[np.bool_] = ~np.isin(store.labels[rows], [store.label(name) for name in normal])
     return found
@@ -54,7 +54,7 @@ def contaminated(
         return rows
     count = round(share * len(rows) / (1 - share))
     among = labelled(store, "train")
-    among = among[anomalous(store, among, normal)]
+    among = among[is_anomalous(store, among, normal)]
     wanted = f"detect.contamination: a share of {share:g} anomalous images beside {len(rows)} normal ones"
     if not count:
         raise ValueError(f"{wanted} is less than one image; the smallest possible share is {1 / (len(rows) + 1):.2g}")
@@ -70,7 +70,7 @@ def contaminated(
 
 def labels_given(store: Store, rows: NDArray[np.int64], normal: tuple[str, ...], *, seed: int) -> NDArray[np.int64]:
     """Return the labels a detector gets for these rows: an anomalous image gets a random normal image's label."""
-    labels, strange = store.labels[rows], anomalous(store, rows, normal)
+    labels, strange = store.labels[rows], is_anomalous(store, rows, normal)
     if strange.any():
         generator = np.random.default_rng(derive(seed, "labels of contamination"))
         labels[strange] = generator.choice(labels[~strange], size=int(strange.sum()))

@@ -87,7 +87,7 @@ def _fit(plan: Plan, wildcards: Wildcards) -> FitSpec:
 def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
     section = _section(plan)
     normal, _ = tasks(plan.config)[wildcards["task"]]
-    shared = {key: getattr(section, key) for key in ("false_alarms", "threshold", "examples", "resamples")}
+    shared = {key: getattr(section, key) for key in ("false_alarms", "recall", "threshold", "examples", "resamples")}
     return EvaluateSpec(
         detector=section.detectors[wildcards["detector"]].detector,
         normal=normal,

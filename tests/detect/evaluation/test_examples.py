@@ -19,10 +19,10 @@ from darkroom.detect.evaluation.examples import (
     ROWS,
     STRIP,
     THUMBNAIL,
-    Kept,
-    Verdicts,
-    colors,
-    larger,
+    ScoredTest,
+    TopMaps,
+    color_scale,
+    enlarged,
     panels,
     reduced,
     save_examples,
@@ -42,7 +42,7 @@ class Brightest(Detector):
         return 1 - images
 
 
-def verdicts(items: int, side: int = 8, *, masks: bool = False, anomalous: bool | None = None) -> Verdicts:
+def verdicts(items: int, side: int = 8, *, masks: bool = False, anomalous: bool | None = None) -> ScoredTest:
     """Noise of rising brightness, every third image anomalous unless all or none are to be."""
     draws = np.random.default_rng(items)
     images = draws.integers(0, 256, (items, side, side, 1)) * np.linspace(0.2, 1, items)[:, None, None, None]
@@ -53,17 +53,17 @@ def verdicts(items: int, side: int = 8, *, masks: bool = False, anomalous: bool 
     mask[0, 2:5, 2:5] = 255
     store = Store("noise", ("good", "crack"), images.astype(np.uint8), table, mask if masks else None)
     scores = store.images.mean((1, 2, 3)) / 255
-    return Verdicts(store, np.arange(items), unusual, scores, 0.3)
+    return ScoredTest(store, np.arange(items), unusual, scores, 0.3)
 
 
-def write(folder: Path, test: Verdicts, *, keep: int = 1000, maps: bool = True) -> dict[str, Any]:
-    kept, of_val = Kept(keep), Kept(0)
+def write(folder: Path, test: ScoredTest, *, keep: int = 1000, maps: bool = True) -> dict[str, Any]:
+    kept, of_val = TopMaps(keep), TopMaps(0)
     values = test.store.images.mean(3).astype(np.float32) / 255
     for start in range(0, len(values), 32):
         batch = slice(start, start + 32)
         kept.add(test.scores[batch], values[batch] if maps else None)
     of_val.add(np.zeros(3), values[:3] if maps else None)
-    save_examples(folder, test, kept, larger(Brightest(), test), colors(of_val, kept))
+    save_examples(folder, test, kept, enlarged(Brightest(), test), color_scale(of_val, kept))
     found: dict[str, Any] = files.read_json(folder / "examples.json")
     return found
 
@@ -103,7 +103,7 @@ def test_no_more_are_kept_than_asked_for_whatever_the_batches(tmp_path: Path) ->
     scores, maps = draws.integers(0, 20, 300) / 20, draws.random((300, 8, 8)).astype(np.float32)  # with ties
     found = []
     for size in (1, 7, 300):
-        kept = Kept(25)
+        kept = TopMaps(25)
         for start in range(0, 300, size):
             kept.add(scores[start : start + size], maps[start : start + size])
         ranked = list(kept.ranked())

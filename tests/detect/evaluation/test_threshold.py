@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from darkroom.detect.evaluation.threshold import from_labels, from_normals, from_tail
+from darkroom.detect.evaluation.threshold import from_anomalies, from_labels, from_normals, from_tail
 
 
 @pytest.mark.parametrize("items", [1, 5, 19, 20, 50, 999])
@@ -17,7 +17,7 @@ def test_flags_at_most_the_stated_share_of_the_normals_it_was_set_on(items: int,
     assert (scores > found.value).mean() <= rate
     if items >= 1 / rate - 1:
         assert (scores >= found.value).mean() > 0
-        assert f"rank {math.ceil((1 - rate) * (items + 1) - 1e-9)} of the {items}" in found.rule
+        assert f"rank {math.ceil((1 - rate) * (items + 1) - 1e-9)} among the {items}" in found.rule
 
 
 def test_keeps_its_promise_on_new_normals() -> None:
@@ -32,7 +32,7 @@ def test_keeps_its_promise_on_new_normals() -> None:
 def test_too_few_normals_are_told() -> None:
     found = from_normals(np.arange(10.0), 0.05)
     assert found.value == 9
-    assert "too few to promise a false-alarm rate of 5 % (that takes 19)" in found.rule
+    assert "too few to guarantee a false-alarm rate of 5 %, which needs 19" in found.rule
     assert "too few" not in from_normals(np.arange(19.0), 0.05).rule
     with pytest.raises(ValueError, match=r"data\.split\.val"):
         from_normals(np.array([]), 0.05)
@@ -64,7 +64,7 @@ def test_the_tail_fit_gives_the_stated_rate_beyond_the_scores_seen(shape: float)
 def test_a_tail_that_cannot_be_fitted_is_the_quantile() -> None:
     few = np.arange(15.0)
     assert from_tail(few, 0.05).value == from_normals(few, 0.05).value
-    assert "too few for an extreme-value fit, which takes 20" in from_tail(few, 0.05).rule
+    assert "an extreme-value fit needs at least 20 images" in from_tail(few, 0.05).rule
     alike = np.ones(100)
     assert from_tail(alike, 0.05) == from_normals(alike, 0.05)
     many = np.random.default_rng(0).normal(size=100)
@@ -89,3 +89,26 @@ def test_the_best_f1_needs_both_kinds() -> None:
     for unusual, kind in ((False, "anomalous"), (True, "normal")):
         with pytest.raises(ValueError, match=f"no validation image is {kind}; set it to quantile"):
             from_labels(np.arange(4.0), np.full(4, unusual))
+
+
+@pytest.mark.parametrize("items", [1, 10, 19, 20, 50, 999])
+@pytest.mark.parametrize("recall", [0.8, 0.95])
+def test_a_recall_is_kept_on_the_anomalies_that_it_was_set_on(items: int, recall: float) -> None:
+    scores = np.random.default_rng(items).normal(size=items)
+    found = from_anomalies(scores, recall)
+    assert (scores > found.value).mean() >= recall
+    assert ("too few" in found.rule) == (items < round(1 / (1 - recall)) - 1)
+
+
+def test_a_recall_is_kept_on_new_anomalies() -> None:
+    generator = np.random.default_rng(0)
+    rates = []
+    for _ in range(2000):
+        scores = generator.exponential(size=50)
+        rates.append((generator.exponential(size=100) > from_anomalies(scores, 0.9).value).mean())
+    assert 0.9 <= np.mean(rates) < 0.93
+
+
+def test_a_recall_needs_anomalies() -> None:
+    with pytest.raises(ValueError, match=r"detect\.threshold: recall needs anomalous validation images"):
+        from_anomalies(np.array([]), 0.9)

@@ -1,8 +1,8 @@
-"""The test images that a report shows: a ranked list of thumbnails, and the clearest cases and worst mistakes larger.
+"""The test images shown in the report: a ranked list of thumbnails, and larger strips of clear cases and worst mistakes.
 
-They are kept as sheets of many pictures, which take far less room than a file each, and `examples.json` tells what stands
-where: `strips` by name, each with its `panels` beside each other, `width` and `height` of a panel, `columns` and `rows` of
-a sheet, its `sheets`, and its `items`, which fill them row by row.
+They are saved as contact sheets, far smaller than one file per image. `examples.json` describes the sheets: `strips` by name,
+each with its `panels` (side by side), `width` and `height` of a panel, `columns` and `rows` of a sheet, its `sheets`, and its
+`items`, row by row.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from darkroom.fit.batches import as_float
 
 ABOUT = "examples.json"
 THUMBNAIL, LARGE = 112, 160
-"""Most pixels of a panel's longer side, in the ranked list and in the strips."""
+"""Longer side of a panel in pixels, in the ranked list and in the strips."""
 STRIP = 9
-"""Images of each strip."""
+"""Images per strip."""
 COLUMNS, ROWS = 5, 10
-"""Pictures of a sheet."""
+"""Images per sheet."""
 SHARP = 48
-"""Panels lower than this are kept without loss: they are shown enlarged, pixel by pixel."""
+"""Panels lower than this are saved losslessly, since they are shown enlarged."""
 QUALITY = 90
-"""WebP's, of all others; the report goes lower where there are too many to send."""
+"""WebP quality of the others; the report lowers it if there are too many to embed."""
 
 Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.float32])
 Kind = Literal["highest", "misses", "false_alarms"]
 
 
 @dataclass(frozen=True)
-class Example:
-    """One image as shown: (H, W, C) uint8 pixels; its map (H, W), reconstruction and mask (H, W) where there are."""
+class ScoredImage:
+    """One image as shown: pixels (H, W, C), and its map (H, W), reconstruction (H, W, C) and mask (H, W) if it has any."""
 
     image: NDArray[np.uint8]
     values: NDArray[np.float32] | None
@@ -58,8 +58,8 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Verdicts:
-    """The test images (N,) of a store by row, with what is known of each."""
+class ScoredTest:
+    """The test images (N,) of a store with their scores."""
 
     store: Store
     rows: NDArray[np.int64]
@@ -69,11 +69,11 @@ class Verdicts:
 
     def example(
         self, place: int, values: NDArray[np.float32] | None, reconstruction: NDArray[np.uint8] | None = None
-    ) -> Example:
-        """The image at a place among the rows."""
+    ) -> ScoredImage:
+        """Return the image at a position among the rows."""
         row, masks = self.rows[place], self.store.masks
         id, label, mask = (self.store.items[column].iloc[row] for column in ("id", "label", "mask"))
-        return Example(
+        return ScoredImage(
             image=self.store.images[row],
             values=values,
             reconstruction=reconstruction,
@@ -86,26 +86,26 @@ class Verdicts:
         )
 
     def strip(self, kind: Kind) -> NDArray[np.int64]:
-        """Places of the highest scores, of the anomalies with the lowest, or of the normal images with the highest."""
+        """Return the positions of the highest scores, the lowest of anomalies, or the highest of normal images."""
         of_kind = {"misses": self.anomalous, "false_alarms": ~self.anomalous}.get(kind)
         order = np.argsort(self.scores if kind == "misses" else -self.scores, kind="stable")
         return (order if of_kind is None else order[of_kind[order]])[:STRIP]
 
 
-class Kept:
-    """The maps of the images with the highest scores, small; no more than `keep` are held, however many pass."""
+class TopMaps:
+    """Downscaled maps of the images with the `keep` highest scores, collected in one pass with bounded memory."""
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
         self.seen = 0
         self.peaks: list[float] = []
-        """The hottest spot of every map that passed."""
-        self._heap: list[tuple[float, int, int]] = []  # score, place in the order of passing negated, slot
-        self._maps: NDArray[np.float16] | None = None  # one array, each map over its largest value
+        """The peak of every map seen."""
+        self._heap: list[tuple[float, int, int]] = []  # score, negated position, slot
+        self._maps: NDArray[np.float16] | None = None  # one array; each map divided by its maximum
         self._tops: list[float] = []
 
     def add(self, scores: NDArray[np.float64], maps: NDArray[np.float32] | None) -> None:
-        """A batch of scores (B,) with its maps (B, H, W)."""
+        """Add a batch of scores (B,) with its maps (B, H, W)."""
         for index, score in enumerate(scores):
             entry = float(score), -self.seen
             self.seen += 1
@@ -124,7 +124,7 @@ class Kept:
                 self._hold(slot, reduced(maps[index], THUMBNAIL))
 
     def ranked(self) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
-        """Each kept image's place in the order of passing, and its map; the highest score first."""
+        """Yield position and map of each kept image, the highest score first."""
         for _, place, slot in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1])):
             yield -place, None if self._maps is None else self._maps[slot].astype(np.float32) * self._tops[slot]
 
@@ -135,57 +135,57 @@ class Kept:
         self._maps[slot] = values / self._tops[slot]
 
 
-def colors(normal: Kept, test: Kept) -> Scale | None:
-    """One color scale for all maps of a detector, None where it makes none; `normal` are validation images."""
+def color_scale(normal: TopMaps, test: TopMaps) -> Scale | None:
+    """Return one color scale for all maps of a detector, None if it has no maps; `normal` are validation images."""
     return scale(np.array(normal.peaks), np.array(test.peaks)) if normal.peaks and test.peaks else None
 
 
 @torch.inference_mode()
-def larger(detector: Detector, verdicts: Verdicts) -> dict[Kind, list[Example]]:
-    """The strips, whose maps and reconstructions are made again as none was kept at full size."""
-    made: dict[int, Example] = {}
-    strips: dict[Kind, list[Example]] = {}
+def enlarged(detector: Detector, tested: ScoredTest) -> dict[Kind, list[ScoredImage]]:
+    """Return the strips; their maps and reconstructions are computed again, since none was kept at full size."""
+    made: dict[int, ScoredImage] = {}
+    strips: dict[Kind, list[ScoredImage]] = {}
     for kind in ("highest", "misses", "false_alarms"):
-        places = [int(place) for place in verdicts.strip(kind)]
+        places = [int(place) for place in tested.strip(kind)]
         for place in places:
             if place not in made:
-                image = as_float(verdicts.store.images[[verdicts.rows[place]]])
+                image = as_float(tested.store.images[[tested.rows[place]]])
                 rebuilt, maps = detector.reconstruct(image), detector.score(image).maps
                 values = None if maps is None else maps[0].float().numpy()
-                made[place] = verdicts.example(place, values, None if rebuilt is None else as_bytes(rebuilt)[0])
+                made[place] = tested.example(place, values, None if rebuilt is None else as_bytes(rebuilt)[0])
         strips[kind] = [made[place] for place in places]
     return strips
 
 
 def save_examples(
-    folder: Path, verdicts: Verdicts, kept: Kept, strips: dict[Kind, list[Example]], span: Scale | None
+    folder: Path, tested: ScoredTest, top: TopMaps, strips: dict[Kind, list[ScoredImage]], colors: Scale | None
 ) -> None:
-    """Write the sheets and `examples.json`: the ranked list of what was kept, and the strips."""
-    ranked = (verdicts.example(place, values) for place, values in kept.ranked())
-    found = {"ranked": _save_strip(folder, "ranked", ranked, span, THUMBNAIL)}
+    """Write the sheets and `examples.json`: the ranked list and the strips."""
+    ranked = (tested.example(place, values) for place, values in top.ranked())
+    found = {"ranked": _save_strip(folder, "ranked", ranked, colors, THUMBNAIL)}
     for kind, examples in strips.items():
-        found[kind] = _save_strip(folder, kind, examples, span, LARGE)
+        found[kind] = _save_strip(folder, kind, examples, colors, LARGE)
     about = {
-        "of": len(verdicts.rows),
-        "colors": span and span._asdict(),
-        "threshold": verdicts.threshold,
+        "of": len(tested.rows),
+        "colors": colors and colors._asdict(),
+        "threshold": tested.threshold,
         "strips": found,
     }
     files.write_json(folder / ABOUT, about)
 
 
-def panels(example: Example, span: Scale | None, side: int) -> dict[str, NDArray[np.uint8]]:
-    """The pictures of one image by name, all (h, w, 3) with a longer side of at most `side`.
+def panels(example: ScoredImage, colors: Scale | None, side: int) -> dict[str, NDArray[np.uint8]]:
+    """Return the panels of one image by name, all (h, w, 3) with a longer side of at most `side`.
 
-    `input` is the image as it is, `reconstruction` what the detector makes of it, `map` the image in gray with the map over
-    it and the outline of the mask.
+    `input` is the image itself, `reconstruction` the detector's, and `map` the gray image with the map overlaid and the
+    mask's outline.
     """
     image = reduced(example.image, side)
     found = {"input": _rgb(image)}
     if example.reconstruction is not None:
         found["reconstruction"] = _rgb(reduced(example.reconstruction, side))
-    if example.values is not None and span is not None:
-        found["map"] = overlay(image, reduced(example.values, side), span)
+    if example.values is not None and colors is not None:
+        found["map"] = overlay(image, reduced(example.values, side), colors)
     if example.mask is not None:
         last = "map" if "map" in found else "input"
         found[last] = outline(found[last], reduced(example.mask.astype(np.float32), side) > 0)
@@ -193,7 +193,7 @@ def panels(example: Example, span: Scale | None, side: int) -> dict[str, NDArray
 
 
 def reduced(pixels: Pixels, side: int) -> Pixels:
-    """Pixels (H, W) or (H, W, C) with a longer side of at most `side`, area-averaged; smaller ones as they are."""
+    """Downscale pixels (H, W) or (H, W, C) to a longer side of at most `side` by area averaging; never upscale."""
     height, width = pixels.shape[:2]
     most = max(height, width)
     if most <= side:
@@ -204,13 +204,13 @@ def reduced(pixels: Pixels, side: int) -> Pixels:
 
 
 def _save_strip(
-    folder: Path, name: str, examples: Iterator[Example] | Sequence[Example], span: Scale | None, side: int
+    folder: Path, name: str, examples: Iterator[ScoredImage] | Sequence[ScoredImage], colors: Scale | None, side: int
 ) -> dict[str, Any]:
-    """Write the sheets of one strip and give its part of `examples.json`."""
+    """Write the sheets of one strip and return its part of `examples.json`."""
     about: dict[str, Any] = {"columns": COLUMNS, "rows": ROWS, "sheets": [], "items": []}
     tiles: list[NDArray[np.uint8]] = []
     for example in examples:
-        parts = panels(example, span, side)
+        parts = panels(example, colors, side)
         about["panels"] = list(parts)
         about["height"], about["width"] = parts["input"].shape[:2]
         tiles.append(np.concatenate(list(parts.values()), axis=1))

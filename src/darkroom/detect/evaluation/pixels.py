@@ -1,4 +1,4 @@
-"""Pixel metrics of anomaly maps from histograms that are summed up for every resample: no map and no image's counts are kept."""
+"""Pixel metrics of anomaly maps from histograms, accumulated for every bootstrap resample without keeping any map."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from darkroom.measure.ranking import Curve, area, curve, mean_precision
 
 LOWEST, OCTAVES, STEPS = -20, 32, 128
 LEVELS = OCTAVES * STEPS
-"""Map values are counted in steps of 0.5 %, from 2**-20 to 2**12; what is beyond counts into the last level there."""
+"""Bins per map value: steps of 0.5 % from 2**-20 to 2**12; values beyond fall into the first or last bin."""
 
 FALSE_LIMIT = 0.3
-"""The per-region overlap is averaged up to this false positive rate (Bergmann et al. 2021)."""
+"""False positive rate up to which the per-region overlap is integrated (Bergmann et al. 2021)."""
 
 HELD = 32
-"""Images whose counts are kept until they are added to the sums, and resamples that are evaluated at a time."""
+"""Images whose counts are buffered, and resamples evaluated at a time."""
 
 NORMAL, ANOMALOUS, REGION = range(3)
 
 
 class PixelCounts:
-    """How many normal and how many anomalous pixels have which level, and what share of the anomalous regions.
+    """Histograms of normal pixels, anomalous pixels and anomalous regions over map values.
 
-    Resampled are images, as the pixels of one are no separate evidence. Each image is drawn for all resamples when it is
-    added, so that the memory does not grow with their number: `resamples` times 100 kB. Every test image is to be added
-    or left out, `images` in all.
+    The bootstrap resamples images, since pixels of one image are not independent. Each image's multiplicity in every resample
+    is drawn as it is added, so memory depends on `resamples` only, at 100 kB each. Add or leave out every test image, `images`
+    in all.
     """
 
     def __init__(self, images: int, *, resamples: int, generator: np.random.Generator) -> None:
         self.to_come, self.generator = images, generator
         self.undrawn = np.full(resamples, images)
-        self.sums = np.zeros((3, 1 + resamples, LEVELS))  # the images as they are, then the resamples
+        self.sums = np.zeros((3, 1 + resamples, LEVELS))  # the original sample, then the resamples
         self.regions = np.zeros(1 + resamples)
         self.held: list[tuple[Floats, Floats]] = []
         self.added = self.left_out = 0
 
     def add(self, values: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
-        """One image: its map (H, W) of values of at least 0, and where it is anomalous."""
+        """Add an image: its map (H, W) of non-negative values and the mask of its anomalous pixels."""
         with np.errstate(divide="ignore"):
             level = np.clip((np.log2(values) - LOWEST) * STEPS, 0, LEVELS - 1).astype(np.int64)
         counts = np.zeros((3, LEVELS))
@@ -59,18 +59,18 @@ class PixelCounts:
             self._sum()
 
     def leave_out(self) -> None:
-        """One anomalous image of which it is not known where the anomaly is."""
+        """Leave out an anomalous image whose anomalous pixels are unknown."""
         self._draw()
         self.left_out += 1
 
     def metrics(self) -> dict[str, Interval] | Interval:
-        """Over pixels: `auroc`, `average_precision`, `best_iou`, and `aupro`, in which every region weighs the same.
+        """Return `auroc`, `average_precision`, `best_iou` and `aupro`, which weights all regions equally.
 
-        The best IoU is that of the threshold which suits these very masks, so it is an optimistic number. In place of them
-        the reason where pixels of one kind are missing.
+        The best IoU is optimistic: its threshold is chosen on the same masks. If pixels of one kind are missing, returns the
+        reason instead.
         """
         if self.to_come:
-            raise ValueError(f"{self.to_come} images fewer were added than were announced")
+            raise ValueError(f"got {self.to_come} images fewer than announced")
         self._sum()
         normal, anomalous = self.sums[NORMAL, 0].any(), self.sums[ANOMALOUS, 0].any()
         if not anomalous:
@@ -82,7 +82,7 @@ class PixelCounts:
         return percentile_intervals({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
     def _metrics(self, rows: slice, used: NDArray[np.int64]) -> dict[str, Any]:
-        """The metrics (R,) of some of the resamples; `used` are the levels that any pixel has."""
+        """Return the metrics (R,) of some resamples; `used` are the bins that are not empty."""
         normal, anomalous, shares = self.sums[:, rows][..., used]
         kinds = np.repeat([False, True], len(used))
         found = curve(kinds, np.tile(used, 2), np.concatenate([normal, anomalous], 1))
@@ -97,12 +97,12 @@ class PixelCounts:
         }
 
     def _draw(self) -> Floats:
-        """How often each resample holds the next image: (1 + R,), the first of them once.
+        """Draw the multiplicity of the next image: (1 + R,), 1 in the original sample.
 
-        By conditional binomials, which together are the multinomial of draws with replacement.
+        Conditional binomials, which together form the multinomial of sampling with replacement.
         """
         if not self.to_come:
-            raise ValueError("more images were added than were announced")
+            raise ValueError("got more images than announced")
         drawn = self.generator.binomial(self.undrawn, 1 / self.to_come)
         self.undrawn -= drawn
         self.to_come -= 1
@@ -121,9 +121,9 @@ class PixelCounts:
 
 
 def area_of_overlap(found: Curve, overlap: Floats, limit: float = FALSE_LIMIT) -> Floats:
-    """AUPRO (R,): the mean overlap of regions, averaged over false positive rates from 0 to a limit (Bergmann et al. 2021).
+    """Return AUPRO (R,): the mean per-region overlap, averaged over false positive rates up to a limit (Bergmann et al. 2021).
 
-    `overlap` (R, S) is that mean at the thresholds of the curve. NaN without a normal pixel or a region.
+    `overlap` (R, S) is that mean at the thresholds of the curve. NaN without normal pixels or regions.
     """
     with np.errstate(invalid="ignore"):
         false = found.false / found.false[:, -1:]

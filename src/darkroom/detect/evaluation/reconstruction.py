@@ -1,4 +1,4 @@
-"""What is left of test images on the way through a detector: the error of normal ones, and some of both kinds to look at."""
+"""Reconstructions of test images: the error of normal ones, and a strip of examples."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Rows = NDArray[np.int64]
 
 @torch.inference_mode()
 def squared_errors(detector: Detector, store: Store, rows: Rows) -> NDArray[np.float64] | None:
-    """The squared error of each row's reconstruction (N,), its mean over pixels and channels of values in [0, 1].
+    """Return the mean squared error (N,) of each row's reconstruction, over pixels and channels in [0, 1].
 
-    None where the detector reconstructs nothing. Raises ValueError for no rows.
+    None if the detector makes no reconstructions. Raises ValueError for no rows.
     """
-    found = np.empty(len(rows))  # filled in place: small arrays kept in between would scatter the memory
+    found = np.empty(len(rows))  # filled in place: keeping many small arrays would fragment memory
     for start, images in zip(range(0, len(rows), BATCH), chunks(store.images, rows, batch_size=BATCH), strict=True):
         rebuilt = detector.reconstruct(images)
         if rebuilt is None:
@@ -39,13 +39,13 @@ def squared_errors(detector: Detector, store: Store, rows: Rows) -> NDArray[np.f
 
 
 @torch.inference_mode()
-def draw_strips(detector: Detector, store: Store, normal: Rows, unusual: Rows, folder: Path) -> None:
-    """Write one row of test images and, below the same columns of another picture, their reconstructions.
+def draw_strips(detector: Detector, store: Store, normal: Rows, anomalous: Rows, folder: Path) -> None:
+    """Write a row of test images and, as a second picture, the row of their reconstructions.
 
-    Normal images come first, then a blank, then anomalous ones: of each kind some that lie evenly among its rows, so that
-    all detectors of a task show the same ones. Nothing is written where the detector reconstructs nothing.
+    Normal images come first, then a blank, then anomalous ones, evenly spaced among the rows of their kind, so that all
+    detectors of a task show the same images. Writes nothing if the detector makes no reconstructions.
     """
-    chosen = [_evenly(normal, NORMAL), _evenly(unusual, ANOMALOUS)]
+    chosen = [_evenly(normal, NORMAL), _evenly(anomalous, ANOMALOUS)]
     originals = [store.images[rows] for rows in chosen]
     rebuilt = detector.reconstruct(as_float(np.concatenate(originals)))
     if rebuilt is None:
@@ -57,7 +57,7 @@ def draw_strips(detector: Detector, store: Store, normal: Rows, unusual: Rows, f
 
 
 def as_bytes(images: Tensor) -> NDArray[np.uint8]:
-    """Images (B, C, H, W) around [0, 1], cut to it, as pixels (B, H, W, C)."""
+    """Clip images (B, C, H, W) to [0, 1] and return them as pixels (B, H, W, C)."""
     found: NDArray[np.uint8] = (images.float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     return found
 
