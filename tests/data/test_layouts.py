@@ -124,7 +124,8 @@ def test_splits_inside_class_folders() -> None:
 
 def test_an_anomaly_set_is_recognized() -> None:
     names = ["train/good/1.png", "test/good/2.png", "test/crack/3.png", "ground_truth/crack/3_mask.png"]
-    found = read(*(f"tiles/{name}" for name in names))
+    found = read(*(f"tiles/{name}" for name in names), "tiles/readme.txt", "license.txt")
+    assert found.notes == ("recognized: an anomaly set, as MVTec AD", "left aside: license.txt, readme.txt")
     assert found.classes == ("good", "crack")
     assert found.only_test == {"crack"}
     assert places(found)["test/crack/3.png"] == ("crack", "test")

@@ -272,6 +272,7 @@ ROWS = [
         settings(augment__strong={"copies": 2}),
         new=(
             "augment: strong",
+            "augment: strong, contact sheet",
             "audit: strong",
             *(
                 f"{do} classifier: {model} on strong, seed {seed}"

@@ -103,7 +103,7 @@ def anomaly_set(listing: Listing) -> Contents:
     some = any(item.mask is not None for item in items)
     missing = [f"defect images without a mask: {len(without)}, such as {', '.join(without[:3])}"] if without else []
     notes = [
-        "recognized: an anomaly set, as MVTec AD",
+        *_about_layout("an anomaly set, as MVTec AD", unused),
         *(["no masks: where the defects are is unknown"] if missing and not some else []),
         *_about_skipped(listing.skipped),
     ]

@@ -108,7 +108,7 @@ def _facts(card: dict[str, Any]) -> list[str]:
         facts.append(f"{text.plural(card['unlabelled'], 'image')} without a label")
     if card["masks"]:
         facts.append(f"{text.plural(card['masks'], 'image')} with a mask of the anomaly")
-    return [*facts, *(str(note).rstrip(".") for note in card.get("notes", []))]
+    return [*facts, *(f"{note[:1].upper()}{note[1:]}".rstrip(".") for note in card.get("notes", []))]
 
 
 def _near_duplicates(found: dict[str, Any]) -> list[str]:
