@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.data.item import Contents
+from darkroom.data.layout_contents import anomaly_set
 from darkroom.data.layouts import class_folders, recognize, split_name
 from darkroom.data.place import Listing
 
@@ -136,8 +137,6 @@ def test_normal_images_are_no_defects_without_a_mask() -> None:
     names = ["train/normal/1.png", "test/normal/2.png", "test/crack/3.png", "test/crack/4.png"]
     found = read(*names, "ground_truth/crack/3_mask.png", "train/good/5.png")
     assert not any("without a mask" in warning for warning in found.warnings)
-    from darkroom.data.layouts import anomaly_set
-
     found = anomaly_set(listed([*names, "ground_truth/crack/3_mask.png"]))
     assert found.warnings == ("defect images without a mask: 1, such as test/crack/4.png",)
 

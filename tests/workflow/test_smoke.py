@@ -32,7 +32,7 @@ def edited(path: Path, before: str, after: str) -> Iterator[None]:
 def test_every_stage_leaves_a_whole_folder(smoke) -> None:
     results = smoke.root / "results" / "smoke"
     manifests = [*results.rglob("manifest.json"), *(smoke.root / "data" / "smoke").rglob("manifest.json")]
-    assert len(manifests) == 2 + 2 + 3 + 8 + 7 + 4 + 1
+    assert len(manifests) == 3 + 3 + 3 + 8 + 7 + 4 + 1
     for manifest in manifests:
         for name, digest in files.read_manifest(manifest.parent).items():
             assert files.sha256(manifest.parent / name) == digest

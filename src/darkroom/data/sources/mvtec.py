@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from darkroom.data import layouts, place
+from darkroom.data import place
 from darkroom.data.item import SPLIT_NAMES, Contents, readable
-from darkroom.data.layouts import GROUND_TRUTH
+from darkroom.data.layout_contents import GROUND_TRUTH, anomaly_set
 from darkroom.registry import register
 from darkroom.settings import Sha256
 
@@ -44,4 +44,4 @@ class Mvtec:
                 f"data.source.path: {self.path}: expected the folders train, test and {GROUND_TRUTH}, found {found}. "
                 "Point the path at the folder of one object"
             )
-        return layouts.anomaly_set(listing)
+        return anomaly_set(listing)
