@@ -54,6 +54,14 @@ rule prepare:
     message: "prepare"
     shell: "prepare --spec {params.spec:q} > {log} 2>&1"
 
+rule card:
+    input: rules.prepare.output
+    output: "results/card/manifest.json"
+    log: "results/logs/card.log"
+    params: spec="card", code="1"
+    message: "card"
+    shell: "card --spec {params.spec:q} > {log} 2>&1"
+
 rule gallery:
     input: rules.prepare.output
     output: "results/gallery/manifest.json"
@@ -89,7 +97,7 @@ rule evaluate:
     shell: "evaluate --spec {params.spec:q} --out {params.out} > {log} 2>&1"
 
 rule report:
-    input: rules.gallery.output, [f"{made}/{step}/manifest.json" for made in MADE for step in ("model", "evaluation")]
+    input: rules.card.output, rules.gallery.output, [f"{made}/{step}/manifest.json" for made in MADE for step in ("model", "evaluation")]
     output: "results/report/manifest.json", page="results/report/index.html"
     log: "results/logs/report.log"
     params: spec="report", code="1"

@@ -1,4 +1,4 @@
-"""What a stage tells the outside while it runs: numbers by step, handed to whoever tracks them."""
+"""What a stage reports while it runs: metrics by step, passed to whatever tracks them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Protocol
 
 
 class Log(Protocol):
-    """Takes metrics by name (`train/loss`), with the optimizer step they belong to where there is one."""
+    """Takes metrics by name, such as `train/loss`, with their optimizer step if they have one."""
 
     def __call__(self, values: Mapping[str, float], step: int | None = None) -> None: ...
 
 
 def silent(values: Mapping[str, float], step: int | None = None) -> None:
-    """The log of a stage that nobody tracks."""
+    """Drop the metrics of a stage that is not tracked."""
 
 
 def complain(text: str) -> None:
-    """Say on standard error what went wrong and stops nothing: nor does a full disk on which that is kept."""
-    with contextlib.suppress(OSError):  # not by `print`, whose buffer would fail the stage at its end
+    """Report a problem on standard error without stopping; a full disk behind it is ignored."""
+    with contextlib.suppress(OSError):  # `print` would buffer, and fail the stage when it exits
         os.write(sys.stderr.fileno(), f"darkroom: {text}\n".encode())

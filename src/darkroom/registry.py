@@ -1,13 +1,14 @@
-"""Plug-ins by name, found by reading the source and imported only when used.
+"""Plug-ins by name: found by reading the source, imported only when used.
 
-A network, transform, view, source, generator or detector is one class or function with one line above it:
+A network, loss, transform, view, source, generator or detector is one class or function with one line above it:
 
     @register("network", "resnet")
     class ResNet(nn.Module):
         def __init__(self, shape, classes, *, width: Annotated[int, Field(ge=1)] = 32): ...
 
-Its keyword-only arguments are its config keys: names, types, ranges and defaults are read from the syntax tree, so that
-checking a config imports no torch, and a job's code hash covers the plug-ins that its spec names and no others.
+Its keyword-only arguments are its config keys. Their names, types, ranges and defaults are read from the syntax tree, so
+checking a config does not import torch. A kind exists once something is registered under it. The code of a job includes
+the plug-ins that its spec names, and no others.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Plugged = TypeVar("Plugged")
 
 
 def register(kind: str, name: str) -> Callable[[Plugged], Plugged]:
-    """Give a class or function a config name; the registration itself is read from the source, see `entries`."""
+    """Give a class or function a name in the config; registrations are found in the source, see `entries`."""
 
     def mark(plugged: Plugged) -> Plugged:
         plugged.plugin = (kind, name)  # type: ignore[attr-defined]
@@ -45,7 +46,7 @@ def register(kind: str, name: str) -> Callable[[Plugged], Plugged]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered plug-in: its module, the attribute there, the syntax of its constructor and its first doc line."""
+    """A registered plug-in: its module and attribute there, the arguments of its constructor, its first docstring line."""
 
     kind: str
     name: str
@@ -54,19 +55,19 @@ class Entry:
     arguments: ast.arguments
     summary: str
     training: dict[str, Any]
-    """Its own defaults of a `training` section: the literal `TRAINING` in the body of its class."""
+    """Its own defaults for `training`: the literal `TRAINING` in its class body."""
     methods: frozenset[str]
-    """Those of its class."""
+    """Names of the methods of its class."""
     imports: Mapping[str, tuple[str, str]]
-    """What its module imports by `from`: module and attribute by the name there."""
+    """The `from` imports of its module: local name to module and attribute."""
 
     @property
     def definition(self) -> str:
-        """Its absolute dotted name."""
+        """Its fully qualified name."""
         return f"{self.module}.{self.attribute}"
 
     def takes(self, argument: str) -> bool:
-        """Whether the stage hands this plug-in an argument of that name (one that is no option)."""
+        """Tell whether the plug-in takes an argument of that name from the stage, as opposed to an option."""
         return any(given.arg == argument for given in self.arguments.args)
 
 
@@ -82,7 +83,7 @@ def kinds() -> dict[str, tuple[Path, ...]]:
 
 @functools.cache
 def entries(kind: str) -> dict[str, Entry]:
-    """All plug-ins of a kind by name, read from their source. Raises ValueError if there are none."""
+    """Read all plug-ins of a kind, by name. Raises ValueError if the kind has none."""
     if kind not in kinds():
         hint = settings.nearest(kind, kinds())
         raise ValueError(f'no plug-in is registered as a "{kind}".{hint} The kinds are: {", ".join(sorted(kinds()))}')
@@ -91,26 +92,26 @@ def entries(kind: str) -> dict[str, Entry]:
 
 
 def entry(kind: str, name: str) -> Entry:
-    """The plug-in of that kind and name. Raises ValueError with the names there are."""
+    """Return the plug-in of that kind and name. Raises ValueError listing the known names."""
     known(kind, name, entries(kind))
     return entries(kind)[name]
 
 
 def known(kind: str, name: str, names: Collection[str]) -> None:
-    """Raises ValueError when there is no plug-in of that name, with the names there are."""
+    """Raise ValueError listing the known names unless `name` is one of them."""
     if name not in names:
         hint = settings.nearest(name, names)
         raise ValueError(f"no {kind} {settings.quoted(name)}.{hint} There are: {', '.join(names)}")
 
 
 def load(kind: str, name: str) -> Any:
-    """The registered class or function itself; imports its module and no other plug-in's."""
+    """Import and return the registered class or function; no other plug-in is imported."""
     found = entry(kind, name)
     return getattr(importlib.import_module(found.module), found.attribute)
 
 
 def build(options: Section, *given: Any, **more: Any) -> Any:
-    """Call the plug-in that a validated `Plugin` value names, with the stage's own arguments before its options."""
+    """Call the plug-in that a validated `Plugin` value names, with the stage's arguments first and its options by keyword."""
     kind, name = options.__class__.plugin  # type: ignore[attr-defined]
     chosen = {key: getattr(options, key) for key in options.__class__.model_fields if key != "name"}
     return load(kind, name)(*given, **more, **chosen)
@@ -118,7 +119,7 @@ def build(options: Section, *given: Any, **more: Any) -> Any:
 
 @functools.cache
 def options(kind: str, name: str) -> type[Section]:
-    """The config model of a plug-in: `name` and its constructor's keyword-only arguments."""
+    """Build the config model of a plug-in: `name` and the keyword-only arguments of its constructor."""
     found = entry(kind, name)
     fields: dict[str, Any] = {"name": (Literal[name], name)}
     for argument, default in zip(found.arguments.kwonlyargs, found.arguments.kw_defaults, strict=True):
@@ -133,13 +134,13 @@ def options(kind: str, name: str) -> type[Section]:
 
 
 class _Undocumented(Section):
-    """A section whose class has no source in which pydantic could look for descriptions."""
+    """A section without a source file in which pydantic could look for attribute docstrings."""
 
     model_config = ConfigDict(use_attribute_docstrings=False)
 
 
 def used(value: Any) -> Iterator[Entry]:
-    """All plug-ins that a config value names, however deep."""
+    """Yield every plug-in that a config value names, at any depth."""
     if isinstance(value, BaseModel):
         if plugin := getattr(value.__class__, "plugin", None):
             yield entry(*plugin)
@@ -156,9 +157,9 @@ def used(value: Any) -> Iterator[Entry]:
 class Plugin:
     """Marks a field as a plug-in: `Annotated[Section, Plugin("network")]` takes `resnet` or `{name: resnet, width: 16}`.
 
-    Without a `name`, a mapping gives options of the `default` plug-in. `named_by_entry` says that the section fills the
-    name in from the entry that the field is in. `without` are names that are not to be had here: a plug-in with an option
-    of its own kind leaves itself out.
+    A mapping without a `name` holds options of the `default` plug-in. With `named_by_entry`, the section fills in the name
+    from the entry that contains the field. `without` excludes names: a plug-in with an option of its own kind excludes
+    itself.
     """
 
     def __init__(
@@ -168,11 +169,11 @@ class Plugin:
 
     @property
     def names(self) -> list[str]:
-        """What there is to choose from."""
+        """The names to choose from."""
         return [name for name in entries(self.kind) if name not in self.without]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        # a plain function: errors inside the options then carry the user's own keys, and only what is named is read
+        # a plain function: errors in the options then carry the user's own keys, and only the plug-in named is read
         return core_schema.no_info_plain_validator_function(self._options)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -241,7 +242,7 @@ def _marks(node: ast.ClassDef | ast.FunctionDef) -> Iterator[tuple[str, str]]:
 
 
 def _evaluated(annotation: ast.expr, imports: Mapping[str, tuple[str, str]]) -> Any:
-    """The type that an annotation stands for; imports the modules of the names in it, and not the plug-in's own."""
+    """Evaluate an annotation, importing the modules of the names in it but not the plug-in's own."""
     names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)} & imports.keys()
     known = {name: getattr(importlib.import_module(imports[name][0]), imports[name][1]) for name in sorted(names)}
     return eval(ast.unparse(annotation), known)  # our own source

@@ -1,4 +1,4 @@
-"""The ground of every config model: strict sections, and the few types that many of them use."""
+"""The base of every config model: strict sections, the few types that many of them use, and the wording of hints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 class Section(BaseModel):
-    """A part of the config: unknown keys and changes after loading are errors, a bare key takes every default."""
+    """A frozen part of the config: unknown keys are errors, and a bare key takes every default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -34,7 +34,7 @@ class Section(BaseModel):
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", title="name (letters, digits, - and _)")]
-"""A name that is also a folder: letters, digits, `-` and `_`."""
+"""A name that is also a folder name."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -47,7 +47,7 @@ Values = TypeVar("Values", bound=Sequence[Any])
 
 
 def unique(values: Values) -> Values:
-    """The values as they are; for `AfterValidator`. Raises ValueError when one is listed twice."""
+    """Return the values unchanged, for `AfterValidator`. Raises ValueError if one of them is listed twice."""
     for index, value in enumerate(values):
         if value in values[:index]:
             shown = value.model_dump() if isinstance(value, BaseModel) else value
@@ -56,32 +56,32 @@ def unique(values: Values) -> Values:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """A hint ` Did you mean "x"?` for a mistyped word, or the empty string when nothing is near."""
+    """Return ` Did you mean "x"?` for a mistyped word, or an empty string if nothing is close."""
     known = {str(choice).lower(): str(choice) for choice in choices}
     match = difflib.get_close_matches(str(word)[:100].lower(), known, n=1, cutoff=0.6)
     return f' Did you mean "{known[match[0]]}"?' if match else ""
 
 
 def choice(word: str, choices: Sequence[str], most: int = 20) -> str:
-    """A hint ` Did you mean "x"? There are: ...` for a name from the data that is none of these."""
+    """Return ` Did you mean "x"? There are: ...` for a name that is none of `choices`."""
     shown = ", ".join(printable(name) for name in choices[:most]) or "none"
     more = f" and {len(choices) - most} more" if len(choices) > most else ""
     return f"{nearest(word, choices)} There are: {shown}{more}"
 
 
 def quoted(value: Any, longest: int = 60) -> str:
-    """A config value on one line, as a person may have written it."""
+    """Format a config value on one line, as a user may have written it."""
     return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False, default=str), longest)
 
 
 def printable(text: str, longest: int = 60) -> str:
-    """A text on one line: cut when long, with nothing unprintable in it."""
+    """Format a text on one line, shortened and without unprintable characters."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: longest + 1])
     return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
 def _number(value: Any, allowed: frozenset[type]) -> Any:
-    """Refuses `true` and text for a number, but takes `1e-3`, which YAML 1.1 calls text."""
+    """Refuse `true` and text as numbers, but accept `1e-3`, which is text in YAML 1.1."""
     if not allowed & {int, float}:
         return value
     if isinstance(value, list | tuple):
@@ -95,7 +95,7 @@ def _number(value: Any, allowed: frozenset[type]) -> Any:
 
 @functools.cache
 def _scalars(model: type[Section], field: str) -> frozenset[type]:
-    """The plain types that occur in the type of a field."""
+    """Return the plain types that occur in the type of a field."""
 
     def leaves(hint: Any) -> Iterable[type]:
         origin, inner = typing.get_origin(hint), typing.get_args(hint)

@@ -83,8 +83,8 @@ def test_a_stage_says_what_it_needs_and_completes_when_there_is_room(
         assert main(arguments) == 1, f"{share} of {takes} bytes"
         told = capsys.readouterr().err.splitlines()[-1]
         assert re.match(
-            rf"darkroom {stage}: could not write {out}(/\S+)?: No space left on device\. {out}\S* takes more than .+, "
-            r"and its disk has .+ free; make room and run again",
+            rf"darkroom {stage}: could not write {out}(/\S+)?: No space left on device\. {out}\S* needs more than .+, "
+            r"and its disk has .+ free; free some space and run again",
             told,
         ), told
         assert not out.exists() or files.RECORD in told  # then it is whole, and Snakemake takes its manifest away
@@ -126,7 +126,7 @@ def test_a_run_on_a_disk_that_grows_ends_with_the_same_bytes(smoke, small_disk, 
         said = done.stdout + done.stderr
         if done.returncode == 0:
             break
-        assert re.search("could not write .* takes more than|is full|No space left on device", said), said
+        assert re.search("could not write .* needs more than|is full|No space left on device", said), said
     assert done.returncode == 0, said
     assert more > ROOMS[0]
     parts = ("data/smoke", "results/smoke")

@@ -200,7 +200,7 @@ class Delivery:
         spec = json.dumps(header["spec"], sort_keys=True)
         return {
             "spec": hashlib.sha256(spec.encode()).hexdigest()[:16],
-            "code": header["code"],
+            "code": header.get("code", ""),
             "commit": _commit(),
         }
 
