@@ -97,7 +97,10 @@ rule evaluate:
     shell: "evaluate --spec {params.spec:q} --out {params.out} > {log} 2>&1"
 
 rule report:
-    input: rules.card.output, rules.gallery.output, [f"{made}/{step}/manifest.json" for made in MADE for step in ("model", "evaluation")]
+    input:
+        rules.card.output,
+        rules.gallery.output,
+        [f"{made}/{step}/manifest.json" for made in MADE for step in ("model", "evaluation")]
     output: "results/report/manifest.json", page="results/report/index.html"
     log: "results/logs/report.log"
     params: spec="report", code="1"
