@@ -74,7 +74,7 @@ def _finding(audit: Audit) -> Finding:
         return Finding("Audit", "not judged", "note", words)
     if not audit.ruled:
         judged = " that could be judged" if audit.judged == "some" else ""
-        words = say("All transforms of <b>{}</b> preserve the labels of all classes{}.", audit.policy, judged)
+        words = say("No transform of <b>{}</b> turns a class{} into another.", audit.policy, judged)
         return Finding("Audit", "labels preserved", "good", words)
     words = say("{} of {} of <b>{}</b>", len(audit.ruled), text.plural(audit.transforms, "transform"), audit.policy)
     words += say(" {} the labels of some classes: ", "changes" if len(audit.ruled) == 1 else "change")

@@ -23,6 +23,8 @@ from darkroom.report.words.text import say
 Floats = NDArray[np.float64]
 SMALLEST = 1e-300
 """Stands for a probability that underflowed to 0."""
+LARGEST_LOSS = np.log(1e12)
+"""Nats; the evaluation's NLL has the same bound."""
 
 
 def findings(best: Classifier) -> Iterator[Finding]:
@@ -61,7 +63,8 @@ def _gains(run: Run) -> Floats | None:
     after = np.log(np.maximum(table[columns].to_numpy(np.float64), SMALLEST))
     before = after * float(temperature)
     before = before - np.logaddexp.reduce(before, axis=1, keepdims=True)
-    gains: Floats = (after - before)[np.arange(len(table)), table["label"].to_numpy(np.int64)]
+    rows = np.arange(len(table)), table["label"].to_numpy(np.int64)
+    gains: Floats = np.maximum(after[rows], -LARGEST_LOSS) - np.maximum(before[rows], -LARGEST_LOSS)
     return gains
 
 

@@ -84,7 +84,9 @@ def _choose(candidates: Sequence[Candidate]) -> Choice:
         names = Markup(text.listed([say("<b>{}</b>", other.title) for other in equal]))
         words = say("Use <b>{}</b>: its AUROC, {}, is the highest. {}", best.title, highest, names)
         words += say(" {} not clearly behind, but", "is" if len(equal) == 1 else "are")
-        return Choice(best.title, words + say(" not much faster than its {} ms per image.", _shown(best.ms)))
+        saved = "too little" if best.ms.value is not None and _ms(fastest) < best.ms.value else "no"
+        words += say(" would save {} time: {} ms per image", saved, _shown(fastest.ms))
+        return Choice(best.title, words + say(" instead of {}.", _shown(best.ms)))
     words = say("Use <b>{}</b>: its AUROC, {},", fastest.title, text.full(fastest.auroc, "decimal"))
     words += say(" is not clearly below the highest, {} of <b>{}</b>", highest, best.title)
     if fastest.behind is not None:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from darkroom.report.intervals import Number
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
 from darkroom.report.results import Detector
+from darkroom.report.sections.detect.choice import CHANCE
 from darkroom.report.words import text
 from darkroom.report.words.text import say
 
@@ -27,7 +28,7 @@ def league(ranked: Sequence[Detector], used: Detector) -> Table:
     added = [f"FPR at {text.share(recall)} TPR, %"] if recall not in (None, 0.95) else []
     cells = []
     for d in ranked:
-        line = [cell(d.share("image", "auroc"), "decimal")]
+        line = [_auroc(d, "image")]
         line += [cell(d.share("without_twins", "auroc"), "decimal")] if twins else []
         line += [cell(d.share("image", "average_precision"), "decimal"), cell(d.share("image", "fpr95"), "percent")]
         line += [cell(d.share("image", "fpr_at_recall"), "percent")] if added else []
@@ -57,17 +58,18 @@ def no_pixels(ranked: Sequence[Detector]) -> str:
 
 def thresholds(ranked: Sequence[Detector], used: Detector) -> Table:
     """Tabulate what happens at the threshold."""
+    by_recall = any(_target_recall(d).value is not None for d in ranked)
     cells = []
     for d in ranked:
         asked, gave = _asked(d), d.share("image", "false_alarm_rate")
         more = asked.value is not None and gave.low is not None and gave.low > asked.value
         line = [cell(d.number("threshold"), "compact"), cell(asked, "percent")]
         line.append(cell(gave, "percent", tone="bad" if more else ""))
-        line += [cell(_target_recall(d), "percent"), cell(d.share("image", "detection_rate"), "percent")]
-        cells.append([*line, cell(d.share("image", "f1"), "percent")])
-    columns = ["Threshold", "target, %", "actual, %", "target, %", "actual, %", "F1, %"]
-    groups = [("", 1), ("False alarms", 2), ("Anomalies flagged", 2), ("", 1)]
-    return _table(ranked, used, columns, cells, groups)
+        line += [cell(_target_recall(d), "percent")] if by_recall else []
+        cells.append([*line, *(cell(d.share("image", m), "percent") for m in ("detection_rate", "f1"))])
+    flagged = ["target, %", "actual, %"] if by_recall else ["Anomalies flagged, %"]
+    groups = [("", 1), ("False alarms", 2), ("Anomalies flagged" if by_recall else "", len(flagged)), ("", 1)]
+    return _table(ranked, used, ["Threshold", "target, %", "actual, %", *flagged, "F1, %"], cells, groups)
 
 
 def kept(detector: Detector) -> Markup:
@@ -95,7 +97,8 @@ def by_class(detector: Detector) -> Table:
     lines = []
     for name in detector.named("by_class"):
         items, flagged = (detector.measured("metrics", "by_class", name, key) for key in ("items", "flagged"))
-        line = [cell(detector.share("by_class", name, part), "decimal") for part in ("auroc", "average_precision")]
+        line = [_auroc(detector, "by_class", name)]
+        line.append(cell(detector.share("by_class", name, "average_precision"), "decimal"))
         rates = ("fpr95", "detection_rate", "f1")
         line += [cell(detector.share("by_class", name, part), "percent") for part in rates]
         counts = [text.count(n.value) if n.value is not None else text.DASH for n in (flagged, items)]
@@ -106,8 +109,14 @@ def by_class(detector: Detector) -> Table:
 def classes(ranked: Sequence[Detector]) -> Table:
     """Tabulate the AUROC of each class of anomalies, one column per detector."""
     names = dict.fromkeys(name for d in ranked for name in d.named("by_class"))
-    lines = [Row(name, [cell(d.share("by_class", name, "auroc"), "decimal") for d in ranked]) for name in names]
+    lines = [Row(name, [_auroc(d, "by_class", name) for d in ranked]) for name in names]
     return Table("Class", [d.title for d in ranked], lines)
+
+
+def _auroc(detector: Detector, *path: str) -> Cell:
+    """An AUROC, marked if it is below chance."""
+    score = detector.share(*path, "auroc")
+    return cell(score, "decimal", tone="bad" if score.value is not None and score.value < CHANCE else "")
 
 
 def _asked(detector: Detector) -> Number:
