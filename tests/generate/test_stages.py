@@ -51,7 +51,7 @@ def test_training_raises_the_bound_and_reconstructions_resemble(model: Path, dig
     assert error < 0.8 * images.var(0).mean()
 
 
-def test_no_training_images_are_told(digits: Path, tmp_path: Path) -> None:
+def test_no_training_images_are_reported(digits: Path, tmp_path: Path) -> None:
     from darkroom.data.store import describe_store
 
     store = open_store(digits)

@@ -102,11 +102,11 @@ def counts(store: Store) -> np.ndarray:
 def test_classes_come_out_even_and_wrong_samples_are_refused(unequal: Path, drawn: Any) -> None:
     copies, store = open_store(drawn()), open_store(unequal)
     assert (counts(store) + counts(copies) == counts(store).max()).all()
-    told = files.read_json(drawn(out="again") / "synthetic.json")["classes"][store.classes[RARE]]
-    assert told["real"] == LEFT
-    assert told["wanted"] == told["kept"] == counts(store).max() - LEFT
-    assert told["drawn"] - told["unsure"] - told["far"] >= told["kept"]
-    assert told["unsure"] / told["drawn"] > 0.25  # of which 0.3 were drawn from another class
+    counted = files.read_json(drawn(out="again") / "synthetic.json")["classes"][store.classes[RARE]]
+    assert counted["real"] == LEFT
+    assert counted["wanted"] == counted["kept"] == counts(store).max() - LEFT
+    assert counted["drawn"] - counted["unsure"] - counted["far"] >= counted["kept"]
+    assert counted["unsure"] / counted["drawn"] > 0.25  # of which 0.3 were drawn from another class
     nearest = Nearest(store)(as_float(copies.images)).argmax(1).numpy()
     assert (nearest == copies.labels).mean() == 1
 
@@ -156,7 +156,7 @@ def test_classifiers_train_on_them_evenly(unequal: Path, drawn: Any) -> None:
     assert network is not None
 
 
-def test_what_cannot_be_drawn_is_told(drawn: Any) -> None:
+def test_what_cannot_be_drawn_is_reported(drawn: Any) -> None:
     with pytest.raises(ValueError, match="shuffled is unconditional"):
         drawn(classes=0)
     with pytest.raises(ValueError, match=r"none of .* samples of shuffled was accepted: .*synthetic\.confidence"):

@@ -86,12 +86,12 @@ def test_what_diffusers_cannot_load_is_refused(tmp_path: Path, capsys: pytest.Ca
     plugin = registry.options("generator", "vae")()
     with files.folder(tmp_path / "vae") as fresh:
         save_model(fresh, registry.build(plugin, SHAPE, 0), plugin=plugin, shape=SHAPE, classes=(), fitted=None)
-    for name, told in (
+    for name, expected in (
         ("guided", "guidance_by: classifier_free"),
         ("vae", 'holds a "vae"; diffusers loads only a "diffusion"'),
     ):
         assert export(tmp_path, name) == 1
-        assert told in capsys.readouterr().err
+        assert expected in capsys.readouterr().err
         assert not (tmp_path / "exported").exists()
 
 

@@ -18,8 +18,8 @@ class Labels(nn.Module):
 
     def forward(self, noisy: Tensor, times: Tensor, labels: Tensor) -> Tensor:
         self.calls += 1
-        told = torch.where(labels == NULL, -1, labels).float()
-        return noisy + told[:, None, None, None]
+        given = torch.where(labels == NULL, -1, labels).float()
+        return noisy + given[:, None, None, None]
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, 1.5, 4.0])

@@ -38,7 +38,7 @@ def batches(items: int = 24) -> Batches:
 
 
 class Perfect(nn.Module):
-    """Knows the clean images (B, C, H, W) in [0, 1]; keeps the labels that it was told."""
+    """Knows the clean images (B, C, H, W) in [0, 1]; keeps the labels that it was given."""
 
     def __init__(self, network: Diffusion, images: Tensor) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def test_without_guidance_samples_are_those_of_the_conditional_model() -> None:
 
 
 def test_labels_matter_with_either_guidance_and_not_without_classes() -> None:
-    for options, told in (
+    for options, conditional in (
         ({"guidance_by": "classifier_free"}, True),
         ({"guidance_by": "classifier", "guidance": 20.0}, True),
         ({"classes": 0}, False),
@@ -93,7 +93,7 @@ def test_labels_matter_with_either_guidance_and_not_without_classes() -> None:
             first, second = (
                 network.sample(torch.full((2,), label), torch.Generator().manual_seed(0)) for label in (0, 1)
             )
-        assert torch.equal(first, second) != told
+        assert torch.equal(first, second) != conditional
 
 
 def test_a_classifier_leaves_the_denoisers_gradient_alone() -> None:

@@ -273,7 +273,7 @@ def test_gradients_are_clipped() -> None:
         pairs = zip(getattr(model, name).parameters(), getattr(start(), name).parameters(), strict=True)
         step = torch.nn.utils.get_total_norm([new.detach() - old.detach() for new, old in pairs])
         assert step.item() == pytest.approx(1e-3, rel=1e-2)
-        assert fitted.steps[f"gradient_norm_{name}"][0] > 1e-3  # what is told is the norm before
+        assert fitted.steps[f"gradient_norm_{name}"][0] > 1e-3  # the recorded norm is the one before clipping
 
 
 @pytest.mark.parametrize(
@@ -293,6 +293,6 @@ def test_gradients_are_clipped() -> None:
         ),
     ],
 )
-def test_contradicting_options_are_told(options: dict[str, Any], classes: int, said: str) -> None:
+def test_contradicting_options_are_reported(options: dict[str, Any], classes: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         GAN(SHAPE, classes, **options)

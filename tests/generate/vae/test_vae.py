@@ -121,13 +121,13 @@ def test_warm_up_follows_the_steps_of_the_run(train: Callable[..., Any]) -> None
 
 def test_the_class_reaches_encoder_and_decoder_and_can_be_left_out() -> None:
     torch.manual_seed(0)
-    told, blind = (VAE((1, 8, 8), 3, conditional=given, latent=3, width=4) for given in (True, False))
-    assert (told.classes, blind.classes) == (3, 0)
-    for module in told.modules():  # the tables of the levels start at zero; training moves them
+    informed, blind = (VAE((1, 8, 8), 3, conditional=given, latent=3, width=4) for given in (True, False))
+    assert (informed.classes, blind.classes) == (3, 0)
+    for module in informed.modules():  # the tables of the levels start at zero; training moves them
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight)
     images, codes = torch.rand(1, 1, 8, 8).expand(3, -1, -1, -1), torch.randn(1, 3).expand(3, -1)
-    for model, varies in ((told, True), (blind, False)):
+    for model, varies in ((informed, True), (blind, False)):
         means, shown = model.encode(images, LABELS)[0], model.decode(codes, LABELS)
         for one, other in ((means[0], means[1]), (shown[1], shown[2])):
             assert torch.allclose(one, other, atol=1e-6) != varies

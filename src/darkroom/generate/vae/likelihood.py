@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, distributions, nn
 
-Kind = Literal["bernoulli", "continuous_bernoulli", "gaussian"]
+from darkroom.generate.vae.options import Kind
 
 
 class Likelihood(nn.Module):

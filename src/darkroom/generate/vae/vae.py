@@ -7,7 +7,7 @@ weighted by beta (Higgins et al. 2017), which can be warmed up from 0 (Bowman et
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field
@@ -16,6 +16,7 @@ from torch import Tensor
 from darkroom.fit.config import Training
 from darkroom.generate.model import Bound, LatentModel
 from darkroom.generate.vae.likelihood import Likelihood
+from darkroom.generate.vae.options import LikelihoodOption
 from darkroom.nets.autoencoder import Decoder, Encoder
 from darkroom.registry import register
 from darkroom.settings import Count, Positive, Probability
@@ -50,13 +51,7 @@ class VAE(LatentModel):
         warmup: Annotated[
             Probability, Field(description="fraction of training steps over which beta rises from 0")
         ] = 0.0,
-        likelihood: Annotated[
-            Literal["bernoulli", "continuous_bernoulli", "gaussian"],
-            Field(
-                description="distribution of a pixel in [0, 1]: `bernoulli` is the usual cross-entropy, a bound only for black "
-                "and white images; `continuous_bernoulli` and `gaussian` (one learned scale) are densities of gray values"
-            ),
-        ] = "bernoulli",
+        likelihood: LikelihoodOption = "bernoulli",
     ) -> None:
         super().__init__()
         self.classes = classes if conditional else 0

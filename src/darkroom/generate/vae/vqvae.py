@@ -9,7 +9,7 @@ negative log-probability of its grid, and log p(x|grid) + log p(grid) is a lower
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field
@@ -19,6 +19,7 @@ from darkroom.fit.config import Training
 from darkroom.generate.model import CHUNK, Bound, GenerativeModel
 from darkroom.generate.vae.codebook import Codebook, Quantized, perplexity
 from darkroom.generate.vae.likelihood import Likelihood
+from darkroom.generate.vae.options import LikelihoodOption
 from darkroom.nets.autoencoder import Down, Up
 from darkroom.nets.causal import CausalTransformer
 from darkroom.registry import register
@@ -50,13 +51,7 @@ class VQVAE(GenerativeModel):
         prior_width: Annotated[int, Field(ge=4, multiple_of=4, description="width of the prior's transformer")] = 64,
         prior_layers: Annotated[Count, Field(description="layers of the prior's transformer")] = 3,
         dropout: Annotated[float, Field(ge=0, lt=1, description="dropout probability in the prior")] = 0.1,
-        likelihood: Annotated[
-            Literal["bernoulli", "continuous_bernoulli", "gaussian"],
-            Field(
-                description="distribution of a pixel in [0, 1]: `bernoulli` is the usual cross-entropy, a bound only for black "
-                "and white images; `continuous_bernoulli` and `gaussian` (one learned scale) are densities of gray values"
-            ),
-        ] = "bernoulli",
+        likelihood: LikelihoodOption = "bernoulli",
     ) -> None:
         super().__init__()
         self.classes = classes if conditional else 0
