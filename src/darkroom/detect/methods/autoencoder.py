@@ -3,7 +3,9 @@
 The loss is the mean squared error plus any of these, each with its weight:
 
 - denoising: the input is corrupted by noise, the target is not (Vincent et al. 2008);
-- sparsity: the mean absolute value of the code (L1, as in sparse coding: Olshausen & Field 1996);
+- sparsity: the mean of a ReLU code over its root mean square, an L1 penalty (Olshausen & Field 1996) that does not change
+  with the code's scale (the ratio of Hoyer 2004). A plain L1 penalty is evaded by a small code and a large decoder; unit-norm
+  dictionary columns, which prevent that in sparse coding, do not bind the later layers of a deep decoder;
 - contraction: the squared Frobenius norm of the encoder's Jacobian (Rifai et al. 2011).
 """
 
@@ -51,7 +53,12 @@ class Autoencoder(TrainedReconstruction):
             NonNegative,
             Field(description="standard deviation of the Gaussian noise added to training images in [0, 1]"),
         ] = 0.0,
-        sparsity: Annotated[NonNegative, Field(description="weight of the mean absolute code in the loss")] = 0.0,
+        sparsity: Annotated[
+            NonNegative,
+            Field(
+                description="weight of the code's L1 to RMS ratio in the loss; above 0, codes are non-negative (ReLU)"
+            ),
+        ] = 0.0,
         contraction: Annotated[
             NonNegative,
             Field(
@@ -65,6 +72,10 @@ class Autoencoder(TrainedReconstruction):
         super().__init__(error=error, smoothing=smoothing)
         self.denoising, self.sparsity, self.contraction = denoising, sparsity, contraction
         self.encoder, self.decoder = halves(network, shape, latent, width)
+        if sparsity:
+            *_, last = (module for module in self.encoder.modules() if isinstance(module, nn.Linear))
+            nn.init.ones_(last.bias)  # a unit that is zero for every image would never learn
+            self.encoder = nn.Sequential(self.encoder, nn.ReLU())
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Encode and decode images (B, C, H, W)."""

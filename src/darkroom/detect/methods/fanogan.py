@@ -52,8 +52,8 @@ class FAnoGAN(TrainedReconstruction):
         ] = 0.5,
         kappa: Annotated[
             NonNegative,
-            Field(description="weight of the discriminator's feature error in loss and score"),
-        ] = 0.1,
+            Field(description="weight of the discriminator's feature error in loss and score, 1 in the paper"),
+        ] = 1.0,
         error: ErrorOption = "mse",
         smoothing: SmoothingOption = 0.0,
     ) -> None:

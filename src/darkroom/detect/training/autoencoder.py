@@ -28,7 +28,7 @@ class AutoencoderTask(ReconstructionTask):
         error = F.mse_loss(network.decoder(code).float(), images)
         penalties: dict[str, Tensor] = {}
         if network.sparsity:
-            penalties["sparsity"] = network.sparsity * code.abs().mean()
+            penalties["sparsity"] = network.sparsity * density(code)
         if network.contraction:
             penalties["contraction"] = network.contraction * squared_jacobian(code, given, self.draws)
         parts = {"reconstruction": error, **penalties} if penalties else {}
@@ -40,3 +40,8 @@ class AutoencoderTask(ReconstructionTask):
             return self.losses(images, labels)
         with torch.inference_mode(False), torch.enable_grad():  # the Jacobian consists of gradients
             return self.losses(images.clone(), labels)
+
+
+def density(code: Tensor) -> Tensor:
+    """Return the mean of non-negative codes (B, D) over their root mean square: 1 if all are equal, less if few are large."""
+    return code.mean() / code.square().mean().sqrt().clamp_min(1e-6)
