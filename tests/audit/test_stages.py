@@ -30,7 +30,16 @@ def models(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def audited(digits: Path, models: Path, out: Path, policy: dict) -> dict:
-    spec = MeasureSpec.model_validate({**SHARED, "name": "made", "policy": policy, "images": 40, "resamples": 200})
+    spec = MeasureSpec.model_validate(
+        {
+            **SHARED,
+            "name": "made",
+            "policy": policy,
+            "images": 40,
+            "resamples": 200,
+            "training": {"epochs": 8, "batch_size": 64},
+        }
+    )
     measure.run(spec, data=digits, models=models, out=out, log=silent)
     return files.read_json(out / "audit.json")
 
@@ -49,6 +58,10 @@ def test_half_a_turn_is_dropped_for_six_and_nine_and_kept_for_zero(digits: Path,
     found = audited(digits, models, tmp_path / "one", POLICY)
     verdicts = {name: told["verdict"] for name, told in found["cells"]["offline/rotate90"].items()}
     assert (verdicts["6"], verdicts["9"], verdicts["0"]) == ("drop", "drop", "keep")
+    retrained = [told for row in found["cells"].values() for told in row.values() if "relearned" in told["numbers"]]
+    learnable = [told for told in retrained if told["verdict"] == "keep"]
+    assert learnable  # some turned digits look like no other, and are easily learned
+    assert all("trained with the transform recognizes" in told["reason"] for told in learnable)
     assert "online/mixup" not in found["cells"]  # it changes labels on purpose
     assert all(cell["numbers"]["kept"]["low"] <= cell["numbers"]["kept"]["value"] for cell in found["whole"].values())
     audited(digits, models, tmp_path / "two", POLICY)

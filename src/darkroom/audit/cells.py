@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from darkroom.audit import evidence, verdict
 from darkroom.audit.config import Measured
 from darkroom.audit.evidence import Subject
+from darkroom.audit.relearn import Relearned
 from darkroom.audit.steps import Change, Step, alone
 from darkroom.measure.bootstrap import Interval
 from darkroom.randomness import derive
@@ -29,11 +30,13 @@ class Setting:
     size: tuple[int, int]
 
 
-def cell(found: Subject, step: Step, own: float, factor: float, setting: Setting) -> dict[str, Any]:
-    """The verdict on a transform for a class, with all its numbers.
+def cell(
+    found: Subject, step: Step, own: float, factor: float, setting: Setting, relearned: Callable[[], Relearned]
+) -> dict[str, Any]:
+    """Return the verdict on a transform for a class, with all its numbers.
 
-    `own` is the strength that the policy gives it there, `factor` what balancing makes of that. `verdict` is keep, weaken
-    (`weaken_to` is the strength to set in place of `own`), drop, unknown or off.
+    `own` is the policy's strength for the class, which balancing multiplies by `factor`; `relearned` trains a classifier
+    with the transform and measures it. `verdict` is keep, weaken (`weaken_to` replaces `own`), drop, unknown or off.
     """
     spec = setting.spec
     told: dict[str, Any] = {"strength": own, "images": found.images, "numbers": {}, "note": "", "reason": ""}
@@ -47,6 +50,10 @@ def cell(found: Subject, step: Step, own: float, factor: float, setting: Setting
 
     told |= measured(found, change(own), setting, key=step.key)
     judged = verdict.find(told["numbers"], images=found.images, tolerance=spec.tolerance)
+    if judged.outcome == "lost":
+        into = [list(setting.classes).index(str(other["class"])) for other in told["turned_into"][:1]]
+        told["numbers"]["relearned"] = again = relearned().rate(found.label, into[0] if into else None)
+        judged = verdict.learnable(told["numbers"], again, tolerance=spec.tolerance) or judged
     told |= {"note": judged.note, "reason": judged.reason}
     if judged.outcome != "lost":
         return {**told, "verdict": "keep" if judged.outcome == "kept" else "unknown"}
@@ -60,8 +67,8 @@ def cell(found: Subject, step: Step, own: float, factor: float, setting: Setting
     strength = verdict.weaker(loss, own, spec.tolerance)
     if strength is None:
         return {**told, "verdict": "drop", "reason": TOO_WEAK}
-    again = measured(found, change(strength), setting, key=step.key)
-    return {**told, "verdict": "weaken", "weaken_to": strength, "weaker": again["numbers"]}
+    weaker = measured(found, change(strength), setting, key=step.key)
+    return {**told, "verdict": "weaken", "weaken_to": strength, "weaker": weaker["numbers"]}
 
 
 def measured(found: Subject, change: Change, setting: Setting, *, key: str) -> dict[str, Any]:

@@ -70,5 +70,6 @@ class TrainSpec(Judged):
 class MeasureSpec(Measured):
     """The job `audit measure`: one policy, judged by all folds' classifiers."""
 
+    training: Training = Training(epochs=EPOCHS)
     name: Name
     policy: Policy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from darkroom.audit.evidence import Part, Subject
 from darkroom.audit.figures import LINE, Example, draw_examples, draw_heatmap
 from darkroom.audit.folds import HELD_OUT, folds, told_apart
 from darkroom.audit.judge import Judge, Real, watched
+from darkroom.audit.relearn import Relearning
 from darkroom.audit.steps import Step, alone, steps, whole
 from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.data.store import Store, open_store
@@ -31,7 +33,7 @@ REAL = 200
 """Most real images of a class and fold that others are compared with."""
 LINES = 6
 """Most lines of examples."""
-NUMBERS = ("clean", "kept", "loss", "turned", "realism", "spread", "surprise")
+NUMBERS = ("clean", "kept", "loss", "turned", "relearned", "realism", "spread", "surprise")
 Rows = NDArray[np.int64]
 
 
@@ -55,7 +57,7 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, out: Path, log: Log) -> 
         classes=store.classes,
         counts=class_counts(store.labels[store.rows("train")], len(store.classes)),
     )
-    result = _audited(spec, store, subjects, settings)
+    result = _audited(spec, store, subjects, settings, Relearning(spec, store, rows, fold))
     lines = _examples(result, subjects, settings, Setting(spec, store.classes, _size(store)))
     with files.folder(out) as fresh:
         files.write_json(fresh / "audit.json", result)
@@ -96,15 +98,21 @@ def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[
     return evidence.subject(label, parts)
 
 
-def _audited(spec: MeasureSpec, store: Store, subjects: Sequence[Subject], settings: PerClass) -> dict[str, Any]:
-    """The content of audit.json."""
+def _audited(
+    spec: MeasureSpec, store: Store, subjects: Sequence[Subject], settings: PerClass, relearning: Relearning
+) -> dict[str, Any]:
+    """Return the content of audit.json."""
     setting = Setting(spec, store.classes, _size(store))
     listed = steps(spec.policy)
     cells: dict[str, dict[str, Any]] = {}
     for step in listed:
         if step.judged:
+            own = {found.label: _strength(settings, found.label, step.name) for found in subjects}
+            strongest = max(strength * factor for strength, factor in own.values())
+
+            relearned = functools.partial(relearning.learned, step, strongest)
             cells[step.key] = {
-                store.classes[found.label]: cell(found, step, *_strength(settings, found.label, step.name), setting)
+                store.classes[found.label]: cell(found, step, *own[found.label], setting, relearned)
                 for found in subjects
             }
     together = {}

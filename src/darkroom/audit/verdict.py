@@ -2,9 +2,9 @@
 
 A classifier trained without augmentation gives wrong answers for two reasons: the image now shows another class, or it
 is unlike anything it has seen. Only the first is a reason against a transform; the second is what augmentation is for.
-So a transform is ruled out when labels are clearly lost beyond the tolerance and, besides, one of two things is clear:
-the images lie among the real ones of other classes more often than the tolerance, or fewer than half of the clean rate are
-given their label.
+So labels count as lost only when three things are clear: the loss exceeds the tolerance; the images lie among real ones of
+other classes more often than the tolerance, or fewer than half of the clean rate keep their label; and a classifier trained
+with the transform does not recognize them either (see `relearn`).
 """
 
 from __future__ import annotations
@@ -53,6 +53,15 @@ def find(found: Mapping[str, Interval], *, images: int, tolerance: float) -> Fin
     if turned["low"] > tolerance or kept["high"] < clean / 2:
         return Finding("lost")
     return Finding("kept", "unfamiliar")
+
+
+def learnable(found: Mapping[str, Interval], relearned: Interval, *, tolerance: float) -> Finding | None:
+    """Return why a loss is no reason against the transform, or None if a classifier that learned it loses labels too."""
+    if relearned["value"] is None or relearned["high"] < found["clean"]["value"] - tolerance:
+        return None
+    share = f"{100 * relearned['value']:.0f} %"
+    reason = f"a classifier trained with the transform recognizes {share} of the transformed images"
+    return Finding("kept", "unfamiliar", reason)
 
 
 def weaker(loss: Callable[[float], float], own: float, tolerance: float) -> float | None:

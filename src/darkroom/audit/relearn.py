@@ -1,0 +1,108 @@
+"""Whether classes can still be told apart once a classifier has learned a transform.
+
+A judge trained without augmentation may take a mirrored object for another class merely because it knows one pose. Before
+a verdict says that labels change, a new classifier is therefore trained on originals and transformed copies alike, half of
+each, and tested on transformed images of a fold it never saw. Where the transform really turns one class into another, as
+half a turn does a 6, their images coincide and no training helps. The transform acts on all classes at the same strength:
+acting on some alone, it would itself give the class away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from darkroom import registry
+from darkroom.audit.config import MeasureSpec
+from darkroom.audit.steps import Change, Step, alone
+from darkroom.data.store import Store
+from darkroom.fit.batches import Batches, Pool, as_bytes, as_float
+from darkroom.fit.standardize import standardize
+from darkroom.log import silent
+from darkroom.measure.bootstrap import Interval
+from darkroom.measure.proportion import wilson
+from darkroom.randomness import derive
+
+HELD_OUT_FOLD = 0
+NO_IMAGES = "the held-out fold has no image of this class"
+Rows = NDArray[np.int64]
+
+
+class Relearned(NamedTuple):
+    """What a classifier trained with a transform recognizes of the held-out images, by label: transformed and as they are."""
+
+    changed: Mapping[int, Interval]
+    plain: Mapping[int, Interval]
+
+    def rate(self, label: int, into: int | None) -> Interval:
+        """Return the share of a class's transformed images recognized, or of the class `into` that they look like, if lower.
+
+        Where two classes coincide, a classifier may sacrifice either one.
+        """
+        own, other = self.changed[label], self.plain[label if into is None else into]
+        if into is None or own["value"] is None or other["value"] is None:
+            return own
+        return min(own, other, key=lambda found: found["value"])
+
+
+class Relearning:
+    """Trains with a transform when first asked about it; takes the audit's labelled training rows and the fold of each."""
+
+    def __init__(self, spec: MeasureSpec, store: Store, rows: Rows, fold: Rows) -> None:
+        self.spec, self.store, self.rows, self.fold = spec, store, rows, fold
+        self._known: dict[str, Relearned] = {}
+
+    def learned(self, step: Step, strength: float) -> Relearned:
+        """Train with a transform at this strength and measure what is recognized; one training per transform."""
+        if step.key not in self._known:
+            self._known[step.key] = self._measured(step, strength)
+        return self._known[step.key]
+
+    def _measured(self, step: Step, strength: float) -> Relearned:
+        spec, store = self.spec, self.store
+        change = alone(step, strength, (store.shape[1], store.shape[2]), seed=derive(spec.seed, "relearn"))
+        held_out = self.fold == HELD_OUT_FOLD
+        network = _trained(spec, store, self.rows[~held_out], change)
+
+        def right(images: Tensor, label: int) -> int:
+            with torch.inference_mode():
+                return int((network(images).argmax(1) == label).sum())
+
+        changed, plain = {}, {}
+        for label in range(len(store.classes)):
+            chosen = self.rows[held_out & (store.labels[self.rows] == label)][: spec.images]
+            ids, images = store.items["id"].iloc[chosen].tolist(), store.images[chosen]
+            draws = range(1, spec.draws + 1) if len(chosen) else ()
+            hits = sum(right(change(images, ids, draw), label) for draw in draws)
+            # an image counts once, whatever the number of draws: those of one image are not independent
+            changed[label] = wilson(round(hits / spec.draws), len(chosen), reason=NO_IMAGES)
+            plain[label] = wilson(right(as_float(images), label) if len(chosen) else 0, len(chosen), reason=NO_IMAGES)
+        return Relearned(changed, plain)
+
+
+def _trained(spec: MeasureSpec, store: Store, rows: Rows, change: Change) -> torch.nn.Module:
+    from darkroom.classify.losses import CrossEntropy
+    from darkroom.classify.train import ClassifierTask
+    from darkroom.fit.trainer import fit  # Lightning takes seconds to import, and few audits train
+
+    torch.manual_seed(derive(spec.seed, "relearn weights"))
+    network: torch.nn.Module = registry.build(spec.network, store.shape, len(store.classes))
+    standardize(network, store.images, rows)
+    copies = as_bytes(change(store.images[rows], store.items["id"].iloc[rows].tolist(), 0))
+    variants = np.stack([rows, len(store.images) + np.arange(len(rows))], axis=1)
+    batches = Batches(
+        Pool([store.images, copies]),
+        variants,
+        store.labels[rows],
+        batch_size=spec.training.batch_size,
+        seed=derive(spec.seed, "relearn batches"),
+    )
+    task = ClassifierTask(network, spec.training, classes=len(store.classes), loss=CrossEntropy())
+    fit(task, batches, None, seed=spec.seed, log=silent)
+    torch.set_num_threads(1)  # as for the rest of the audit
+    return network.eval()
