@@ -256,3 +256,13 @@ def test_a_model_that_is_no_detector_says_what_it_is(
 def test_results_are_not_committed() -> None:
     ignored = (Path(__file__).parents[2] / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert "/scores/" in ignored
+
+
+def test_a_gray_image_in_a_lossy_color_format_is_no_color_image(fitted: Path, surface: Write, tmp_path: Path) -> None:
+    with Image.open(surface(tmp_path / "gray.png", 0)) as opened:
+        pixels = np.asarray(opened.convert("RGB")).copy()
+    pixels[::2, :, 0] = np.minimum(pixels[::2, :, 0].astype(int) + 1, 255)  # as a decoder rounds
+    (tmp_path / "images").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "images" / "a.png")
+    code, rows = scored(fitted / "seed-0", tmp_path / "images", tmp_path / "out")
+    assert (code, rows["a.png"]["note"]) == (0, "")

@@ -13,7 +13,7 @@ from darkroom.audit.config import Audit
 from darkroom.augment.config import NONE, Policy
 from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
-from darkroom.config import explain, strict_yaml
+from darkroom.config import explain, photographs, strict_yaml
 from darkroom.data.config import Data
 from darkroom.detect.config import Detect, classifiers, members
 from darkroom.generate.config import Generate
@@ -103,7 +103,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
     if not isinstance(raw, Mapping):
         raise ConfigError(path, [f"got {settings.quoted(raw)}; expected keys such as name and data"])
     try:
-        config = Config.model_validate(dict(raw))
+        config = Config.model_validate(dict(photographs.fill(raw)))
     except ValidationError as error:
         raise ConfigError(path, explain.problems(error, Config, raw)) from None
     problems = (

@@ -105,7 +105,8 @@ class Detect(Section):
     drawn from the other classes of the train split and added to its normal images; validation and test images do not change.
     A list makes each share a task of its own."""
     detectors: dict[Name, DetectorConfig] = {}
-    """Detectors by name; by default `pca` and `autoencoder`."""
+    """Detectors by name; by default `pca` and `autoencoder`, or `pca`, `padim` and `patchcore` for images of 64 pixels or more if
+    the extra `backbone` is installed (`data.size` is then 224 unless it is set or another section uses the images)."""
     seeds: Seeds = (0,)
     """Number of seeds, or list of seeds."""
     training: DetectorTraining = DetectorTraining()
