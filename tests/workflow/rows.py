@@ -221,6 +221,7 @@ ROWS = [
     Row(
         "`detect.false_alarms`", settings(detect__false_alarms=0.1), ("evaluate detector",), "evaluations of detectors"
     ),
+    Row("`detect.recall`", settings(detect__recall=0.9), ("evaluate detector",), "evaluations of detectors"),
     Row(
         "`detect.threshold`", settings(detect__threshold="best_f1"), ("evaluate detector",), "evaluations of detectors"
     ),
