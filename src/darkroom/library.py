@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from darkroom import files, registry, settings
 from darkroom.config import explain
 from darkroom.config.load import ConfigError
+from darkroom.data import incoming
 from darkroom.data.decode import UnreadableError
 from darkroom.data.preparation import Preparation, read_preparation
 from darkroom.data.store import PREPARATION
@@ -64,7 +65,7 @@ def create(kind: str, name: str, *given: Any, **options: Any) -> Any:
 def load(folder: str | Path) -> LoadedClassifier | LoadedGenerator | LoadedDetector:
     """Load a trained model from the folder of a seed (`.../seed-0`) or from the `model` folder in it.
 
-    With the folder of a seed, the evaluation's calibration, threshold and sampling options come along. Raises
+    The evaluation beside the model, if there is one, supplies calibration, threshold and sampling options. Raises
     FileNotFoundError if there is no trained model, and ValueError for a file of weights that holds anything but tensors.
     """
     from darkroom.detect.detector import read_detector
@@ -111,7 +112,7 @@ class Intake:
             raise ValueError("got no images")
         for start in range(0, len(images), BATCH):
             some = images[start : start + BATCH]
-            yield self._array(some) if isinstance(some, np.ndarray) else np.stack([self._file(Path(p)) for p in some])
+            yield self._array(some) if isinstance(some, np.ndarray) else self._files([Path(path) for path in some])
 
     def _array(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         channels, height, width = self.shape
@@ -121,14 +122,17 @@ class Intake:
             )
         if images.shape[1:3] == (height, width):
             return images
-        return np.stack([self._known(f"images of {images.shape[1:3]}").apply(image) for image in images])
+        return incoming.prepared(list(images), self._known(f"images of {images.shape[1:3]}"))
 
-    def _file(self, path: Path) -> NDArray[np.uint8]:
-        preparation = self._known(str(path))
-        try:
-            return preparation.apply(preparation.decode(path))
-        except UnreadableError as problem:
-            raise ValueError(f"{path}: {problem}") from None
+    def _files(self, paths: Sequence[Path]) -> NDArray[np.uint8]:
+        preparation = self._known(str(paths[0]))
+        images = []
+        for path in paths:
+            try:
+                images.append(preparation.decode(path))
+            except UnreadableError as problem:
+                raise ValueError(f"{path}: {problem}") from None
+        return incoming.prepared(images, preparation)
 
     def _known(self, what: str) -> Preparation:
         if self.preparation is None:
