@@ -227,3 +227,10 @@ def test_pixels_are_the_same_whichever_way_they_are_picked(channels, size, black
 def test_tall_images_are_picked_by_number():
     images = noise(1, 1, (2**15, 2))
     assert torch.equal(warp(images, torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), "constant", "nearest"), images)
+
+
+@pytest.mark.parametrize(("side", "blends"), [(28, False), (96, True)])
+def test_affine_blends_pixels_of_large_images_alone(side, blends):
+    images = torch.randint(0, 2, (4, 1, side, side), generator=torch.Generator().manual_seed(0)).float()
+    made, _ = run(build("affine", p=1), images)
+    assert bool(((made > 0.01) & (made < 0.99)).any()) == blends

@@ -27,3 +27,18 @@ class Amount:
 
     of: str
     neutral: float = 0.0
+
+
+SMALL = 64
+"""Images with a shorter side below this many pixels are small: linear interpolation would visibly blur them."""
+AutoInterpolation = Annotated[
+    Literal["auto", "nearest", "linear"],
+    Field(description="`auto` is nearest for images below 64 pixels, which it keeps sharp, and linear for larger ones"),
+]
+OfflineAutoInterpolation = Annotated[
+    Literal["auto", "nearest", "linear", "cubic"],
+    Field(
+        description="`auto` is nearest for images below 64 pixels or of few values, which it keeps sharp, and linear for "
+        "photographs"
+    ),
+]

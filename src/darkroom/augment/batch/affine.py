@@ -11,7 +11,7 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, coins, either_way
 from darkroom.augment.batch.warp import Move, Mover, sources
-from darkroom.augment.options import Amount, Chance, Fill, Interpolation
+from darkroom.augment.options import SMALL, Amount, AutoInterpolation, Chance, Fill
 from darkroom.registry import register
 from darkroom.settings import Probability
 
@@ -69,7 +69,7 @@ class Affine(Mover):
             float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
         ] = 5.0,
         fill: Fill = "reflect",
-        interpolation: Interpolation = "nearest",
+        interpolation: AutoInterpolation = "auto",
         p: Chance = 1.0,
     ) -> None:
         self.rotate, self.translate, self.scale, self.shear = rotate, translate, scale, shear
@@ -87,7 +87,10 @@ class Affine(Mover):
             shift_x=either_way(shift * width, draws),
             shift_y=either_way(shift * height, draws),
         )
-        return Move(chosen, maps, self.fill, self.interpolation)
+        interpolation = self.interpolation
+        if interpolation == "auto":
+            interpolation = "nearest" if min(size) < SMALL else "linear"
+        return Move(chosen, maps, self.fill, interpolation)
 
 
 @register("batch transform", "rotate")
@@ -101,7 +104,7 @@ class Rotate(Mover):
             float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")
         ] = 15.0,
         fill: Fill = "reflect",
-        interpolation: Interpolation = "nearest",
+        interpolation: AutoInterpolation = "auto",
         p: Chance = 1.0,
     ) -> None:
         self._affine = Affine(

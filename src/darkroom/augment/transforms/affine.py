@@ -16,7 +16,7 @@ from albumentations.core.type_definitions import Targets
 from numpy.typing import NDArray
 from pydantic import Field
 
-from darkroom.augment.options import Amount, Chance, Fill, OfflineInterpolation
+from darkroom.augment.options import Amount, Chance, Fill, OfflineAutoInterpolation
 from darkroom.augment.transforms import border
 from darkroom.registry import register
 
@@ -34,7 +34,7 @@ class Affine(albumentations.DualTransform):
     ) -> None:
         super().__init__(p=p)
         self.limits = rotate, translate, scale, shear
-        self.border, self.flag = border.FILLS[fill], border.INTERPOLATIONS[interpolation]
+        self.border, self.interpolation = border.FILLS[fill], interpolation
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw what is done to one image; shifts in pixels."""
@@ -50,7 +50,7 @@ class Affine(albumentations.DualTransform):
 
     def apply(self, img: NDArray[np.uint8], *_: Any, **params: Any) -> NDArray[np.uint8]:
         """Warp an image (H, W, C)."""
-        return self._warp(img, self.flag, params)
+        return self._warp(img, border.flag(self.interpolation, img), params)
 
     def apply_to_mask(self, mask: NDArray[np.uint8], *_: Any, **params: Any) -> NDArray[np.uint8]:
         """Warp a mask (H, W) in the same way, by nearest pixel."""
@@ -79,7 +79,7 @@ def rotate(
     *,
     degrees: Annotated[float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")] = 15.0,
     fill: Fill = "reflect",
-    interpolation: OfflineInterpolation = "nearest",
+    interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Rotate about the center by a random angle."""
@@ -93,7 +93,7 @@ def translate(
         float, Field(gt=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
     ] = 0.1,
     fill: Fill = "reflect",
-    interpolation: OfflineInterpolation = "nearest",
+    interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Shift to any side by a random amount."""
@@ -109,7 +109,7 @@ def scale(
         Amount("scale"),
     ] = 0.2,
     fill: Fill = "reflect",
-    interpolation: OfflineInterpolation = "nearest",
+    interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Zoom in or out about the center by a random factor."""
@@ -121,7 +121,7 @@ def shear(
     *,
     degrees: Annotated[float, Field(gt=0, le=60, description="largest slant, either way"), Amount("shear")] = 10.0,
     fill: Fill = "reflect",
-    interpolation: OfflineInterpolation = "nearest",
+    interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Slant to the left or right by a random angle."""
@@ -146,7 +146,7 @@ def affine(
         float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
     ] = 5.0,
     fill: Fill = "reflect",
-    interpolation: OfflineInterpolation = "nearest",
+    interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Rotate, shift, scale and slant at once, each by a random amount."""
