@@ -149,7 +149,7 @@ paths = st.tuples(st.lists(st.sampled_from(NAMES), max_size=3), st.sampled_from(
 
 
 @given(st.sets(paths, min_size=1, max_size=24))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_every_file_is_an_image_a_mask_or_listed(names: set[str]) -> None:
     try:
         found = read(*names)
