@@ -26,7 +26,7 @@ LABELS = load_digits().target.astype(np.int64)
 IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
 NORMAL = np.flatnonzero(LABELS < 5)
 TRAIN, VAL, TEST = NORMAL[:500], NORMAL[500:600], np.arange(1200, 1797)
-TRAINING = DetectorTraining(epochs=5, precision="fp32")
+TRAINING = DetectorTraining(epochs=12, precision="fp32")
 SCORES = ["max_softmax", "energy", "mahalanobis"]
 
 
