@@ -192,6 +192,12 @@ ROWS = [
     ),
     Row("`generate.training`", settings(generate__training={"epochs": 2}), GENERATORS, OF_GENERATORS),
     Row("`generate.snapshots`", settings(generate__snapshots=2), GENERATORS, OF_GENERATORS),
+    Row(
+        "`generate.inception`",
+        settings(generate__inception="weights.pt"),
+        ("evaluate generator",),
+        "evaluations of generators",
+    ),
     Row("`generate.steps`", settings(generate__steps=[2]), ("evaluate generator",), "evaluations of generators"),
     Row(
         "`generate.seeds`, one added",
