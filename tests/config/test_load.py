@@ -280,7 +280,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"augment": {"a": {"synthetic": {"model": "vae", "seed": 1}}}, "generate": {}},
      "augment.a.synthetic.seed: 1 is none of generate.seeds, which are 0"),
     ({"augment": {"a": {"synthetic": {"model": "vae"}, "balance": True}}, "generate": {}},
-     "augment.a: synthetic makes the copies and evens out the classes itself; leave out"),
+     "augment.a: synthetic makes the copies and balances the classes itself; remove"),
     ({"detect": {"normal": ["1", "1"]}}, 'detect.normal: ["1"] is listed twice'),
     ({"detect": {"normal": [["1", 1]]}}, 'detect.normal: "1" is listed twice'),
     ({"detect": {"normal": [["1", "2"], ["2", "1"]]}}, 'detect.normal: ["1", "2"] is listed twice'),

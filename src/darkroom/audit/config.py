@@ -1,4 +1,4 @@
-"""The `audit` section: what each transform of a policy does to the labels of each class."""
+"""The `audit` section: whether each transform of a policy preserves the labels of each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkroom.settings import Count, Name, Probability, Section, Seed, unique
 
 EPOCHS = 10
 FEWEST = 10
-"""Images of a class below which nothing is said of it."""
+"""Fewest images of a class for a verdict."""
 
 Network = Annotated[Section, Plugin("network", default="resnet"), Field(validate_default=True)]
 
@@ -23,34 +23,34 @@ class Judged(Section):
     """What the jobs of an audit share."""
 
     network: Network = {"name": "resnet"}  # type: ignore[assignment]
-    """The classifier that judges; it is trained without augmentation."""
+    """The classifier used as judge, trained without augmentation."""
     folds: Annotated[int, Field(ge=2, le=20)] = 3
-    """Parts of the training images. Each is judged by a classifier trained on the others, so that none has seen what it
-    judges, nor another image of its group."""
+    """Cross-validation folds of the training images. Each fold is judged by a classifier trained on the others, which has
+    seen neither its images nor their groups."""
     seed: Seed = 0
-    """Seed of the folds, the trainings and all draws."""
+    """Seed of folds, trainings and draws."""
 
 
 class Measured(Judged):
-    """How a policy is measured."""
+    """How to measure a policy."""
 
     tolerance: Probability = 0.05
-    """Largest loss: how many images, as a share, may be given another label than without the transform."""
+    """Maximum loss of accuracy on transformed images."""
     images: Annotated[int, Field(ge=FEWEST)] = 200
-    """Most images of a class that are judged."""
+    """Maximum number of judged images per class."""
     draws: Count = 2
-    """Times that each transform is applied to each of them."""
+    """Random draws of each transform per image."""
     resamples: Count = 1000
-    """Bootstrap resamples behind each 95 % interval."""
+    """Bootstrap resamples per 95 % interval."""
 
 
 class Audit(Measured):
-    """Tells for each transform and class whether the label is kept, and writes a policy that keeps it."""
+    """Reports for each transform and class whether the label is preserved, and suggests a policy that preserves it."""
 
     training: Training = Training(epochs=EPOCHS)
-    """How the judging classifiers are trained. Left out, `epochs` is 10."""
+    """How to train the judges. Default: 10 epochs."""
     policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Policies to audit. Left out: all of `augment` that transform images."""
+    """Policies to audit. Default: all of `augment` that transform images."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +61,7 @@ class Audit(Measured):
 
 
 class TrainSpec(Judged):
-    """The job `audit train`: the classifier that judges one fold."""
+    """The job `audit train`: the judge of one fold."""
 
     training: Training
     fold: int

@@ -12,10 +12,10 @@ from darkroom.settings import Name, Positive, Probability, Section, Seed, unique
 
 NONE = "none"
 MIXING = ("mixup", "cutmix")
-"""Batch transforms that change labels: no label is there to be kept."""
+"""Batch transforms that mix labels, so that there is no label to preserve."""
 
 STRONGEST = 2.0
-"""Balancing makes the transforms of rare classes at most so many times stronger."""
+"""Highest factor by which balancing strengthens the transforms of rare classes."""
 
 Strength = Annotated[float, Field(ge=0, le=4)]
 Offline = Annotated[list[Annotated[Section, Plugin("transform")]], Field(validate_default=True)]
@@ -23,55 +23,55 @@ Online = Annotated[list[Annotated[Section, Plugin("batch transform")]], Field(va
 
 
 class ClassSettings(Section):
-    """What is different for the images of one class."""
+    """Overrides for the images of one class."""
 
     copies: Annotated[int, Field(ge=0)] | None = None
-    """Transformed copies of each image. Left out: the policy's, or with `balance` as many as even out the classes."""
+    """Transformed copies per image. Default: the policy's, or with `balance` as many as balance the classes."""
     strength: Strength | dict[Name, Strength] = 1.0
-    """How far transforms go, as a factor of their amounts: for all, or by transform name. 0 switches one off."""
+    """Factor on the amounts of all transforms, or by transform name; 0 switches a transform off."""
 
 
 class Synthetic(Section):
-    """Copies drawn by a generative model in place of transformed ones, until the classes are even."""
+    """Images drawn by a generative model, in place of transformed copies, until the classes are balanced."""
 
     model: Name
-    """Which of `generate.models`; it must be conditioned on classes."""
+    """Which of `generate.models`; it must be class-conditional."""
     seed: Seed = 0
-    """Which of its trainings, one of `generate.seeds`; also the seed of the draws."""
+    """Which of its trainings, one of `generate.seeds`; also the seed for sampling."""
     images: Annotated[int, Field(ge=2)] | None = None
-    """Images of each class in the end, real and drawn together. Left out: as many as the largest class has."""
+    """Images per class in total, real and drawn. Default: the size of the largest class."""
     confidence: Probability = 0.5
-    """A sample is refused when the classifier of `generate.judge`, trained on the same images, gives its class less than
-    this probability."""
+    """Reject samples to whose class the classifier of `generate.judge`, trained on the same images, assigns a lower
+    probability."""
     distance: Positive = 2.0
-    """A sample is refused when it lies farther from the nearest training image of its class, in that classifier's
-    features, than so many times the median distance of those images to their own nearest."""
+    """Reject samples farther from the nearest training image of their class, in that classifier's features, than this
+    multiple of the median distance between those images and their own nearest neighbors."""
 
 
 class Policy(Section):
-    """What is done to the training images: transformed copies beforehand, changes of each batch while training."""
+    """How to augment training images: with transformed copies made in advance, and by transforming batches in training."""
 
     copies: Annotated[int, Field(ge=0)] = 8
-    """Transformed copies of each training image. An epoch draws one variant of each image, copies or original."""
+    """Transformed copies per training image. An epoch takes one variant of each image: the original or a copy."""
     offline: Offline = []
-    """Applied to the copies in this order, each with its own probability. Left out: `affine`, unless `online`,
-    `imbalance` or `synthetic` is there."""
+    """Transforms of the copies, in order, each with its own probability. Default: `affine`, unless `online`, `imbalance` or
+    `synthetic` is set."""
     online: Online = []
-    """Applied to each batch on the training device, in this order, with new draws for every image and epoch."""
+    """Transforms of each training batch, in order, on the training device, drawn afresh for every image and epoch."""
     classes: dict[str, ClassSettings] = {}
-    """Settings of single classes, by class name."""
+    """Overrides for single classes, by class name."""
     balance: bool = False
-    """Even out the classes: more copies of rare ones, with stronger transforms, and as many images of each class in an
-    epoch. A class with a fraction 1/r of the largest one's images gets strength r^(1/4), at most 2."""
+    """Balance the classes: more copies of rare ones, with stronger transforms, and equally many images per class in an
+    epoch. A class with 1/r of the largest one's images gets strength r^(1/4), at most 2."""
     synthetic: Synthetic | None = None
-    """Copies drawn by a generative model; an epoch then has as many images of each class, real or drawn."""
+    """Images drawn by a generative model; an epoch then has equally many images per class, real or drawn."""
     imbalance: Literal["class_weights", "balanced_sampler", "oversampling"] | None = None
-    """The usual remedies for unequal classes: weights in the loss; draws with replacement that favor rare classes; or
-    rare images repeated until the classes are even. An epoch has the same number of images in all."""
+    """Common remedies for class imbalance: class weights in the loss, sampling with replacement that favors rare classes,
+    or oversampling. An epoch has the same number of images with each."""
     allow_label_breaking: Annotated[list[str], AfterValidator(unique)] = []
-    """Operations that this policy uses although `data.label_preserving` rules them out."""
+    """Operations to use although `data.label_preserving` rules them out."""
     seed: Seed = 0
-    """Seed of all offline draws."""
+    """Seed of the offline transforms."""
 
     @model_validator(mode="before")
     @classmethod
@@ -89,10 +89,10 @@ class Policy(Section):
     def _consistent(self) -> Self:
         if self.synthetic and (self.offline or self.balance or self.imbalance):
             raise ValueError(
-                "synthetic makes the copies and evens out the classes itself; leave out offline, balance and imbalance"
+                "synthetic makes the copies and balances the classes itself; remove offline, balance and imbalance"
             )
         if self.balance and self.imbalance:
-            raise ValueError("balance and imbalance both even out the classes; keep one of them")
+            raise ValueError("balance and imbalance both balance the classes; keep one of them")
         if self.balance and not self.offline:
             raise ValueError("balance makes offline copies; it needs at least one transform in offline")
         if self.offline and not (self.copies or self.balance or any(c.copies for c in self.classes.values())):
@@ -114,12 +114,12 @@ class Policy(Section):
 
     @property
     def apply_spec(self) -> ApplySpec:
-        """The part that is done before training."""
+        """The part of the policy that makes copies."""
         return ApplySpec(**{name: getattr(self, name) for name in ApplySpec.model_fields})
 
     @property
     def online_spec(self) -> OnlineSpec:
-        """The part that is done while training."""
+        """The part of the policy that acts in training."""
         found = {name: getattr(self, name) for name in OnlineSpec.model_fields}
         return OnlineSpec(**found | ({"imbalance": "oversampling"} if self.synthetic else {}))
 
@@ -139,14 +139,14 @@ class SheetSpec(Section):
 
 
 class GallerySpec(Section):
-    """The job `augment gallery`: the techniques to show, with the options to show them with."""
+    """The job `augment gallery`: the techniques to show, with their options."""
 
     offline: Offline
     online: Online
 
 
 class OnlineSpec(Section):
-    """The part of a policy that acts while training."""
+    """The part of a policy that acts in training."""
 
     online: Online = []
     classes: dict[str, ClassSettings] = {}

@@ -1,4 +1,4 @@
-"""The `classify` section: networks × policies × seeds, and how they are evaluated."""
+"""The `classify` section: networks × policies × seeds, and how to evaluate them."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ class Classifier(Section):
 
 
 class Classify(Section):
-    """Every model is trained under every policy with every seed, then evaluated on the test split."""
+    """Trains every model under every policy with every seed, then evaluates it on the test split."""
 
     models: dict[Name, Classifier] = {}
-    """Classifiers by name. Left out: `mlp` and `resnet`."""
+    """Classifiers by name. Default: `mlp` and `resnet`."""
     policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Policies to train under. Left out: `none` and all of `augment`."""
+    """Policies to train under. Default: `none` and all of `augment`."""
     seeds: Seeds = (0,)
-    """A number of seeds, or a list of them."""
+    """Number of seeds, or a list of them."""
     training: Training = Training()
-    """What all models share."""
+    """Training settings shared by all models."""
     tta: Views = [{"name": "shift"}]  # type: ignore[list-item]
-    """Views of a test image whose probabilities are merged with the plain image's: test-time augmentation."""
+    """Test-time augmentation: views of a test image whose predictions are merged with those for the plain image."""
     tta_merge: Merge = "mean"
-    """How: by their mean, their geometric mean, the largest of each class (both made to sum to one again), or a weighted
-    mean whose weights have the least cross-entropy on the validation images."""
+    """How to merge their probabilities: mean, geometric mean or maximum of each class (renormalized), or a weighted mean
+    with the weights that minimize cross-entropy on the validation images."""
     resamples: Count = 1000
-    """Bootstrap resamples behind each 95 % interval."""
+    """Bootstrap resamples per 95 % interval."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +61,7 @@ class TrainSpec(Classifier):
     """The job `classify train`."""
 
     policy: OnlineSpec = OnlineSpec()
-    """What the policy does while training; its copies are an input of the job."""
+    """The policy's online part; its copies are an input of the job."""
     seed: int
 
 

@@ -1,8 +1,8 @@
-"""Batches straight from stores: whole images as bytes, drawn by row number, made float at the last moment.
+"""Batches straight from stores: images stay bytes, are picked by row number, and become floats last.
 
 A training epoch takes one variant of every item, the original or one of its augmented copies, so that policies are
-compared at equal numbers of steps. What an epoch draws depends on the seed and the epoch's number alone, so a resumed
-run goes on as if it had never stopped.
+compared at equal numbers of steps. An epoch's draws depend only on the seed and the epoch's number, so a resumed run
+continues as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkroom.randomness import derive
 
 
 class Pool:
-    """Several image arrays (N, H, W, C) uint8 seen as one; rows are copied out when taken, not before."""
+    """Several image arrays (N, H, W, C) uint8 indexed as one; rows are copied only when taken."""
 
     def __init__(self, parts: Sequence[NDArray[np.uint8]]) -> None:
         self.parts = parts
@@ -31,7 +31,7 @@ class Pool:
         return int(self.starts[-1])
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The images of these rows, in this order."""
+        """Return the images of these rows, in order."""
         if len(self.parts) == 1:
             return np.asarray(self.parts[0][rows])
         taken = np.empty((len(rows), *self.parts[0].shape[1:]), np.uint8)
@@ -42,11 +42,11 @@ class Pool:
 
 
 class Batches:
-    """An iterable of (images float (B, C, H, W) in [0, 1], labels (B,)), a new draw each epoch.
+    """Iterates over (images float (B, C, H, W) in [0, 1], labels (B,)), drawn afresh each epoch.
 
-    `variants[i]` are the rows of `pool` that show item i. Without a seed the items come in order, each as its first
-    variant: for validation. The last batch may be smaller; one of a single image, which batch statistics cannot use,
-    or of fewer images than there are processes, joins the batch before it.
+    `variants[i]` are the rows of `pool` that show item i. Without a seed, as for validation, items come in order, each as
+    its first variant. The last batch may be smaller; if it has one image, too few for batch statistics, or fewer than there
+    are processes, it joins the batch before it.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class Batches:
         self.share(0, 1)
 
     def share(self, process: int, processes: int) -> None:
-        """Give this process of several its part of every batch from now on; together they give each image once.
+        """Restrict this process to its part of every batch; together, all processes see each image once.
 
-        Raises ValueError where there are fewer images than processes.
+        Raises ValueError if there are fewer images than processes.
         """
         if self.items < processes:
             raise ValueError(
@@ -89,14 +89,14 @@ class Batches:
         self.edges = [*edges, self.items]
 
     def part(self, index: int) -> tuple[int, int]:
-        """Where this process's part of a batch begins and ends, counted from the epoch's first image."""
+        """Return start and end of this process's part of a batch, counted from the epoch's first image."""
         start, stop = self.edges[index : index + 2]
         first, end = (start + (stop - start) * k // self.processes for k in (self.process, self.process + 1))
         return first, end
 
     def weight(self, index: int) -> float:
-        """The part's images as a multiple of an even share: means over parts, times this, have the mean of the batch as
-        their mean."""
+        """Return the size of this process's part relative to an even share: means over parts, weighted by it, average to
+        the mean over the batch."""
         first, end = self.part(index)
         return (end - first) * self.processes / (self.edges[index + 1] - self.edges[index])
 
@@ -105,11 +105,11 @@ class Batches:
 
     @property
     def items(self) -> int:
-        """How many images an epoch has."""
+        """Images per epoch."""
         return len(self.labels)
 
     def draw(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The items of this epoch in their order, and the row of the pool that shows each."""
+        """Draw this epoch's items, in order, and the row of the pool that shows each."""
         if self.seed is None:
             return np.arange(self.items), self.rows[self.firsts]
         generator = np.random.default_rng(derive(self.seed, "epoch", self.epoch))
@@ -124,12 +124,12 @@ class Batches:
 
 
 def as_float(images: NDArray[np.uint8]) -> Tensor:
-    """Bytes (B, H, W, C) as floats (B, C, H, W) in [0, 1], laid out channels last."""
+    """Convert bytes (B, H, W, C) to floats (B, C, H, W) in [0, 1], in channels-last memory."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(255)
 
 
 def as_bytes(images: Tensor) -> NDArray[np.uint8]:
-    """Floats (N, C, H, W) in [0, 1] as bytes (N, H, W, C)."""
+    """Convert floats (N, C, H, W) in [0, 1] to bytes (N, H, W, C)."""
     found: NDArray[np.uint8] = (images * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
     return found
 
@@ -143,7 +143,7 @@ def training_batches(
     seed: int,
     sampling: Sampling = "shuffled",
 ) -> Batches:
-    """Batches of these rows of a prepared store, with the augmented copies that name them as their parents."""
+    """Make training batches of these rows of a prepared store and the augmented copies whose parents they are."""
     how: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "sampling": sampling}
     if copies is None:
         return Batches(Pool([store.images]), rows[:, None], store.labels[rows], **how)
@@ -157,5 +157,5 @@ def training_batches(
 
 
 def plain_batches(store: Store, rows: NDArray[np.int64], *, batch_size: int) -> Batches:
-    """Batches of these rows in their order, for validation and inference."""
+    """Make batches of these rows in order, for validation and inference."""
     return Batches(Pool([store.images]), rows[:, None], store.labels[rows], batch_size=batch_size)

@@ -1,4 +1,4 @@
-"""How a network is trained: the same keys for classifiers, generators and detectors."""
+"""How to train a network: the same keys for classifiers, generators and detectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Training(Section):
     epochs: Count = 15
     """Passes over the training images. With a policy, each pass takes one variant of every image."""
     batch_size: Count = 128
-    """Images a step."""
+    """Images per step."""
     optimizer: Annotated[Section, Plugin("optimizer", default="adamw"), Field(validate_default=True)] = {
         "name": "adamw"
     }  # type: ignore[assignment]
@@ -26,17 +26,17 @@ class Training(Section):
     schedule: Annotated[Section, Plugin("schedule", default="one_cycle"), Field(validate_default=True)] = {
         "name": "one_cycle"
     }  # type: ignore[assignment]
-    """How the learning rate moves over the run."""
+    """How the learning rate, and with some schedules the momentum, changes over the run."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 where the processor multiplies in it, else fp32; what it became is recorded with the result."""
+    """`auto` is bf16 on hardware that multiplies in it, else fp32; the result records which it was."""
     clip: Positive | None = None
-    """Largest gradient norm; larger gradients are scaled down to it."""
+    """Maximum gradient norm; larger gradients are scaled down to it."""
     devices: Count = 1
-    """Processes on each node that train the model together, each on a GPU where there are any; they share every batch."""
+    """Processes per node that train the model together, one GPU each if there are any; they share every batch."""
     nodes: Count = 1
-    """Machines that it is trained on; more than one need Slurm."""
+    """Machines to train on; more than one requires Slurm."""
     threads: Count = 1
-    """Processor threads of one process. Sums depend on it, so it is part of the result; few let many jobs share a machine."""
+    """CPU threads per process. Results depend on it in their last digits; a low number lets many jobs share a machine."""
 
 
 MOST_SEEDS = 1000
@@ -52,13 +52,15 @@ Seeds = Annotated[
     BeforeValidator(_seeds, json_schema_input_type=Annotated[int, Field(ge=1, le=MOST_SEEDS)] | list[Seed]),
     AfterValidator(unique),
 ]
-"""Seeds by number (`3` is 0, 1, 2) or as a list."""
+"""Seeds as a count (`3` means 0, 1, 2) or as a list."""
 
 
 def inherit(section: Any, members: str, member_key: str) -> Any:
-    """Write a section's shared `training` into each of its `members`, over the plug-in's own defaults and under the
-    member's own keys; a bare member gets its own name as its `member_key`, which is also the kind of plug-in:
-    `{models: {mlp: null}}` becomes `{models: {mlp: {network: {name: mlp}}}}`."""
+    """Merge a section's shared `training` into each of its `members`.
+
+    It overrides the plug-in's defaults, and the member's own keys override it. A bare member is named after its plug-in,
+    whose kind is `member_key`: `{models: {mlp: null}}` becomes `{models: {mlp: {network: {name: mlp}}}}`.
+    """
     if not isinstance(section, Mapping) or not isinstance(section.get(members), Mapping):
         return section
     shared = section.get("training")
@@ -94,7 +96,7 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(earlier, Mapping) or not isinstance(value, Mapping):
             merged[key] = value
         elif "name" in value and value["name"] != earlier.get("name"):
-            merged[key] = value  # another plug-in does not inherit the options of the one it replaces
+            merged[key] = value  # a plug-in does not inherit the options of the one it replaces
         else:
             merged[key] = _merged(earlier, value)
     return merged

@@ -1,7 +1,7 @@
-"""Which process of several this is, where `training.devices` and `training.nodes` ask for more than one.
+"""Distributed training: which process this is, and how the others start.
 
-On one machine the first process starts the others, through Lightning. In a Slurm job the command starts itself again with
-`srun`, once for each process. Every process runs the whole stage; only what the first one writes and tracks is kept.
+On one machine the first process launches the others, through Lightning. In a Slurm job the command re-executes itself with
+`srun`, once per process. Every process runs the whole stage; only the output and tracking of the first are kept.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from darkroom.fit.config import Training
 
 
 def count(training: Training) -> int:
-    """How many processes train together."""
+    """Return how many processes train together."""
     return training.devices * training.nodes
 
 
 def by_srun(training: Training) -> bool:
-    """Whether `srun` has started this process as one of those that train together."""
+    """Return whether `srun` started this process as one of those that train together."""
     return "SLURM_PROCID" in os.environ and os.environ.get("SLURM_STEP_NUM_TASKS") == str(count(training))
 
 
 def rank(training: Training) -> int:
-    """The number of this process; the first is 0."""
+    """Return the rank of this process, from 0."""
     if count(training) == 1:
         return 0
     return int(os.environ["SLURM_PROCID"] if by_srun(training) else os.environ.get("LOCAL_RANK", 0))
 
 
 def start(training: Training, words: Sequence[str]) -> None:
-    """In a Slurm job, become the `srun` that runs `darkroom WORDS` in every process; return where that is done or not due.
+    """In a Slurm job, become the `srun` that runs `darkroom WORDS` in every process; return if that is done or not needed.
 
     Raises ValueError for several nodes without Slurm.
     """

@@ -1,4 +1,4 @@
-"""Optimizers by name. Weight decay spares biases and normalisation scales, which have one dimension."""
+"""Optimizers by name. Weight decay does not apply to biases and normalization scales, which have one dimension."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from darkroom.settings import NonNegative, Positive, Probability
 def adamw(
     network: nn.Module,
     *,
-    lr: Annotated[Positive, Field(description="largest learning rate")] = 0.003,
-    weight_decay: Annotated[NonNegative, Field(description="decoupled weight decay, a share of lr")] = 0.01,
-    beta1: Annotated[Probability, Field(description="memory of the gradient's mean")] = 0.9,
-    beta2: Annotated[Probability, Field(description="memory of the gradient's square")] = 0.999,
+    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.003,
+    weight_decay: Annotated[NonNegative, Field(description="decoupled weight decay, multiplied by lr")] = 0.01,
+    beta1: Annotated[Probability, Field(description="first-moment decay")] = 0.9,
+    beta2: Annotated[Probability, Field(description="second-moment decay")] = 0.999,
 ) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019)."""
     return torch.optim.AdamW(groups(network, weight_decay), lr=lr, betas=(beta1, beta2), fused=True)
@@ -29,9 +29,9 @@ def adamw(
 def sgd(
     network: nn.Module,
     *,
-    lr: Annotated[Positive, Field(description="largest learning rate")] = 0.1,
-    momentum: Annotated[Probability, Field(description="share of the last step that is kept")] = 0.9,
-    nesterov: Annotated[bool, Field(description="look ahead by the momentum")] = True,
+    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.1,
+    momentum: Annotated[Probability, Field(description="momentum")] = 0.9,
+    nesterov: Annotated[bool, Field(description="use Nesterov momentum")] = True,
     weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights")] = 0.0005,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum."""
@@ -41,7 +41,7 @@ def sgd(
 
 
 def groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """The trainable parameters in two groups: those that decay and those that do not."""
+    """Split the trainable parameters into those that decay and those that do not."""
     trainable = [p for p in network.parameters() if p.requires_grad]
     return [
         {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},

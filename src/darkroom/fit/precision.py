@@ -1,4 +1,4 @@
-"""What `precision: auto` becomes on this machine."""
+"""Resolve `precision: auto` for this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Precision = Literal["fp32", "bf16"]
 
 
 def resolve(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
-    """What is wanted; `auto` is bf16 where the processor multiplies in it (AVX-512 BF16, AMX, recent GPUs), else fp32."""
+    """Return the precision to use; `auto` is bf16 on hardware with bf16 products (AVX-512 BF16, AMX, recent GPUs), else fp32."""
     if wanted != "auto":
         return wanted
     if torch.cuda.is_available():
@@ -20,5 +20,5 @@ def resolve(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """A context in which matrix products run in that precision."""
+    """Return a context in which matrix products run in this precision."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

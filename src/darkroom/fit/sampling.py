@@ -1,6 +1,6 @@
-"""Which items an epoch shows and in which order. Every epoch has as many images as there are items.
+"""Which items an epoch shows, and in which order. An epoch always has as many images as there are items.
 
-So all ways of sampling take equal numbers of steps, and differ in how often they show an item of a rare class.
+All ways of sampling therefore take the same number of steps; they differ in how often they show items of rare classes.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ Sampling = Literal["shuffled", "balanced_sampler", "even"]
 
 
 def shuffled(labels: Items, generator: np.random.Generator) -> Items:
-    """Every item once."""
+    """Take every item once."""
     return generator.permutation(len(labels))
 
 
 def balanced_sampler(labels: Items, generator: np.random.Generator) -> Items:
-    """Draws with replacement; every class that has items is as likely as another."""
+    """Draw with replacement; every class that has items is equally likely."""
     counts = np.bincount(labels)
     chances = 1.0 / counts[labels]
     return generator.choice(len(labels), len(labels), p=chances / chances.sum())
 
 
 def even(labels: Items, generator: np.random.Generator) -> Items:
-    """As many items of each class, to one: those of a small class repeated equally often, to one, those of a large one a
-    part of them without repetition."""
+    """Take equally many items of each class, give or take one: small classes repeat, large ones are subsampled."""
     classes = generator.permutation(np.unique(labels))
     shares = np.full(len(classes), len(labels) // len(classes))
     shares[: len(labels) % len(classes)] += 1
