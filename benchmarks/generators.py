@@ -15,10 +15,7 @@ are one thread's, beside another job.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -37,8 +34,8 @@ from darkroom.generate.evaluation.fidelity import Reference, fidelity
 from darkroom.generate.evaluation.samples import asked, draw
 from darkroom.generate.evaluation.spaces import read_judge
 from darkroom.generate.model import read_generator
+from project import ROOT, run_config
 
-ROOT = Path(__file__).parents[1]
 WANTED = {
     "default": {"gan": (0.98, 0.78), "vae": (0.97, 0.75), "diffusion": (0.96, 0.65)},
     "long": {"gan": (0.99, 0.94), "vae": (0.985, 0.92), "diffusion": (0.99, 0.93)},
@@ -63,11 +60,11 @@ def main() -> None:
             sampling(folder, options.seeds)
         elif options.what == "rare":
             config = yaml.safe_load((ROOT / "config/rare_digits.yaml").read_text(encoding="utf-8"))
-            run(config, folder)
+            run_config(config, folder)
             show_rare(config, folder)
         else:
             config = described(options.what, options.seeds)
-            run(config, folder)
+            run_config(config, folder)
             show(config, folder, WANTED[options.what])
 
 
@@ -76,25 +73,6 @@ def described(what: str, seeds: int) -> dict[str, Any]:
     name = "config.yaml" if what == "default" else "generators.yaml"
     ready = yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
     return {"name": "digits", "data": ready["data"], "generate": {**ready["generate"], "seeds": seeds}}
-
-
-def run(config: dict[str, Any], folder: Path) -> None:
-    """Run the pipeline up to the evaluations."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "digits.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(ROOT / "workflow" / "Snakefile"),
-        "--configfile",
-        str(path),
-    ]
-    command += ["--directory", str(folder), "--cores", "2", "--quiet", "all"]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(command, check=True, cwd=folder, env=environment)
 
 
 def show(config: dict[str, Any], folder: Path, wanted: dict[str, tuple[float, float]]) -> None:

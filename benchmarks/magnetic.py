@@ -26,8 +26,10 @@ from darkroom import files
 from darkroom.config.load import load
 from darkroom.data import fetch, prepare
 from darkroom.data.archives import unpack
+from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import open_store
 from darkroom.detect import evaluate, fit
+from darkroom.detect.config import EvaluateSpec, FitSpec
 from darkroom.log import silent
 from darkroom.measure.ranking import auroc
 from darkroom.planning.plan import Plan
@@ -130,8 +132,9 @@ def plan(source: dict[str, Any], detectors: dict[str, Any]) -> Plan:
 def store(out: Path, source: dict[str, Any]) -> Path:
     """Fetch and prepare; the folder of the store."""
     jobs = plan(source, {})
-    fetch.run(jobs.job("data fetch"), out=out / "raw", log=silent)
-    prepare.run(jobs.job("data prepare"), raw=out / "raw", out=out / "data", log=silent)
+    fetch.run(FetchSpec.model_validate_json(jobs.spec("data fetch")), out=out / "raw", log=silent)
+    spec = PrepareSpec.model_validate_json(jobs.spec("data prepare"))
+    prepare.run(spec, raw=out / "raw", out=out / "data", log=silent)
     return out / "data"
 
 
@@ -141,8 +144,10 @@ def measured(data: Path, out: Path, names: list[str]) -> Iterator[dict[str, Any]
     for number, name in enumerate(names):
         wild = {"task": "normal-good", "detector": f"d{number}", "seed": 0}
         model, made = out / name / "model", out / name / "evaluation"
-        fit.run(jobs.job("detect fit", **wild), data=data, out=model, log=silent)
-        evaluate.run(jobs.job("detect evaluate", **wild), data=data, model=model, out=made, log=silent)
+        fitting = FitSpec.model_validate_json(jobs.spec("detect fit", **wild))
+        fit.run(fitting, data=data, out=model, log=silent)
+        evaluating = EvaluateSpec.model_validate_json(jobs.spec("detect evaluate", **wild))
+        evaluate.run(evaluating, data=data, model=model, out=made, log=silent)
         metrics = files.read_json(made / "metrics.json")
         scores = pd.read_parquet(made / "scores.parquet").query("split == 'test'")
         held = ~scores["anomalous"] | np.array([derive(0, "half", item) % 2 for item in scores["id"]], bool)

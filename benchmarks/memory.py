@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -26,7 +25,7 @@ import yaml
 import watched
 from darkroom.files import MANIFEST
 from darkroom.planning.needs import Images, images_beside, need
-from workflow import copy_project
+from project import copy_project, environment
 
 SHIM = """#!/bin/sh
 exec {python} {watcher} {records} {python} "$@"
@@ -63,11 +62,11 @@ def measure(project: Path, config: str, epochs: int | None) -> int:
         shim = shims / alias
         shim.write_text(SHIM.format(python=sys.executable, watcher=Path(watched.__file__).resolve(), records=records))
         shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
-    environment = {**os.environ, "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}"}
-    environment.pop("MLFLOW_TRACKING_URI", None)
+    surroundings = environment(shims)
+    surroundings.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, "-m", "snakemake", "--configfile", config]
-    wrapper = 2 * watched.run([*command, "--dry-run", "--quiet"], cwd=project, env=environment)[0]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    wrapper = 2 * watched.run([*command, "--dry-run", "--quiet"], cwd=project, env=surroundings)[0]
+    done = subprocess.run(command, cwd=project, env=surroundings, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
     ratios = []

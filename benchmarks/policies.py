@@ -12,21 +12,17 @@ t over them, that of a difference to `none` is over the seeds' paired difference
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import yaml
 from scipy import stats
 
 from darkroom import files
+from project import run_config
 
-ROOT = Path(__file__).parents[1]
 COLOR = ["hflip", {"name": "pad_crop", "pixels": 4}]
 GRAY = ["hflip", {"name": "pad_crop", "pixels": 2}]
 COPIES = {"offline": ["hflip", {"name": "affine", "rotate": 10}], "copies": 8}
@@ -82,22 +78,8 @@ def tail() -> dict[str, Any]:
 
 def run(config: dict[str, Any], folder: Path, cores: int) -> None:
     """Run the whole pipeline on a config in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{config['name']}.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(ROOT / "workflow" / "Snakefile"),
-        "--configfile",
-        str(path),
-    ]
-    command += ["--directory", str(folder), "--cores", str(cores), "--quiet", "all"]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     started = time.monotonic()
-    subprocess.run(command, check=True, cwd=folder, env=environment)
+    run_config(config, folder, cores=cores)
     print(f"{config['name']}: {(time.monotonic() - started) / 60:.1f} minutes on {cores} cores", flush=True)
 
 

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def main() -> None:
     sys.exit(1 if max(medians.values()) > 1.05 * medians["working"] else 0)
 
 
-def stage(project: Path, uri: str, name: str, spec: dict[str, object], **folders: str) -> None:
+def stage(project: Path, uri: str, name: str, spec: Mapping[str, object], **folders: str) -> None:
     """Run one stage as the workflow does. Raises CalledProcessError when it fails."""
     shutil.rmtree(project / folders["out"], ignore_errors=True)
     command = [sys.executable, "-m", "darkroom", *name.split(), "--spec", json.dumps(spec)]

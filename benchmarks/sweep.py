@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from workflow import ROOT, copy_project
+from project import ROOT, copy_project, environment
 
 CONFIG = """
 name: sweep
@@ -80,12 +80,12 @@ def measure(project: Path, how: str, jobs: int) -> None:
     for alias in ("python", "python3"):
         (shim := shims / alias).write_text(SHIM.format(python=sys.executable, records=records))
         shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
-    environment = {**os.environ, "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}", "MLFLOW_TRACKING_URI": ""}
+    given = {**environment(shims), "MLFLOW_TRACKING_URI": ""}
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/sweep.yaml"]
-    call([*command, "--until", "data_prepare"], project, environment)
+    call([*command, "--until", "data_prepare"], project, given)
     records.unlink()
     began = time.time()
-    said = call([*command, *HOW[how], "--cores", str(os.cpu_count())], project, environment)
+    said = call([*command, *HOW[how], "--cores", str(os.cpu_count())], project, given)
     wall = time.time() - began
     spans = sorted(tuple(map(float, line.split())) for line in records.read_text().splitlines())
     seconds = sum(end - start for start, end in spans)

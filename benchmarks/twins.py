@@ -28,6 +28,7 @@ from darkroom.data import twins
 from darkroom.data.canvas import fit
 
 Images = NDArray[np.uint8]
+MANY = 60_000
 
 
 def main() -> None:
@@ -87,28 +88,28 @@ def speed() -> None:
 
     digits = mnist_data()[0].reshape(-1, 28, 28).astype(np.uint8)
     draws = np.random.default_rng(0)
-    made = np.empty((60_000, 28, 28, 1), np.uint8)
+    made = np.empty((MANY, 28, 28, 1), np.uint8)
     for row in range(len(made)):
         turn = cv2.getRotationMatrix2D((13.5, 13.5), draws.uniform(-25, 25), draws.uniform(0.8, 1.2))
-        turn[:, 2] += draws.uniform(-3, 3, 2)
+        turn[:, 2] = turn[:, 2] + draws.uniform(-3, 3, 2)
         warped = cv2.warpAffine(digits[row % len(digits)], turn, (28, 28))
         made[row, :, :, 0] = np.clip(warped + draws.normal(0, 8, (28, 28)), 0, 255)
-    measure("60,000 digits", made, None)
+    measure(f"{MANY:,} digits", made, None)
 
 
 def read(path: Path, size: int | None) -> tuple[list[str], Images]:
     """File names and images (N, H, W, C), fitted as `data prepare` does."""
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
-            images = np.concatenate([array for array in arrays.values() if array.ndim >= 3])
-        return [str(row) for row in range(len(images))], images.reshape(*images.shape[:3], -1)
+            whole = np.concatenate([array for array in arrays.values() if array.ndim >= 3])
+        return [str(row) for row in range(len(whole))], whole.reshape(*whole.shape[:3], -1)
     with zipfile.ZipFile(path) as archive:
         names = [
             name
             for name in sorted(archive.namelist())
             if name.lower().endswith((".png", ".jpg")) and "ground_truth" not in name
         ]
-        images = []
+        images: list[Images] = []
         for name in names:
             image = np.asarray(Image.open(io.BytesIO(archive.read(name))))
             image = image[:, :, None] if image.ndim == 2 else image

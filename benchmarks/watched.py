@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 SAMPLE_SECONDS = 0.05
+OPTIONS = ("--out", "--data", "--raw", "--spec")
 
 
 def watch(records: Path, command: list[str]) -> int:
@@ -19,7 +20,7 @@ def watch(records: Path, command: list[str]) -> int:
     if "--out" not in words:
         return subprocess.run(command, check=False).returncode
     mb, code = run(command)
-    options = dict(zip(words[2::2], words[3::2], strict=True))
+    options = {word: words[place + 1] for place, word in enumerate(words) if word in OPTIONS}
     record = {
         "stage": " ".join(words[:2]),
         "out": options["--out"],

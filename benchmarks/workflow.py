@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from project import ROOT, copy_project, environment
+
 WANTED = {"smoke": 90.0, "config": 240.0}
 PHASES = ("imports", "training", "plots", "other", "children")
 
@@ -77,23 +77,16 @@ def stage_of(words: list[str]) -> str:
     return "shells"
 
 
-def copy_project(project: Path) -> None:
-    """Copy what a run needs into a folder that has no results."""
-    for part in ("workflow", "profiles", "config"):
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, project / part)
-
-
 def run(project: Path, name: str, phases: Path | None = None) -> tuple[float, int]:
     """Seconds and number of jobs of one call of snakemake. Raises RuntimeError with its output when it fails."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    environment.pop("MLFLOW_TRACKING_URI", None)
+    surroundings = environment()
+    surroundings.pop("MLFLOW_TRACKING_URI", None)
     if phases is not None:
-        paths = [str(ROOT / "benchmarks" / "phases"), *filter(None, [environment.get("PYTHONPATH")])]
-        environment |= {"PYTHONPATH": os.pathsep.join(paths), "DARKROOM_PHASES": str(phases)}
+        paths = [str(ROOT / "benchmarks" / "phases"), *filter(None, [surroundings.get("PYTHONPATH")])]
+        surroundings |= {"PYTHONPATH": os.pathsep.join(paths), "DARKROOM_PHASES": str(phases)}
     command = [sys.executable, "-m", "snakemake", "--configfile", f"config/{name}.yaml"]
     started = time.monotonic()
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=project, env=surroundings, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - started
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)

@@ -15,6 +15,23 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Another draw of everything random that tests ask for by a seed: splits, weights, batches, noise."""
+    parser.addoption("--seed", type=int, default=0, help="other splits, weights and batches than 0, the default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Shift every seed before a module takes hold of what makes them."""
+    if offset := config.getoption("--seed"):
+        import torch
+
+        from darkroom import randomness
+
+        derive, manual_seed = randomness.derive, torch.manual_seed
+        randomness.derive = lambda *keys: derive("tests", offset, *keys)
+        torch.manual_seed = lambda seed: manual_seed(seed + (offset << 32))
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """scikit-learn's 1,797 8x8 digits, fetched and prepared by the stages themselves: the folder of the store."""

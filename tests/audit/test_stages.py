@@ -54,6 +54,7 @@ def test_folds_share_no_group_and_hold_training_images_alone(digits: Path) -> No
     assert np.bincount(fold).min() > len(rows) / 3
 
 
+@pytest.mark.training
 def test_half_a_turn_is_dropped_for_six_and_nine_and_kept_for_zero(digits: Path, models: Path, tmp_path: Path) -> None:
     found = audited(digits, models, tmp_path / "one", POLICY)
     verdicts = {name: told["verdict"] for name, told in found["cells"]["offline/rotate90"].items()}
@@ -68,6 +69,7 @@ def test_half_a_turn_is_dropped_for_six_and_nine_and_kept_for_zero(digits: Path,
     assert files.read_manifest(tmp_path / "one") == files.read_manifest(tmp_path / "two")
 
 
+@pytest.mark.training
 def test_the_suggested_policy_loads_and_drops_nothing_when_audited_again(
     digits: Path, models: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def test_the_same_spec_and_data_give_the_same_bytes(model: Path, digits: Path, t
     assert other["model.json"] == files.read_manifest(model)["model.json"]
 
 
+@pytest.mark.training
 def test_evaluation_writes_every_number_with_its_interval(model: Path, digits: Path, tmp_path: Path) -> None:
     logged: dict[str, float] = {}
     evaluate.run(

@@ -197,6 +197,7 @@ def test_without_views_nothing_is_merged(model: Path, digits: Path, tmp_path: Pa
     assert not (out / "tta.csv").exists()
 
 
+@pytest.mark.training
 def test_the_list_can_be_read_whatever_the_names(model: Path, digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
     names = (*NASTY, *(f"{name}{name}" for name in NASTY))

@@ -89,6 +89,7 @@ def test_a_mask_of_another_size_than_its_image(surfaces: Write, stages: Stages, 
     assert_whole(tmp_path / "changed")
 
 
+@pytest.mark.training
 def test_masks_without_anomalies(surfaces: Write, stages: Stages, tmp_path: Path) -> None:
     root = surfaces(tmp_path / "set")
     for path in (root / "ground_truth" / "dent").iterdir():
@@ -100,6 +101,7 @@ def test_masks_without_anomalies(surfaces: Write, stages: Stages, tmp_path: Path
     assert "no test image has a mask with anomalous pixels" in assert_whole(tmp_path)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("kept", ["good", "dent"])
 def test_a_test_set_of_one_kind(kept: str, surfaces: Write, stages: Stages, tmp_path: Path) -> None:
     other = {"good": "dent", "dent": "good"}[kept]

@@ -66,6 +66,7 @@ def test_shares_that_cannot_be_had_are_refused(digits: Path) -> None:
         contaminated(store, normal_rows(store, "train", every), every, 0.5, seed=0)
 
 
+@pytest.mark.training
 def test_it_changes_what_is_learned_and_no_other_image(digits: Path, tmp_path: Path) -> None:
     found = {}
     for share in (0.0, 0.3):

@@ -76,6 +76,7 @@ def test_scores_maps_and_reconstructions_have_their_shapes(name: str, shape: tup
     assert torch.allclose(scores, alone, rtol=1e-4)  # whatever the batch
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_learns_and_a_seed_repeats(name: str) -> None:
     fresh, first, again = build(name, (1, 9, 12)), fitted(name, (1, 9, 12)), fitted(name, (1, 9, 12))

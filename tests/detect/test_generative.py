@@ -62,6 +62,7 @@ def auroc(detector: TrainedReconstruction) -> float:
     return (unusual[:, None] > normal).float().mean().item()
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("kind", "epochs", "options"),
     [(FAnoGAN, 60, {"latent": 8, "width": 16}), (DiffusionReconstruction, 30, {"width": 16, "draws": 2})],
@@ -152,6 +153,7 @@ def test_a_diffusion_score_repeats_to_the_bit_whatever_stands_beside_the_image()
     assert torch.equal(alone, together.maps)  # type: ignore[arg-type]
 
 
+@pytest.mark.training
 def test_less_comes_back_after_more_noise_and_levels_and_draws_are_averaged() -> None:
     detector, _ = trained(DiffusionReconstruction, 10, width=8, levels=1, noise=(0.1, 0.9), draws=3, steps=2)
     assert isinstance(detector, DiffusionReconstruction)

@@ -40,6 +40,7 @@ def fit_spec(detector: dict[str, Any]) -> FitSpec:
     return FitSpec.model_validate({"detector": detector, "network": RESNET, "normal": ("1",), "seed": 0})
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("detector", [PADIM, PATCHCORE, {"name": "average", "of": [PADIM, PATCHCORE, "pca"]}], ids=str)
 def test_a_whole_run_needs_the_classifier_for_the_fit_alone(
     detector: dict[str, Any], digits: Path, classifiers: dict[str, Path], tmp_path: Path

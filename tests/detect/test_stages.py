@@ -56,6 +56,7 @@ def both(data: Path, root: Path, detector: str = "pca", normal: tuple[str, ...] 
     return found
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("detector", ["pca", "autoencoder"])
 def test_a_whole_run_finds_other_digits(detector: str, digits: Path, tmp_path: Path) -> None:
     found = both(digits, tmp_path, detector)
@@ -102,6 +103,7 @@ def test_fitting_sees_normal_training_images_alone(changed: Callable[..., Path],
     assert weights[0] == weights[1]
 
 
+@pytest.mark.training
 def test_masks_give_pixel_metrics(changed: Callable[..., Path], tmp_path: Path) -> None:
     masks = np.zeros((2, 8, 8), np.uint8)
     masks[0, :, :4], masks[1, :, 4:] = 255, 255
@@ -197,6 +199,7 @@ def test_scores_do_not_depend_on_the_batches(digits: Path, monkeypatch: pytest.M
     assert np.allclose(whole, parts)
 
 
+@pytest.mark.training
 def test_each_rule_sets_its_threshold_without_the_test_images(
     digits: Path, changed: Callable[..., Path], tmp_path: Path
 ) -> None:

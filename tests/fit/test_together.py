@@ -40,6 +40,7 @@ def train(folder: Path, data: Path, given: TrainSpec) -> Path:
     return folder / "results/digits/model"
 
 
+@pytest.mark.training
 def test_two_processes_train_what_one_does(digits: Path, tmp_path: Path) -> None:
     one, two = (train(tmp_path / str(devices), digits, spec(devices=devices)) for devices in (1, 2))
     assert len(open_store(digits).rows("train")) % 101 % 2  # the last batch is smaller, and its parts are not equal

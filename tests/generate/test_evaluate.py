@@ -103,6 +103,7 @@ def measured(
     return run
 
 
+@pytest.mark.training
 def test_a_trained_model_is_measured_shown_and_logged_the_same_each_time(
     model: Path, digits_judge: Path, digits: Path, tmp_path: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_trained_model_is_measured_shown_and_logged_the_same_each_time(
     assert set(files.read_json(out / files.TIMING)) == {"seconds", "ms_per_sample"}
 
 
+@pytest.mark.training
 def test_unseen_real_images_score_like_the_floor(measured: Callable[..., dict[str, Any]], digits: Path) -> None:
     store = open_store(digits)
     found = measured(StandIn(store, of_class(store, "val")))
@@ -171,6 +173,7 @@ def test_learned_by_heart(measured: Callable[..., dict[str, Any]], digits: Path)
         assert pair["distance"] == pair["ratio"] == 0
 
 
+@pytest.mark.training
 def test_one_class_for_all_and_few_images_for_all_are_collapses(
     measured: Callable[..., dict[str, Any]], digits: Path
 ) -> None:
@@ -192,6 +195,7 @@ def test_one_class_for_all_and_few_images_for_all_are_collapses(
     assert "recall is 0.0" in found["collapse"]["reasons"][-1]
 
 
+@pytest.mark.training
 def test_a_model_without_classes_is_not_asked_for_any(measured: Callable[..., dict[str, Any]], digits: Path) -> None:
     store = open_store(digits)
     rows = store.rows("val")
@@ -204,6 +208,7 @@ def test_a_model_without_classes_is_not_asked_for_any(measured: Callable[..., di
     assert not found["collapse"]["collapsed"]
 
 
+@pytest.mark.training
 def test_quality_by_sampling_steps(measured: Callable[..., dict[str, Any]], digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
     found = measured(Stepping(store, of_class(store, "val")), steps=[5, 50, 100])["steps"]
@@ -267,6 +272,7 @@ def test_few_samples_say_so(measured: Callable[..., dict[str, Any]], digits: Pat
     assert not found["collapse"]["collapsed"]
 
 
+@pytest.mark.training
 def test_unlabelled_images_and_an_untrained_judge(
     changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path],
     judge_spec: Callable[..., JudgeSpec],
@@ -287,6 +293,7 @@ def test_unlabelled_images_and_an_untrained_judge(
     assert (pd.read_parquet(out / "samples.parquet")["judged"] == -1).all()
 
 
+@pytest.mark.training
 def test_without_validation_images_halves_of_the_test_images_are_the_floor(
     changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path], digits_judge: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_latent_space_leads_back_to_images(name: str, shape: tuple[int, int, i
     assert torch.equal(bound.elbo, model.bound(images, labels, torch.Generator().manual_seed(0)).elbo)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("classes", [0, 3])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_learns_and_a_seed_repeats(name: str, classes: int) -> None:

@@ -22,6 +22,7 @@ Spec = Callable[..., JudgeSpec]
 Changed = Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path]
 
 
+@pytest.mark.training
 def test_it_knows_images_that_it_never_saw(digits_judge: Path, digits: Path) -> None:
     store, found = open_store(digits), read_judge(digits_judge)
     rows = store.rows("test")

@@ -37,6 +37,7 @@ def test_the_same_spec_and_data_give_the_same_bytes(model: Path, digits: Path, t
     assert files.read_manifest(model) == files.read_manifest(tmp_path / "again")
 
 
+@pytest.mark.training
 def test_training_raises_the_bound_and_reconstructions_resemble(model: Path, digits: Path) -> None:
     history = pd.read_csv(model / "history.csv")
     assert history["val_elbo"].iloc[-1] > history["val_elbo"].iloc[0] + 2

@@ -61,7 +61,7 @@ JUDGED = ("fold", "audit: ")
 GENERATORS = ("generator: ", *SYNTHETIC_COPIES)
 OF_GENERATORS = "generators, drawn copies and classifiers on them"
 ROWS = [
-    Row("nothing", settings(), quick=True),
+    Row("nothing", settings()),
     # --- settings
     Row("`data.size`", settings(data__size=12), PREPARED, "prepare, and what follows", "size nothing → 12"),
     Row("`data.largest_side`", settings(data__largest_side=5000), ONLY_REPORT),
@@ -158,7 +158,6 @@ ROWS = [
         MLP,
         "its trainings and evaluations",
         "training.optimizer.lr 0.001 → 0.01",
-        quick=True,
     ),
     Row(
         "two values swapped",
@@ -178,7 +177,6 @@ ROWS = [
             },
             generate__seeds=1,
         ),
-        quick=True,
     ),
     Row("`classify.tta`", settings(classify__tta=["hflip"]), ("evaluate classifier",), "evaluations of classifiers"),
     Row(
@@ -271,9 +269,8 @@ ROWS = [
             for seed in (0, 1)
         ),
         why="never made",
-        quick=True,
     ),
-    Row("a classifier removed", settings(classify__models__mlp=None), ONLY_REPORT, quick=True),
+    Row("a classifier removed", settings(classify__models__mlp=None), ONLY_REPORT),
     Row(
         "a policy added",
         settings(augment__strong={"copies": 2}),
@@ -441,7 +438,6 @@ ROWS = [
             code("files.py", '"""The sha256', '"""Another text. The sha256'),
             code("data/prepare.py", "from darkroom.log import Log", "from darkroom.log import (\n    Log,\n)"),
         ),
-        quick=True,
     ),
     Row("the tracking code", code("tracking/spool.py", "patience: float = 20.0", "patience: float = 21.0")),
     Row(
@@ -449,7 +445,6 @@ ROWS = [
         code("report/templates/page.html", "<body", "<!-- --><body"),
         ONLY_REPORT,
         why="report/templates/page.html: changed",
-        quick=True,
     ),
     Row(
         "the command of a rule",

@@ -1,6 +1,6 @@
 """Runs that are interrupted, at random moments and in every way, end like one that nobody disturbed.
 
-Without `-m long` the first stages are hit, with it each stage of the smoke config.
+Without `-m long` one training is hit, with it each stage of the smoke config.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,10 +66,10 @@ def followed(run: subprocess.Popen[str], root: Path) -> Iterator[tuple[str, floa
         time.sleep(0.1)
 
 
-def undisturbed(project: Project, *targets: str, tracking: str | None = None) -> dict[str, float]:
+def undisturbed(project: Project) -> dict[str, float]:
     """Run to the end; gives the shortest time of a job of each stage."""
     said = project.root / "said"
-    run = project.start(*targets, *CONFIG, tracking=tracking, output=said)
+    run = project.start(*CONFIG, output=said)
     times: dict[str, float] = {}
     for stage, took in followed(run, project.root):
         times[stage] = min(took, times.get(stage, took))
@@ -106,13 +106,12 @@ def interrupted(
     hits: dict[str, int],
     times: dict[str, float],
     generator: random.Random,
+    kinds: Sequence[str] = tuple(interrupt.KINDS),
     tracking: str | None = None,
 ) -> Interruptions:
     """Run to the end in spite of all: whenever a job of a stage that is to be hit shows up, something happens."""
     done, left, times, root = Interruptions(), dict(hits), dict(times), project.root
-    kinds = itertools.chain.from_iterable(
-        generator.sample(sorted(interrupt.KINDS), len(interrupt.KINDS)) for _ in itertools.count()
-    )
+    drawn = itertools.chain.from_iterable(generator.sample(sorted(kinds), len(kinds)) for _ in itertools.count())
     again: tuple[str, ...] = ()
     while True:
         (said := root / "said").unlink(missing_ok=True)
@@ -124,7 +123,7 @@ def interrupted(
                 time.sleep(0.05)
                 continue
             pid, stage = next(iter(new.items()))
-            kind = next(kind for kind in kinds if kind != GRACEFUL or left[stage] == 1)
+            kind = next(kind for kind in drawn if kind != GRACEFUL or left[stage] == 1)
             # most of the time goes into loading libraries: two moments of three are counted from after that
             deep, moment = generator.random() < 2 / 3, generator.random() * times[stage]
             while pid in interrupt.jobs(root) and deep and not interrupt.begun(root, pid):
@@ -175,18 +174,13 @@ def running(project: Project) -> int:
     return int(count)
 
 
-def test_the_first_stages_survive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    project = fresh_project(tmp_path / "project")
-    times = undisturbed(project, MODEL, tracking="")
-    expected = contents(project.root)
-    for stage in ("raw", "prepared"):
-        (project.root / "data" / "smoke" / stage / "manifest.json").unlink()
-    (project.root / MODEL).unlink()
-    hits = {**dict.fromkeys(stages(), 0), "data prepare": 1, "classify train": 2}
-    done = interrupted(project, MODEL, hits=hits, times=times, generator=random.Random(SEED), tracking="")
-    assert differences(expected, contents(project.root)) == []
-    with capsys.disabled():
-        print(f"\n{done}")
+def test_a_training_survives_a_power_cut(smoke: Project) -> None:
+    expected = contents(smoke.root)
+    (smoke.root / MODEL).unlink()
+    hits = {**dict.fromkeys(stages(), 0), "classify train": 1}
+    times, kinds = {"classify train": 5.0}, ["power cut"]
+    interrupted(smoke, MODEL, hits=hits, times=times, generator=random.Random(SEED), kinds=kinds, tracking="")
+    assert differences(expected, contents(smoke.root)) == []
 
 
 def test_a_second_snakemake_is_told_to_wait_and_harms_nothing(project: Project) -> None:

@@ -14,11 +14,40 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 from tests.workflow.conftest import ROOT
-from tests.workflow.edits import ALL, BASE, CHANGED, REPORT
+from tests.workflow.edits import ALL, BASE, CHANGED, REPORT, settings, together
 from tests.workflow.rows import NEW, ROWS, Row
 
 from darkroom.augment.config import Policy
 from darkroom.config import load as config
+
+
+def named(what: str) -> Row:
+    return next(row for row in ROWS if row.what == what)
+
+
+SEVERAL = [
+    Row(
+        "changes of no effect, and the template",
+        together(
+            named("keys in another order, a default written out").change,
+            named("a comment, a docstring, the format").change,
+            named("the report's template").change,
+        ),
+        named("the report's template").jobs,
+    ),
+    Row(
+        "a classifier changed, one added and one removed",
+        settings(
+            classify__models__mlp__training__optimizer__lr=0.01,
+            classify__models__wide={"network": "mlp"},
+            classify__models__resnet=None,
+        ),
+        named("the learning rate of one classifier").jobs,
+        why="training.optimizer.lr 0.001 → 0.01",
+        new=named("a classifier added").new,
+    ),
+]
+"""Rows in one plan, whose jobs can be told apart: each alone is tried by `-m long`."""
 
 
 def expected(row: Row) -> set[str]:
@@ -44,7 +73,11 @@ def stale(project):
 
 
 @pytest.mark.parametrize(
-    "row", [pytest.param(row, id=row.what, marks=() if row.quick else pytest.mark.long) for row in ROWS]
+    "row",
+    [
+        *(pytest.param(row, id=row.what) for row in SEVERAL),
+        *(pytest.param(row, id=row.what, marks=() if row.quick else pytest.mark.long) for row in ROWS),
+    ],
 )
 def test_what_runs_after_a_change(stale, row: Row) -> None:
     stale.config("changed", BASE)

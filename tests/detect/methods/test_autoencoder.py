@@ -76,6 +76,7 @@ def test_principal_components_are_a_minimum_of_the_linear_autoencoder(latent: in
         assert loss() > least
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("latent", [2, 8])
 def test_training_a_linear_autoencoder_approaches_the_error_of_principal_components(latent: int) -> None:
     optimizer = {"name": "sgd", "lr": 1, "weight_decay": 0}  # converges where Adam's step size leaves noise
@@ -127,6 +128,7 @@ def test_the_estimate_of_the_contraction_is_unbiased(monkeypatch: pytest.MonkeyP
     assert abs(estimates.mean() - exact) < 4 * error
 
 
+@pytest.mark.training
 def test_contraction_makes_codes_move_less() -> None:
     plain, contracted = (trained(contraction=weight)[0] for weight in (0.0, 0.01))
     assert norm(contracted, IMAGES[:50]) < 0.5 * norm(plain, IMAGES[:50])
@@ -138,6 +140,7 @@ def hoyer(codes: Tensor) -> float:
     return float(((root - codes.abs().sum(1) / codes.norm(dim=1)) / (root - 1)).mean())
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(("network", "lr", "weight"), [("convolutional", 0.003, 0.003), ("linear", 0.02, 0.01)])
 def test_sparsity_makes_codes_sparse_at_nearly_the_same_error(network: str, lr: float, weight: float) -> None:
     options: dict[str, Any] = {"network": network, "latent": 32, "training": {"optimizer": {"lr": lr}}}
@@ -160,6 +163,7 @@ def test_a_smaller_code_is_no_sparser() -> None:
     assert density(few) < 0.6 * density(codes)
 
 
+@pytest.mark.training
 def test_denoising_gives_back_what_was_there_before_the_noise() -> None:
     clean = IMAGES[300:500]
     noisy = clean + 0.5 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))

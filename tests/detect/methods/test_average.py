@@ -48,6 +48,7 @@ def expected(options: Section, images: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(scores).mean(0), torch.stack(maps).mean(0)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     "of",
     [

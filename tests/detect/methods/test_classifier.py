@@ -44,6 +44,7 @@ def fitted(labels: np.ndarray = LABELS, **options: Any) -> ClassifierDetector:
     return detector.eval()
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("score", SCORES)
 def test_other_digits_score_higher(score: str) -> None:
     scores = fitted(score=score).score(IMAGES[TEST]).scores.detach().numpy()
@@ -62,6 +63,7 @@ def test_scores_are_those_of_the_formulas() -> None:
         assert np.allclose(detector.score(images).scores.detach().numpy(), expected)
 
 
+@pytest.mark.training
 def test_distances_agree_with_scipy() -> None:
     detector = fitted(score="mahalanobis")
     network: Any = detector.network

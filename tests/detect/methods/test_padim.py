@@ -96,6 +96,7 @@ def test_the_order_of_the_images_does_not_matter_and_the_seed_draws_the_features
     assert fit(np.arange(3), dimensions=10_000).chosen.tolist() == list(range(24 + 40 + 112))
 
 
+@pytest.mark.training
 @needs_backbone
 def test_a_spot_is_found_where_it_is() -> None:
     stripes = np.tile(np.arange(64, dtype=np.uint8)[:, None] * 3, (1, 64))[None, :, :, None]

@@ -79,6 +79,7 @@ def test_what_is_in_the_bank_is_no_anomaly() -> None:
     assert detector.score(known).scores.max() < 1e-3 * detector.score(PROBE).scores.min()
 
 
+@pytest.mark.training
 def test_a_coreset_covers_the_patches_better_than_a_random_choice() -> None:
     detector = fit(levels=(2, 3), side=64)  # enough features to be projected
     assert detector.depth > patchcore.PROJECTED

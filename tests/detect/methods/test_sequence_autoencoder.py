@@ -13,6 +13,7 @@ DIGITS = (load_digits().images[:, :, :, None] * 15).astype(np.uint8)
 IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_code_tells_digits_apart(precision: str) -> None:
     torch.manual_seed(0)

@@ -28,6 +28,7 @@ def trained(kind: type[TrainedReconstruction], **options: Any) -> TrainedReconst
     return detector.eval()
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("kind", "options", "least"),
     [

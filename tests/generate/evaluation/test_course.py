@@ -31,6 +31,7 @@ def write(folder: Path, drawn: np.ndarray, epochs: list[int]) -> None:
     pd.DataFrame({"epoch": epochs}).to_csv(folder / EPOCHS, index=False)
 
 
+@pytest.mark.training
 def test_a_model_that_repeats_itself_covers_less(digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
     judge, held_out = JudgeClassifier(Pixels(), store.classes, ""), store.images[store.rows("val")]

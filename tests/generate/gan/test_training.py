@@ -183,6 +183,7 @@ def test_weights_of_a_wasserstein_critic_are_clipped() -> None:
     assert largest == pytest.approx(0.02)
 
 
+@pytest.mark.training
 def test_spectral_norm_holds_every_layer_of_the_discriminator_at_one() -> None:
     model, _ = train(6, spectral_norm=True)
     weights = [module.weight for module in model.discriminator.modules() if hasattr(module, "parametrizations")]

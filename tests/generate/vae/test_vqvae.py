@@ -43,6 +43,7 @@ def test_prior_and_autoencoder_learn_apart() -> None:
     assert moved == {"down", "up", "to_vectors", "from_vectors"}
 
 
+@pytest.mark.training
 def test_training_reports_codebook_use_and_moves_the_codebook(train: Callable[..., Any]) -> None:
     model, fitted = train("vqvae", codes=3, size=2, width=2, prior_width=8, prior_layers=1)
     assert {"train_perplexity", "train_codes_used", "val_perplexity", "val_codes_used"} <= set(fitted.history)
