@@ -1,4 +1,4 @@
-"""A results tree as the stages leave it, with synthetic numbers and pictures."""
+"""A results tree as the stages write it, with synthetic numbers and images."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ ERRORS = {("none", "mlp"): 0.075, ("standard", "mlp"): 0.05, ("none", "resnet"):
 
 @dataclass(frozen=True)
 class Tree:
-    """A fake run: what to build and where its inputs are."""
+    """A fake run: what to build, and where its inputs are."""
 
     spec: BuildSpec
     data: Path
     results: Path
 
     def read(self) -> Results:
-        """What the stages left, of a run in which nothing failed."""
+        """Read the results of a run in which nothing failed."""
         return read(self.spec, self.data, self.results, Unfinished())
 
     def build(self, out: Path, unfinished: Path | None = None) -> str:
-        """The page's text."""
+        """Build the page and return its HTML."""
         run(self.spec, data=self.data, results=self.results, unfinished=unfinished, out=out, log=silent)
         return (out / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Callable[..., Tree]:
-    """Makes trees: `plant(classes=..., seeds=..., ...)`."""
+    """Return a function that plants a tree: `plant(classes=..., seeds=..., ...)`."""
     return lambda **options: write_tree(tmp_path, **options)
 
 
@@ -71,7 +71,7 @@ def write_tree(
     name: str = "mnist",
     train: Sequence[int] | None = None,
 ) -> Tree:
-    """Write a whole tree below `root` and give the spec that names it."""
+    """Write a complete tree below `root` and return it with its spec."""
     data, results = root / "data" / name / "prepared", root / "results" / name
     _prepared(data, classes, warnings, name, train or [400] * len(classes))
     _card(results / "card")
@@ -122,7 +122,7 @@ def seed(method: str, number: int = 0) -> dict[str, Any]:
 
 
 def settings(detector: str) -> dict[str, Any]:
-    """What a config says of a detector that is called by its plug-in and the size of its code, such as `pca_16`."""
+    """Return the config of a detector named by its plug-in and code size, such as `pca_16`."""
     name, _, size = detector.partition("_")
     return {"detector": {"name": name, "components" if name == "pca" else "latent": int(size or 32)}}
 
@@ -329,7 +329,7 @@ def write_examples(
     images: np.ndarray | None = None,
     masks: np.ndarray | None = None,
 ) -> None:
-    """The pictures of a detector's evaluation, one a row of `frame`: of digits, or of the images given (N, H, W, C)."""
+    """Write the images of a detector's evaluation, one per row of `frame`: digits, or the given ones (N, H, W, C)."""
     if images is None:
         images = (load_digits().images[: len(frame), :, :, None] * 15.9).astype(np.uint8)
     ids = [f"test/{classes[row.label]}/{row.id:04d}.png" for row in frame.itertuples()]
@@ -337,16 +337,15 @@ def write_examples(
     store = Store("fake", tuple(classes), images, table, masks)
     rows = np.arange(len(frame))
     anomalous, scores = (frame[column].to_numpy() for column in ("anomalous", "score"))
-    verdicts = examples.Verdicts(store, rows, anomalous, scores, 1.5)
-    kept, normal = examples.Kept(len(frame)), examples.Kept(0)
-    kept.add(scores, images.mean(3).astype(np.float32))
+    tested = examples.ScoredTest(store, rows, anomalous, scores, 1.5)
+    top, normal = examples.TopMaps(len(frame)), examples.TopMaps(0)
+    top.add(scores, images.mean(3).astype(np.float32))
     normal.add(scores[:9], images[:9].mean(3).astype(np.float32))
-    kinds = ("highest", "misses", "false_alarms")
-    strips = {
-        kind: [verdicts.example(place, images[place].mean(2).astype(np.float32)) for place in verdicts.strip(kind)]
-        for kind in kinds
+    strips: dict[examples.Kind, list[examples.ScoredImage]] = {
+        kind: [tested.example(place, images[place].mean(2).astype(np.float32)) for place in tested.strip(kind)]
+        for kind in ("highest", "misses", "false_alarms")
     }
-    examples.save_examples(out, verdicts, kept, strips, examples.colors(normal, kept))
+    examples.save_examples(out, tested, top, strips, examples.color_scale(normal, top))
 
 
 def _detector(out: Path, entry: DetectorEntry, classes: Sequence[str], items: int) -> None:

@@ -1,4 +1,4 @@
-"""The page: what it says, that it is whole by itself, and that nothing on it can run."""
+"""The page: what it says, that it is self-contained, and that nothing on it can run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Plant = Callable[..., Any]
 NASTY = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a\nb'c & d", "日本 ünï 🎞", "{{ 7*7 }}")
 
 
-def test_the_page_is_whole_by_itself(plant: Plant, tmp_path: Path) -> None:
+def test_the_page_is_self_contained(plant: Plant, tmp_path: Path) -> None:
     text = plant().build(tmp_path / "out")
     page = Page(text)
     assert not page.open, "every element is closed"
@@ -151,7 +151,7 @@ def test_several_seeds_are_averaged_and_the_page_says_so(plant: Plant, tmp_path:
 
 
 @pytest.mark.parametrize("gone", ["evaluation", "model"])
-def test_what_is_missing_is_listed(plant: Plant, tmp_path: Path, gone: str) -> None:
+def test_missing_results_are_listed(plant: Plant, tmp_path: Path, gone: str) -> None:
     tree = plant()
     lost = [f"classify/none/mlp/seed-0/{gone}", f"detect/normal-0/pca/seed-0/{gone}", f"generate/vae/seed-0/{gone}"]
     for path in lost:
@@ -187,12 +187,12 @@ def test_failed_jobs_and_what_needs_them_are_listed_and_not_shown(plant: Plant, 
     assert "mlp + none" not in page.text, "an older result in their folders is not of this run"
     assert page.ids() == {"answer", "data", "augment", "classify", "detect", "made"}
     assert "not run, or not finished" not in page.text
-    assert not (tmp_path / "out" / files.MANIFEST).exists(), "nobody takes it for a whole result"
+    assert not (tmp_path / "out" / files.MANIFEST).exists(), "an incomplete page is no result"
     tree.build(tmp_path / "out")
     assert list(files.read_manifest(tmp_path / "out")) == ["index.html"]
 
 
-def test_missing_files_and_keys_leave_their_reason(plant: Plant, tmp_path: Path) -> None:
+def test_missing_files_and_keys_show_their_reason(plant: Plant, tmp_path: Path) -> None:
     tree = plant()
     folder = tree.results / "classify/standard/resnet/seed-0"
     for name in ("evaluation/predictions.parquet", "evaluation/confusion.png", "evaluation/timing.json"):
@@ -251,7 +251,7 @@ def test_weak_classes_are_marked(plant: Plant, tmp_path: Path) -> None:
     assert findings(text)["Classes"][0].startswith("some are weak: 1 class lies clearly below the mean F1: 8.")
 
 
-def test_detectors_that_cannot_be_ranked_are_not_said_to_be(plant: Plant, tmp_path: Path) -> None:
+def test_detectors_that_cannot_be_ranked_are_not_recommended(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=(), generators=())
     why = {"value": None, "reason": "the test split has no anomalous image"}
     for path in tree.results.glob("detect/*/*/seed-0/evaluation/metrics.json"):
@@ -276,7 +276,7 @@ def test_the_page_says_what_pixel_metrics_exclude(plant: Plant, tmp_path: Path) 
     assert "Pixel metrics exclude 9 anomalous test images" in tree.build(tmp_path / "out")
 
 
-def test_maps_have_a_table_of_their_own_and_a_detector_without_any_says_so(plant: Plant, tmp_path: Path) -> None:
+def test_maps_have_their_own_table_and_a_detector_without_maps_says_so(plant: Plant, tmp_path: Path) -> None:
     tree = plant()
     paths = sorted(tree.results.glob("detect/*/*/seed-0/evaluation/metrics.json"))
     for path in paths:
@@ -290,7 +290,7 @@ def test_maps_have_a_table_of_their_own_and_a_detector_without_any_says_so(plant
     assert tree.build(tmp_path / "part").count("the detector makes no maps") == 4
 
 
-def test_a_run_that_is_all_missing_still_has_a_page(plant: Plant, tmp_path: Path) -> None:
+def test_a_run_without_any_result_still_has_a_page(plant: Plant, tmp_path: Path) -> None:
     tree = plant(classifiers=(), generators=(), detectors=())
     more = {
         "classifiers": [ClassifierEntry(policy="none", model="mlp", **seed("classify/none/mlp"))],

@@ -31,7 +31,7 @@ def test_seeds_that_agree_do_not_claim_certainty() -> None:
     assert over_seeds([Number(0.9, 0.88, 0.92), Number(0.9, 0.87, 0.92)]) == Number(0.9, 0.88, 0.92, seeds=2)
 
 
-def test_what_is_not_there_says_so() -> None:
+def test_a_missing_number_shows_its_reason() -> None:
     assert number({"a": {"value": None, "reason": "one class"}}, "a").reason == "one class"
     assert number({"a": {}}, "a", "b", "c") == Number(reason="not recorded")
     assert number({"a": {"value": None, "reason": "no maps"}}, "a", "b") == Number(reason="no maps")
@@ -44,7 +44,7 @@ def test_paired_bootstrap_agrees_with_resampling_items() -> None:
     found = paired([changes])
     naive = changes[generator.integers(0, 300, (4000, 300))].mean(1)
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(naive, [0.025, 0.975])), abs=0.004)
-    assert found == paired([changes]), "the draw is fixed"
+    assert found == paired([changes]), "the resamples are fixed"
 
 
 def test_an_interval_that_leaves_out_its_estimate_is_not_shown() -> None:
@@ -76,7 +76,7 @@ def test_seeds_that_disagree_widen_the_difference() -> None:
     assert not paired([up, down]).clear
 
 
-def test_auroc_difference_agrees_with_sklearn_and_knows_ties() -> None:
+def test_auroc_difference_agrees_with_sklearn_on_ties() -> None:
     generator = np.random.default_rng(2)
     anomalous = generator.random(200) < 0.3
     second = generator.random(200)

@@ -1,4 +1,4 @@
-"""The audit on the page: the verdicts and numbers of the results, told once, however many classes there are."""
+"""The audit on the page: its verdicts and numbers, shown once, whatever the number of classes."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ Verdicts = dict[tuple[str, str], str]
 
 
 def cell(verdict: str, kept: float, into: str) -> dict[str, Any]:
-    """What the audit found for a transform and a class."""
-    told: dict[str, Any] = {"strength": 1.0, "images": 50, "numbers": {}, "note": "", "reason": "", "verdict": verdict}
+    """Build what the audit found for a transform and a class."""
+    entry: dict[str, Any] = {"strength": 1.0, "images": 50, "numbers": {}, "note": "", "reason": "", "verdict": verdict}
     if verdict in ("unfamiliar", "unclear"):
-        told |= {"verdict": "keep", "note": verdict}
+        entry |= {"verdict": "keep", "note": verdict}
     if verdict in ("off", "unknown"):
-        return {**told, "reason": "only 3 training images to judge"}
+        return {**entry, "reason": "only 3 training images to judge"}
     if verdict == "weaken":
-        told["weaken_to"] = 0.37
+        entry["weaken_to"] = 0.37
     lost = 0.98 - kept
     values = {"clean": 0.98, "kept": kept, "loss": lost, "turned": lost, "turned_more": lost}
     values |= {"realism": 1.2, "spread": 1.04, "surprise": 0.31}
-    told["numbers"] = {name: {"value": v, "low": v - 0.02, "high": v + 0.02} for name, v in values.items()}
-    told["turned_into"] = [{"class": into, "share": lost}] if lost > 0.1 else []
-    return told
+    entry["numbers"] = {name: {"value": v, "low": v - 0.02, "high": v + 0.02} for name, v in values.items()}
+    entry["turned_into"] = [{"class": into, "share": lost}] if lost > 0.1 else []
+    return entry
 
 
 def write(folder: Path, policy: str, classes: list[str], verdicts: Verdicts, listed: Steps = STEPS) -> None:
-    """An audit as its stage leaves it: what is not named in `verdicts` is kept."""
+    """Write an audit as its stage does; what `verdicts` does not name is kept."""
     steps = [
         {"key": f"{part}/{name}", "title": name, "name": name, "part": part, "judged": judged}
         for name, part, judged in listed
@@ -69,7 +69,7 @@ def built(
     steps: Steps = STEPS,
     **options: Any,
 ) -> str:
-    """The report of a run in which these policies were audited."""
+    """Build the report of a run in which these policies were audited."""
     tree = plant(**options)
     for policy in audits:
         classes = list(options.get("classes", [str(k) for k in range(10)]))
@@ -81,14 +81,14 @@ def built(
 
 
 def section(page: str) -> str:
-    """The audit's own part of the page."""
+    """Cut the audit's section out of the page."""
     found = re.search(r'<section id="audit">.*?</section>', page, re.S)
     assert found
     return found[0]
 
 
 def heat(page: str) -> list[list[tuple[str, str, str]]]:
-    """The heat map's cells, row by row: tone, share and the words below it."""
+    """Read the heat map's cells row by row: tone, share and the words below it."""
     body = re.search(r"<tbody>.*?</tbody>", section(page), re.S)
     assert body
     pattern = r'<td(?: class="([^"]*)")?>(.*?)(?:<small>(.*?)</small>)?</td>'
@@ -104,7 +104,7 @@ VERDICTS: Verdicts = {
 }
 
 
-def test_the_heat_map_tells_shares_and_verdicts_and_shades_by_share(plant: Any, tmp_path: Path) -> None:
+def test_the_heat_map_shows_shares_and_verdicts_and_shades_by_share(plant: Any, tmp_path: Path) -> None:
     page = built(plant, tmp_path / "page", VERDICTS)
     clean, turned, moved, whole = heat(page)
     assert [row[0] for row in (clean, moved, whole)] == [
@@ -125,27 +125,27 @@ def test_the_heat_map_tells_shares_and_verdicts_and_shades_by_share(plant: Any, 
 def test_the_answer_counts_what_was_ruled_out(plant: Any, tmp_path: Path) -> None:
     page = built(plant, tmp_path / "page", VERDICTS)
     assert "2 of 2 transforms of <b>standard</b> change the labels of some classes" in page
-    told = section(page)
-    assert "<b>6</b> dropped" in told
-    assert "<b>4</b> weakened to 0.37" in told
-    assert "predicted as 9" in told
-    assert "Not judged: mixup" in told
-    assert told.count(" dropped") == 2
+    part = section(page)
+    assert "<b>6</b> dropped" in part
+    assert "<b>4</b> weakened to 0.37" in part
+    assert "predicted as 9" in part
+    assert "Not judged: mixup" in part
+    assert part.count(" dropped") == 2
 
 
 def test_the_worst_classes_are_named_first(plant: Any, tmp_path: Path) -> None:
     verdicts: Verdicts = {("rotate90", "1"): "weaken", ("rotate90", "6"): "drop"}
-    told = section(built(plant, tmp_path / "page", verdicts))
-    assert told.index("<b>6</b> dropped") < told.index("<b>1</b> weakened")
+    part = section(built(plant, tmp_path / "page", verdicts))
+    assert part.index("<b>6</b> dropped") < part.index("<b>1</b> weakened")
 
 
-def test_a_policy_that_keeps_all_labels_is_said_to(plant: Any, tmp_path: Path) -> None:
+def test_a_policy_that_turns_no_class_into_another_says_so(plant: Any, tmp_path: Path) -> None:
     page = built(plant, tmp_path / "page", {("rotate90", "0"): "unfamiliar"})
     assert "No transform of <b>standard</b> turns a class into another." in page
     assert "Nothing has to be weakened or dropped: " in section(page)
 
 
-def test_classes_that_could_not_be_judged_are_not_said_to_keep_their_labels(plant: Any, tmp_path: Path) -> None:
+def test_the_page_claims_nothing_about_classes_that_could_not_be_judged(plant: Any, tmp_path: Path) -> None:
     few = {(name, "3"): "unknown" for name, _, judged in STEPS if judged}
     page = built(plant, tmp_path / "some", few)
     assert "turns a class that could be judged into another." in page
@@ -155,7 +155,7 @@ def test_classes_that_could_not_be_judged_are_not_said_to_keep_their_labels(plan
     assert "The audit could not judge anything" in section(page)
 
 
-def test_of_a_policy_that_only_mixes_images_nothing_is_claimed(plant: Any, tmp_path: Path) -> None:
+def test_the_page_claims_nothing_about_a_policy_that_only_mixes_images(plant: Any, tmp_path: Path) -> None:
     page = built(plant, tmp_path / "page", {}, steps=[("mixup", "online", False)])
     assert "No transform of" not in page
     assert "Not judged: mixup" in section(page)
@@ -169,11 +169,11 @@ def test_the_clean_rate_of_a_class_is_known_if_one_transform_was_judged_on_it(pl
     assert clean[2] == ("heat heat9", "98.0", "")
 
 
-def test_the_pictures_and_the_policy_to_copy_are_there(plant: Any, tmp_path: Path) -> None:
-    told = section(built(plant, tmp_path / "page", VERDICTS))
-    (source,) = re.findall(r'<img src="([^"]*)"[^>]* alt="Images that standard changes most"', told)
+def test_the_examples_and_the_policy_to_copy_are_shown(plant: Any, tmp_path: Path) -> None:
+    part = section(built(plant, tmp_path / "page", VERDICTS))
+    (source,) = re.findall(r'<img src="([^"]*)"[^>]* alt="Images that standard changes most"', part)
     assert source.startswith("data:image/")
-    shown = re.findall(r"<pre[^>]*>(.*?)</pre>", told, re.S)
+    shown = re.findall(r"<pre[^>]*>(.*?)</pre>", part, re.S)
     assert [yaml.safe_load(html.unescape(text)) for text in shown] == [{"augment": {"standard": {"copies": 1}}}]
 
 
@@ -182,10 +182,10 @@ def test_names_of_classes_are_escaped(plant: Any, tmp_path: Path) -> None:
     verdicts = {("rotate90", names[0]): "drop", ("translate", names[2]): "weaken", ("rotate90", names[3]): "drop"}
     page = built(plant, tmp_path / "page", verdicts, classes=names, detectors=())
     assert "<b>bold</b>" not in page
-    told = section(page)
-    heads = re.findall(r'<th scope="col">(.*?)</th>', told)
+    part = section(page)
+    heads = re.findall(r'<th scope="col">(.*?)</th>', part)
     assert [html.unescape(head) for head in heads[1:5]] == names
-    assert "&lt;b&gt;bold&lt;/b&gt;</b> dropped" in told
+    assert "&lt;b&gt;bold&lt;/b&gt;</b> dropped" in part
 
 
 def test_a_policy_without_an_audit_is_left_out(plant: Any, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_policy_without_an_audit_is_left_out(plant: Any, tmp_path: Path) -> No
     assert page.count('href="#audit"') == 1
 
 
-def test_an_audit_that_is_missing_is_said_to_be(plant: Any, tmp_path: Path) -> None:
+def test_a_missing_audit_is_listed(plant: Any, tmp_path: Path) -> None:
     tree = plant()
     spec = tree.spec.model_copy(update={"audits": [ResultEntry(name="standard", folder="audit/policies/standard")]})
     page = type(tree)(spec, tree.data, tree.results).build(tmp_path / "page")

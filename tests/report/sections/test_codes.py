@@ -1,4 +1,4 @@
-"""Detectors told apart by the size of their code or by what was mixed into their training images."""
+"""Detectors that differ in their code size, or in the contamination of their training images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def results(tree: Any) -> Results:
     return tree.read()
 
 
-def test_families_differ_in_their_code_alone(plant: Plant) -> None:
+def test_families_differ_in_code_size_only(plant: Plant) -> None:
     tree = plant(detectors=SWEEP, classifiers=(), generators=())
     found = codes.families(results(tree), "normal-0")
     assert {name: list(family) for name, family in found.items()} == {"pca": [2, 8, 32], "autoencoder": [2, 8]}

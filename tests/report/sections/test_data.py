@@ -1,4 +1,4 @@
-"""What the page says of near-duplicates and of images left out on purpose."""
+"""The data card: near-duplicates, images left out on purpose, notes and warnings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ FOUND = {
 }  # fmt: skip
 
 
-def test_near_duplicates_and_cuts_are_told(plant: Callable[..., Any], tmp_path: Path) -> None:
+def test_near_duplicates_and_cuts_are_listed(plant: Callable[..., Any], tmp_path: Path) -> None:
     tree = plant()
     card = files.read_json(tree.data / "card.json")
     before = tree.build(tmp_path / "before")

@@ -1,4 +1,4 @@
-"""The gallery page beside the report: every technique once, whole by itself, linked there and back."""
+"""The gallery page: self-contained, every technique once, linked with the report in both directions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write(folder: Path) -> None:
 
 
 def built(plant: Any, out: Path, *, written: bool = True, **changes: Any) -> tuple[str, str]:
-    """The report and the gallery page, empty where there is none."""
+    """Build the report and the gallery page, an empty string if there is none."""
     tree = plant()
     if written:
         write(tree.results / "gallery")
@@ -54,7 +54,7 @@ def built(plant: Any, out: Path, *, written: bool = True, **changes: Any) -> tup
     return page, (out / "gallery.html").read_text(encoding="utf-8") if (out / "gallery.html").exists() else ""
 
 
-def test_the_page_is_whole_by_itself_and_linked_both_ways(plant: Any, tmp_path: Path) -> None:
+def test_the_page_is_self_contained_and_linked_both_ways(plant: Any, tmp_path: Path) -> None:
     report, page = built(plant, tmp_path / "out")
     assert 'href="gallery.html"' in report
     assert 'href="index.html#augment"' in page
@@ -94,14 +94,14 @@ def test_without_a_gallery_there_is_neither_page_nor_link(plant: Any, tmp_path: 
     assert "gallery.html" not in report
 
 
-def test_a_gallery_that_is_missing_is_said_to_be(plant: Any, tmp_path: Path) -> None:
+def test_a_missing_gallery_is_listed(plant: Any, tmp_path: Path) -> None:
     report, page = built(plant, tmp_path / "out", written=False)
     assert not page
     assert "gallery.html" not in report
     assert "/gallery</code>" in report
 
 
-def test_with_online_policies_alone_there_is_a_section_to_link_from(plant: Any, tmp_path: Path) -> None:
+def test_with_online_policies_only_there_is_a_section_to_link_from(plant: Any, tmp_path: Path) -> None:
     report, page = built(plant, tmp_path / "out", policies=[])
     assert page
     assert 'id="augment"' in report

@@ -1,4 +1,4 @@
-"""Images drawn for rare classes: what was kept, and the gain over nothing and over the best other remedy."""
+"""Synthetic images for rare classes: what was kept, and the gain over no policy and over the best other one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNTS = {"real": 12, "wanted": 388, "drawn": 600, "unsure": 200, "far": 30, "ke
 
 @pytest.fixture
 def tree(plant: Callable[..., Any]) -> Any:
-    """Three policies of which the last has drawn copies."""
+    """Plant three policies, the last with synthetic images."""
     made = plant(classifiers=POLICIES, train=[400] * 9 + [12], seeds=range(5), generators=("gan",))
     with files.folder(made.results / "generate/synthetic/drawn") as fresh:
         files.write_json(fresh / "synthetic.json", {"model": "gan", "classes": {"<9>": COUNTS}})
@@ -37,7 +37,7 @@ def tree(plant: Callable[..., Any]) -> Any:
 
 
 def answer(tree: Any, policy: str, share_right: float) -> None:
-    """Make a policy right on that share of the test images, with every seed."""
+    """Let a policy be right on this share of the test images, with every seed."""
     for seed in range(5):
         path = tree.results / f"classify/{policy}/resnet/seed-{seed}/evaluation/predictions.parquet"
         table = tree.read().classifiers[0].runs[seed].table("predictions.parquet")
@@ -45,7 +45,7 @@ def answer(tree: Any, policy: str, share_right: float) -> None:
         table.assign(prediction_plain=(table["label"] + wrong) % 10).to_parquet(path)
 
 
-def test_a_harmful_policy_is_said_to_hurt_with_its_interval(tree: Any, tmp_path: Path) -> None:
+def test_a_harmful_policy_hurts_and_shows_its_interval(tree: Any, tmp_path: Path) -> None:
     for policy, share in (("none", 0.95), ("class_weights", 0.97), ("drawn", 0.6)):
         answer(tree, policy, share)
     page = tree.build(tmp_path / "page")
@@ -71,7 +71,7 @@ def test_gains_are_paired_with_each_other_policy(tree: Any) -> None:
     assert found.table.columns == ["Balanced accuracy, %", "over none", "over class_weights"]
 
 
-def test_what_was_refused_and_lacking_is_shown_and_escaped(tree: Any, tmp_path: Path) -> None:
+def test_rejected_and_missing_samples_are_shown_and_escaped(tree: Any, tmp_path: Path) -> None:
     page = tree.build(tmp_path / "page")
     assert "drawn: &lt;9&gt;" in page
     assert "of 388 wanted" in page

@@ -1,4 +1,4 @@
-"""A detector that profited from labels of anomalies is shown as such."""
+"""A detector whose features were learned from labeled anomalies says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detectors' part of the page: the table of all, which to use, where they err, and its size."""
+"""The detectors on the page: their tables, which one to use, where they err, and the page's size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Plant = Callable[..., Any]
 
 @pytest.fixture
 def tree(plant: Plant) -> Any:
-    """Two detectors of one task, and nothing else."""
+    """Plant two detectors of one task, and nothing else."""
     return plant(classifiers=(), generators=())
 
 

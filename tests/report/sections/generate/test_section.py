@@ -1,4 +1,4 @@
-"""The league of generators: order, the floor of real images, advice, collapse and copies said in words."""
+"""The generators side by side: order, real images as reference, advice, collapse and near-copies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODELS = ("vae", "diffusion", "gan")
 
 
 def change(tree: Any, model: str, seed: int = 0, **values: Any) -> None:
-    """Overwrite parts of a model's metrics; a dictionary is merged."""
+    """Overwrite parts of a model's metrics; dictionaries are merged."""
     path = tree.results / f"generate/{model}/seed-{seed}/evaluation/metrics.json"
     metrics = files.read_json(path)
     for key, value in values.items():
@@ -32,7 +32,7 @@ def section(tree: Any) -> Generators:
     return found
 
 
-def test_the_nearest_to_the_real_images_comes_first_below_the_real_ones(plant: Callable[..., Any]) -> None:
+def test_the_closest_to_the_real_images_comes_first_below_them(plant: Callable[..., Any]) -> None:
     tree = plant(generators=MODELS, classifiers=(), detectors=())
     for model, fid in zip(MODELS, (3.0, 1.0, 2.0), strict=True):
         change(tree, model, judge={"fid": fid})
@@ -75,27 +75,27 @@ def test_a_distance_is_named_by_its_features(plant: Callable[..., Any]) -> None:
     assert "not comparable" not in str(inception.basis)
 
 
-def test_advice_is_clear_only_where_seeds_keep_apart(plant: Callable[..., Any]) -> None:
+def test_advice_is_clear_only_if_the_seeds_agree(plant: Callable[..., Any]) -> None:
     tree = plant(generators=("gan", "vae"), seeds=(0, 1, 2), classifiers=(), detectors=())
     for seed in (0, 1, 2):
         change(tree, "gan", seed, judge={"fid": 1.0 + 0.01 * seed, "coverage": 0.5 + 0.1 * seed})
         change(tree, "vae", seed, judge={"fid": 2.0 + 0.01 * seed, "coverage": 0.55 + 0.1 * seed})
-    told = {item.purpose: str(item.words) for item in section(tree).advice}
-    overall, diverse = told["Closest to the real images overall"], told["Images as diverse as the real ones"]
+    advice = {item.purpose: str(item.words) for item in section(tree).advice}
+    overall, diverse = advice["Closest to the real images overall"], advice["Images as diverse as the real ones"]
     assert overall.startswith("<b>gan</b>")
     assert "(a clear difference)" in overall
     assert diverse.startswith("<b>vae</b>")
     assert "no clear difference" in diverse
-    assert told["A latent space to encode into and interpolate in"].startswith("<b>vae</b>")
+    assert advice["A latent space to encode into and interpolate in"].startswith("<b>vae</b>")
 
 
-def test_one_seed_claims_nothing_of_the_spread_and_one_model_needs_no_advice(plant: Callable[..., Any]) -> None:
-    told = section(plant(generators=MODELS, classifiers=(), detectors=())).advice
-    assert "one seed" in str(told[0].words)
+def test_one_seed_says_nothing_about_the_spread_and_one_model_needs_no_advice(plant: Callable[..., Any]) -> None:
+    advice = section(plant(generators=MODELS, classifiers=(), detectors=())).advice
+    assert "one seed" in str(advice[0].words)
     assert section(plant(generators=("gan",), classifiers=(), detectors=())).advice == []
 
 
-def test_collapse_and_copies_are_said_at_the_top(plant: Callable[..., Any], tmp_path: Path) -> None:
+def test_collapse_and_near_copies_lead_the_page(plant: Callable[..., Any], tmp_path: Path) -> None:
     tree = plant(generators=("gan", "vae"))
     change(tree, "gan", collapse={"collapsed": True, "reasons": ["no sample is taken for <3>"]})
     change(tree, "vae", memorisation={"near_copies": {"value": 0.3, "low": 0.25, "high": 0.35}})
@@ -115,7 +115,7 @@ def test_copies_are_too_many_when_clearly_above_those_of_held_out_images(
     assert too_many_copies(section(tree).best) is many
 
 
-def test_what_was_not_measured_leaves_its_reason(plant: Callable[..., Any], tmp_path: Path) -> None:
+def test_missing_numbers_show_their_reason(plant: Callable[..., Any], tmp_path: Path) -> None:
     tree = plant(generators=("gan",))
     change(tree, "gan", accuracy={"value": None, "reason": "the model knows no classes"}, memorisation=None)
     assert "the model knows no classes" in tree.build(tmp_path / "page")
