@@ -167,7 +167,7 @@ class Plugin:
     ) -> None:
         self.kind, self.default, self.named_by_entry, self.without = kind, default, named_by_entry, without
 
-    @property
+    @functools.cached_property
     def names(self) -> list[str]:
         """The names to choose from."""
         return [name for name in entries(self.kind) if name not in self.without]
@@ -189,6 +189,9 @@ class Plugin:
 
     def _options(self, value: Any) -> Section:
         if isinstance(value, Section):
+            kind, chosen = getattr(value, "plugin", ("", ""))
+            if kind == self.kind and chosen in self.names:
+                return value  # checked already, and frozen
             value = value.model_dump()
         if value is None and self.default:
             value = {}
