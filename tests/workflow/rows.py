@@ -202,6 +202,12 @@ ROWS = [
         settings(generate__seeds=[0, 1]),
         new=tuple(f"{do} generator: {model}, seed 1" for do in ("train", "evaluate") for model in ("vae", "gan")),
     ),
+    Row(
+        "`generate.inception`",
+        settings(generate__inception="inception.pt"),
+        ("evaluate generator",),
+        "evaluations of generators",
+    ),
     Row("`generate.samples`", settings(generate__samples=8), ("evaluate generator",), "evaluations of generators"),
     Row(
         "`generate.judge`",
