@@ -441,7 +441,7 @@ ROWS = [
         "a comment, a docstring, the format",
         together(
             code("fit/trainer.py", "def fit(", "# a comment\n\n\ndef fit("),
-            code("files.py", '"""The sha256', '"""Another text. The sha256'),
+            code("files.py", '"""Return the sha256 of a', '"""Give the sha256 of a'),
             code("data/prepare.py", "from darkroom.log import Log", "from darkroom.log import (\n    Log,\n)"),
         ),
     ),
