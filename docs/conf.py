@@ -5,11 +5,15 @@ serves both the code host and the site.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from importlib.metadata import version as installed
 from itertools import groupby
+from pathlib import Path
 
 from sphinx.application import Sphinx
+
+shutil.rmtree(Path(__file__).parent / "api" / "generated", ignore_errors=True)  # stubs of modules that have moved since
 
 project = "Darkroom"
 author = copyright = "The Darkroom maintainers"
@@ -27,7 +31,7 @@ myst_heading_anchors = 4
 default_role = "code"
 autosummary_generate = True
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "model_config"}
+autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "model_config,Name"}
 autodoc_inherit_docstrings = False  # torch and pydantic document what they are inherited from
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
