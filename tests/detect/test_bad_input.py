@@ -51,6 +51,8 @@ def assert_whole(root: Path) -> str:
     entry = {"task": "normal-good", "normal": ["good"], "detector": "pca", "seed": 0}
     entry |= {"model_folder": f"{folder}/model", "evaluation_folder": f"{folder}/evaluation"}
     others: dict[str, Any] = {"policies": [], "classifiers": [], "generators": []}
+    seed = "detect/normal-good/pca/seed-0"
+    entry |= {"model_folder": f"{seed}/model", "evaluation_folder": f"{seed}/evaluation"}
     spec = BuildSpec.model_validate({"name": "surfaces", "detectors": [entry], **others})
     build.run(spec, data=root / "prepared", results=root / "results", out=root / "report", log=silent)
     page = (root / "report" / "index.html").read_text("utf-8")

@@ -214,7 +214,7 @@ def test_each_rule_sets_its_threshold_without_the_test_images(
             found.setdefault(rule, []).append(files.read_json(out / "metrics.json"))
         first, second = found[rule]
         assert (first["threshold"], first["threshold_rule"]) == (second["threshold"], second["threshold_rule"])
-    assert "too few for an extreme-value fit" in found["extreme_value"][0]["threshold_rule"]
+    assert "an extreme-value fit needs at least 20 images" in found["extreme_value"][0]["threshold_rule"]
     assert found["best_f1"][0]["threshold"] != found["quantile"][0]["threshold"]
     assert found["best_f1"][0]["image"]["f1"]["value"] > 0.8
 
