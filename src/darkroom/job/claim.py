@@ -1,8 +1,8 @@
-"""One process at a time makes a result, the last one called: what a killed run left running stops when its successor begins.
+"""Exclusive writing of a result by the newest process: orphans of a killed run stop when their successor starts.
 
-Who makes a folder holds the lock of a file beside it, with its name in it, which begins with the time when it was called.
-Who finds the name of a later call there, or its result, stops; the later one waits for that, clears away what was left half
-written, and begins.
+The process that writes a folder locks a file beside it and stores its name there, prefixed with the time it was called.
+A process that finds the name of a later call, or that call's result, stops; the later process waits for this, removes
+partial output, and starts.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from typing import NoReturn, TextIO
 from darkroom import files
 
 PAUSE = 0.5
-"""Seconds between two looks at the file."""
+"""Seconds between polls of the file."""
 PATIENCE = 120.0
-"""Seconds for which an earlier process is waited for; a shared file system may show it the new name late."""
+"""Seconds to wait for an earlier process; on a shared file system it may see the new name late."""
 LEFT = re.compile(r"\.(.+)\.[0-9a-f]{12}\.(new|old)")
-"""What `files.folder` names what it works on."""
+"""Pattern of the temporary names that `files.folder` uses."""
 
 
 @contextlib.contextmanager
 def claim(target: Path, *, called: float) -> Iterator[None]:
-    """Have a result for this process alone while the block runs; `called` is when it was told to make it, in seconds since 1970.
+    """Reserve a result for this process while the block runs; `called` is the time of its call, in seconds since 1970.
 
-    A process that loses it to a later call ends at once with exit code 1 and a line on standard error. Raises TimeoutError
-    where an earlier process does not end. Where the disk takes no file or the file system has no locks, nothing is held.
+    A process that loses it to a later call exits at once with code 1 and a line on standard error. Raises TimeoutError if an
+    earlier process does not exit. Holds nothing if the file cannot be written or the file system has no locks.
     """
     _append()
     path = target.with_name(f".{target.name}.writer")
@@ -53,7 +53,7 @@ def claim(target: Path, *, called: float) -> Iterator[None]:
     try:
         for left in target.parent.iterdir():
             if (parts := LEFT.fullmatch(left.name)) and parts[1] == target.name:
-                if parts[2] == "old" and not target.exists():  # killed when it had moved away what was there before
+                if parts[2] == "old" and not target.exists():  # killed after moving the previous result away
                     left.rename(target)
                 shutil.rmtree(left, ignore_errors=True)
         yield
@@ -65,7 +65,7 @@ def claim(target: Path, *, called: float) -> Iterator[None]:
 
 
 def _locked(path: Path, me: str, target: Path, called: float) -> TextIO:
-    """The file, locked and with this process's name in it."""
+    """Return the file, locked and holding this process's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     earlier, deadline = _read(path), time.monotonic() + PATIENCE
     while True:
@@ -84,7 +84,7 @@ def _locked(path: Path, me: str, target: Path, called: float) -> TextIO:
         path.write_text(me, encoding="utf-8")
         if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
             return stream
-        stream.close()  # the earlier process was done and took the file away in the meantime
+        stream.close()  # the earlier process finished and removed the file in the meantime
 
 
 def _free(stream: TextIO) -> bool:
@@ -102,7 +102,7 @@ def _watch(path: Path, me: str, target: Path, ended: threading.Event) -> None:
 
 
 def _insist(path: Path, me: str, target: Path) -> None:
-    """See to it that this name is in the file, or end where it is that of a newer process."""
+    """Keep this process's name in the file, or exit if it holds that of a newer process."""
     name = _read(path)
     if name is not None and name > me:
         _give_way(target)
@@ -125,7 +125,7 @@ def _read(path: Path) -> str | None:
 
 
 def _append() -> None:
-    """Two processes may have one log file: each is to write at its end, not over what the other wrote."""
+    """Switch output files to append mode, so that two processes with one log file do not overwrite each other."""
     for number in (1, 2):
         with contextlib.suppress(OSError):
             if stat.S_ISREG(os.fstat(number).st_mode):

@@ -1,4 +1,4 @@
-"""What SIGTERM does: a stage ends at once, Snakemake when its jobs are done."""
+"""SIGTERM handling: a stage exits at once, Snakemake once its jobs are done."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from types import FrameType
 
 
 def end_stage() -> None:
-    """Have this process end with exit code 143 and what `finally` and `with` clear away; Lightning alone would give code 0."""
-    with contextlib.suppress(ValueError):  # only the main thread of a process can say what a signal does
+    """Exit on SIGTERM with code 143 after running `finally` and `with` cleanup; Lightning alone would return code 0."""
+    with contextlib.suppress(ValueError):  # only the main thread can set signal handlers
         signal.signal(signal.SIGTERM, _end)
 
 
@@ -19,10 +19,10 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def finish_jobs() -> None:
-    """Have Snakemake's own answer run in a thread.
+    """Run Snakemake's own SIGTERM handler in a thread.
 
-    It takes a lock that the main thread may hold already (`JobScheduler.exit_gracefully`, seen in 9.27): Snakemake would then
-    wait for itself for ever.
+    It takes a lock that the main thread may already hold (`JobScheduler.exit_gracefully`, seen in 9.27), which would deadlock
+    Snakemake.
     """
     answer = signal.getsignal(signal.SIGTERM)
     if callable(answer) and threading.current_thread() is threading.main_thread():

@@ -1,4 +1,4 @@
-"""A SQLite database for MLflow that is whole or absent."""
+"""Atomic creation of MLflow's SQLite database."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ except Exception as error:
 
 
 def make_database(uri: str) -> None:
-    """Make a SQLite database that is not there yet, which takes its name when its tables are whole.
+    """Create a missing SQLite database under a temporary name and rename it once its tables are complete.
 
-    MLflow never mends one that a full disk or a killed process left half made. A process of its own makes it, as MLflow keeps
-    such a file open, and so its space taken. Raises OSError with the last words of that process.
+    MLflow never repairs a database left incomplete by a full disk or a killed process. A separate process creates it because
+    MLflow keeps the file open, and with it the disk space. Raises OSError with the last line of that process's errors.
     """
     path = Path(uri.removeprefix("sqlite:///"))
     if not uri.startswith("sqlite:///") or path.exists():
@@ -32,7 +32,7 @@ def make_database(uri: str) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise OSError(f"{path} could not be made: {(done.stderr.strip().splitlines() or ['no word of why'])[-1]}")
-        with contextlib.suppress(FileExistsError):  # somebody else made it in the meantime
+        with contextlib.suppress(FileExistsError):  # another process created it in the meantime
             path.hardlink_to(fresh)
     finally:
         fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What runs, metrics and parameters are called in MLflow."""
+"""Names of runs, metrics and parameters in MLflow."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 
 def method(stage: str, tags: Mapping[str, str]) -> str:
-    """What several seeds are runs of: the section and every tag but the seed, as `classify/none/resnet`."""
+    """Return the name shared by runs that differ only in seed, such as `classify/none/resnet`."""
     return "/".join([stage.split()[0], *(value for key, value in tags.items() if key != "seed")])
 
 
 def title(stage: str, tags: Mapping[str, str]) -> str:
-    """A short name for a run: the stage and what it is about, as `classify train none resnet seed-0`."""
+    """Return a short run name: the stage and its tags, such as `classify train none resnet seed-0`."""
     return " ".join([stage, *(f"seed-{value}" if key == "seed" else value for key, value in tags.items())])
 
 
 def summary(name: str, values: list[float]) -> dict[str, float]:
-    """Mean, standard deviation and 95 % t interval of one metric over seeds; the mean alone of a single seed."""
+    """Return the mean, standard deviation and 95 % t interval of a metric over seeds; only the mean for a single seed."""
     import numpy as np
 
     from darkroom.measure.seeds import t_interval
@@ -31,7 +31,7 @@ def summary(name: str, values: list[float]) -> dict[str, float]:
 
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """A spec's values by dotted key, as MLflow's parameters are."""
+    """Yield a spec's values with dotted keys, as MLflow parameters."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from flat(item, f"{prefix}.{key}" if prefix else str(key))
@@ -43,12 +43,12 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def metric_name(name: str) -> str:
-    """A name that MLflow takes, another for every name: class names may hold anything."""
+    """Return a valid MLflow metric name, unique for each input: class names may contain any character."""
     return _told_apart("/".join(_told_apart(part, 100) for part in name.split("/")), 240)
 
 
 def _told_apart(part: str, longest: int) -> str:
-    """Without what MLflow refuses; where that changes it, or it is cut, with a hash of what it was."""
+    """Replace characters that MLflow rejects; if that changes or truncates the part, append a hash of the original."""
     plain = re.sub(r"[^\w./: -]", "_", part) if part.strip(".") else "_"
     if plain == part and len(part) <= longest:
         return part
@@ -56,5 +56,5 @@ def _told_apart(part: str, longest: int) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text for the inside of a quoted value in MLflow's search, which knows no escape."""
+    """Drop single quotes from a value for MLflow's search syntax, which has no escape for them."""
     return text.replace("'", "")

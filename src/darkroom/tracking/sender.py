@@ -1,10 +1,10 @@
-"""Sends a spool folder to MLflow: `python -m darkroom.tracking.sender FOLDER`; follows its files as long as stages write them.
+"""Sends a spool folder to MLflow: `python -m darkroom.tracking.sender FOLDER`; follows its files while stages write them.
 
 Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
 `built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
 where it can be restored. Runs of several seeds are children of one parent that carries their mean and interval.
 
-Every step can be taken twice with the same outcome: an answer may be lost after the server has done what was asked.
+Every step is idempotent: a response may be lost after the server has handled the request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# what failed is tried again here, after a look at what has arrived; the client alone would create a run twice
+# retries happen here, after checking what has arrived; the client's own retries could create a run twice
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
@@ -35,23 +35,23 @@ from darkroom.tracking.names import flat, method, metric_name, quoted, summary, 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
 PAUSE = 1.0
-"""Seconds between two looks at the spool."""
+"""Seconds between polls of the spool."""
 LINGER = 10
-"""Looks at an empty spool after which a sender leaves: the next job of a run opens its file within that time, and starting
-another sender takes seconds."""
+"""Polls of an empty spool before a sender exits: the next job usually opens its file within that time, and starting another
+sender takes seconds."""
 PATIENCE = 30.0
-"""Seconds for which failing deliveries are tried again after their stage has ended."""
+"""Seconds to retry failing deliveries after their stage has ended."""
 
 
 def main(folder: Path) -> None:
-    """Send everything in a spool folder until it stays empty; one sender a folder works, any other leaves at once."""
+    """Send everything in a spool folder until it stays empty; each folder has one active sender, and any other exits at once."""
     given_up: set[Path] = set()
     while set(folder.glob("*.jsonl")) - given_up:
         with spool.exclusive(folder / spool.SENDER_LOCK, wait=False) as mine:
             if not mine:
                 return
             _work(folder, given_up)
-        # a stage that wrote its file after the last look found the lock held and started no sender: look once more
+        # a stage that wrote its file after the last poll saw the lock held and started no sender: poll once more
 
 
 def _work(folder: Path, given_up: set[Path]) -> None:
@@ -72,7 +72,7 @@ def _work(folder: Path, given_up: set[Path]) -> None:
 
 
 def _redirected(folder: Path) -> bool:
-    """Go where runs are to go now; true when that is another place than before."""
+    """Switch to the current tracking URI; return whether it changed."""
     uri = spool.destination(folder)
     if uri is None or uri == os.environ.get(spool.URI):
         return False
@@ -81,13 +81,13 @@ def _redirected(folder: Path) -> bool:
 
 
 class Delivery:
-    """One spool file on its way. What has been sent is noted beside it, so that a new sender goes on from there."""
+    """Delivery of one spool file. A note beside the file records progress, so that a new sender can resume."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.note = path, path.with_suffix(".sent")
         self.uri = os.environ[spool.URI]
         sent = json.loads(self.note.read_text()) if self.note.exists() else {}
-        if sent.get("uri") != self.uri:  # what another server got is not here
+        if sent.get("uri") != self.uri:  # progress on another server does not count here
             sent = {}
         self.run_id: str | None = sent.get("run")
         self.offset: int = sent.get("offset", 0)
@@ -97,13 +97,13 @@ class Delivery:
 
     @functools.cached_property
     def client(self) -> MlflowClient:
-        """Connected at first use."""
+        """MLflow client, connected on first use."""
         make_database(self.uri)
         return MlflowClient(self.uri)
 
     @functools.cached_property
     def header(self) -> dict[str, Any]:
-        """The file's first line."""
+        """Header record from the file's first line."""
         with self.path.open(encoding="utf-8") as stream:
             line = stream.readline()
         if not line.endswith("\n"):
@@ -112,8 +112,8 @@ class Delivery:
         return header
 
     def advance(self) -> bool:
-        """Send what is new; true when the stage has ended, everything has arrived and the file is gone."""
-        alive = spool.held(self.path)  # asked first: what a stage wrote before it ended is then read below
+        """Send new records; return whether the stage has ended, everything has arrived and the file is deleted."""
+        alive = spool.held(self.path)  # checked first, so that everything a stage wrote before it ended is read below
         try:
             if self.run_id is None:
                 self._open()
@@ -125,7 +125,7 @@ class Delivery:
             if not alive:
                 self.path.unlink()
             return not alive
-        except Exception as error:  # whatever the server or its client throws: the records stay for the next try
+        except Exception as error:  # the server or client may raise anything: the records stay for the next attempt
             print(f"darkroom: tracking: {type(error).__name__}: {error}", file=sys.stderr)
             self.failing_since = None if alive else self.failing_since or time.monotonic()
             return False
@@ -176,26 +176,26 @@ class Delivery:
             self.client.log_inputs(run.info.run_id, inputs)
 
     def _supersede(self, run: Run) -> None:
-        """Leave the latest run of this job alone; one whose records are still on their way does this itself at its end."""
+        """Supersede all but the latest run of this job; a run whose records are still arriving does this itself at its end."""
         found = self._found(run.info.experiment_id, _of(self.header["job"]), most=100)
         *earlier, latest = sorted(found, key=lambda one: (one.info.start_time, one.info.run_id == run.info.run_id))
         for other in earlier:
             if self._arriving(other):
                 continue
-            if other.info.status == "RUNNING":  # killed, and its records are gone
+            if other.info.status == "RUNNING":  # killed, and its records are lost
                 self.client.set_terminated(other.info.run_id, "KILLED")
             self.client.set_tag(other.info.run_id, "superseded_by", latest.info.run_id)
             self.client.delete_run(other.info.run_id)
 
     def _arriving(self, run: Run) -> bool:
-        """Whether records of a run are still on their way; not so of one that was created twice, which gets none."""
+        """Return whether records of a run are still arriving; false for an accidental duplicate, which receives none."""
         if run.info.run_id == self.run_id:
             return not self.closed
         other = run.data.tags.get("spool", "")
         return other != self.path.stem and self.path.with_name(f"{other}.jsonl").exists()
 
     def _provenance(self) -> dict[str, str]:
-        """Of the stage: hashes of its spec and code, and the commit they come from."""
+        """Return hashes of the stage's spec and code, and their commit."""
         header = self.header
         spec = json.dumps(header["spec"], sort_keys=True)
         return {
@@ -214,7 +214,7 @@ class Delivery:
                 yield DatasetInput(dataset, [InputTag("mlflow.data.context", name)])
 
     def _found(self, experiment: str, filters: str, *, most: int) -> list[Run]:
-        """Runs that are not superseded, the latest first."""
+        """Return runs that are not superseded, latest first."""
         return list(self.client.search_runs([experiment], filters, max_results=most, order_by=["start_time DESC"]))
 
     def _latest(self, experiment: str, filters: str) -> Run | None:
@@ -310,12 +310,12 @@ class Delivery:
 
 
 def _of(job: str) -> str:
-    """The search for runs of a job, by its folder."""
+    """Return the search filter for runs of a job, by its folder."""
     return f"tags.job = '{quoted(job)}'"
 
 
 def _commit() -> str:
-    """The commit that is checked out; empty outside a repository and where there is no git."""
+    """Return the checked-out commit; empty outside a repository or without git."""
     try:
         done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     except OSError:
@@ -324,7 +324,7 @@ def _commit() -> str:
 
 
 def _record(line: str) -> dict[str, Any]:
-    """What a stage wrote in a line; nothing where a full disk cut it."""
+    """Parse one line of a spool file; empty if a full disk truncated it."""
     try:
         record = json.loads(line)
     except ValueError:
@@ -333,7 +333,7 @@ def _record(line: str) -> dict[str, Any]:
 
 
 class _NeverBeganError(Exception):
-    """The stage died, or has yet to write, before its first line was whole."""
+    """Header line incomplete: the stage died early or has yet to write it."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Runs for MLflow, written down by the stage and sent by a process of their own.
+"""MLflow runs, spooled to disk by the stage and sent by a separate process.
 
-A stage appends its numbers to a spool file, which costs it microseconds. One sender process follows all files of the
+A stage appends its metrics to a spool file, which takes microseconds. One sender process follows all files of the
 folder, talks to MLflow (see `darkroom.tracking.sender`) and deletes each when everything has arrived; what could not be sent
 stays and goes with the next stage or `darkroom sync`. So a slow or dead server never slows or fails a stage, and a killed
 stage's run is closed as KILLED.
@@ -32,7 +32,7 @@ SERVER = (
     "uv run mlflow server --host 0.0.0.0 --allowed-hosts '*' --backend-store-uri sqlite:////var/tmp/mlflow.db"
     " --artifacts-destination results/mlflow"
 )
-"""Starts a server for runs on a cluster; its database lies on a disk of the server's own."""
+"""Command that starts a server for cluster runs, with the database on the server's local disk."""
 
 
 class Run:
@@ -42,7 +42,7 @@ class Run:
         spool.mkdir(parents=True, exist_ok=True)
         self.path = spool / f"{uuid.uuid4().hex}.jsonl"
         self.stream = self.path.open("a", encoding="utf-8", buffering=1)
-        # held as long as this process lives, however it ends: the sender sees by it that a run was killed
+        # held until this process ends, however it ends: this is how the sender detects a killed run
         fcntl.flock(self.stream, fcntl.LOCK_EX)
         self._write({"header": {**header, "start": _now()}})
 
@@ -64,7 +64,7 @@ class Run:
         # Lightning turns Ctrl-C into SystemExit
         status = "FINISHED" if kind is None else "FAILED" if issubclass(kind, Exception) else "KILLED"
         self._write({"end": status, "error": f"{kind.__name__}: {error}" if kind else None, "time": _now()})
-        with contextlib.suppress(OSError):  # what a full disk did not take is tried again here
+        with contextlib.suppress(OSError):  # closing retries writes that a full disk rejected
             self.stream.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
@@ -75,7 +75,7 @@ class Run:
 
 
 def begin(header: Mapping[str, Any]) -> contextlib.AbstractContextManager[Log]:
-    """The run of a stage; one that goes nowhere where the spool folder cannot be written."""
+    """Start a stage's run, or a no-op log if the spool folder is not writable."""
     try:
         return Run(header)
     except OSError as error:
@@ -84,7 +84,7 @@ def begin(header: Mapping[str, Any]) -> contextlib.AbstractContextManager[Log]:
 
 
 def refuse_sqlite(uri: str) -> None:
-    """Raises ValueError where jobs on many machines would write one SQLite file; an empty `uri` tracks nothing."""
+    """Raise ValueError if jobs on many machines would write to one SQLite file; an empty `uri` disables tracking."""
     if uri.startswith("sqlite"):
         raise ValueError(
             f"tracking goes to {uri}, and jobs on many machines must not write one SQLite file over a shared file system. "
@@ -94,7 +94,7 @@ def refuse_sqlite(uri: str) -> None:
 
 
 def direct(spool: Path) -> None:
-    """Have all that is not sent yet go to MLFLOW_TRACKING_URI, also by a sender that is at work; unset changes nothing."""
+    """Redirect all unsent records to MLFLOW_TRACKING_URI, including those of an active sender; no effect if unset."""
     uri = os.environ.get(URI)
     if uri and uri != destination(spool):
         fresh = spool / f".{DESTINATION}.{os.getpid()}"
@@ -104,7 +104,7 @@ def direct(spool: Path) -> None:
 
 
 def destination(spool: Path) -> str | None:
-    """The MLFLOW_TRACKING_URI of the last stage or `sync` that had one."""
+    """Return the MLFLOW_TRACKING_URI of the last stage or `sync` that had one set."""
     try:
         return (spool / DESTINATION).read_text(encoding="utf-8") or None
     except OSError:
@@ -112,7 +112,7 @@ def destination(spool: Path) -> str | None:
 
 
 def sync(*, spool: Path = SPOOL, patience: float = 20.0) -> list[Path]:
-    """Send what earlier runs left behind, as long as it goes on arriving; gives the spool files that remain."""
+    """Send records left by earlier runs while deliveries make progress; return the remaining spool files."""
     direct(spool)
     sender: subprocess.Popen[bytes] | None = None
     before, deadline = -1, 0.0
@@ -123,21 +123,21 @@ def sync(*, spool: Path = SPOOL, patience: float = 20.0) -> list[Path]:
             break
         if not held(spool / SENDER_LOCK):
             if sender is not None and sender.poll() is not None:
-                break  # it did what it could
+                break  # it has sent what it could
             sender = sender or _start_sender(spool)
         time.sleep(0.2)
     return left
 
 
 def last_complaint(*, spool: Path = SPOOL) -> str:
-    """What senders said last about deliveries that failed, and which file has it all."""
+    """Return the last line that senders logged about failed deliveries, and the log's path."""
     log = spool / SENDER_LOG
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     return f"{log} ends with: {lines[-1]}" if lines else "no sender has said why"
 
 
 def held(path: Path) -> bool:
-    """Whether a living process has the lock of a file: the stage of its spool file, the sender of the sender's lock."""
+    """Return whether a live process holds a file's lock: a stage its spool file, a sender the sender lock."""
     try:
         with path.open("r") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,7 +150,7 @@ def held(path: Path) -> bool:
 
 @contextlib.contextmanager
 def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a file's lock; without waiting, gives False where another process has it."""
+    """Hold a file's lock; with `wait=False`, yield False if another process holds it."""
     with path.open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -162,7 +162,7 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
 
 def _start_sender(spool: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    environment.pop("MLFLOW_RUN_ID", None)  # it would make every run the same one
+    environment.pop("MLFLOW_RUN_ID", None)  # it would merge all runs into one
     if uri := destination(spool):
         environment[URI] = uri
     with (spool / SENDER_LOG).open("ab") as log:
