@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.report.intervals import Difference, Number, paired
-from darkroom.report.results import Classifier, Run, by_seed, class_shares, correct
+from darkroom.report.results import ClassifierRuns, Run, by_seed, class_shares, correct
 
 NONE = "none"
 Floats = NDArray[np.float64]
@@ -19,13 +19,13 @@ Floats = NDArray[np.float64]
 class Effect:
     """What changed from one classifier to another, in (balanced) accuracy on the same test images."""
 
-    to: Classifier
-    base: Classifier
+    to: ClassifierRuns
+    base: ClassifierRuns
     difference: Difference
 
 
 def accuracy_change(
-    to: Classifier, base: Classifier, *, views: tuple[str, str] = ("plain", "plain"), balanced: bool = False
+    to: ClassifierRuns, base: ClassifierRuns, *, views: tuple[str, str] = ("plain", "plain"), balanced: bool = False
 ) -> Effect | None:
     """Return the paired difference in accuracy over the seeds that both have; None without comparable predictions.
 
@@ -49,7 +49,7 @@ def over_images(pairs: Sequence[tuple[Run, Run]], gains: Callable[[Run, Run], Fl
     return paired(known) if each and len(known) == len(each) and len(known[0]) else None
 
 
-def ranking(found: Sequence[Classifier]) -> tuple[list[Classifier], dict[tuple[str, ...], Number], bool]:
+def ranking(found: Sequence[ClassifierRuns]) -> tuple[list[ClassifierRuns], dict[tuple[str, ...], Number], bool]:
     """Rank classifiers, best first: by validation accuracy, ties by validation loss; without it, by macro F1 on the test.
 
     Returns the classifiers, the number that ranks each, and whether validation did.
@@ -58,7 +58,7 @@ def ranking(found: Sequence[Classifier]) -> tuple[list[Classifier], dict[tuple[s
     by_validation = all(n.value is not None for n in accuracy.values())
     ranks = accuracy if by_validation else {c.keys: c.share("views", "plain", "raw", "macro_f1") for c in found}
 
-    def order(classifier: Classifier) -> tuple[float, float]:
+    def order(classifier: ClassifierRuns) -> tuple[float, float]:
         loss = classifier.last("val_loss").value if by_validation else 0.0
         value = ranks[classifier.keys].value
         return (-value if value is not None else 0.0, loss if loss is not None else 0.0)
@@ -66,14 +66,14 @@ def ranking(found: Sequence[Classifier]) -> tuple[list[Classifier], dict[tuple[s
     return sorted(found, key=order), ranks, by_validation
 
 
-def policy_effects(found: Sequence[Classifier]) -> list[Effect]:
+def policy_effects(found: Sequence[ClassifierRuns]) -> list[Effect]:
     """Compare each network under each policy with the same network without augmentation."""
     plain = {c.model: c for c in found if c.policy == NONE}
     pairs = [(c, plain[c.model]) for c in found if c.policy != NONE and c.model in plain]
     return [effect for to, base in pairs if (effect := accuracy_change(to, base)) is not None]
 
 
-def network_effects(ranked: Sequence[Classifier]) -> list[Effect]:
+def network_effects(ranked: Sequence[ClassifierRuns]) -> list[Effect]:
     """Compare the best classifier's network with every other one, both under one policy.
 
     That is the best classifier's policy, or the best one that both networks were trained under; networks without a

@@ -89,7 +89,7 @@ class Method:
         return over_seeds([run.last(column) for run in self.runs])
 
 
-class Classifier(Method):
+class ClassifierRuns(Method):
     """All seeds of one network trained under one policy."""
 
     @property
@@ -105,7 +105,7 @@ class Classifier(Method):
         return f"{self.model} + {self.policy}"
 
 
-class Detector(Method):
+class DetectorRuns(Method):
     """All seeds of one detector on one task."""
 
     @property
@@ -138,9 +138,9 @@ class Results:
     root: Path
     policies: dict[str, Path]
     """The folders of the transformed copies, by policy."""
-    classifiers: list[Classifier]
+    classifiers: list[ClassifierRuns]
     generators: list[Method]
-    detectors: list[Detector]
+    detectors: list[DetectorRuns]
     normal: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by task
     contamination: dict[str, float] = field(default_factory=dict)
     """Share of anomalous images among those that detectors were fitted on, by task."""
@@ -192,11 +192,11 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         root=root,
         policies=whole(spec.policies),
         classifiers=[
-            Classifier(*found) for found in _methods(folders, [((e.policy, e.model), e) for e in spec.classifiers])
+            ClassifierRuns(*found) for found in _methods(folders, [((e.policy, e.model), e) for e in spec.classifiers])
         ],
         generators=[Method(*found) for found in _methods(folders, [((e.model,), e) for e in spec.generators])],
         detectors=[
-            Detector(*found) for found in _methods(folders, [((e.task, e.detector), e) for e in spec.detectors])
+            DetectorRuns(*found) for found in _methods(folders, [((e.task, e.detector), e) for e in spec.detectors])
         ],
         normal={e.task: e.normal for e in spec.detectors},
         contamination={e.task: e.contamination for e in spec.detectors},

@@ -12,7 +12,7 @@ from darkroom.files import canonical
 from darkroom.report.intervals import Number
 from darkroom.report.parts.curves import Curves, curves
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, seconds
-from darkroom.report.results import Detector, Results
+from darkroom.report.results import DetectorRuns, Results
 from darkroom.report.section import Section
 from darkroom.report.words import text
 
@@ -21,7 +21,7 @@ SIZES = ("components", "latent")
 BYTES = 4
 """Per number, as float32."""
 
-Family = dict[int, Detector]
+Family = dict[int, DetectorRuns]
 """Detectors by the size of their code, the smallest first."""
 
 
@@ -80,12 +80,12 @@ def families(results: Results, task: str) -> dict[str, Family]:
     return named
 
 
-def error(detector: Detector) -> Number:
+def error(detector: DetectorRuns) -> Number:
     """Return the mean squared reconstruction error of normal test images."""
     return detector.number("reconstruction", "mse", bounds=(0, math.inf))
 
 
-def auroc(detector: Detector) -> Number:
+def auroc(detector: DetectorRuns) -> Number:
     """Return how often an anomalous image scores above a normal one."""
     return detector.share("image", "auroc")
 
@@ -104,7 +104,7 @@ def _codes(results: Results, task: str, found: dict[str, Family]) -> Codes:
     sizes = sorted({size for family in found.values() for size in family})
     labels = {float(size): str(size) for size in sizes}
 
-    def over(measure: Callable[[Detector], Number]) -> dict[str, dict[float, Number]]:
+    def over(measure: Callable[[DetectorRuns], Number]) -> dict[str, dict[float, Number]]:
         return {name: {float(size): measure(d) for size, d in family.items()} for name, family in found.items()}
 
     across = "code size (numbers)"
@@ -135,7 +135,7 @@ def _lowest(sizes: list[int], found: dict[str, Family]) -> str:
 def _tables(sizes: list[int], found: dict[str, Family]) -> list[tuple[str, Table]]:
     """Tabulate error, AUROC and fitting time: one row per family, one column per size."""
 
-    def of(measure: Callable[[Detector], Cell]) -> Table:
+    def of(measure: Callable[[DetectorRuns], Cell]) -> Table:
         columns = [f"{size} ({text.count(BYTES * size)} bytes)" for size in sizes]
         blank = Cell(text.DASH)
         rows = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from darkroom.report.intervals import Number
 from darkroom.report.parts.curves import Curves, curves
 from darkroom.report.parts.table import Row, Table, cell
-from darkroom.report.results import Detector, Results
+from darkroom.report.results import DetectorRuns, Results
 from darkroom.report.section import Section
 from darkroom.report.words import text
 
@@ -24,7 +24,7 @@ class Mixture:
 
 def read(results: Results) -> list[Mixture] | None:
     """Read the choices of normal classes with several shares; None if there are none."""
-    found: dict[tuple[str, ...], dict[str, dict[float, Detector]]] = {}
+    found: dict[tuple[str, ...], dict[str, dict[float, DetectorRuns]]] = {}
     for detector in results.detectors:
         by_share = found.setdefault(results.normal[detector.task], {}).setdefault(detector.title, {})
         by_share[results.contamination[detector.task]] = detector
@@ -37,7 +37,7 @@ def read(results: Results) -> list[Mixture] | None:
 SECTION = Section("contamination", "Contamination", read)
 
 
-def _mixture(normal: tuple[str, ...], found: dict[str, dict[float, Detector]]) -> Mixture:
+def _mixture(normal: tuple[str, ...], found: dict[str, dict[float, DetectorRuns]]) -> Mixture:
     shares = sorted({share for row in found.values() for share in row})
     numbers = {name: {share: d.share("image", "auroc") for share, d in row.items()} for name, row in found.items()}
     missing = Number(reason="missing")

@@ -15,7 +15,7 @@ from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, change, figure
-from darkroom.report.results import Classifier, Results
+from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verb, verdict
@@ -88,7 +88,7 @@ def answer(found: Synthetic) -> Answer:
 SECTION = Section("synthetic", "Synthetic data", read, answer, rank=5)
 
 
-def _gain(classifier: Classifier, drawn: dict[str, Any], results: Results) -> Gain | None:
+def _gain(classifier: ClassifierRuns, drawn: dict[str, Any], results: Results) -> Gain | None:
     others = [c for c in results.classifiers if c.model == classifier.model and c.policy not in drawn]
     plain = next((c for c in others if c.policy == NONE), None)
     over_none = accuracy_change(classifier, plain, balanced=True) if plain else None

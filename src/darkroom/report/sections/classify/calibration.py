@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from darkroom.report.comparisons import over_images
 from darkroom.report.intervals import Difference
-from darkroom.report.results import Classifier, Run
+from darkroom.report.results import ClassifierRuns, Run
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verb, verdict
@@ -27,7 +27,7 @@ LARGEST_LOSS = np.log(1e12)
 """Nats; the evaluation's NLL has the same bound."""
 
 
-def findings(best: Classifier) -> Iterator[Finding]:
+def findings(best: ClassifierRuns) -> Iterator[Finding]:
     """Say what temperature scaling did to the best classifier."""
     raw, scaled = (best.number("views", "plain", stage, "ece", bounds=(0, 1)) for stage in ("raw", "calibrated"))
     if raw.value is None or scaled.value is None:
@@ -49,7 +49,7 @@ def findings(best: Classifier) -> Iterator[Finding]:
     yield Finding("Calibration", name, tone, words + say("{}.", _why(best)))
 
 
-def improvement(classifier: Classifier) -> Difference | None:
+def improvement(classifier: ClassifierRuns) -> Difference | None:
     """Return by how many nats per test image scaling lowers the NLL; None without probabilities."""
     return over_images([(run, run) for run in classifier.runs], lambda run, _: _gains(run))
 
@@ -68,14 +68,14 @@ def _gains(run: Run) -> Floats | None:
     return gains
 
 
-def _note(best: Classifier) -> str:
+def _note(best: ClassifierRuns) -> str:
     """What the evaluation says about its fit, such as too few validation images."""
     return str(best.first.metrics.get("calibration", {}).get("plain", {}).get("note", "")).rstrip(".")
 
 
-def _why(best: Classifier) -> str:
+def _why(best: ClassifierRuns) -> str:
     return f" ({note})" if (note := _note(best)) else ""
 
 
-def _short(best: Classifier) -> str:
+def _short(best: ClassifierRuns) -> str:
     return "not calibrated" if _note(best) else "nothing to scale"

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from darkroom.report.comparisons import NONE, Effect
 from darkroom.report.intervals import Number
-from darkroom.report.results import Classifier
+from darkroom.report.results import ClassifierRuns
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verb, verdict
 from darkroom.report.words.text import say
@@ -19,7 +19,7 @@ NAMED = 8
 """Weak classes named in the answer."""
 
 
-def titled(classifier: Classifier) -> Markup:
+def titled(classifier: ClassifierRuns) -> Markup:
     """Name a classifier within a sentence."""
     if classifier.policy == NONE:
         return say("<b>{}</b> without augmentation", classifier.model)
@@ -42,7 +42,7 @@ def networks(effects: Sequence[Effect]) -> Iterator[Finding]:
         yield Finding("Network", "clear difference", "good" if change.value > 0 else "bad", words)
 
 
-def policies(effects: Sequence[Effect], best: Classifier) -> Iterator[Finding]:
+def policies(effects: Sequence[Effect], best: ClassifierRuns) -> Iterator[Finding]:
     """Say what each policy changed, compared with no augmentation."""
     for effect in effects if len(effects) <= MOST else [e for e in effects if e.to.model == best.model]:
         name, tone = verdict(effect.difference)

@@ -13,7 +13,7 @@ from darkroom.report.comparisons import NONE, Effect, accuracy_change
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Row, Table, cell, change
-from darkroom.report.results import Classifier, Results
+from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verb, verdict
@@ -43,7 +43,7 @@ class Imbalance:
     chart: Chart | None
 
 
-def subsection(ranked: Sequence[Classifier], results: Results) -> Imbalance | None:
+def subsection(ranked: Sequence[ClassifierRuns], results: Results) -> Imbalance | None:
     """Compare the remedies for unequal classes; None if the classes are about equal, or all policies treat them alike."""
     counts = _counts(results)
     policies = results.policy_settings
@@ -73,7 +73,7 @@ def subsection(ranked: Sequence[Classifier], results: Results) -> Imbalance | No
     )
 
 
-def findings(imbalance: Imbalance | None, best: Classifier) -> Iterator[Finding]:
+def findings(imbalance: Imbalance | None, best: ClassifierRuns) -> Iterator[Finding]:
     """Name the remedy that gains most balanced accuracy, for the best classifier's network."""
     pairs = zip(imbalance.effects, imbalance.same_transforms, strict=True) if imbalance else ()
     found = [(effect, same) for effect, same in pairs if effect.to.model == best.model]
@@ -101,7 +101,7 @@ def remedy(policy: dict[str, Any]) -> str:
     return REMEDIES.get(str(policy.get("imbalance")), "")
 
 
-def _base(to: Classifier, ranked: Sequence[Classifier], policies: dict[str, Any]) -> Classifier | None:
+def _base(to: ClassifierRuns, ranked: Sequence[ClassifierRuns], policies: dict[str, Any]) -> ClassifierRuns | None:
     """The same network without a remedy: with the same transforms if there is one, else without augmentation."""
     plain = [c for c in ranked if c.model == to.model and not remedy(policies.get(c.policy, {}))]
     transforms = _transforms(policies.get(to.policy, {}))

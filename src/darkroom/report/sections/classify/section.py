@@ -11,7 +11,7 @@ from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Figure, Table, figure
-from darkroom.report.results import Classifier, Results
+from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.sections.classify import calibration, findings, imbalance, tables, tta
 from darkroom.report.sections.classify.findings import titled
@@ -27,7 +27,7 @@ from darkroom.report.words.text import say
 class Classifiers:
     """The section's content; `ranked` is best first."""
 
-    ranked: list[Classifier]
+    ranked: list[ClassifierRuns]
     ranks: dict[tuple[str, ...], Number]
     by_validation: bool
     images: int
@@ -47,7 +47,7 @@ class Classifiers:
     others: list[tuple[str, list[Figure]]]
 
     @property
-    def best(self) -> Classifier:
+    def best(self) -> ClassifierRuns:
         return self.ranked[0]
 
 
@@ -132,7 +132,7 @@ def _basis(found: Classifiers) -> Markup:
     return words + say(" Numbers are means over {} seeds.", found.seeds) if found.seeds > 1 else words
 
 
-def _figures(classifier: Classifier) -> list[Figure]:
+def _figures(classifier: ClassifierRuns) -> list[Figure]:
     root, title = classifier.first.evaluation_folder, classifier.title
     seed = f", seed {classifier.first.seed}" if len(classifier.runs) > 1 else ""
     shown = {

@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
-from darkroom.report.results import Classifier
+from darkroom.report.results import ClassifierRuns
 from darkroom.report.words import text
 
 CONFUSIONS = 5
@@ -35,7 +35,7 @@ class Classes:
     lowest: tuple[str, Number] | None
 
 
-def accuracy(ranked: Sequence[Classifier], ranks: dict[tuple[str, ...], Number], by_validation: bool) -> Table:
+def accuracy(ranked: Sequence[ClassifierRuns], ranks: dict[tuple[str, ...], Number], by_validation: bool) -> Table:
     """Tabulate how often each classifier is right."""
     columns = ["Accuracy, %", "Balanced accuracy, %", "Macro F1, %", "Macro AUROC"]
     columns = (["Validation accuracy, %"] if by_validation else []) + columns
@@ -48,7 +48,7 @@ def accuracy(ranked: Sequence[Classifier], ranks: dict[tuple[str, ...], Number],
     return _table(ranked, columns, cells)
 
 
-def calibration(ranked: Sequence[Classifier]) -> Table:
+def calibration(ranked: Sequence[ClassifierRuns]) -> Table:
     """Tabulate how far the probabilities can be trusted, before and after temperature scaling."""
     groups = {"ece": "ECE", "nll": "NLL, nats", "brier": "Brier score"}
     cells = []
@@ -63,7 +63,7 @@ def calibration(ranked: Sequence[Classifier]) -> Table:
     return _table(ranked, columns, cells, [(title, 2) for title in groups.values()] + [("", 1)])
 
 
-def cost(ranked: Sequence[Classifier]) -> Table:
+def cost(ranked: Sequence[ClassifierRuns]) -> Table:
     """Tabulate size and times."""
     cells = []
     for c in ranked:
@@ -74,7 +74,7 @@ def cost(ranked: Sequence[Classifier]) -> Table:
     return _table(ranked, ["Parameters", "Training", "Training images/s", "ms per image", "Precision"], cells)
 
 
-def classes(best: Classifier) -> Classes:
+def classes(best: ClassifierRuns) -> Classes:
     """Tabulate the classes of a classifier, and find the weak ones."""
     names = best.named("per_class", "plain")
     scores = {name: best.share("per_class", "plain", name, "f1") for name in names}
@@ -95,7 +95,7 @@ def classes(best: Classifier) -> Classes:
     )
 
 
-def confusions(best: Classifier) -> list[Confusion]:
+def confusions(best: ClassifierRuns) -> list[Confusion]:
     """List the most frequent confusions of a classifier."""
     names = best.named("per_class", "plain")
     total = np.zeros((len(names), len(names)), int)
@@ -110,7 +110,7 @@ def confusions(best: Classifier) -> list[Confusion]:
 
 
 def _table(
-    ranked: Sequence[Classifier],
+    ranked: Sequence[ClassifierRuns],
     columns: list[str],
     cells: list[list[Cell]],
     groups: Sequence[tuple[str, int]] = (),

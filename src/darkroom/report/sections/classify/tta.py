@@ -12,7 +12,7 @@ from markupsafe import Markup
 from darkroom.report.comparisons import accuracy_change
 from darkroom.report.intervals import Number
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, change, figure
-from darkroom.report.results import Classifier, Results
+from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verdict
@@ -51,7 +51,7 @@ class Tta:
     turned: Turned | None
 
 
-def subsection(ranked: Sequence[Classifier], results: Results) -> Tta | None:
+def subsection(ranked: Sequence[ClassifierRuns], results: Results) -> Tta | None:
     """Read test-time augmentation; None if no classifier was evaluated with it. `ranked` is best first."""
     found = [c for c in ranked if "tta" in c.first.metrics]
     if not found:
@@ -68,7 +68,7 @@ def subsection(ranked: Sequence[Classifier], results: Results) -> Tta | None:
     )
 
 
-def findings(best: Classifier) -> Iterator[Finding]:
+def findings(best: ClassifierRuns) -> Iterator[Finding]:
     """Say what test-time augmentation changed for the best classifier, and at what cost."""
     fixed, broken = (best.measured("metrics", "tta", key).value for key in ("fixed", "broken"))
     if fixed is None or broken is None:
@@ -86,7 +86,7 @@ def findings(best: Classifier) -> Iterator[Finding]:
     yield Finding("TTA", name, tone, words + Markup("."))
 
 
-def _gains(found: Sequence[Classifier], ranked: Sequence[Classifier]) -> Table:
+def _gains(found: Sequence[ClassifierRuns], ranked: Sequence[ClassifierRuns]) -> Table:
     """Tabulate accuracy, changed answers and milliseconds, with and without TTA."""
     rows = []
     for c in found:
@@ -101,7 +101,7 @@ def _gains(found: Sequence[Classifier], ranked: Sequence[Classifier]) -> Table:
     return Table("Classifier", columns, rows, [("Accuracy, %", 3), ("Test images", 2), ("ms per image", 3)])
 
 
-def _weights(found: Sequence[Classifier], views: Sequence[str]) -> Table:
+def _weights(found: Sequence[ClassifierRuns], views: Sequence[str]) -> Table:
     """Tabulate the weight of each view in percent, averaged over seeds."""
     rows = [
         Row(view, [cell(c.measured("metrics", "tta", "weights", view), "percent") for c in found]) for view in views
@@ -109,7 +109,7 @@ def _weights(found: Sequence[Classifier], views: Sequence[str]) -> Table:
     return Table("Weight, %", [c.title for c in found], rows)
 
 
-def _turned(classifier: Classifier, results: Results) -> Turned | None:
+def _turned(classifier: ClassifierRuns, results: Results) -> Turned | None:
     """List the changed answers of the first seed; None if nothing changed."""
     folder = classifier.first.evaluation_folder
     path = folder / "tta.csv"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from darkroom.report.intervals import Difference, Number
-from darkroom.report.results import Detector
+from darkroom.report.results import DetectorRuns
 from darkroom.report.words import text
 from darkroom.report.words.text import say
 
@@ -48,7 +48,7 @@ def choose(candidates: Sequence[Candidate], *, left_aside: int = 0) -> Choice:
     return Choice(found.title, found.words + say(" Left aside: {} that saw labels of anomalies.", saw))
 
 
-def milliseconds(detector: Detector, others: Sequence[Detector]) -> Number:
+def milliseconds(detector: DetectorRuns, others: Sequence[DetectorRuns]) -> Number:
     """Return the time per image; a composite takes at least as long as the slowest of its members among the others."""
     own = detector.measured("timing", "ms_per_image")
     parts = [part for value in _plugin(detector).values() if isinstance(value, list) for part in value]
@@ -95,7 +95,7 @@ def _choose(candidates: Sequence[Candidate]) -> Choice:
     return Choice(fastest.title, words)
 
 
-def _plugin(detector: Detector) -> dict[str, object]:
+def _plugin(detector: DetectorRuns) -> dict[str, object]:
     return dict(detector.first.model.get("plugin", {}))
 
 

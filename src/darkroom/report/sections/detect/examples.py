@@ -8,7 +8,7 @@ from typing import Any
 
 from darkroom import files
 from darkroom.report.parts.pictures import Sheet
-from darkroom.report.results import Detector
+from darkroom.report.results import DetectorRuns
 from darkroom.report.words import text
 
 ABOUT = "examples.json"
@@ -66,7 +66,7 @@ class Examples:
         return [strip for strip in (self.ranked, self.highest, self.misses, self.false_alarms) if strip is not None]
 
 
-def examples(detector: Detector, key: str, ranked: int) -> Examples | None:
+def examples(detector: DetectorRuns, key: str, ranked: int) -> Examples | None:
     """Read the images of a detector's first seed; None if its evaluation left none. `ranked` limits the list of all."""
     folder = detector.first.evaluation_folder
     if not (folder / ABOUT).is_file():

@@ -12,13 +12,13 @@ from darkroom.report.intervals import Difference, Number, over_seeds
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
-from darkroom.report.results import UNIT, Detector
+from darkroom.report.results import UNIT, DetectorRuns
 from darkroom.report.sections.detect.choice import Candidate, Choice, choose, milliseconds
 from darkroom.report.words import text
 
-Ranked = Sequence[tuple[str, Sequence[Detector]]]
+Ranked = Sequence[tuple[str, Sequence[DetectorRuns]]]
 """The choices of normal in words, each with its detectors."""
-ByTitle = dict[str, Detector]
+ByTitle = dict[str, DetectorRuns]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from darkroom.report.intervals import Number
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
-from darkroom.report.results import Detector
+from darkroom.report.results import DetectorRuns
 from darkroom.report.sections.detect.choice import CHANCE
 from darkroom.report.words import text
 from darkroom.report.words.text import say
@@ -22,7 +22,7 @@ PIXEL = {
 RANKING = ["AUROC", "Average precision", "FPR at 95% TPR, %"]
 
 
-def league(ranked: Sequence[Detector], used: Detector) -> Table:
+def league(ranked: Sequence[DetectorRuns], used: DetectorRuns) -> Table:
     """Tabulate threshold-free numbers and cost; numbers that the evaluation adds on request only if it has them."""
     recall, twins = _recall(used), any(twins_removed(d) for d in ranked)
     added = [f"FPR at {text.share(recall)} TPR, %"] if recall not in (None, 0.95) else []
@@ -39,24 +39,24 @@ def league(ranked: Sequence[Detector], used: Detector) -> Table:
     return _table(ranked, used, [*columns, "Fitting", "ms per image", "Model, MB"], cells)
 
 
-def twins_removed(detector: Detector) -> int:
+def twins_removed(detector: DetectorRuns) -> int:
     """Return how many test images have a near-duplicate in training."""
     return int((detector.first.metrics.get("without_twins") or {}).get("items", 0))
 
 
-def maps(ranked: Sequence[Detector], used: Detector) -> Table:
+def maps(ranked: Sequence[DetectorRuns], used: DetectorRuns) -> Table:
     """Tabulate how well maps locate the anomalies."""
     cells = [[cell(d.share("pixel", part), "decimal") for part in PIXEL] for d in ranked]
     return _table(ranked, used, list(PIXEL.values()), cells)
 
 
-def no_pixels(ranked: Sequence[Detector]) -> str:
+def no_pixels(ranked: Sequence[DetectorRuns]) -> str:
     """Say why no detector has pixel metrics; empty if one does."""
     reasons = [run.metrics.get("pixel", {}).get("reason", "") for d in ranked for run in d.runs]
     return str(reasons[0]) if all(reasons) else ""
 
 
-def thresholds(ranked: Sequence[Detector], used: Detector) -> Table:
+def thresholds(ranked: Sequence[DetectorRuns], used: DetectorRuns) -> Table:
     """Tabulate what happens at the threshold."""
     by_recall = any(_target_recall(d).value is not None for d in ranked)
     cells = []
@@ -72,7 +72,7 @@ def thresholds(ranked: Sequence[Detector], used: Detector) -> Table:
     return _table(ranked, used, ["Threshold", "target, %", "actual, %", *flagged, "F1, %"], cells, groups)
 
 
-def kept(detector: Detector) -> Markup:
+def kept(detector: DetectorRuns) -> Markup:
     """Say whether the threshold kept the rate of false alarms or of anomalies that it aims at; empty if it aims at none."""
     asked, gave = _asked(detector), detector.share("image", "false_alarm_rate")
     wanted, found = _target_recall(detector), detector.share("image", "detection_rate")
@@ -92,7 +92,7 @@ def kept(detector: Detector) -> Markup:
     return words + Markup(": clearly fewer." if gave.high < asked.value else ": the target lies in that interval.")
 
 
-def by_class(detector: Detector) -> Table:
+def by_class(detector: DetectorRuns) -> Table:
     """Tabulate the classes of anomalies, each against all normal images, for one detector."""
     lines = []
     for name in detector.named("by_class"):
@@ -106,32 +106,32 @@ def by_class(detector: Detector) -> Table:
     return Table("Class", [*RANKING, "Flagged, %", "F1, %", "Flagged images"], lines)
 
 
-def classes(ranked: Sequence[Detector]) -> Table:
+def classes(ranked: Sequence[DetectorRuns]) -> Table:
     """Tabulate the AUROC of each class of anomalies, one column per detector."""
     names = dict.fromkeys(name for d in ranked for name in d.named("by_class"))
     lines = [Row(name, [_auroc(d, "by_class", name) for d in ranked]) for name in names]
     return Table("Class", [d.title for d in ranked], lines)
 
 
-def _auroc(detector: Detector, *path: str) -> Cell:
+def _auroc(detector: DetectorRuns, *path: str) -> Cell:
     """An AUROC, marked if it is below chance."""
     score = detector.share(*path, "auroc")
     return cell(score, "decimal", tone="bad" if score.value is not None and score.value < CHANCE else "")
 
 
-def _asked(detector: Detector) -> Number:
+def _asked(detector: DetectorRuns) -> Number:
     """The false-alarm rate that the threshold's rule aims at."""
     kind = detector.first.metrics.get("threshold_kind", "")
     asked = detector.first.metrics.get("false_alarms_asked")
     return Number(reason=f"{kind} has no target" if kind else "not recorded") if asked is None else Number(float(asked))
 
 
-def _recall(detector: Detector) -> float | None:
+def _recall(detector: DetectorRuns) -> float | None:
     recall = detector.first.metrics.get("recall_asked")
     return None if recall is None else float(recall)
 
 
-def _target_recall(detector: Detector) -> Number:
+def _target_recall(detector: DetectorRuns) -> Number:
     """The share of anomalies that the threshold's rule aims at."""
     kind = detector.first.metrics.get("threshold_kind", "")
     recall = _recall(detector) if kind == "recall" else None
@@ -139,8 +139,8 @@ def _target_recall(detector: Detector) -> Number:
 
 
 def _table(
-    ranked: Sequence[Detector],
-    used: Detector,
+    ranked: Sequence[DetectorRuns],
+    used: DetectorRuns,
     columns: list[str],
     cells: list[list[Cell]],
     groups: Sequence[tuple[str, int]] = (),

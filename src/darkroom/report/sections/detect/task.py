@@ -14,7 +14,7 @@ from darkroom.report.intervals import Difference, Number, paired_auroc
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Figure, Table, figure
-from darkroom.report.results import Detector, Results, Run, by_seed
+from darkroom.report.results import DetectorRuns, Results, Run, by_seed
 from darkroom.report.sections.detect import tables
 from darkroom.report.sections.detect.choice import CHANCE, Candidate, Choice, choose, milliseconds
 from darkroom.report.sections.detect.examples import Examples, examples
@@ -48,8 +48,8 @@ class Task:
     normal: tuple[str, ...]
     contamination: float
     """Share of anomalous images among those that the detectors were fitted on."""
-    ranked: list[Detector]
-    used: Detector
+    ranked: list[DetectorRuns]
+    used: DetectorRuns
     """The recommended detector, or the best if none is."""
     n_normal: int
     n_anomalous: int
@@ -89,15 +89,15 @@ class Task:
         return text.share(self.contamination)
 
 
-def auroc(detector: Detector) -> Number:
+def auroc(detector: DetectorRuns) -> Number:
     """Return how often an anomalous image scores above a normal one."""
     return detector.share("image", "auroc")
 
 
-def task(results: Results, found: list[Detector], number: int, tasks: int) -> Task:
+def task(results: Results, found: list[DetectorRuns], number: int, tasks: int) -> Task:
     """Compare the detectors of one task; `number` of `tasks` shares out the ranked list."""
 
-    def order(detector: Detector) -> float:
+    def order(detector: DetectorRuns) -> float:
         value = auroc(detector).value
         return -value if value is not None else 1.0
 
@@ -168,7 +168,7 @@ def below_chance(scores: Sequence[tuple[str, Number]], normal: str) -> Iterator[
             yield Finding("Anomalies", "below chance" if sure else "no better than chance", "bad", words)
 
 
-def _choice(ranked: list[Detector]) -> Choice:
+def _choice(ranked: list[DetectorRuns]) -> Choice:
     """Choose among comparable detectors: one that saw labels of anomalies is left aside if others did not."""
     fair = [d for d in ranked if not d.labels_seen] or ranked
     best, *others = fair
@@ -184,7 +184,7 @@ def _has_backbone(plugin: Any) -> bool:
     return isinstance(plugin, dict) and ("architecture" in plugin or any(map(_has_backbone, plugin.values())))
 
 
-def _lead(best: Detector, second: Detector) -> Difference | None:
+def _lead(best: DetectorRuns, second: DetectorRuns) -> Difference | None:
     first, other, kinds = [], [], []
     for run, against in by_seed(best, second):
         mine, theirs = _scores(run), _scores(against)
@@ -206,7 +206,7 @@ def _scores(run: Run) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
     return test["score"].to_numpy(dtype=np.float64), test["anomalous"].to_numpy(dtype=bool)
 
 
-def _plot(detector: Detector, name: str) -> list[Figure]:
+def _plot(detector: DetectorRuns, name: str) -> list[Figure]:
     what, caption = PLOTS[name]
     path = detector.first.evaluation_folder / name
     return figure(path, f"{what} of {detector.title}", f"{detector.title}: {caption}")
