@@ -70,7 +70,7 @@ def test_the_newer_has_the_result_and_the_older_stops(tmp_path: Path) -> None:
     assert left(target) == []
     told = log.read_text().splitlines()
     assert told[1:] == ["newer begins", "newer ends"]
-    assert told[0].endswith(f"darkroom: {target} was begun anew by a later call: this one stops")
+    assert told[0].endswith(f"darkroom: a newer process is building {target}; stopping")
 
 
 def test_what_was_there_before_comes_back_where_a_process_died_between_two_names(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def copies(config: Config, policy: str) -> Job | None:
-    """The job that makes the copies which classifiers train on under a policy: transformed, or drawn by a model."""
+    """Return the job that makes a policy's training copies: transformed, or sampled from a model."""
     settings = config.augment.get(policy)
     if settings and settings.offline:
         return Job("augment apply", {"policy": policy})
@@ -54,7 +54,7 @@ STAGES = (
         title="augment: {policy}",
         each=_transformed,
         spec=_apply,
-        cost=Cost(TORCH + 400, 4, seconds=5),  # its workers share memory, which is counted for each
+        cost=Cost(TORCH + 400, 4, seconds=5),  # shared memory is counted once per worker
     ),
     Stage(
         name="augment sheet",

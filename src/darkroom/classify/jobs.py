@@ -18,7 +18,7 @@ SEED = "{results}/classify/{policy}/{model}/seed-{seed}"
 
 
 def policies(config: Config) -> list[str]:
-    """The policies that classifiers are trained under, in the config's order."""
+    """Return the policies that classifiers train under, in config order."""
     if config.classify is None:
         return []
     return [NONE, *config.augment] if config.classify.policies is None else config.classify.policies

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 SEED = "{results}/detect/{task}/{detector}/seed-{seed}"
 Task = tuple[tuple[str, ...], float]
-"""The normal classes, and the share of anomalous images among those that detectors are fitted on."""
+"""The normal classes, and the fraction of anomalous images in the detectors' training set."""
 
 
 def tasks(config: Config) -> dict[str, Task]:
-    """Every task by the name of its folder, in the config's order."""
+    """Return all tasks by folder name, in config order."""
     if config.detect is None:
         return {}
     shares = config.detect.contamination
@@ -45,7 +45,7 @@ def _section(plan: Plan) -> Detect:
 
 
 def _classifier(plan: Plan, wildcards: Wildcards) -> Job | None:
-    """The training of the classifier that a detector looks through, where it does: one of the detector's own seed."""
+    """Return the training job of the classifier that a detector uses as feature extractor, if any, with the detector's seed."""
     names = classifiers(_section(plan).detectors[wildcards["detector"]].detector)
     if not names:
         return None
@@ -53,7 +53,7 @@ def _classifier(plan: Plan, wildcards: Wildcards) -> Job | None:
 
 
 def _seen(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
-    """What a detector looks through, for its spec: so that other weights make it stale."""
+    """Describe a detector's feature extractor for its spec, so that other weights make it stale."""
     detector = _section(plan).detectors[wildcards["detector"]].detector
     found = list(dict.fromkeys(_backbones(detector)))
     job = _classifier(plan, wildcards)
@@ -65,7 +65,7 @@ def _seen(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
 
 
 def _backbones(detector: Section) -> Iterator[str]:
-    """The weights of ImageNet networks that a detector looks through: a file's sha256, or the version of the packaged ones."""
+    """Identify the ImageNet weights of a detector's feature extractors: a file's sha256, or the packaged version."""
     for part in members(detector):
         if hasattr(part, "architecture") and part.classifier is None:  # type: ignore[attr-defined]
             found = pretrained.fingerprint(part.weights)  # type: ignore[attr-defined]

@@ -112,7 +112,7 @@ def _insist(path: Path, me: str, target: Path) -> None:
 
 def _give_way(target: Path) -> NoReturn:
     with contextlib.suppress(OSError):
-        told = f"darkroom: {target} was begun anew by a later call: this one stops\n"
+        told = f"darkroom: a newer process is building {target}; stopping\n"
         os.write(sys.stderr.fileno(), told.encode())
     os._exit(1)
 

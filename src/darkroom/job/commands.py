@@ -1,4 +1,4 @@
-"""What the command line can run: `darkroom SECTION STEP` is a stage, or one of the commands that are no job of the workflow."""
+"""Commands of the command line: `darkroom SECTION STEP` is a stage, or a command outside the workflow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ COMMANDS = {
     "detect score": "darkroom.detect.score",
     "generate export": "darkroom.generate.diffusion.export",
 }
-"""Their `run` has neither spec nor log, may give an exit code, and nothing is tracked."""
+"""Commands whose `run` takes neither spec nor log, may return an exit code, and is not tracked."""
 
 
 def find(name: str) -> ModuleType | None:
-    """The module that a command runs, or None: `darkroom.SECTION.STEP` of a section with jobs, where its `run` takes a spec."""
+    """Return a command's module, or None: `darkroom.SECTION.STEP` if the section has jobs and `run` takes a spec."""
     if name in COMMANDS:
         return importlib.import_module(COMMANDS[name])
     section, _, step = name.partition(" ")

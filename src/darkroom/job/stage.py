@@ -1,4 +1,4 @@
-"""How a section describes its stages, in its file `jobs.py`: the one place that planning, rules and tracking read."""
+"""Stage descriptions, declared in each section's `jobs.py` and read by planning, rules and tracking."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Within:
-    """An input that consists of several jobs' folders, passed on as the folder that holds them all."""
+    """Input made of several jobs' folders, passed as their common parent folder."""
 
     folder: str
-    """A template, as `Stage.folder` is."""
+    """A template like `Stage.folder`."""
     jobs: tuple[Job, ...]
 
 
@@ -39,11 +39,11 @@ class Cost:
     base: int
     """Megabytes before any data."""
     per_mb: float
-    """Megabytes for each megabyte of images."""
+    """Megabytes per megabyte of images."""
     seconds: float
     """Processor seconds of a job of the default run, from `benchmarks/workflow.py`: the longest chain of jobs goes first."""
     speed: float = 2e6
-    """Values of images that it works through in a second."""
+    """Image values processed per second."""
 
 
 LIGHT = 900
@@ -52,16 +52,16 @@ TORCH = 2400
 of all tracking, which one job of several carries."""
 
 PREPARED = Job("data prepare")
-"""The images and labels that nearly every stage reads."""
+"""Job that prepares the images and labels read by nearly every stage."""
 
 
 def once(config: Config) -> Iterable[Wildcards]:
-    """The wildcards of a stage that has one job and none of them."""
+    """Return the wildcards of a stage with a single job: none."""
     return ({},)
 
 
 def prepared(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
-    """The inputs of a stage that reads the prepared images alone."""
+    """Return the inputs of a stage that reads only the prepared images."""
     return {"data": PREPARED}
 
 
@@ -72,20 +72,20 @@ class Stage:
     name: str
     """`SECTION STEP`."""
     folder: str
-    """Where a job writes: a template of `{data}`, `{results}` and the stage's wildcards."""
+    """Output folder of a job: a template of `{data}`, `{results}` and the stage's wildcards."""
     title: str
     """What Snakemake prints for a job: a template of `{name}`, `{results}` and the wildcards."""
     spec: Callable[[Plan, Wildcards], Section]
     """The resolved settings of a job."""
     cost: Cost
     each: Callable[[Config], Iterable[Wildcards]] = once
-    """The wildcards of every job that a config asks for."""
+    """Return the wildcards of every job that a config requests."""
     inputs: Callable[[Plan, Wildcards], Mapping[str, Job | Within | None]] = prepared
-    """What a job reads, by option of its command, the images first; None leaves an option out."""
+    """Inputs of a job by command option, images first; None omits an option."""
     resumes: bool = False
-    """Whether the command takes `--checkpoints` and goes on from there."""
+    """Whether the command takes `--checkpoints` and resumes from there."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """What a wildcard is called in MLflow, where it has another name there."""
+    """MLflow tag names of wildcards that are named differently there."""
 
     @property
     def section(self) -> str:
@@ -98,11 +98,11 @@ class Stage:
 
 
 def part(model: type[Part], section: Section, **more: Any) -> Part:
-    """A job's spec from those values of a section that it has fields for."""
+    """Build a job's spec from the section's values that it has fields for."""
     shared = model.model_fields.keys() & section.__class__.model_fields.keys()
     return model(**{name: getattr(section, name) for name in shared}, **more)
 
 
 def fields(section: Section) -> dict[str, Any]:
-    """A section's values as they are, to pass on to a model with the same fields."""
+    """Return a section's values unchanged, to pass to a model with the same fields."""
     return {name: getattr(section, name) for name in section.__class__.model_fields}

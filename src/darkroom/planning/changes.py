@@ -1,4 +1,4 @@
-"""What differs between a result and what it would be made of now, in plain words: settings, code, libraries, images."""
+"""Plain-language differences between a result's record and the current plan: settings, code, libraries, images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from darkroom.settings import quoted
 
 MOST_FILES = 4
-"""Changed files of code that are named; of more, the number."""
+"""Changed code files to list by name; any more are only counted."""
 MOST_NAMES = 3
-"""Changed functions of one file that are named."""
+"""Changed functions to list by name for each file."""
 ABSENT = object()
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The differences between two records (see `provenance.record`), none when a result made now would be the same."""
+    """List the differences between two records (see `provenance.record`); empty if a result made now would be the same."""
     found = list(settings(old["spec"], new["spec"]))
     if old["code"] != new["code"]:
         found += code(old["definitions"], new["definitions"])
@@ -25,7 +25,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def settings(old: Any, new: Any, at: str = "") -> Iterator[str]:
-    """`training.optimizer.lr 0.001 → 0.01`, a line a changed value of a spec."""
+    """Yield one line per changed value of a spec, such as `training.optimizer.lr 0.001 → 0.01`."""
     if old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict) and (not at or old.get("name") == new.get("name")):
@@ -50,7 +50,7 @@ def settings(old: Any, new: Any, at: str = "") -> Iterator[str]:
 
 
 def code(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """`nets/resnet.py: function ResNet.forward changed`, a line a changed file of the code."""
+    """Return one line per changed code file, such as `nets/resnet.py: function ResNet.forward changed`."""
     lines = []
     for file in sorted(old.keys() | new.keys()):
         if file not in old:
@@ -65,14 +65,14 @@ def code(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, st
 
 
 def libraries(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """`torch 2.14.1 → 2.15.0`, a line a library."""
+    """Yield one line per changed library, such as `torch 2.14.1 → 2.15.0`."""
     for name in sorted(old.keys() & new.keys()):
         if old[name] != new[name]:
             yield f"{name} {old[name]} → {new[name]}"
 
 
 def images(old: Mapping[str, str | None], new: Mapping[str, str | None]) -> list[str]:
-    """`3 new images, 1 removed`: the differences between two lists of a source's files with their sha256."""
+    """Summarize the differences between two listings of a source's files and their sha256, as `3 new images, 1 removed`."""
     gone = Counter(old[name] for name in old.keys() - new.keys())
     fresh = Counter(new[name] for name in new.keys() - old.keys())
     counts = {
@@ -98,7 +98,7 @@ def _nameless(value: Any) -> bool:
 
 
 def _by_name(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Sections by their names, of which a second one is told from the first."""
+    """Index sections by name, numbering repeated names."""
     found: dict[str, dict[str, Any]] = {}
     for item in items:
         name = str(item.get("name", item))
@@ -108,7 +108,7 @@ def _by_name(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _names(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """What changed in one file; a file without functions, such as a template, has the empty name alone."""
+    """Describe what changed in one file; a file without functions, such as a template, has only the empty name."""
     if list(new) == list(old) == [""]:
         return "changed"
     told: list[str] = []
@@ -131,7 +131,7 @@ def _kind(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A setting on one line; a plug-in by its name, a hash by its beginning."""
+    """Format a setting on one line: a plug-in by its name, a hash by its first characters."""
     if value is ABSENT or value is None:
         return "nothing"
     if isinstance(value, dict) and "name" in value:

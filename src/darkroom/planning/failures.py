@@ -1,6 +1,6 @@
-"""The page of a run in which jobs failed: what is there, and at its top what is missing and why.
+"""Report page of a run with failed jobs: the results so far, headed by what is missing and why.
 
-Snakemake runs no job whose inputs are missing, so the Snakefile has this made when the run is over.
+Snakemake runs no job whose inputs are missing, so the Snakefile builds this page when the run ends.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from darkroom.planning.plan import Plan
 from darkroom.report.unfinished import Failed, Unfinished
 
 LAST_WORDS = 600
-"""Characters of a log's last line that are told at most."""
+"""Maximum number of characters to show of a log's last line."""
 TAIL = 2**16
-"""Bytes at the end of a log in which they are looked for."""
+"""Bytes to search at the end of a log."""
 
 
 def report(workflow: Any, plan: Plan) -> str:
-    """Make the page after a run in which jobs failed; gives a line for the person who called."""
+    """Build the page after a run with failed jobs; return one line for the user."""
     found = unfinished(workflow, plan)
     out = Path(plan.folder("report build"))
     if found is None or _below(out, plan) not in found.waiting:
-        return ""  # broken off, or no page was asked for
+        return ""  # interrupted, or no page was requested
     failed, others = len(found.failed), len(found.waiting) - 1
     told = f"{failed} job{'s' if failed > 1 else ''} failed" + (f", and {others} more could not run" if others else "")
     if plan.folder("data prepare") in found:
@@ -47,12 +47,12 @@ def report(workflow: Any, plan: Plan) -> str:
 
 
 def unfinished(workflow: Any, plan: Plan) -> Unfinished | None:
-    """The jobs of a run that failed, and those that wait for them; None for a run that was broken off."""
+    """Return the failed jobs of a run and the jobs waiting for them; None for an interrupted run."""
     failed = {job: _failed(job) for job in _jobs(workflow.scheduler.failed)}
     causes: dict[Any, list[Any]] = {}
 
     def before(job: Any) -> list[Any]:
-        """The failed jobs that a job waits for, nearest first."""
+        """Return the failed jobs that a job waits for, nearest first."""
         if job not in causes:
             needed = [job for job in workflow.dag.dependencies[job] if not workflow.dag.finished(job)]
             own = [job for job in needed if job in failed]
@@ -74,7 +74,7 @@ def unfinished(workflow: Any, plan: Plan) -> Unfinished | None:
 
 
 def _jobs(failed: Any) -> Iterator[Any]:
-    """Single jobs, also of those that a cluster ran as a group."""
+    """Yield single jobs, expanding those that a cluster ran as a group."""
     for job in failed:
         if job.is_group():
             yield from job.jobs
@@ -94,7 +94,7 @@ def _failed(job: Any) -> Failed:
 
 
 def _last_words(text: str) -> str:
-    """What a stage said last, without what cannot be seen; its own line where one is."""
+    """Return the last line a stage printed, without invisible characters; preferably its own error line."""
     lines = [re.sub(r"[\x00-\x1f\x7f]+", " ", line).strip() for line in re.split(r"[\r\n]+", text)]
     lines = [line for line in lines if line]
     said = next((line for line in reversed(lines) if line.startswith("darkroom ")), lines[-1] if lines else "")
@@ -102,6 +102,6 @@ def _last_words(text: str) -> str:
 
 
 def _below(folder: Path, plan: Plan) -> str:
-    """A result's folder as the page calls it."""
+    """Return a result's folder as named on the page."""
     results = Path(plan.results)
     return (folder.relative_to(results) if folder.is_relative_to(results) else folder).as_posix()

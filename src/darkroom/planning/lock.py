@@ -1,4 +1,4 @@
-"""Let a run go on after its predecessor was killed: remove the locks that a dead Snakemake left behind.
+"""Remove the locks of a dead Snakemake, so that a run can continue after its predecessor was killed.
 
 Snakemake's locks are plain files, which stay if it is killed with SIGKILL or by a power cut. So every Snakemake holds a
 shared lock (`flock`) on one more file, which the system releases with the process. A process that gets this lock
@@ -19,7 +19,7 @@ FOLDER = Path(".snakemake")
 def hold() -> TextIO | None:
     """Remove dead locks in the working directory; keep the stream returned open while Snakemake runs.
 
-    Locks of another machine stay: whether their process is alive cannot be told from here. Nothing happens if the file
+    Locks of another machine stay, as this machine cannot check whether their process is alive. Nothing happens if the file
     system has no locks.
     """
     with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""What a job asks of a cluster: memory and time, from the size of the data and the number of the attempt.
+"""Resource requests for a cluster: memory and time, from the data size and the attempt number.
 
-It changes no result and makes nothing stale. The figures are rounded up from `benchmarks/memory.py`; a job that a cluster
-ends for taking more is tried again with twice as much, and training goes on from its checkpoint.
+They affect no result and make nothing stale. The figures are rounded up from `benchmarks/memory.py`; a job that a cluster
+kills for exceeding them is retried with twice as much, and training resumes from its checkpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MB = 2**20
 
 @dataclass(frozen=True)
 class Need:
-    """A request, under the names of Snakemake's resources."""
+    """Resource request, with Snakemake's resource names."""
 
     mem_mb: int
     runtime: int
@@ -28,7 +28,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Images:
-    """The size of a store: how many images, and how many values (H·W·C) each has."""
+    """Size of a store: the number of images and of values (H·W·C) per image."""
 
     count: int = 0
     values: int = 0
@@ -42,17 +42,17 @@ class Images:
 ACTIVATIONS = 100
 """Floats that a network of these sizes keeps for each value of a batch."""
 TRAINING_SPEED = 2e5
-"""Values a second that a slow processor trains on."""
+"""Training throughput of a slow processor, in values per second."""
 LEAST_MINUTES = 10
 
 
 def need(cost: Cost, images: Images, training: Training | None, attempt: int) -> Need:
-    """The request of a job's first, second, ... attempt; each asks for twice as much as the one before."""
+    """Return the request for a job's attempt (1, 2, ...); each attempt doubles the previous one."""
     mb = cost.base + cost.per_mb * images.mb
     seconds = images.count * images.values / cost.speed
     if training is not None:
         mb += 4 * ACTIVATIONS * training.batch_size * images.values / MB / launch.count(training)
-        mb *= training.devices  # what is asked for is each node's
+        mb *= training.devices  # the request is per node
         seconds += training.epochs * images.count * images.values / TRAINING_SPEED / launch.count(training)
     more = 2 ** (attempt - 1)
     return Need(mem_mb=100 * math.ceil(more * mb / 100), runtime=more * math.ceil(LEAST_MINUTES + seconds / 60))
@@ -77,7 +77,7 @@ def images_beside(manifest: Path) -> Images:
     array = manifest.with_name("images.npy")
     if not array.exists():
         return Images()
-    import numpy as np  # takes a while, and most plans do without
+    import numpy as np  # slow to import, and most plans do not need it
 
     count, *shape = np.load(array, mmap_mode="r", allow_pickle=False).shape
     return Images(count, math.prod(shape))

@@ -1,4 +1,4 @@
-"""What a config asks for: which jobs there are, what each reads and writes, and the spec and code that make it stale."""
+"""Jobs of a config: what each reads and writes, and the spec and code that determine whether it is stale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from darkroom.planning.sources import Sources
 from darkroom.settings import Section
 
 LONGEST_ARGUMENT = 100_000
-"""Bytes; Linux takes 128 KiB for one argument, and a command of the shell is one."""
+"""In bytes; Linux limits an argument to 128 KiB, and a shell command is a single argument."""
 
 
 class Plan:
@@ -39,11 +39,11 @@ class Plan:
 
     @functools.cached_property
     def jobs(self) -> tuple[Job, ...]:
-        """Every job, those of a section together."""
+        """All jobs, grouped by section."""
         return tuple(job for stage in self.stages for job in self.jobs_of(stage))
 
     def jobs_of(self, stage: str) -> tuple[Job, ...]:
-        """The jobs of one stage, in the config's order."""
+        """Return the jobs of one stage, in config order."""
         if stage not in self._jobs:
             self._jobs[stage] = tuple(Job(stage, wildcards) for wildcards in self.stages[stage].each(self.config))
         return self._jobs[stage]
@@ -53,7 +53,7 @@ class Plan:
         return {}
 
     def check(self, stage: str, **wildcards: Any) -> None:
-        """Raises ValueError for a wildcard that names nothing in the config, with the names there are; any seed will do."""
+        """Raise ValueError, listing the valid names, for a wildcard value not in the config; any seed is accepted."""
         for wildcard, value in wildcards.items():
             names = self._known(stage).get(wildcard, ())
             if str(value) not in names and (wildcard != "seed" or not names):
@@ -62,7 +62,7 @@ class Plan:
                 raise ValueError(f'{stage}: no {wildcard} "{value}".{hint} {there}')
 
     def _known(self, stage: str) -> Mapping[str, dict[str, None]]:
-        """The values of each wildcard of a stage; a dict keeps their order and is quick to look into."""
+        """Return the values of each wildcard of a stage, as a dict for ordered, fast look-up."""
         if stage not in self._names:
             jobs = self.jobs_of(stage)
             wildcards = jobs[0].wildcards if jobs else ()
@@ -74,22 +74,22 @@ class Plan:
         return {}
 
     def template(self, text: str) -> str:
-        """A stage's template with `{name}`, `{data}` and `{results}` filled in; its wildcards stay as they are."""
+        """Fill in `{name}`, `{data}` and `{results}` in a stage's template, leaving its wildcards unchanged."""
         known = {"{name}": self.config.name, "{data}": self.data, "{results}": self.results}
         for key, value in known.items():
             text = text.replace(key, value)
         return text
 
     def folder(self, stage: str, **wildcards: Any) -> str:
-        """The folder that a job writes."""
+        """Return the output folder of a job."""
         return self.template(self.stages[stage].folder).format(**wildcards)
 
     def title(self, stage: str, **wildcards: Any) -> str:
-        """What Snakemake calls a job."""
+        """Return the job title that Snakemake prints."""
         return self.template(self.stages[stage].title).format(**wildcards)
 
     def inputs(self, stage: str, **wildcards: Any) -> Iterator[tuple[str, str, tuple[Job, ...]]]:
-        """What a job reads: the option of its command, the folder to pass, and the jobs that make it."""
+        """Return a job's inputs: the command option, the folder to pass, and the jobs that make it."""
         wild = {key: str(value) for key, value in wildcards.items()}
         for option, read in self.stages[stage].inputs(self, wild).items():
             match read:
@@ -99,7 +99,7 @@ class Plan:
                     yield option, self.template(folder), jobs
 
     def options(self, stage: str, **wildcards: Any) -> str:
-        """A job's command behind `--spec`, but for `--out`: its inputs, where it resumes from, and its tags in MLflow."""
+        """Return a job's command-line options except `--spec` and `--out`: inputs, checkpoint folder and MLflow tags."""
         renamed = self.stages[stage].tags
         tags = {"dataset": self.config.name, **{renamed.get(key, key): value for key, value in wildcards.items()}}
         words = [f"--{option} {folder}" for option, folder, _ in self.inputs(stage, **wildcards)]
@@ -108,12 +108,12 @@ class Plan:
         return " ".join([*words, "--tags", *(f"{key}={value}" for key, value in tags.items())])
 
     def spec(self, stage: str, **wildcards: Any) -> str:
-        """The resolved spec of a job as JSON with sorted keys."""
+        """Return the resolved spec of a job as JSON with sorted keys."""
         text = files.canonical(self.resolved(stage, **wildcards).model_dump(mode="json"))
-        return text.replace("<", "\\u003c")  # Snakemake's report puts it into a script as it stands
+        return text.replace("<", "\\u003c")  # Snakemake's report embeds it in a script unescaped
 
     def argument(self, stage: str, **wildcards: Any) -> str:
-        """The spec as its command takes it: as it is, or `@FILE` with a file that is written here where it is too long."""
+        """Return the spec as a command-line argument: the JSON, or `@FILE` with a file written here if it is too long."""
         spec = self.spec(stage, **wildcards)
         if len(spec.encode()) <= LONGEST_ARGUMENT:
             return spec
@@ -124,7 +124,7 @@ class Plan:
         return f"@{path}"
 
     def resolved(self, stage: str, **wildcards: Any) -> Section:
-        """The spec of a job as a model. Raises ValueError as `check` does."""
+        """Return the spec of a job as a model. Raises ValueError like `check`."""
         wild = {key: str(value) for key, value in wildcards.items()}
         key = (stage, *(text for pair in sorted(wild.items()) for text in pair))
         if key not in self._specs:
@@ -137,7 +137,7 @@ class Plan:
         return _code(self._roots(stage, **wildcards))
 
     def record(self, stage: str, **wildcards: Any) -> dict[str, Any]:
-        """What a job's result would be made of now: see `provenance.record`."""
+        """Return the record of a job's result if made now; see `provenance.record`."""
         return {
             "spec": self.resolved(stage, **wildcards).model_dump(mode="json"),
             **_code_record(self._roots(stage, **wildcards)),
@@ -150,7 +150,7 @@ class Plan:
         return getattr(self.resolved(stage, **wildcards), "training", None)
 
     def threads(self, stage: str, **wildcards: Any) -> int:
-        """The processor threads that a job's spec asks for on one node."""
+        """Return the number of CPU threads that a job's spec requests per node."""
         training = self._training(stage, wildcards)
         return training.threads * training.devices if training else 1
 
@@ -172,15 +172,15 @@ class Plan:
 
     @functools.cached_property
     def together(self) -> bool:
-        """Whether any model is trained by several processes."""
+        """Return whether any model trains in several processes."""
         return any(needs.processes(training) for training in _trainings(self.config))
 
     def processes(self, stage: str, **wildcards: Any) -> dict[str, int | str]:
-        """What a job asks of a cluster for its several processes; nothing for a job of one."""
+        """Return the cluster resources for a multi-process job; empty for a single process."""
         return needs.processes(self._training(stage, wildcards))
 
     def need(self, stage: str, inputs: list[str], attempt: int, **wildcards: Any) -> needs.Need:
-        """What a job asks of a cluster on its first, second, ... attempt; `inputs[0]` is the manifest of its images.
+        """Return a job's cluster resources for an attempt (1, 2, ...); `inputs[0]` is the manifest of its images.
 
         Raises FileNotFoundError as long as that is not made.
         """
@@ -189,7 +189,7 @@ class Plan:
 
 
 def _trainings(value: Any) -> Iterator[Training]:
-    """Every `training` of a config, however deep."""
+    """Yield every `training` section of a config, at any depth."""
     if isinstance(value, Training):
         yield value
     elif isinstance(value, BaseModel):

@@ -1,4 +1,4 @@
-"""The parts of a Snakemake rule that runs one stage, from what its section says of it."""
+"""Directives of the Snakemake rule that runs one stage, derived from its section's description."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from darkroom import files
 from darkroom.planning.plan import Plan
 
 PROCESSES = ("mpi", "nodes", "tasks", "tasks_per_node", "cpus_per_task")
-"""Snakemake's resources for a job of several processes."""
+"""Snakemake resources for a multi-process job."""
 
 
 class StageRule:
     """`stage = StageRule(plan, "classify train")` gives what the directives of the rule `classify_train` take."""
 
     def __init__(self, plan: Plan, name: str, *more: str) -> None:
-        """`more` are further options of the command, on which no result depends."""
+        """`more` holds extra command options that affect no result."""
         self.plan, self.name, self.stage = plan, name, plan.stages[name]
         self.folder = plan.template(self.stage.folder)
         self.manifest = f"{self.folder}/{files.MANIFEST}"
@@ -33,7 +33,7 @@ class StageRule:
         self.command = " ".join([*words, "> {log} 2>&1"])
 
     def inputs(self, wildcards: Any) -> list[str]:
-        """The manifests that a job waits for."""
+        """Return the manifests that a job waits for."""
         try:
             self.plan.check(self.name, **wildcards)
         except ValueError as error:
@@ -45,12 +45,12 @@ class StageRule:
         ]
 
     def threads(self, wildcards: Any) -> int:
-        """The processor threads of a job."""
+        """Return the number of CPU threads of a job."""
         return self.plan.threads(self.name, **wildcards)
 
     @property
     def params(self) -> dict[str, Any]:
-        """What makes a job stale, and the rest of its command."""
+        """Return what makes a job stale and the rest of its command."""
         plan, name = self.plan, self.name
         return {
             "spec": lambda wildcards: plan.argument(name, **wildcards),
@@ -61,7 +61,7 @@ class StageRule:
 
     @property
     def resources(self) -> dict[str, Callable[..., Any]]:
-        """What a job asks of a cluster: memory, minutes, and the layout of its processes; one machine ignores it."""
+        """Return a job's cluster resources: memory, minutes and process layout; ignored on a single machine."""
         asked: dict[str, Callable[..., Any]] = {what: self._need(what) for what in ("mem_mb", "runtime")}
         return asked | ({what: self._layout(what) for what in PROCESSES} if self.plan.together else {})
 

@@ -1,4 +1,4 @@
-"""Every stage there is, from the file `jobs.py` of each section."""
+"""All stages, collected from each section's `jobs.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local files that a data set is made from, so that a changed image makes the fetch stale."""
+"""Local source files of a data set, tracked so that a changed image makes the fetch stale."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from darkroom.settings import Section
 
 
 class Sources:
-    """The files at a source's local path; `cache` remembers their hashes between plans."""
+    """Files at a source's local path; `cache` stores their hashes between plans."""
 
     def __init__(self, source: Section, cache: Path) -> None:
         self.source, self.cache = source, cache
 
     @functools.cached_property
     def fingerprint(self) -> str | None:
-        """A hash over the names and contents of all files; None where the source names no local path."""
+        """Return a hash of the names and contents of all files; None if the source has no local path."""
         found = self._files()
         return fingerprint.source_fingerprint(found, self.cache) if found is not None else None
 
     def contents(self) -> dict[str, str]:
-        """The sha256 of each file, by its name in the source."""
+        """Return the sha256 of each file, by its name in the source."""
         found = fingerprint.source_contents(self._files() or {}, self.cache)
         return {name.partition("/")[2]: digest for name, digest in found.items()}
 
     @property
     def bytes(self) -> int:
-        """The size of a source that is a single file, such as an archive; 0 for any other."""
+        """Return the size of a single-file source, such as an archive; 0 for any other source."""
         path = getattr(self.source, "path", None)
         local = files.local(path) if path is not None else None
         return local.stat().st_size if local is not None and local.is_file() else 0

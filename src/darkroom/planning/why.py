@@ -1,7 +1,7 @@
 """Why a job runs, in plain words: in Snakemake's own output, and as `darkroom why [TARGET ...]`.
 
-Every result has a record of what it was made of beside it (see `provenance.record`). Snakemake decides by its own memory in
-`.snakemake/`; a result that this memory does not know is held against its record.
+Every result has a record of what it was made of beside it (see `provenance.record`). Snakemake decides by its own metadata in
+`.snakemake/`; a result missing from that metadata is compared with its record.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SNAKEMAKE = {
     "Params have changed": OWN,
     "Forced execution": "forced",
 }
-"""Snakemake's reasons in words that need no knowledge of it."""
+"""Snakemake's reasons, worded for readers who do not know Snakemake."""
 FAILED = "its last run failed, or was broken off"
 """Snakemake has taken its manifest away, and nothing else."""
 SEPARATOR = "; "
@@ -42,7 +42,7 @@ MOST_ROOTS = 3
 
 
 class Reasons(logging.Filter):
-    """Puts the reason of each job in plain words into Snakemake's log; to be added to its logger by the Snakefile."""
+    """Log filter that adds each job's reason, in plain words, to Snakemake's log; the Snakefile installs it."""
 
     def __init__(self, workflow: Any, plan: Plan) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Reasons(logging.Filter):
         self.workflow.dag.forcefiles |= self.gone
 
     def _changes(self, folder: Path, stage: str, wildcards: Mapping[str, Any]) -> list[str] | None:
-        """What differs from the record of a result; None without a record that can be read."""
+        """Return the differences from a result's record; None if there is no readable record."""
         try:
             old, new = files.read_json(folder / files.RECORD), self.plan.record(stage, **wildcards)
             if stage == "report build" and old["spec"]["config"] != new["spec"]["config"]:
@@ -163,5 +163,5 @@ def together(jobs: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _stage(rule: str) -> str:
-    """The stage that a rule runs: `classify train` of `classify_train`."""
+    """Return the stage that a rule runs: `classify train` for `classify_train`."""
     return rule.replace("_", " ", 1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from darkroom.planning.plan import Plan
 
 NOT_SHOWN = {"data fetch", "generate judge", "audit train", "report build"}
-"""Stages whose results the page does not read: others are made from them."""
+"""Stages whose results the page does not read, as they only feed other stages."""
 
 
 def _spec(plan: Plan, wildcards: Wildcards) -> BuildSpec:
