@@ -140,7 +140,7 @@ def test_one_failing_model_stops_no_other(remote) -> None:
 def test_a_job_over_its_memory_is_tried_again_with_more(remote) -> None:
     config = str(remote.config("small", SMALL))
     remote.call("data/small/prepared/manifest.json", *SLURM, "--configfile", config, tracking="")
-    with changed(remote.root / "src/darkroom/planning/needs.py", "TORCH = ", "TORCH = 300 #"):
+    with changed(remote.root / "src/darkroom/job/stage.py", "TORCH = ", "TORCH = 300 #"):
         train = (f"{MODEL}/manifest.json", *SLURM, "--configfile", config)
         done = remote.call(*train, "--retries", "1", tracking="", check=False)
         assert len(SUBMITTED.findall(done.stderr)) == 2  # 300 and 600 MB are too little
@@ -180,8 +180,8 @@ def test_a_job_over_its_time_goes_on_from_its_checkpoint_with_more(remote) -> No
     head = "def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:\n"
     source = remote.root / "src/darkroom"
     with (
-        changed(source / "needs.py", "LEAST_MINUTES = ", "LEAST_MINUTES = 0.5 #"),
-        changed(source / "needs.py", "TRAINING_SPEED = ", "TRAINING_SPEED = 1e9 #"),
+        changed(source / "planning/needs.py", "LEAST_MINUTES = ", "LEAST_MINUTES = 0.5 #"),
+        changed(source / "planning/needs.py", "TRAINING_SPEED = ", "TRAINING_SPEED = 1e9 #"),
         changed(source / "fit/trainer.py", head, f"{head}        time.sleep(0.4)\n"),  # 300 epochs take two minutes
     ):
         train = (f"{MODEL}/manifest.json", *SLURM, "--configfile", config, "--retries", "3")
