@@ -103,7 +103,7 @@ def test_the_smoke_run_gives_the_same_files(project, remote, server: str) -> Non
     here, there = contents(project.root, *parts), contents(remote.root, *parts)
     page = {f"results/smoke/report/{name}" for name in ("index.html", files.MANIFEST)}
     assert {*differences(here, there)} <= page
-    assert len(SUBMITTED.findall(done.stderr)) == 21  # a model goes with its evaluation: 4 classifiers, 2 detectors
+    assert len(SUBMITTED.findall(done.stderr)) == 23  # a model goes with its evaluation: 4 classifiers, 2 detectors
     judge = re.search(r"generate_judge/[^ ]*?(\d+)\.log", done.stderr)
     assert judge
     assert "gpu:1" in shown(judge.group(1))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from darkroom.audit.judge import Floats, Judge, Labels
+from darkroom.audit.judge import Floats, FoldJudge, Labels
 from darkroom.audit.steps import Change, Images
 from darkroom.classify.calibration import log_softmax
 from darkroom.fit.batches import as_float
@@ -30,7 +30,7 @@ NO_REAL = "too few real images of this class to compare with"
 class Part:
     """Images of one class that one judge never saw, nor anything of their groups."""
 
-    judge: Judge
+    judge: FoldJudge
     images: Images  # (N, H, W, C)
     ids: Sequence[str]
     groups: Labels  # (N,)

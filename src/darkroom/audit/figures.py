@@ -21,7 +21,7 @@ LOST = "#b3261e"
 
 
 @dataclass(frozen=True)
-class Example:
+class BeforeAfter:
     """An image before and after, (H, W, C) uint8, and what the classifier calls the changed one."""
 
     before: NDArray[np.uint8]
@@ -53,7 +53,7 @@ def draw_heatmap(result: dict[str, Any], path: Path) -> None:
     save(drawn, path)
 
 
-def draw_examples(lines: Sequence[tuple[str, Sequence[Example]]], path: Path) -> None:
+def draw_examples(lines: Sequence[tuple[str, Sequence[BeforeAfter]]], path: Path) -> None:
     """Each line shows one transform on images of one class: before and after, the label and the classifier's answer."""
     drawn = Figure(figsize=(2 + 1.75 * LINE, max(1, len(lines)) * 1.25), layout="constrained")
     grid = drawn.subplots(max(1, len(lines)), LINE, squeeze=False)

@@ -32,6 +32,6 @@ def folds(store: Store, spec: Judged) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def told_apart(store: Store, rows: NDArray[np.int64]) -> dict[str, object]:
-    """What tells a set of images from any other, in whatever order: kept beside the classifier that never saw them."""
+    """Return an order-independent fingerprint of a set of images, stored beside the classifier that never saw them."""
     ids = sorted(store.items["id"].iloc[rows])
     return {"images": len(ids), "sha256": hashlib.sha256("\0".join(ids).encode()).hexdigest()}

@@ -34,7 +34,7 @@ class Real:
     groups: Labels
 
 
-class Judge:
+class FoldJudge:
     """What a classifier makes of images; `real` are images that it never saw, by class."""
 
     def __init__(self, look: Look, real: Mapping[int, Real]) -> None:

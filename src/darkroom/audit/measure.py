@@ -18,9 +18,9 @@ from darkroom.audit import evidence, suggest
 from darkroom.audit.cells import Setting, cell, limit, measured
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Part, Subject
-from darkroom.audit.figures import LINE, Example, draw_examples, draw_heatmap
+from darkroom.audit.figures import LINE, BeforeAfter, draw_examples, draw_heatmap
 from darkroom.audit.folds import HELD_OUT, folds, told_apart
-from darkroom.audit.judge import Judge, Real, watched
+from darkroom.audit.judge import FoldJudge, Real, watched
 from darkroom.audit.relearn import Relearning
 from darkroom.audit.steps import Step, alone, steps, whole
 from darkroom.augment.classes import PerClass, class_counts, resolve
@@ -69,7 +69,7 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, out: Path, log: Log) -> 
     log(_metrics(result))
 
 
-def _judge(folder: Path, store: Store, rows: Rows) -> Judge:
+def _judge(folder: Path, store: Store, rows: Rows) -> FoldJudge:
     """The classifier of a fold, with real images of that fold to compare others with. Raises ValueError for another's."""
     about = read_about(folder)
     if files.read_json(folder / HELD_OUT) != told_apart(store, rows):
@@ -84,10 +84,10 @@ def _judge(folder: Path, store: Store, rows: Rows) -> Judge:
         chosen = rows[labels == label][:REAL]
         features = predict(lambda images: torch.from_numpy(look(images)[1]), store.images, chosen)
         real[label] = Real(features, every[chosen])
-    return Judge(look, real)
+    return FoldJudge(look, real)
 
 
-def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[Judge], most: int) -> Subject:
+def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[FoldJudge], most: int) -> Subject:
     """The first `most` images of a class, each with the judge that never saw it."""
     chosen = np.flatnonzero(store.labels[rows] == label)[:most]
     parts = []
@@ -156,7 +156,7 @@ def _told(step: Step, listed: Sequence[Step]) -> dict[str, Any]:
 
 def _examples(
     result: Mapping[str, Any], subjects: Sequence[Subject], settings: PerClass, setting: Setting
-) -> list[tuple[str, list[Example]]]:
+) -> list[tuple[str, list[BeforeAfter]]]:
     """The transforms and classes that lose most labels, those ruled out first; images whose label was right before."""
     ruled = {"drop": 0, "weaken": 1}
     titles = {step["key"]: step["title"] for step in result["steps"]}
@@ -176,7 +176,7 @@ def _examples(
     return lines
 
 
-def _line(found: Subject, change: Any, classes: Sequence[str]) -> list[Example]:
+def _line(found: Subject, change: Any, classes: Sequence[str]) -> list[BeforeAfter]:
     examples = []
     for part, clean in zip(found.parts, found.clean, strict=True):
         changed = change(part.images, part.ids, 0)
@@ -184,7 +184,7 @@ def _line(found: Subject, change: Any, classes: Sequence[str]) -> list[Example]:
         pixels = (changed * 255).round().byte().permute(0, 2, 3, 1).numpy()
         for row in np.flatnonzero((answers != found.label) & (clean.right > 0))[:LINE].tolist():
             before = np.asarray(part.images[row])
-            examples.append(Example(before, pixels[row], classes[found.label], classes[int(answers[row])]))
+            examples.append(BeforeAfter(before, pixels[row], classes[found.label], classes[int(answers[row])]))
     return examples[:LINE]
 
 

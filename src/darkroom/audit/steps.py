@@ -28,7 +28,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Step:
-    """One transform of a policy; `key` tells it from all others, wherever it stands in the list."""
+    """One transform of a policy; `key` identifies it wherever it stands in the list."""
 
     key: str
     name: str

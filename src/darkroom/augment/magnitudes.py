@@ -39,7 +39,7 @@ MAGNITUDES = 30
 LEVELS = 9
 """AutoAugment's and AugMix's levels go from 0 to this."""
 DEPTH = 3
-"""AugMix draws chains of one to so many operations."""
+"""Maximum number of operations in an AugMix chain; it draws at least one."""
 PIXELS = 32
 """TrivialAugment shifts by as many pixels at most, whatever the size of the image."""
 

@@ -1,7 +1,7 @@
 """A policy ready to draw from: every draw depends on the policy's seed, the item and the copy, and on nothing else.
 
 Albumentations seeds each transform of a composition alike (`set_random_seed`), so that all of them draw the same
-numbers: what flips always rotates left. Here the transforms share one stream, begun anew for each draw.
+numbers: what flips always rotates left. Here the transforms share one stream, reseeded for each draw.
 """
 
 from __future__ import annotations

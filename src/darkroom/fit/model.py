@@ -25,7 +25,7 @@ WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "ste
 
 @dataclass(frozen=True)
 class Fitted:
-    """What training left beside the weights. `history` has a row an epoch, `steps` one every so many steps; times are
+    """What training left beside the weights. `history` has one row per epoch, `steps` one every few steps; times are
     this machine's."""
 
     history: pd.DataFrame
@@ -38,7 +38,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class About:
-    """What a model folder says of its model: it was built for this shape (C, H, W) and so many classes."""
+    """What a model folder records of its model: the shape (C, H, W) and number of classes that it was built for."""
 
     kind: str | None
     """Of the plug-in: `network`, `generator` or `detector`; None in folders of version 0.1."""
@@ -102,7 +102,7 @@ def say_if_kept(folder: Path) -> None:
     """Say on standard error where a folder holds the last good model, and not the one that the config asks for."""
     if not (folder / files.MANIFEST).exists():
         print(
-            f"{folder} is the last good model: its training anew has failed, was broken off or is at work",
+            f"{folder} is the last good model: its retraining failed, was interrupted or is still running",
             file=sys.stderr,
         )
 

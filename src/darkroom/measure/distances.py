@@ -1,4 +1,4 @@
-"""Euclidean distances between two sets of vectors, so many rows at a time that memory stays bounded."""
+"""Euclidean distances between two sets of vectors, in blocks of rows that keep memory bounded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDING = 1e-13
 
 
 def rows_at_a_time(columns: int) -> int:
-    """How many rows of a matrix with so many columns fill a block."""
+    """Return the number of rows per block of a matrix with `columns` columns."""
     return max(1, CELLS // max(1, columns))
 
 

@@ -97,7 +97,7 @@ class ClassifierMaps(FeatureMaps):
         self.network = network.requires_grad_(False).eval()
 
     def see(self, images: Tensor, levels: Sequence[int]) -> dict[int, Tensor]:
-        """Its maps of these levels. Raises ValueError when it has not so many."""
+        """Return the maps of these levels. Raises ValueError if the network has fewer levels."""
         maps: list[Tensor] = self.network.feature_maps(images)
         if max(levels) >= len(maps):
             raise ValueError(f"levels: the classifier has levels 0 to {len(maps) - 1}, got {max(levels)}")

@@ -1,4 +1,4 @@
-"""A small classifier of noised images that is told how noisy they are (Dhariwal & Nichol 2021)."""
+"""A small classifier of noised images, conditioned on the noise level (Dhariwal & Nichol 2021)."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ def read(path: Path) -> dict[str, Tensor]:
             known = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception:  # pickled objects, a cut file, something else altogether: each raises an error of its own
+    except Exception:  # pickled objects, a truncated file and other content each raise a different error
         known = None
     if not isinstance(known, dict) or not all(isinstance(value, Tensor) for value in known.values()):
         raise ValueError(
-            f"{path} holds something else than tensors by name, and nothing else is read; save the state_dict() of a network"
+            f"{path} is not a state dict (tensors by name), and nothing else is loaded; save the state_dict() of a network"
         )
     return known

@@ -36,6 +36,8 @@ class Plan:
         self.sections, self.stages = sections(), stages()
         self.sources = Sources(config.data.source, Path(self.data, ".fingerprint.json"))
         self._specs: dict[tuple[str, ...], Section] = {}
+        self._jobs: dict[str, tuple[Job, ...]] = {}
+        self._names: dict[str, Mapping[str, dict[str, None]]] = {}
 
     @functools.cached_property
     def jobs(self) -> tuple[Job, ...]:
@@ -47,10 +49,6 @@ class Plan:
         if stage not in self._jobs:
             self._jobs[stage] = tuple(Job(stage, wildcards) for wildcards in self.stages[stage].each(self.config))
         return self._jobs[stage]
-
-    @functools.cached_property
-    def _jobs(self) -> dict[str, tuple[Job, ...]]:
-        return {}
 
     def check(self, stage: str, **wildcards: Any) -> None:
         """Raise ValueError, listing the valid names, for a wildcard value not in the config; any seed is accepted."""
@@ -68,10 +66,6 @@ class Plan:
             wildcards = jobs[0].wildcards if jobs else ()
             self._names[stage] = {key: dict.fromkeys(job.wildcards[key] for job in jobs) for key in wildcards}
         return self._names[stage]
-
-    @functools.cached_property
-    def _names(self) -> dict[str, Mapping[str, dict[str, None]]]:
-        return {}
 
     def template(self, text: str) -> str:
         """Fill in `{name}`, `{data}` and `{results}` in a stage's template, leaving its wildcards unchanged."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 TOGETHER = 2**16
-"""So many pixels are changed at a time on a processor, whose caches they then stay in."""
+"""Pixels per block on a processor, few enough to stay in its caches."""
 
 
 def coins(p: float | Tensor, count: int, draws: torch.Generator) -> Tensor:

@@ -99,7 +99,7 @@ class GaussBlur:
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Soften each image (B, C, H, W) by a Gaussian of its own width (B,) in pixels."""
+    """Blur each image (B, C, H, W) by a Gaussian with its own standard deviation (B,) in pixels."""
     count, channels, height, width = images.shape
     columns = smoothing(sigma, height) @ images.permute(0, 2, 3, 1).reshape(count, height, -1)
     turned = columns.view(count, height, width, channels).transpose(1, 2).reshape(count, width, -1)

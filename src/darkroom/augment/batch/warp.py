@@ -1,4 +1,4 @@
-"""Move the pixels of a whole batch at once, each image by a map of its own.
+"""Warp a whole batch at once, each image by its own map.
 
 Coordinates are from the middle of the image, x to the right and y down. A map says where each pixel of the result comes
 from. On small images `nearest` is the default everywhere: softened training images meet sharp test images.
@@ -25,7 +25,7 @@ TALLEST, CHANNELS = 2**15 - 1, 4
 """OpenCV's coordinates of whole pixels and its colors of borders end here."""
 
 SHARED = 2**14
-"""From so many pixels on OpenCV shares a picture out among its threads."""
+"""Pixels above which OpenCV splits an image among its threads."""
 
 BORDERS = {"constant": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
 

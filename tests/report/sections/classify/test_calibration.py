@@ -58,6 +58,9 @@ def test_a_classifier_that_could_not_be_calibrated_is_said_not_to_be(plant: Call
     tree = plant(classifiers=ONE, generators=(), detectors=())
     note = "not enough validation images to calibrate"
     scaled(tree, 1.0, right=0.9, calibration={"plain": {"note": note}})
-    (sentence,) = findings(tree.build(tmp_path / "page"))["Calibration"]
+    page = tree.build(tmp_path / "page")
+    (sentence,) = findings(page)["Calibration"]
     assert sentence.startswith("not calibrated: ")
     assert note in sentence
+    assert "without temperature scaling" in page
+    assert ", after temperature scaling" not in page

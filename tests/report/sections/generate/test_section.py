@@ -60,7 +60,7 @@ def test_the_answer_names_the_closest_family_at_neutral_sampling_too(plant: Call
     change(tree, "vae", judge={"fid": 2.0}, neutral={"options": {}, "fid": 2.0})
     (sentence,) = findings(tree.build(tmp_path / "page"))["Generation"]
     assert "gan comes closest to the test images: FID (judge features) 1 " in sentence
-    assert "With neutral sampling, vae is closest with 2." in sentence
+    assert "With neutral sampling, vae is closest with FID 2." in sentence
 
 
 def test_a_distance_is_named_by_its_features(plant: Callable[..., Any]) -> None:

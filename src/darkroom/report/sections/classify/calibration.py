@@ -32,7 +32,7 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
     raw, scaled = (best.number("views", "plain", stage, "ece", bounds=(0, 1)) for stage in ("raw", "calibrated"))
     if raw.value is None or scaled.value is None:
         return
-    if all(run.metrics.get("temperature", {}).get("plain") == 1 for run in best.runs):
+    if not scaled_at_all(best):
         words = say("{} keeps its probabilities as trained{}.", titled(best), _why(best))
         words += say(" Its ECE is {}.", text.full(raw, "decimal"))
         yield Finding("Calibration", _short(best), "note", words)
@@ -47,6 +47,11 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
     words += say(" the ECE of {} from {}", titled(best), text.full(raw, "decimal"))
     words += say(" to {}", text.full(scaled, "decimal"))
     yield Finding("Calibration", name, tone, words + say("{}.", _why(best)))
+
+
+def scaled_at_all(classifier: ClassifierRuns) -> bool:
+    """Return whether temperature scaling changed the probabilities of any seed: a temperature of 1 keeps them."""
+    return any(run.metrics.get("temperature", {}).get("plain") != 1 for run in classifier.runs)
 
 
 def improvement(classifier: ClassifierRuns) -> Difference | None:

@@ -92,6 +92,7 @@ def answer(found: Classifiers) -> Answer:
         "{} classifies <b>{}</b> of {} correctly", titled(best), shown, text.plural(found.images, "test image")
     )
     ece = best.number("views", "plain", "calibrated", "ece", bounds=(0, 1))
+    stage = "after temperature scaling" if calibration.scaled_at_all(best) else "without temperature scaling"
     balanced = best.share("views", "plain", "raw", "balanced_accuracy")
     return Answer(
         headline + bracketed(accuracy, "percent"),
@@ -99,7 +100,7 @@ def answer(found: Classifiers) -> Answer:
         found.accuracies if len(found.ranked) > 1 else None,
         [
             tile("Balanced accuracy", balanced, "percent", best.title),
-            tile("Calibration error (ECE)", ece, "decimal", f"{best.title}, after temperature scaling"),
+            tile("Calibration error (ECE)", ece, "decimal", f"{best.title}, {stage}"),
         ],
         [
             *findings.networks(found.networks),

@@ -136,7 +136,7 @@ def _at_neutral(found: Generators) -> Markup:
     if not known:
         return Markup("")
     closest, fid = min(known, key=lambda pair: pair[1].value or 0.0)
-    who = Markup("it has") if closest is found.best else say("<b>{}</b> is closest with", closest.title)
+    who = Markup("its FID is") if closest is found.best else say("<b>{}</b> is closest with FID", closest.title)
     return say(" With neutral sampling, {} {}.", who, text.full(fid, "compact"))
 
 
