@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,17 +126,46 @@ def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None
     return load_weights(folder, network)
 
 
-@torch.inference_mode()
 def predict(
     function: Callable[[Tensor], Tensor],
     images: NDArray[np.uint8],
     rows: NDArray[np.int64],
     *,
     batch_size: int = 256,
+    workers: int = 1,
 ) -> NDArray[np.float32]:
     """Apply a function of float images (B, C, H, W) to these rows of a store's images; outputs stacked, float32."""
-    outputs = [function(batch).float().cpu().numpy() for batch in chunks(images, rows, batch_size=batch_size)]
-    return np.concatenate(outputs)
+    return np.concatenate([*applied(function, chunks(images, rows, batch_size=batch_size), workers=workers)])
+
+
+def applied(
+    function: Callable[[Tensor], Tensor], batches: Iterable[Tensor], *, workers: int = 1
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the output of a function for each batch, in order, as float32; few batches are in memory at a time.
+
+    With several `workers`, each batch is computed by one thread without inner parallelism: torch releases the
+    interpreter lock, all cores are busy, and the bits do not depend on the number of workers. Raises ValueError for fewer
+    than one worker.
+    """
+    if workers < 1:
+        raise ValueError(f"--workers is {workers}; it must be at least 1")
+
+    @torch.inference_mode()
+    def one(batch: Tensor) -> NDArray[np.float32]:
+        return function(batch).float().cpu().numpy()
+
+    if workers == 1:
+        yield from map(one, batches)
+        return
+    torch.set_num_threads(1)
+    waiting: deque[Future[NDArray[np.float32]]] = deque()
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for batch in batches:
+            waiting.append(pool.submit(one, batch))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def chunks(images: NDArray[np.uint8], rows: NDArray[np.int64], *, batch_size: int = 256) -> Iterator[Tensor]:

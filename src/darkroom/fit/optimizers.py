@@ -1,7 +1,12 @@
-"""Optimizers by name. Weight decay does not apply to biases and normalization scales, which have one dimension."""
+"""Optimizers by name, with a learning rate of its own for each layer where a task asks for that.
+
+Weight decay does not apply to biases and normalization scales, which have one dimension, nor to what a network lists in
+`no_weight_decay()`, as timm's transformers do for their position embeddings.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
@@ -15,6 +20,7 @@ from darkroom.settings import NonNegative, Positive, Probability
 @register("optimizer", "adamw")
 def adamw(
     network: nn.Module,
+    rates: Mapping[str, float] | None = None,
     *,
     lr: Annotated[Positive, Field(description="peak learning rate")] = 0.003,
     weight_decay: Annotated[NonNegative, Field(description="decoupled weight decay, multiplied by lr")] = 0.01,
@@ -22,12 +28,13 @@ def adamw(
     beta2: Annotated[Probability, Field(description="second-moment decay")] = 0.999,
 ) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019)."""
-    return torch.optim.AdamW(groups(network, weight_decay), lr=lr, betas=(beta1, beta2), fused=True)
+    return torch.optim.AdamW(groups(network, lr, weight_decay, rates), betas=(beta1, beta2), fused=True)
 
 
 @register("optimizer", "sgd")
 def sgd(
     network: nn.Module,
+    rates: Mapping[str, float] | None = None,
     *,
     lr: Annotated[Positive, Field(description="peak learning rate")] = 0.1,
     momentum: Annotated[Probability, Field(description="momentum")] = 0.9,
@@ -35,15 +42,24 @@ def sgd(
     weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights")] = 0.0005,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum."""
-    return torch.optim.SGD(
-        groups(network, weight_decay), lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True
-    )
+    found = groups(network, lr, weight_decay, rates)
+    return torch.optim.SGD(found, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
 
 
-def groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Split the trainable parameters into those that decay and those that do not."""
-    trainable = [p for p in network.parameters() if p.requires_grad]
+def groups(
+    network: nn.Module, lr: float, weight_decay: float, rates: Mapping[str, float] | None = None
+) -> list[dict[str, Any]]:
+    """Group the trainable parameters by learning rate and weight decay, the highest rate first.
+
+    `rates` maps names of parameters to factors on `lr`; a parameter without one takes 1.
+    """
+    exempt: frozenset[str] = frozenset(getattr(network, "no_weight_decay", frozenset)())
+    found: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            decays = parameter.ndim > 1 and name not in exempt
+            found.setdefault(((rates or {}).get(name, 1.0), decays), []).append(parameter)
     return [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": parameters, "lr": lr * rate, "weight_decay": weight_decay if decays else 0.0}
+        for (rate, decays), parameters in sorted(found.items(), key=lambda item: (-item[0][0], not item[0][1]))
     ]

@@ -109,9 +109,14 @@ class Task(nn.Module):
         """Build the optimizers and their schedules over `steps` steps; the loop keeps them in `optimized`."""
         return [self.scheduled(self.trained, self.steps)]
 
-    def scheduled(self, network: nn.Module, steps: int, *, rate: float = 1.0) -> Optimized:
-        """Build the optimizer of a network with its learning rate times `rate`, scheduled over `steps` steps."""
-        optimizer = registry.build(self.settings.optimizer, network)
+    def scheduled(
+        self, network: nn.Module, steps: int, *, rate: float = 1.0, rates: Mapping[str, float] | None = None
+    ) -> Optimized:
+        """Build the optimizer of a network, scheduled over `steps` steps.
+
+        Its learning rate is multiplied by `rate`, and that of single parameters by `rates`, which maps their names.
+        """
+        optimizer = registry.build(self.settings.optimizer, network, rates)
         for group in optimizer.param_groups:
             group["lr"] *= rate
         return Optimized(optimizer, Scheduler(optimizer, registry.build(self.settings.schedule), steps))
