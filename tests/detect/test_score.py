@@ -17,7 +17,7 @@ from darkroom import files
 from darkroom.__main__ import main
 from darkroom.data import incoming
 from darkroom.detect import score
-from darkroom.detect.evaluation.overlay import Scale
+from darkroom.overlay import Scale
 
 Write = Callable[..., Path]
 

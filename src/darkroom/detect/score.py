@@ -31,10 +31,10 @@ from darkroom.data.item import readable
 from darkroom.data.place import Listing
 from darkroom.data.preparation import Preparation, read_preparation
 from darkroom.detect.detector import Detector, read_detector
-from darkroom.detect.evaluation.overlay import Scale, overlay
 from darkroom.detect.evaluation.threshold import OperatingPoint, read_operating_point
 from darkroom.fit.batches import as_float
 from darkroom.fit.model import WEIGHTS, read_about, say_if_kept
+from darkroom.overlay import Scale, overlay
 
 SCORES, MAPS, SUMMARY = "scores.csv", "maps", "summary.json"
 COLUMNS = ("file", "score", "threshold", "flagged", "map", "note")

@@ -15,8 +15,6 @@ from darkroom import files
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector, Scored
 from darkroom.detect.evaluation.examples import (
-    COLUMNS,
-    ROWS,
     STRIP,
     THUMBNAIL,
     ScoredTest,
@@ -24,10 +22,10 @@ from darkroom.detect.evaluation.examples import (
     color_scale,
     enlarged,
     panels,
-    reduced,
     save_examples,
 )
-from darkroom.detect.evaluation.overlay import OUTLINE, Scale
+from darkroom.overlay import OUTLINE, Scale
+from darkroom.sheets import COLUMNS, ROWS, reduced
 
 
 class Brightest(Detector):

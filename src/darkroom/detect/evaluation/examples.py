@@ -11,34 +11,25 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from darkroom import files
+from darkroom import files, sheets
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
-from darkroom.detect.evaluation.overlay import Scale, outline, overlay, peak, scale
 from darkroom.detect.evaluation.reconstruction import as_bytes
 from darkroom.fit.batches import as_float
+from darkroom.overlay import Scale, outline, overlay, peak, scale
 
 ABOUT = "examples.json"
 THUMBNAIL, LARGE = 112, 160
 """Longer side of a panel in pixels, in the ranked list and in the strips."""
 STRIP = 9
 """Images per strip."""
-COLUMNS, ROWS = 5, 10
-"""Images per sheet."""
-SHARP = 48
-"""Panels lower than this are saved losslessly, since they are shown enlarged."""
-QUALITY = 90
-"""WebP quality of the others; the report lowers it if there are too many to embed."""
 
-Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.float32])
 Kind = Literal["highest", "misses", "false_alarms"]
 
 
@@ -121,7 +112,7 @@ class TopMaps:
             else:
                 continue
             if maps is not None:
-                self._hold(slot, reduced(maps[index], THUMBNAIL))
+                self._hold(slot, sheets.reduced(maps[index], THUMBNAIL))
 
     def ranked(self) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
         """Yield position and map of each kept image, the highest score first."""
@@ -180,60 +171,28 @@ def panels(example: ScoredImage, colors: Scale | None, side: int) -> dict[str, N
     `input` is the image itself, `reconstruction` the detector's, and `map` the gray image with the map overlaid and the
     mask's outline.
     """
-    image = reduced(example.image, side)
-    found = {"input": _rgb(image)}
+    image = sheets.reduced(example.image, side)
+    found = {"input": sheets.rgb(image)}
     if example.reconstruction is not None:
-        found["reconstruction"] = _rgb(reduced(example.reconstruction, side))
+        found["reconstruction"] = sheets.rgb(sheets.reduced(example.reconstruction, side))
     if example.values is not None and colors is not None:
-        found["map"] = overlay(image, reduced(example.values, side), colors)
+        found["map"] = overlay(image, sheets.reduced(example.values, side), colors)
     if example.mask is not None:
         last = "map" if "map" in found else "input"
-        found[last] = outline(found[last], reduced(example.mask.astype(np.float32), side) > 0)
+        found[last] = outline(found[last], sheets.reduced(example.mask.astype(np.float32), side) > 0)
     return found
-
-
-def reduced(pixels: Pixels, side: int) -> Pixels:
-    """Downscale pixels (H, W) or (H, W, C) to a longer side of at most `side` by area averaging; never upscale."""
-    height, width = pixels.shape[:2]
-    most = max(height, width)
-    if most <= side:
-        return pixels
-    size = max(1, round(width * side / most)), max(1, round(height * side / most))
-    small: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(pixels.dtype)
-    return small.reshape(*small.shape[:2], *pixels.shape[2:])  # OpenCV drops a single channel
 
 
 def _save_strip(
     folder: Path, name: str, examples: Iterator[ScoredImage] | Sequence[ScoredImage], colors: Scale | None, side: int
 ) -> dict[str, Any]:
     """Write the sheets of one strip and return its part of `examples.json`."""
-    about: dict[str, Any] = {"columns": COLUMNS, "rows": ROWS, "sheets": [], "items": []}
-    tiles: list[NDArray[np.uint8]] = []
-    for example in examples:
-        parts = panels(example, colors, side)
-        about["panels"] = list(parts)
-        about["height"], about["width"] = parts["input"].shape[:2]
-        tiles.append(np.concatenate(list(parts.values()), axis=1))
-        item = {key: getattr(example, key) for key in ("id", "score", "anomalous", "flagged")}
-        about["items"].append({**item, "class": example.name, "masked": example.mask is not None})
-        if len(tiles) == COLUMNS * ROWS:
-            about["sheets"].append(_save_sheet(folder, name, len(about["sheets"]), tiles))
-            tiles = []
-    if tiles:
-        about["sheets"].append(_save_sheet(folder, name, len(about["sheets"]), tiles))
-    return about
+    items: list[dict[str, Any]] = []
 
+    def shown() -> Iterator[dict[str, NDArray[np.uint8]]]:
+        for example in examples:
+            item = {key: getattr(example, key) for key in ("id", "score", "anomalous", "flagged")}
+            items.append({**item, "class": example.name, "masked": example.mask is not None})
+            yield panels(example, colors, side)
 
-def _save_sheet(folder: Path, name: str, number: int, tiles: list[NDArray[np.uint8]]) -> str:
-    height, width, _ = tiles[0].shape
-    sheet = np.full((-(-len(tiles) // COLUMNS) * height, COLUMNS * width, 3), 255, np.uint8)
-    for index, tile in enumerate(tiles):
-        top, left = index // COLUMNS * height, index % COLUMNS * width
-        sheet[top : top + height, left : left + width] = tile
-    file = f"{name}-{number:02d}.webp"
-    Image.fromarray(sheet).save(folder / file, lossless=height < SHARP, quality=QUALITY, method=4)
-    return file
-
-
-def _rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+    return {**sheets.save_strip(folder, name, shown()), "items": items}

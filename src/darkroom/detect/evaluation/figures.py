@@ -12,9 +12,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, Percent
 from numpy.typing import NDArray
 
 from darkroom.detect.evaluation.examples import Kind, ScoredImage, panels
-from darkroom.detect.evaluation.overlay import Scale
 from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, save
 from darkroom.measure.ranking import auroc, roc_points
+from darkroom.overlay import Scale
 from darkroom.sheets import enlarge
 
 COLUMNS = 3

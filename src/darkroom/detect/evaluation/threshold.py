@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.detect.evaluation.overlay import Scale
 from darkroom.measure.ranking import curve
+from darkroom.overlay import Scale
 
 THRESHOLD = "threshold.json"
 TAIL, FEWEST = 0.1, 10

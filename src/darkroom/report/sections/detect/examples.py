@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import files
+from darkroom.report.parts import strips
 from darkroom.report.parts.pictures import Sheet
 from darkroom.report.results import DetectorRuns
 from darkroom.report.words import text
 
 ABOUT = "examples.json"
-SMALL = 48
-"""Panels lower than this many pixels are enlarged pixel by pixel, others smoothly."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +90,9 @@ def _strip(about: dict[str, Any], folder: Path, key: str, of: int, most: int | N
     items = about["items"][:most]
     if not items:
         return None
-    height, width, panels = about["height"], about["width"], about["panels"]
-    columns, size = about["columns"], about["columns"] * about["rows"]
-    sheets = []
-    for number, name in enumerate(about["sheets"][: -(-len(items) // size)]):
-        lines = min(about["rows"], -(-(len(about["items"]) - number * size) // columns))
-        sheets.append(Sheet(folder / name, f"{key}-{number}", columns * width * len(panels), lines * height))
+    sheets = strips.sheets(about, folder, key, images=len(about["items"]), shown=len(items))
     found = []
-    for place, item in enumerate(items):
-        top, left = place % size // columns * height, place % columns * width * len(panels)
-        boxes = [(panel, _box(left + k * width, top, width, height)) for k, panel in enumerate(panels)]
+    for place, (item, cut) in enumerate(zip(items, strips.cuts(about, key, shown=len(items)), strict=True)):
         right = item["flagged"] == item["anomalous"]
         found.append(
             Example(
@@ -111,14 +103,10 @@ def _strip(about: dict[str, Any], folder: Path, key: str, of: int, most: int | N
                 verdict=f"{'flagged' if item['flagged'] else 'passed'}, {'right' if right else 'wrong'}",
                 right=right,
                 flagged=item["flagged"],
-                sheet=sheets[place // size].key,
-                boxes=boxes,
+                sheet=cut.sheet,
+                boxes=cut.boxes,
             )
         )
-    return Strip(found, sheets, panels, of, any(item["masked"] for item in items), height < SMALL)
-
-
-def _box(left: int, top: int, width: int, height: int) -> str:
-    """Frame a panel in its sheet; a large one without the outermost half pixel, into which its neighbors bleed."""
-    inset = 0 if height < SMALL else 0.5
-    return f"{left + inset:g} {top + inset:g} {width - 2 * inset:g} {height - 2 * inset:g}"
+    return Strip(
+        found, sheets, about["panels"], of, any(item["masked"] for item in items), about["height"] < strips.SMALL
+    )

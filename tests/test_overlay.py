@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from darkroom.detect.evaluation.overlay import OUTLINE, Scale, outline, overlay, peak, scale
+from darkroom.overlay import OUTLINE, Scale, outline, overlay, peak, scale
 
 
 @pytest.fixture
