@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         from darkroom.planning import why  # it reads configs, which no stage does
 
         return why.run(words[1:])
+    if words[:1] == ["init"]:
+        return _init(words[1:])
     stage = " ".join(words[:2])
     module = commands.find(stage)
     if module is None:
@@ -68,6 +70,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"darkroom {stage}: stopped", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
+
+
+def _init(words: list[str]) -> int:
+    """Write a config for the images at a path. Exit code 1 with one line on standard error if there is none that fits."""
+    from darkroom.init import command  # decodes images and reads configs
+
+    try:
+        return command.run(words)
+    except EXPECTED as error:
+        print(f"darkroom init: {_explained(error)}", file=sys.stderr)
+        return 1
 
 
 def _help(words: list[str]) -> int:

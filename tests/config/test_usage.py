@@ -27,7 +27,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
 
 def test_help_has_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     told = said(capsys, "--help")
-    for name in (*MODULES, "sync", "why"):
+    for name in (*MODULES, *usage.OTHERS):
         assert re.search(rf"^  {name} +[A-Z`]\S* .{{10,}}$", told, re.MULTILINE), name
 
 

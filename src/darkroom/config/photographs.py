@@ -1,4 +1,4 @@
-"""Defaults of the `detect` section for photographs: detectors on a pretrained network, at the image size it was trained on."""
+"""Which images a pretrained network suits, and the defaults of the `detect` section for them: detectors on its features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ SIDE = 224
 """Image size that the packaged network was trained on."""
 DETECTORS = ("pca", "padim", "patchcore")
 TRIED = 50
-"""Most files that are opened in search of an image."""
+"""Maximum number of files to open in search of an image."""
+
+
+def suit(side: int) -> bool:
+    """Return whether detectors on a pretrained network suit images with this longer side, and its weights are installed."""
+    return side >= SMALLEST and pretrained.installed() is not None
 
 
 def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -27,7 +32,7 @@ def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     detect, data = raw.get("detect"), raw.get("data")
     bare = "detect" in raw and (detect is None or (isinstance(detect, Mapping) and not detect.get("detectors")))
-    if not bare or not isinstance(data, Mapping) or pretrained.installed() is None or _side(data) < SMALLEST:
+    if not bare or not isinstance(data, Mapping) or not suit(_side(data)):
         return raw
     filled = {**raw, "detect": {**(detect or {}), "detectors": {name: {} for name in DETECTORS}}}
     alone = "classify" not in raw and "generate" not in raw
@@ -47,7 +52,7 @@ def _side(data: Mapping[str, Any]) -> int:
 
 
 def _first_side(folder: Path) -> int:
-    from PIL import Image  # only a bare section needs it
+    from PIL import Image  # slow to import, and only a bare section needs it
 
     paths = (Path(here, name) for here, _, names in os.walk(folder) for name in sorted(names) if name[0] != ".")
     for path in islice(paths, TRIED):

@@ -36,6 +36,7 @@ OPTIONS = {
 }
 """The arguments of stages and commands."""
 OTHERS = {
+    "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",
     "sync": "Send to MLflow what earlier runs have left, and say what remains.",
     "why": "Say why each job would run: why [TARGET ...] [options of Snakemake].",
 }

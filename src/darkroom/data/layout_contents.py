@@ -11,6 +11,8 @@ from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, 
 from darkroom.data.place import Listing
 
 NORMAL, GROUND_TRUTH = "good", "ground_truth"
+NO_CLASS = "not in a class folder"
+"""Why a loose image is not used."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def assign(
         top, slash, _ = rest.partition("/")
         label = within.label or (class_name(top) if slash and not flat else named.get(name))
         if label is None and not (flat and not slash):
-            unused.append(Unused(readable(name), "not in a class folder"))
+            unused.append(Unused(readable(name), NO_CLASS))
             continue
         mask = masks.pop((within.masks, *_mask_key(rest)), None) if within.masks else None
         items.append(_item(listing, name, label=label, split=within.split, mask=mask))

@@ -1,0 +1,190 @@
+"""Choose the keys of a config for what was seen, each with the reason that is printed and written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom import registry
+from darkroom.config import photographs
+from darkroom.data.summary import shown
+from darkroom.init.scene import Scene
+from darkroom.nets import pretrained
+
+FROM_SCRATCH = 64
+"""Side in pixels at which networks learn from scratch."""
+UPSCALED = 128
+"""Side to which a pretrained network enlarges images of at most `FROM_SCRATCH` pixels."""
+FEW = 10
+"""Images of the smallest class that validation and test should have at least."""
+ENOUGH = 100
+"""Images that validation and test should have in all."""
+SHARES = 0.1, 0.2
+"""Smallest and largest share of each."""
+RARE = 3.0
+"""Largest class over smallest one from which rare classes are drawn as often as the others."""
+CROPPED = 1.5
+"""Longer over shorter side up to which images are cropped to a square."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A key of the config with its value, and why."""
+
+    key: str
+    """With dots: `data.size`."""
+    value: Any
+    why: str = ""
+    """Empty for what the user asked for."""
+
+
+def choose(scene: Scene, *, name: str) -> list[Choice]:
+    """Return the keys of a config in order."""
+    found = [Choice("name", name), Choice("data.source", scene.found.source), *_size(scene)]
+    if scene.anomaly_set:
+        return [*found, *_detect(scene)]
+    if len(scene.trained) < 2:
+        return [*found, *_split(scene), *_generate(scene)]
+    return [*found, *_split(scene), *_labels(scene), *_augment(scene), *_classify(scene)]
+
+
+def uses_pretrained(scene: Scene) -> bool:
+    """Return whether classifiers start from a pretrained network: for photographs, if its weights are installed."""
+    return scene.photographs and "pretrained" in registry.entries("network") and pretrained.installed() is not None
+
+
+def _size(scene: Scene) -> Iterator[Choice]:
+    (height, width), detects = scene.size, scene.anomaly_set and photographs.suit(max(scene.size))
+    if detects:
+        yield Choice("data.size", photographs.SIDE, "the size on which the detectors' pretrained network was trained")
+        return
+    if scene.one_size and max(height, width) <= FROM_SCRATCH:
+        return  # kept
+    transfer = uses_pretrained(scene) and len(scene.trained) > 1
+    best = photographs.SIDE if transfer else FROM_SCRATCH
+    side = min(best, height, width)
+    why = "the size on which the pretrained network was trained" if transfer else "small enough to train from scratch"
+    if side < best:
+        why = "the shorter side of a typical image: a larger size would add pixels and no detail"
+    if scene.one_shape and height != width:
+        scale = side / min(height, width)
+        sides = [max(8, round(length * scale / 8) * 8) for length in (height, width)]
+        yield Choice("data.size", sides, f"{why}; every image has this shape, so nothing is cut off or padded")
+        yield Choice("data.resize", "stretch", "evens out differences of a few pixels")
+        return
+    yield Choice("data.size", side, why)
+    if scene.one_shape:
+        return
+    ratio = max(height, width) / min(height, width)
+    lost = f"{1 - 1 / ratio:.0%} of a typical image ({width}×{height})"
+    if ratio <= CROPPED:
+        yield Choice("data.resize", "crop", f"cuts off {lost}; borders would tell the shape of an image")
+    else:
+        yield Choice("data.resize", "pad", f"the default; a square crop would cut off {lost}")
+
+
+def _split(scene: Scene) -> Iterator[Choice]:
+    missing = scene.missing_parts
+    if not missing or not scene.trained:
+        return
+    rarest = min(scene.trained, key=lambda name: scene.trained[name])
+    count, total = scene.trained[rarest], sum(scene.trained.values())
+    share = round(min(max(FEW / count, ENOUGH / total, SHARES[0]), SHARES[1]), 2)
+    if share == SHARES[0]:
+        return
+    parts = " and ".join({"val": "validation", "test": "testing"}[part] for part in missing)
+    each = " each" if len(missing) > 1 else ""
+    why = f"more than the default 0.1, since images are few: about {max(1, round(share * total))} for {parts}{each}"
+    if len(scene.trained) > 1:
+        named = f"the smallest class, {shown(rarest)}"
+        why += (
+            f"; {named}, has too few for that" if count < 3 else f"; {round(share * count) or 1} from {named} ({count})"
+        )
+    yield Choice("data.split", dict.fromkeys(missing, share), why)
+
+
+def _labels(scene: Scene) -> Iterator[Choice]:
+    if scene.characters:
+        yield Choice(
+            "data.label_preserving",
+            {"hflip": False, "vflip": False, "rotate": 15},
+            "the classes are named like digits or letters: mirrored or turned far, one can become another",
+        )
+    elif scene.sides:
+        yield Choice(
+            "data.label_preserving",
+            {"hflip": False, "vflip": False},
+            f"the class {shown(scene.sides[0])} names a direction, which a flip changes",
+        )
+    elif not scene.turns:
+        yield Choice("data.label_preserving", {"vflip": False}, scene.about_upright)
+
+
+def _augment(scene: Scene) -> Iterator[Choice]:
+    small = max(scene.size) <= FROM_SCRATCH
+    online: list[Any] = ["hflip"] if scene.mirrors else []
+    online += ["vflip"] if scene.turns else []
+    if small or scene.characters:
+        online.append("affine" if scene.characters else {"name": "affine", "rotate": 10})
+    else:
+        online.append({"name": "crop", "area": 0.6, "interpolation": "linear"})
+    online += ["brightness", "contrast"] if scene.photographs else []
+    colors = "; brightness and contrast vary, but not the hue, which may be what defines a class"
+    why = scene.about_sides + (colors if scene.photographs and scene.sample.color else "")
+    yield Choice("augment.standard.online", online, why)
+    largest, smallest = max(scene.trained.values()), min(scene.trained.values())
+    if largest >= RARE * smallest:
+        yield Choice(
+            "augment.standard.imbalance",
+            "oversampling",
+            f"draws all classes equally often; the largest has {largest / smallest:.0f} times as many images as the smallest",
+        )
+
+
+def _classify(scene: Scene) -> Iterator[Choice]:
+    if uses_pretrained(scene):
+        network: dict[str, Any] = {"name": "pretrained"}
+        if max(scene.size) <= FROM_SCRATCH:
+            network["size"] = UPSCALED
+        yield Choice(
+            "classify.models.probe",
+            {"network": network, "transfer": "probe"},
+            "photographs: a pretrained network's features with a linear classifier, trained in seconds",
+        )
+        yield Choice(
+            "classify.models.fine_tune",
+            {"network": network, "transfer": "fine_tune"},
+            "the same network, trained further: slower, usually better with many images",
+        )
+    else:
+        yield Choice("classify.models.resnet", {}, _why_from_scratch(scene))
+    views = [name for name, keeps in (("hflip", scene.mirrors), ("vflip", scene.turns)) if keeps] or ["shift"]
+    why = (
+        "test-time augmentation with the flips of the policy"
+        if scene.mirrors
+        else "test-time augmentation without flips"
+    )
+    yield Choice("classify.tta", views, why)
+
+
+def _why_from_scratch(scene: Scene) -> str:
+    if not scene.photographs:
+        return "trained from scratch: drawings or symbols, unlike the photographs of ImageNet"
+    return f"trained from scratch; with pretrained weights ({pretrained.EXTRA}) photographs need far fewer images"
+
+
+def _generate(scene: Scene) -> Iterator[Choice]:
+    why = (
+        "the images have no labels" if not scene.classes else f"there is one class, {shown(next(iter(scene.classes)))}"
+    )
+    yield Choice("generate", {}, f"{why}, so there is nothing to classify; a generator needs no labels")
+
+
+def _detect(scene: Scene) -> Iterator[Choice]:
+    normal = scene.found.contents.classes[0]
+    yield Choice("detect.normal", normal, "training images are all of this class, test images of others too")
+    if photographs.suit(max(scene.size)):
+        reasons = ("the photographs suit a pretrained network, whose features need no training", "", "")
+        for detector, why in zip(photographs.DETECTORS, reasons, strict=True):
+            yield Choice(f"detect.detectors.{detector}", {}, why)

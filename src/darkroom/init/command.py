@@ -1,0 +1,43 @@
+"""The command `darkroom init PATH`: look at a set of images and write a config that fits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+
+from darkroom.config import load
+from darkroom.init import choose, cost, find, sample, words, write
+from darkroom.init.scene import Scene
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Write config/NAME.yaml and print what was seen and chosen. Raises ValueError or OSError if nothing can be written."""
+    options = _parser().parse_args(arguments)
+    path = options.path if options.path == "/" else options.path.rstrip("/")
+    name = options.name or write.name_for(path)
+    if not NAME.fullmatch(name):
+        raise ValueError(f'--name: got "{name}"; expected letters, digits, - and _')
+    target = write.free(name)
+    with find.opened(path) as found:
+        scene = Scene(found, sample.draw(found.contents))
+        title, facts = words.headline(scene, path), list(words.seen(scene))
+        chosen = choose.choose(scene, name=name)
+        head = f"Written by `darkroom init` after a look at {title}. All keys: config/README.md"
+        write.save(target, write.text(chosen, head))
+        minutes = cost.minutes(scene, load.read(target))
+    time = f"{cost.about(minutes)} on {os.cpu_count()} cores without a GPU"
+    print(words.page(title, facts, chosen[2:], target, time))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="darkroom init", description=(__doc__ or "").partition(": ")[2])
+    parser.add_argument(
+        "path", metavar="PATH", help="folder, zip or tar archive, table (CSV, TSV, Parquet), or .npz file"
+    )
+    parser.add_argument("--name", help="name of the config and its results (default: that of the path)")
+    return parser

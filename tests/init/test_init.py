@@ -1,0 +1,205 @@
+"""`darkroom init` writes a config that passes the checks and fits what it saw, or one line and no config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from darkroom import __main__ as command_line
+from darkroom.config import load, photographs
+from darkroom.config.load import Config
+from darkroom.init import sample, symmetry
+from darkroom.nets import pretrained
+
+Draw = Callable[[np.random.Generator], np.ndarray]
+
+
+def upright(rng: np.random.Generator) -> np.ndarray:
+    """A bright sky over a dark ground, in color and with noise."""
+    sky = np.linspace(220, 60, 40)[:, None, None] * np.array([0.8, 0.9, 1.0])
+    return np.clip(sky + rng.normal(0, 30, (40, 40, 3)), 0, 255).astype(np.uint8)
+
+
+def texture(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(0, 256, (24, 24)).astype(np.uint8)
+
+
+def folder(root: Path, counts: dict[str, int], draw: Draw = upright) -> Path:
+    """Class folders with this number of images each."""
+    rng = np.random.default_rng(0)
+    for name, count in counts.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray(draw(rng)).save(root / name / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
+    """Runs the command in a folder of its own and returns the config that it wrote."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+    def run(path: Path, *more: str, name: str = "flowers") -> Config:
+        assert command_line.main(["init", str(path), "--name", name, *more]) == 0
+        return load.read(Path("config", f"{name}.yaml"))
+
+    return run
+
+
+@pytest.fixture
+def refused(init: Any, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs the command, which must write nothing, and returns the line that it prints."""
+
+    def run(*words: str) -> str:
+        before = sorted(Path("config").glob("*")) if Path("config").exists() else []
+        assert command_line.main(["init", *words]) == 1
+        assert (sorted(Path("config").glob("*")) if Path("config").exists() else []) == before
+        error = capsys.readouterr().err
+        assert error.startswith("darkroom init: ")
+        assert error.count("\n") == 1
+        return error
+
+    return run
+
+
+def options(policy: Any) -> list[str]:
+    return [step.name for step in policy.online]
+
+
+def test_upright_images_are_mirrored_but_never_flipped_upside_down(init: Any, tmp_path: Path) -> None:
+    found = init(folder(tmp_path / "set", {"rose": 60, "tulip": 60}))
+    assert "hflip" in options(found.augment["standard"])
+    assert "vflip" not in options(found.augment["standard"])
+    assert found.data.label_preserving == {"vflip": False}
+    assert [view.name for view in found.classify.tta] == ["hflip"]
+
+
+def test_textures_are_flipped_both_ways(init: Any, tmp_path: Path) -> None:
+    found = init(folder(tmp_path / "set", {"cork": 150, "felt": 150}, texture))
+    assert {"hflip", "vflip"} <= {*options(found.augment["standard"])}
+    assert [view.name for view in found.classify.tta] == ["hflip", "vflip"]
+
+
+@pytest.mark.parametrize("names", [("0", "1", "2"), ("turn left", "turn right")])
+def test_digits_and_directions_are_not_flipped(init: Any, tmp_path: Path, names: tuple[str, ...]) -> None:
+    found = init(folder(tmp_path / "set", dict.fromkeys(names, 20), texture))
+    assert not {"hflip", "vflip"} & {*options(found.augment["standard"])}
+    assert found.data.label_preserving["hflip"] is False
+
+
+def test_small_and_unbalanced_classes_get_larger_test_splits_and_more_draws(init: Any, tmp_path: Path) -> None:
+    found = init(folder(tmp_path / "set", {"common": 60, "rare": 6}))
+    assert (found.data.split.val, found.data.split.test) == (0.2, 0.2)
+    assert found.augment["standard"].imbalance == "oversampling"
+
+
+def test_given_splits_are_kept_and_only_the_missing_one_is_drawn(
+    init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("seg_train", "validation"):
+        folder(tmp_path / "set" / part, {"rose": 30, "tulip": 30})
+    found = init(tmp_path / "set")
+    assert found.data.split.model_fields_set == {"test"}
+    assert "rename it to test" in capsys.readouterr().out.replace("\n              ", " ")
+
+
+def test_an_anomaly_set_gets_detectors_for_its_normal_class(
+    init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "installed", lambda: "weights==1")
+    folder(tmp_path / "set" / "train", {"good": 20}, lambda rng: upright(rng).repeat(4, axis=0).repeat(4, axis=1))
+    folder(tmp_path / "set" / "test", {"good": 5, "crack": 5}, lambda rng: upright(rng).repeat(4, axis=0))
+    found = init(tmp_path / "set")
+    assert found.detect.normal == (("good",),)
+    assert tuple(found.detect.detectors) == photographs.DETECTORS
+    assert found.classify is None
+
+
+def test_a_table_beside_the_images_is_read_with_its_groups(
+    init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "set", {"pictures": 40})
+    rows = "".join(f"pictures/{n}.png,{'ab'[n % 2]},camera {n % 4}\n" for n in range(40))
+    (root / "labels.csv").write_text(f"path,label,group\n{rows}")
+    found = init(root)
+    assert found.data.source.name == "manifest"
+    assert "groups      4;" in capsys.readouterr().out
+
+
+def test_a_table_that_names_other_files_leaves_the_class_folders(
+    init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "set", {"rose": 20, "tulip": 20})
+    (root / "labels.csv").write_text("path,label\nx.png,rose\n")
+    assert init(root).data.source.name == "folder"
+    assert "Labels.csv is not used: 0 of the 1 images it names exist" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ['d\'été "1" #2', "a: b", "no", "1e3"])
+def test_any_folder_name_survives_the_way_into_the_config(init: Any, tmp_path: Path, name: str) -> None:
+    root = folder(tmp_path / name, {f"{name} x": 20, "other": 20})
+    found = init(root)
+    assert found.data.source.path == str(root)
+
+
+def test_one_class_is_generated(init: Any, tmp_path: Path) -> None:
+    found = init(folder(tmp_path / "set", {"rose": 20}))
+    assert found.classify is None
+    assert list(found.generate.models) == ["vae"]
+
+
+def test_repeats_and_broken_files_are_reported(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = folder(tmp_path / "set", {"rose": 20, "tulip": 20})
+    (root / "rose" / "copy.png").write_bytes((root / "rose" / "1.png").read_bytes())
+    (root / "rose" / "cut.png").write_bytes((root / "rose" / "2.png").read_bytes()[:400])
+    (root / "rose" / "notes.txt").write_text("no image")
+    init(root)
+    printed = capsys.readouterr().out
+    assert "1 exact copy" in printed
+    assert "unreadable  1 of these: rose/cut.png" in printed
+    assert "rose/notes.txt" in printed
+
+
+def test_nothing_is_overwritten(init: Any, refused: Any, tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", {"rose": 20, "tulip": 20})
+    init(root, name="set")
+    Path("config", "set.yaml").write_text("name: mine\n")
+    assert "config/set.yaml exists" in refused(str(root))
+    assert Path("config", "set.yaml").read_text() == "name: mine\n"
+    assert "config/set.yaml has the name mine" in refused(str(root), "--name", "mine")
+
+
+def test_what_holds_no_images_is_refused_in_one_line(refused: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "holds no files" in refused(str(tmp_path / "empty"))
+    (tmp_path / "texts" / "a").mkdir(parents=True)
+    (tmp_path / "texts" / "a" / "b.txt").write_text("text")
+    assert "none of its 1 files is an image (.txt)" in refused(str(tmp_path / "texts"))
+    folder(tmp_path / "flat", {".": 5})
+    assert "5 images lie in no class folder" in refused(str(tmp_path / "flat"))
+    assert "there is no file or folder" in refused(str(tmp_path / "nowhere"))
+    assert "is a URL" in refused("https://example.org/set.zip")
+    assert "expected letters" in refused(str(tmp_path), "--name", "a/b")
+
+
+def test_a_sample_is_bounded_and_spread_over_all_images() -> None:
+    rows = sample._rows(100_000)
+    assert len(set(rows)) == sample.IMAGES
+    assert np.histogram(rows, 10, (0, 100_000))[0].tolist() == [sample.IMAGES / 10] * 10
+    assert sorted(sample._rows(7)) == [*range(7)]
+
+
+def test_a_direction_is_found_and_chance_is_not() -> None:
+    rng = np.random.default_rng(0)
+    images = np.stack([upright(rng)[:32, :32] for _ in range(200)])
+    assert symmetry.is_directed(symmetry.told_from_mirror(images, axis=1)) is True
+    assert symmetry.is_directed(symmetry.told_from_mirror(images, axis=2)) is not True
+    few = symmetry.told_from_mirror(images[:12, ..., :1], axis=2)
+    assert symmetry.is_directed(few) is None
