@@ -93,14 +93,12 @@ def _split(scene: Scene) -> Iterator[Choice]:
     share = round(min(max(FEW / count, ENOUGH / total, SHARES[0]), SHARES[1]), 2)
     if share == SHARES[0]:
         return
+    number, each = max(1, round(share * total)), " each" if len(missing) > 1 else ""
     parts = " and ".join({"val": "validation", "test": "testing"}[part] for part in missing)
-    each = " each" if len(missing) > 1 else ""
-    why = f"more than the default 0.1, since images are few: about {max(1, round(share * total))} for {parts}{each}"
+    why = f"more than the default 0.1 because the set is small: about {number} images{each} for {parts}"
     if len(scene.trained) > 1:
-        named = f"the smallest class, {shown(rarest)}"
-        why += (
-            f"; {named}, has too few for that" if count < 3 else f"; {round(share * count) or 1} from {named} ({count})"
-        )
+        share_of_it = f"{max(1, round(share * count))} of them from" if count > 2 else "too many for"
+        why += f", {share_of_it} the smallest class, {shown(rarest)} ({count})"
     yield Choice("data.split", dict.fromkeys(missing, share), why)
 
 
@@ -178,13 +176,13 @@ def _generate(scene: Scene) -> Iterator[Choice]:
     why = (
         "the images have no labels" if not scene.classes else f"there is one class, {shown(next(iter(scene.classes)))}"
     )
-    yield Choice("generate", {}, f"{why}, so there is nothing to classify; a generator needs no labels")
+    yield Choice("generate", {}, f"{why}, so there is nothing to classify; generators need no labels")
 
 
 def _detect(scene: Scene) -> Iterator[Choice]:
     normal = scene.found.contents.classes[0]
-    yield Choice("detect.normal", normal, "training images are all of this class, test images of others too")
+    yield Choice("detect.normal", normal, "every training image belongs to this class")
     if photographs.suit(max(scene.size)):
-        reasons = ("the photographs suit a pretrained network, whose features need no training", "", "")
+        reasons = ("detectors on a pretrained network's features, which suit photographs of this size", "", "")
         for detector, why in zip(photographs.DETECTORS, reasons, strict=True):
             yield Choice(f"detect.detectors.{detector}", {}, why)

@@ -26,10 +26,10 @@ def run(arguments: Sequence[str]) -> int:
         scene = Scene(found, sample.draw(found.contents))
         title, facts = words.headline(scene, path), list(words.seen(scene))
         chosen = choose.choose(scene, name=name)
-        head = f"Written by `darkroom init` after a look at {title}. All keys: config/README.md"
+        head = f"Written by `darkroom init` for {title}. Every key: config/README.md"
         write.save(target, write.text(chosen, head))
         minutes = cost.minutes(scene, load.read(target))
-    time = f"{cost.about(minutes)} on {os.cpu_count()} cores without a GPU"
+    time = f"{cost.about(minutes)} on {os.cpu_count()} CPU cores"
     print(words.page(title, facts, chosen[2:], target, time))
     return 0
 

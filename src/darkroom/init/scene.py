@@ -71,7 +71,7 @@ class Scene:
     def trained(self) -> dict[str, int]:
         """Images per class among those that training, or a split without a given one, can use."""
         counts = Counter(item.label for item in self.found.contents.items if item.split in (None, "train"))
-        return {name: counts[name] for name in self.classes}
+        return {name: counts[name] for name in self.classes if counts[name]}
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -131,7 +131,9 @@ class Scene:
     def about_upright(self) -> str:
         """Why images are not flipped upside down."""
         told = self.sample.upright
-        seen = f"a linear classifier tells {told['value']:.0%} of {self.sample.count} from their flipped copies"
+        seen = (
+            f"a linear classifier can tell {told['value']:.0%} of {self.sample.count} images from their flipped copies"
+        )
         if is_directed(told):
             return f"the images have an up and a down: {seen} (chance: 50%)"
         return f"the images may have an up and a down: {seen} (95% interval {told['low']:.0%} to {told['high']:.0%})"
@@ -143,10 +145,11 @@ class Scene:
             return "no flips: the classes are named like digits or letters"
         if self.sides:
             return f"no flips: the class {shown(self.sides[0])} names a direction"
-        seen = f"a linear classifier tells {self.sample.sided['value']:.0%} of {self.sample.count} from their mirror images"
+        told = f"{self.sample.sided['value']:.0%} of {self.sample.count} images"
+        seen = f"a linear classifier can tell {told} from their mirror images"
         if not self.mirrors:
             return f"no flips: the images have a left and a right; {seen} (chance: 50%)"
         if self.turns:
             other = f"{self.sample.upright['value']:.0%} from their upside-down copies"
             return f"the images have no orientation: {seen} and {other} (chance: 50%)"
-        return f"mirrored images look like any other: {seen} (chance: 50%)"
+        return f"mirrored images look like the others: {seen} (chance: 50%)"

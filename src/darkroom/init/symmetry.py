@@ -2,8 +2,8 @@
 
 A linear classifier learns on half of a sample to tell images from their mirror images, and is tested on the other half; then
 the halves change places. If mirroring changes nothing about how the images look, each answer is a coin toss, whatever the
-classifier learned. So a high accuracy proves a direction. One near a half does not prove that there is none; but light, color
-and the strength of edges give away the upright photographs of CIFAR-10 in .69 of cases from 400 of them.
+classifier learned. A high accuracy proves a direction; one near a half does not rule it out, so the classifier sees what
+usually gives an orientation away: light, color and edges. On CIFAR-10 it reaches .68 with 400 images.
 """
 
 from __future__ import annotations
