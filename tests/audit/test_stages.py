@@ -85,5 +85,5 @@ def test_judges_of_other_images_are_refused(digits: Path, models: Path, tmp_path
     swapped.mkdir()
     for fold in range(2):
         (swapped / f"fold-{fold}").symlink_to(models / f"fold-{1 - fold}")
-    with pytest.raises(ValueError, match="trained on other images"):
+    with pytest.raises(ValueError, match="trained on a different split"):
         audited(digits, swapped, tmp_path / "out", POLICY)

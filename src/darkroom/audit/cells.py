@@ -1,4 +1,4 @@
-"""One transform and one class: measured, judged, and made weaker where that keeps the label."""
+"""Audit one transform on one class: measure it, reach a verdict, and find a weaker strength that preserves the label."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from darkroom.measure.bootstrap import Interval
 from darkroom.randomness import derive
 
 OFF = "switched off for this class"
-NOT_WEAKER = "it is applied or not, with nothing between"
-TOO_WEAK = "not even a tenth of its strength keeps the label"
+NOT_WEAKER = "it is all or nothing, so it cannot be weakened"
+TOO_WEAK = "even a tenth of its strength does not preserve the label"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How the audit is done; `classes` are all class names, `size` is (height, width)."""
+    """Settings of an audit; `classes` are all class names, `size` is (height, width)."""
 
     spec: Measured
     classes: Sequence[str]
@@ -33,46 +33,46 @@ class Setting:
 def cell(
     found: Subject, step: Step, own: float, factor: float, setting: Setting, relearned: Callable[[], Relearned]
 ) -> dict[str, Any]:
-    """Return the verdict on a transform for a class, with all its numbers.
+    """Return the verdict on a transform for one class, with all measurements.
 
     `own` is the policy's strength for the class, which balancing multiplies by `factor`; `relearned` trains a classifier
-    with the transform and measures it. `verdict` is keep, weaken (`weaken_to` replaces `own`), drop, unknown or off.
+    with the transform and evaluates it. `verdict` is keep, weaken (`weaken_to` replaces `own`), drop, unknown or off.
     """
     spec = setting.spec
-    told: dict[str, Any] = {"strength": own, "images": found.images, "numbers": {}, "note": "", "reason": ""}
+    entry: dict[str, Any] = {"strength": own, "images": found.images, "numbers": {}, "note": "", "reason": ""}
     if own * factor == 0:
-        return {**told, "verdict": "off", "reason": OFF}
+        return {**entry, "verdict": "off", "reason": OFF}
     if not found.images:
-        return {**told, "verdict": "unknown", "reason": verdict.find({}, images=0, tolerance=0).reason}
+        return {**entry, "verdict": "unknown", "reason": verdict.find({}, images=0, tolerance=0).reason}
 
     def change(strength: float) -> Change:
         return alone(step, strength * factor, setting.size, seed=spec.seed)
 
-    told |= measured(found, change(own), setting, key=step.key)
-    judged = verdict.find(told["numbers"], images=found.images, tolerance=spec.tolerance)
+    entry |= measured(found, change(own), setting, key=step.key)
+    judged = verdict.find(entry["numbers"], images=found.images, tolerance=spec.tolerance)
     if judged.outcome == "lost":
-        into = [list(setting.classes).index(str(other["class"])) for other in told["turned_into"][:1]]
-        told["numbers"]["relearned"] = again = relearned().rate(found.label, into[0] if into else None)
-        judged = verdict.learnable(told["numbers"], again, tolerance=spec.tolerance) or judged
-    told |= {"note": judged.note, "reason": judged.reason}
+        into = [list(setting.classes).index(str(other["class"])) for other in entry["turned_into"][:1]]
+        entry["numbers"]["relearned"] = again = relearned().rate(found.label, into[0] if into else None)
+        judged = verdict.learnable(entry["numbers"], again, tolerance=spec.tolerance) or judged
+    entry |= {"note": judged.note, "reason": judged.reason}
     if judged.outcome != "lost":
-        return {**told, "verdict": "keep" if judged.outcome == "kept" else "unknown"}
+        return {**entry, "verdict": "keep" if judged.outcome == "kept" else "unknown"}
     if step.binary:
-        return {**told, "verdict": "drop", "reason": NOT_WEAKER}
-    clean: float = told["numbers"]["clean"]["value"]
+        return {**entry, "verdict": "drop", "reason": NOT_WEAKER}
+    clean: float = entry["numbers"]["clean"]["value"]
 
     def loss(strength: float) -> float:
         return clean - evidence.kept(found, change(strength), draws=spec.draws)
 
     strength = verdict.weaker(loss, own, spec.tolerance)
     if strength is None:
-        return {**told, "verdict": "drop", "reason": TOO_WEAK}
+        return {**entry, "verdict": "drop", "reason": TOO_WEAK}
     weaker = measured(found, change(strength), setting, key=step.key)
-    return {**told, "verdict": "weaken", "weaken_to": strength, "weaker": weaker["numbers"]}
+    return {**entry, "verdict": "weaken", "weaken_to": strength, "weaker": weaker["numbers"]}
 
 
 def measured(found: Subject, change: Change, setting: Setting, *, key: str) -> dict[str, Any]:
-    """All numbers of a change with their intervals, and what the images turn into."""
+    """Return all measurements of a change with their intervals, and the classes the images turn into."""
     spec = setting.spec
     seen = evidence.changed(found, change, draws=spec.draws)
     draws = np.random.default_rng(derive(spec.seed, "resample", key, setting.classes[found.label]))
@@ -80,8 +80,8 @@ def measured(found: Subject, change: Change, setting: Setting, *, key: str) -> d
     return {"numbers": dict(numbers), "turned_into": evidence.turned_into(found, seen, setting.classes)}
 
 
-def limit(told: Mapping[str, Any]) -> float:
-    """The largest strength that the verdict allows."""
-    if told["verdict"] == "drop":
+def limit(entry: Mapping[str, Any]) -> float:
+    """Return the largest strength that a verdict allows."""
+    if entry["verdict"] == "drop":
         return 0.0
-    return float(told.get("weaken_to", told["strength"]))
+    return float(entry.get("weaken_to", entry["strength"]))

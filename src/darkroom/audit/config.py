@@ -14,13 +14,13 @@ from darkroom.settings import Count, Name, Probability, Section, Seed, unique
 
 EPOCHS = 10
 FEWEST = 10
-"""Fewest images of a class for a verdict."""
+"""Minimum number of images per class for a verdict."""
 
 Network = Annotated[Section, Plugin("network", default="resnet"), Field(validate_default=True)]
 
 
 class Judged(Section):
-    """What the jobs of an audit share."""
+    """Settings shared by the jobs of an audit."""
 
     network: Network = {"name": "resnet"}  # type: ignore[assignment]
     """The classifier used as judge, trained without augmentation."""
@@ -28,11 +28,11 @@ class Judged(Section):
     """Cross-validation folds of the training images. Each fold is judged by a classifier trained on the others, which has
     seen neither its images nor their groups."""
     seed: Seed = 0
-    """Seed of folds, trainings and draws."""
+    """Seed for folds, training and random transforms."""
 
 
 class Measured(Judged):
-    """How to measure a policy."""
+    """Settings for measuring a policy."""
 
     tolerance: Probability = 0.05
     """Maximum loss of accuracy on transformed images."""
@@ -45,12 +45,12 @@ class Measured(Judged):
 
 
 class Audit(Measured):
-    """Reports for each transform and class whether the label is preserved, and suggests a policy that preserves it."""
+    """Report whether each transform preserves the label of each class, and suggest a policy that does."""
 
     training: Training = Training(epochs=EPOCHS)
-    """How to train the judges. Default: 10 epochs."""
+    """Training of the judges. Default: 10 epochs."""
     policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Policies to audit. Default: all of `augment` that transform images."""
+    """Policies to audit. Default: all policies in `augment` that transform images."""
 
     @model_validator(mode="before")
     @classmethod

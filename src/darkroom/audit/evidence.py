@@ -1,12 +1,13 @@
-"""What the judges saw of one class under one change, and the numbers that say what it did.
+"""Measure how the judges respond to one change of one class's images.
 
-- **kept**: the share of images still given their label; `clean` is that of the images as they are.
-- **turned**: the share given another label and at home among the real images of that class: not only unknown to the
-  classifier, but like something else that it knows.
-- **realism**: how far an image lies from the real ones of its class, over the same for the images as they are; 1 is as
-  real as real. Distances in feature space, as in Gontijo-Lopes et al. 2020 (arXiv 2002.08973) by another measure.
-- **spread**: the variance of the features of originals and changed images together, over that of the originals alone.
-- **surprise**: by how many nats the classifier's loss grows: their "diversity", for a classifier without augmentation.
+- **kept**: share of transformed images still classified correctly; `clean` is the share for the original images.
+- **turned**: share classified as another class and close to that class's real images: they look like something the
+  classifier knows, not merely unfamiliar.
+- **realism**: mean distance to the real images of the class, relative to that of the originals; 1 is as realistic as the
+  originals. Distances are between features; Gontijo-Lopes et al. 2020 (arXiv 2002.08973) measure affinity differently.
+- **spread**: feature variance of originals and transformed images together, relative to that of the originals.
+- **surprise**: increase of the classifier's loss in nats: the paper's "diversity", for a classifier trained without
+  augmentation.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NO_REAL = "too few real images of this class to compare with"
 
 @dataclass(frozen=True)
 class Part:
-    """Images of one class that one judge never saw, nor anything of their groups."""
+    """Images of one class held out from one judge together with their groups."""
 
     judge: FoldJudge
     images: Images  # (N, H, W, C)
@@ -38,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one judge says of N images of one class."""
+    """One judge's outputs for N images of one class."""
 
     predicted: Labels  # (N,)
     right: Floats  # (N,) 0 or 1
@@ -50,7 +51,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Subject:
-    """The judged images of one class: fold by fold, and as they are."""
+    """The judged images of one class, by fold, and the judges' outputs for them without a transform."""
 
     label: int
     parts: Sequence[Part]
@@ -62,13 +63,13 @@ class Subject:
 
 
 def subject(label: int, parts: Sequence[Part]) -> Subject:
-    """Have each judge look at its images of a class as they are; parts without images are left out."""
+    """Run each judge on its untransformed images of a class; skips parts without images."""
     filled = [part for part in parts if len(part.ids)]
     return Subject(label, filled, [_look(part, label, as_float(part.images)) for part in filled])
 
 
 def kept(found: Subject, change: Change, *, draws: int) -> float:
-    """The share of changed images that are given their label: the quick look."""
+    """Return the share of transformed images that keep their label, without the other measurements."""
     right = 0
     for part in found.parts:
         for draw in range(draws):
@@ -78,7 +79,7 @@ def kept(found: Subject, change: Change, *, draws: int) -> float:
 
 
 def changed(found: Subject, change: Change, *, draws: int) -> list[list[Seen]]:
-    """What each judge says of its images under a change: by part, then by draw."""
+    """Return each judge's outputs for its transformed images, by part, then draw."""
     return [
         [_look(part, found.label, change(part.images, part.ids, draw)) for draw in range(draws)] for part in found.parts
     ]
@@ -87,7 +88,7 @@ def changed(found: Subject, change: Change, *, draws: int) -> list[list[Seen]]:
 def numbers(
     found: Subject, seen: Sequence[Sequence[Seen]], *, resamples: int, generator: np.random.Generator
 ) -> dict[str, Interval]:
-    """Every number with its 95 % interval, by resampling the judged images; all from the same resamples."""
+    """Return all measurements with 95 % intervals, from the same resamples of the judged images."""
     clean = {name: np.concatenate([getattr(one, name) for one in found.clean]) for name in _ROWS}
     made = {
         name: np.concatenate([np.mean([getattr(one, name) for one in draws], axis=0) for draws in seen])
@@ -118,9 +119,9 @@ _ROWS = ("right", "loss", "distance", "turned")
 
 
 class Spread:
-    """The variance of features, summed over their dimensions: originals and changed images together over originals.
+    """Total feature variance of originals and transformed images together, relative to the originals alone.
 
-    Each fold's features have a variance of their own; the folds count by their images.
+    Computed per fold, as feature spaces differ, and weighted by the number of images.
     """
 
     def __init__(self, clean: Sequence[Seen], seen: Sequence[Sequence[Seen]]) -> None:
@@ -133,7 +134,7 @@ class Spread:
             start = end
 
     def __call__(self, weights: Floats) -> Floats:
-        """The ratio for each row of weights (R, N)."""
+        """Return the ratio (R,) for each row of weights (R, N)."""
         before, after = np.zeros(len(weights)), np.zeros(len(weights))
         for columns, originals, both in self._parts:
             before += _scatter(weights[:, columns], *originals)
@@ -143,12 +144,12 @@ class Spread:
 
 
 def _moments(vectors: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Mean (N, D) and mean square length (N,) of the vectors that each item has."""
+    """Return the mean (N, D) and the mean squared norm (N,) of each item's vectors."""
     return np.mean(vectors, axis=0), np.mean([(one**2).sum(1) for one in vectors], axis=0)
 
 
 def _scatter(weights: Floats, mean: Floats, square: Floats) -> Floats:
-    """Summed squares of the distances from the mean over all items, for each row of weights (R, N)."""
+    """Return the sum of squared distances from the mean (R,) for each row of weights (R, N)."""
     items = np.maximum(weights.sum(1), 1)
     scatter: Floats = weights @ square - ((weights @ mean) ** 2).sum(1) / items
     return scatter
@@ -157,7 +158,7 @@ def _scatter(weights: Floats, mean: Floats, square: Floats) -> Floats:
 def turned_into(
     found: Subject, seen: Sequence[Sequence[Seen]], classes: Sequence[str], *, most: int = 3
 ) -> list[dict[str, object]]:
-    """The other classes that are answered most often, with their shares of all answers."""
+    """Return the other classes predicted most often, with their shares of all predictions."""
     answers = np.concatenate([one.predicted for draws in seen for one in draws])
     shares = np.bincount(answers, minlength=len(classes)) / len(answers)
     shares[found.label] = 0

@@ -1,4 +1,4 @@
-"""The pictures of an audit: where labels are kept, and what the worst transforms make of images."""
+"""Figures of an audit: a heatmap of preserved labels, and examples of the worst transforms."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from darkroom.sheets import enlarge
 
 MARKS = {"keep": "", "weaken": "W", "drop": "D", "unknown": "?", "off": "–"}
 LINE = 5
-"""Examples of one transform and class."""
+"""Maximum examples per transform and class."""
 LOST = "#b3261e"
 
 
 @dataclass(frozen=True)
 class BeforeAfter:
-    """An image before and after, (H, W, C) uint8, and what the classifier calls the changed one."""
+    """An image before and after a transform, (H, W, C) uint8 each, its label, and the prediction after it."""
 
     before: NDArray[np.uint8]
     after: NDArray[np.uint8]
@@ -31,7 +31,7 @@ class BeforeAfter:
 
 
 def draw_heatmap(result: dict[str, Any], path: Path) -> None:
-    """Share of images given their label, transforms × classes; W is weaken, D drop, ? unknown, – switched off."""
+    """Draw the share of preserved labels, transforms × classes; W: weaken, D: drop, ?: unknown, –: switched off."""
     rows, classes = [step for step in result["steps"] if step["judged"]], result["classes"]
     drawn, axes = figure(min(16.0, 2.6 + 0.5 * len(classes)), 1.4 + 0.36 * max(1, len(rows)))
     shares = np.full((max(1, len(rows)), len(classes)), np.nan)
@@ -49,12 +49,12 @@ def draw_heatmap(result: dict[str, Any], path: Path) -> None:
     names = [_short(name) for name in classes]
     axes.set_xticks(range(0, len(classes), every), names[::every], rotation=0 if max(map(len, names)) < 4 else 90)
     axes.spines[:].set_visible(False)
-    axes.set_title("share of images given their label: the darker, the more", fontsize=10)
+    axes.set_title("share of transformed images that keep their label (darker is higher)", fontsize=10)
     save(drawn, path)
 
 
 def draw_examples(lines: Sequence[tuple[str, Sequence[BeforeAfter]]], path: Path) -> None:
-    """Each line shows one transform on images of one class: before and after, the label and the classifier's answer."""
+    """Draw one transform and class per row: images before and after, with their label and the prediction."""
     drawn = Figure(figsize=(2 + 1.75 * LINE, max(1, len(lines)) * 1.25), layout="constrained")
     grid = drawn.subplots(max(1, len(lines)), LINE, squeeze=False)
     for axes in grid.flat:
@@ -66,8 +66,8 @@ def draw_examples(lines: Sequence[tuple[str, Sequence[BeforeAfter]]], path: Path
             gap = np.full((len(before), len(before[0]) // 8, 3), 255, np.uint8)
             axes.imshow(np.concatenate([before, gap, after], axis=1), interpolation="nearest")
             wrong = example.answer != example.label
-            told = f"{_short(example.label)} → {_short(example.answer)}"
-            axes.set_title(told, fontsize=9, color=LOST if wrong else INK, pad=2)
+            caption = f"{_short(example.label)} → {_short(example.answer)}"
+            axes.set_title(caption, fontsize=9, color=LOST if wrong else INK, pad=2)
     save(drawn, path)
 
 

@@ -1,4 +1,4 @@
-"""Which training images are judged by which classifier: whole groups, the same share of every class in each fold."""
+"""Cross-validation folds of an audit: groups stay together, and every fold has the same class proportions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ HELD_OUT = "held_out.json"
 
 
 def folds(store: Store, spec: Judged) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The labelled rows of the train split, and the fold of each; never an image of validation or test.
-
-    Raises ValueError when there are none.
-    """
+    """Return the labeled rows of the train split and the fold of each. Raises ValueError if there are none."""
     rows = needed(store, "train")
     items = store.items.iloc[rows]
     numbers = split.folds(
@@ -31,7 +28,7 @@ def folds(store: Store, spec: Judged) -> tuple[NDArray[np.int64], NDArray[np.int
     return rows, np.asarray(numbers, dtype=np.int64)
 
 
-def told_apart(store: Store, rows: NDArray[np.int64]) -> dict[str, object]:
-    """Return an order-independent fingerprint of a set of images, stored beside the classifier that never saw them."""
+def fingerprint(store: Store, rows: NDArray[np.int64]) -> dict[str, object]:
+    """Return an order-independent fingerprint of a fold's images, stored with the classifier that holds them out."""
     ids = sorted(store.items["id"].iloc[rows])
     return {"images": len(ids), "sha256": hashlib.sha256("\0".join(ids).encode()).hexdigest()}

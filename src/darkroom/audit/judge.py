@@ -1,8 +1,7 @@
-"""One fold's classifier as a judge: what it answers, and how near an image lies to real ones in what it sees.
+"""One fold's classifier as a judge: its predictions, and the distance of images from real ones in its feature space.
 
-Distances are taken between features, each divided by its deviation over real images, from an image to the `NEIGHBORS`
-nearest real ones of a class that this classifier never saw, those of the image's own group left out. Features of two
-classifiers are never compared.
+The distance of an image to a class is the mean Euclidean distance, in standardized features, to its `NEIGHBORS` nearest
+held-out images of the class, excluding the image's own group. Features of different classifiers are never compared.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from torch import Tensor, nn
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Look = Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Takes images (N, C, H, W) in [0, 1]; gives logits (N, K) and features (N, D)."""
+"""Maps images (N, C, H, W) in [0, 1] to logits (N, K) and features (N, D)."""
 
 BATCH = 256
 NEIGHBORS = 5
 AT_HOME = 0.9
-"""An image is at home in a class when it lies as near to its real images as this share of them do to each other."""
+"""An image is at home in a class if its distance is within this quantile of the real images' own distances."""
 
 
 @dataclass(frozen=True)
 class Real:
-    """Real images of one class, as a classifier sees them: features (M, D), groups (M,)."""
+    """Real images of one class: features (M, D) from a classifier, groups (M,)."""
 
     features: NDArray[np.float32]
     groups: Labels
 
 
 class FoldJudge:
-    """What a classifier makes of images; `real` are images that it never saw, by class."""
+    """A classifier that judges images; `real` are images held out from its training, by class."""
 
     def __init__(self, look: Look, real: Mapping[int, Real]) -> None:
         self._look = look
@@ -45,14 +44,14 @@ class FoldJudge:
         self._radius = {label: self._home(label) for label in self._real}
 
     def look(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (N, K) and standardised features (N, D), batch by batch."""
+        """Return logits (N, K) and standardized features (N, D), computed in batches."""
         found = [self._look(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
         return np.concatenate([logits for logits, _ in found]), self._standard(
             np.concatenate([seen for _, seen in found])
         )
 
     def distance(self, features: NDArray[np.float32], groups: Labels, label: int) -> Floats:
-        """Mean distance (N,) to the nearest real images of a class; NaN where there are fewer than `NEIGHBORS`."""
+        """Return the mean distance (N,) to the nearest real images of a class; NaN if there are fewer than `NEIGHBORS`."""
         known = self._real.get(label)
         if known is None or not len(features):
             return np.full(len(features), np.nan)
@@ -66,7 +65,7 @@ class FoldJudge:
         return np.where(np.isfinite(near), near, np.nan)
 
     def at_home(self, features: NDArray[np.float32], groups: Labels, labels: Labels) -> NDArray[np.bool_]:
-        """Whether each image lies among the real ones of the class given for it."""
+        """Return whether each image is at home in its class in `labels` (N,)."""
         found = np.zeros(len(labels), np.bool_)
         for label in np.unique(labels).tolist():
             chosen = labels == label
@@ -86,7 +85,7 @@ class FoldJudge:
 
 
 def watched(network: nn.Module) -> Look:
-    """A look at the features on their way through a network, so that each image passes it once."""
+    """Return a function that gets logits and features from one forward pass, by wrapping `network.features`."""
     features = network.features
     passing: list[Tensor] = []
 

@@ -1,4 +1,4 @@
-"""The job `audit measure`: what each transform of a policy does to each class, and the policy that keeps all labels."""
+"""The job `audit measure`: measure each transform of a policy on each class, and suggest a policy that preserves labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from darkroom.audit.cells import Setting, cell, limit, measured
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Part, Subject
 from darkroom.audit.figures import LINE, BeforeAfter, draw_examples, draw_heatmap
-from darkroom.audit.folds import HELD_OUT, folds, told_apart
+from darkroom.audit.folds import HELD_OUT, fingerprint, folds
 from darkroom.audit.judge import FoldJudge, Real, watched
 from darkroom.audit.relearn import Relearning
 from darkroom.audit.steps import Step, alone, steps, whole
@@ -30,9 +30,9 @@ from darkroom.log import Log
 from darkroom.randomness import derive
 
 REAL = 200
-"""Most real images of a class and fold that others are compared with."""
+"""Maximum number of real reference images per class and fold."""
 LINES = 6
-"""Most lines of examples."""
+"""Maximum rows of examples."""
 NUMBERS = ("clean", "kept", "loss", "turned", "relearned", "realism", "spread", "surprise")
 Rows = NDArray[np.int64]
 
@@ -40,9 +40,9 @@ Rows = NDArray[np.int64]
 def run(spec: MeasureSpec, *, data: Path, models: Path, out: Path, log: Log) -> None:
     """Audit a policy on the training images of the store at `data`, judged by the classifiers `models`/fold-F.
 
-    Raises FileNotFoundError when one of them was not trained.
+    Raises FileNotFoundError if one of them is missing.
     """
-    torch.set_num_threads(1)  # sums depend on their number
+    torch.set_num_threads(1)  # sums depend on the number of threads
     started = time.monotonic()
     store = open_store(data)
     rows, fold = folds(store, spec)
@@ -70,10 +70,10 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, out: Path, log: Log) -> 
 
 
 def _judge(folder: Path, store: Store, rows: Rows) -> FoldJudge:
-    """The classifier of a fold, with real images of that fold to compare others with. Raises ValueError for another's."""
+    """Return a fold's classifier with that fold's images as reference. Raises ValueError if it was trained on them."""
     about = read_about(folder)
-    if files.read_json(folder / HELD_OUT) != told_apart(store, rows):
-        raise ValueError(f"{folder} was trained on other images than this audit needs; train it again")
+    if files.read_json(folder / HELD_OUT) != fingerprint(store, rows):
+        raise ValueError(f"{folder} was trained on a different split than this audit uses; retrain it")
     network = rebuild("network", folder, about.shape, len(about.classes))
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
@@ -88,7 +88,7 @@ def _judge(folder: Path, store: Store, rows: Rows) -> FoldJudge:
 
 
 def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[FoldJudge], most: int) -> Subject:
-    """The first `most` images of a class, each with the judge that never saw it."""
+    """Return the first `most` images of a class, each with the judge that did not train on it."""
     chosen = np.flatnonzero(store.labels[rows] == label)[:most]
     parts = []
     for number, judge in enumerate(judges):
@@ -101,7 +101,7 @@ def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[
 def _audited(
     spec: MeasureSpec, store: Store, subjects: Sequence[Subject], settings: PerClass, relearning: Relearning
 ) -> dict[str, Any]:
-    """Return the content of audit.json."""
+    """Return the contents of audit.json."""
     setting = Setting(spec, store.classes, _size(store))
     listed = steps(spec.policy)
     cells: dict[str, dict[str, Any]] = {}
@@ -119,16 +119,16 @@ def _audited(
     for found in subjects:
         strengths = [settings.strength(found.label, step.name) for step in listed]
         change = whole(spec.policy, strengths, setting.size, seed=spec.seed)
-        told = measured(found, change, setting, key="whole") if found.images else {"numbers": {}, "turned_into": []}
-        together[store.classes[found.label]] = {"images": found.images, **told}
-    limits = {key: {name: limit(told) for name, told in row.items()} for key, row in cells.items()}
+        entry = measured(found, change, setting, key="whole") if found.images else {"numbers": {}, "turned_into": []}
+        together[store.classes[found.label]] = {"images": found.images, **entry}
+    limits = {key: {name: limit(entry) for name, entry in row.items()} for key, row in cells.items()}
     return {
         "policy": spec.name,
         "classes": list(store.classes),
         "tolerance": spec.tolerance,
         "folds": spec.folds,
         "draws": spec.draws,
-        "steps": [_told(step, listed) for step in listed],
+        "steps": [_described(step, listed) for step in listed],
         "cells": cells,
         "whole": together,
         "suggested": suggest.suggest(spec.policy, store.classes, limits),
@@ -136,12 +136,12 @@ def _audited(
 
 
 def _strength(settings: PerClass, label: int, name: str) -> tuple[float, float]:
-    """What the policy gives a transform for a class, and what balancing multiplies it by."""
+    """Return the policy's strength of a transform for a class, and the factor from balancing."""
     factor = float(settings.factors[label])
     return settings.strength(label, name) / factor, factor
 
 
-def _told(step: Step, listed: Sequence[Step]) -> dict[str, Any]:
+def _described(step: Step, listed: Sequence[Step]) -> dict[str, Any]:
     twice = sum(other.name == step.name for other in listed) > 1
     return {
         "key": step.key,
@@ -157,14 +157,17 @@ def _told(step: Step, listed: Sequence[Step]) -> dict[str, Any]:
 def _examples(
     result: Mapping[str, Any], subjects: Sequence[Subject], settings: PerClass, setting: Setting
 ) -> list[tuple[str, list[BeforeAfter]]]:
-    """The transforms and classes that lose most labels, those ruled out first; images whose label was right before."""
+    """Return examples of the transforms and classes that lose the most labels, dropped and weakened ones first.
+
+    Shows only images that are classified correctly without the transform.
+    """
     ruled = {"drop": 0, "weaken": 1}
     titles = {step["key"]: step["title"] for step in result["steps"]}
     found = [
-        (ruled.get(told["verdict"], 2), -told["numbers"]["loss"]["value"], key, name)
+        (ruled.get(entry["verdict"], 2), -entry["numbers"]["loss"]["value"], key, name)
         for key, row in result["cells"].items()
-        for name, told in row.items()
-        if told["numbers"] and told["numbers"]["loss"]["value"] > 0
+        for name, entry in row.items()
+        if entry["numbers"] and entry["numbers"]["loss"]["value"] > 0
     ]
     listed = {step.key: step for step in steps(setting.spec.policy)}  # type: ignore[attr-defined]
     lines = []
@@ -189,33 +192,33 @@ def _line(found: Subject, change: Any, classes: Sequence[str]) -> list[BeforeAft
 
 
 def _write_table(path: Path, result: Mapping[str, Any]) -> None:
-    """A row for each transform and class, numbers with their intervals."""
+    """Write one row per transform and class, with all measurements and their intervals."""
     columns = [f"{name}{end}" for name in NUMBERS for end in ("", "_low", "_high")]
     head = ["transform", "part", "class", "strength", "verdict", "note", "reason", "weaken_to", "images", "turned_into"]
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*head, *columns])
         for step in result["steps"]:
-            for name, told in result["cells"].get(step["key"], {}).items():
-                into = ", ".join(f"{turned['class']} {turned['share']:.3f}" for turned in told.get("turned_into", []))
-                line = [step["title"], step["part"], name, told["strength"], told["verdict"], told["note"]]
-                line += [told["reason"], told.get("weaken_to", ""), told["images"], into]
+            for name, entry in result["cells"].get(step["key"], {}).items():
+                into = ", ".join(f"{turned['class']} {turned['share']:.3f}" for turned in entry.get("turned_into", []))
+                line = [step["title"], step["part"], name, entry["strength"], entry["verdict"], entry["note"]]
+                line += [entry["reason"], entry.get("weaken_to", ""), entry["images"], into]
                 for number in NUMBERS:
-                    interval = told["numbers"].get(number, {})
+                    interval = entry["numbers"].get(number, {})
                     line += [interval.get(end, "") for end in ("value", "low", "high")]
                 writer.writerow(["" if value is None else value for value in line])
 
 
 def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """Means over the classes by transform, and how many verdicts there are of each kind."""
+    """Return the number of verdicts of each kind, and each transform's means over classes."""
     found: dict[str, float] = {}
-    every = [told for row in result["cells"].values() for told in row.values()]
+    every = [entry for row in result["cells"].values() for entry in row.values()]
     for verdict in ("keep", "weaken", "drop", "unknown"):
-        found[f"audit/{verdict}"] = float(sum(told["verdict"] == verdict for told in every))
+        found[f"audit/{verdict}"] = float(sum(entry["verdict"] == verdict for entry in every))
     for step in result["steps"]:
         for number in ("kept", "realism", "spread"):
             values = [
-                told["numbers"].get(number, {}).get("value") for told in result["cells"].get(step["key"], {}).values()
+                entry["numbers"].get(number, {}).get("value") for entry in result["cells"].get(step["key"], {}).values()
             ]
             if known := [value for value in values if value is not None]:
                 found[f"audit/{step['title']}/{number}"] = float(np.mean(known))

@@ -1,10 +1,10 @@
-"""Whether classes can still be told apart once a classifier has learned a transform.
+"""Whether classes remain distinguishable to a classifier trained with a transform.
 
-A judge trained without augmentation may take a mirrored object for another class merely because it knows one pose. Before
-a verdict says that labels change, a new classifier is therefore trained on originals and transformed copies alike, half of
-each, and tested on transformed images of a fold it never saw. Where the transform really turns one class into another, as
-half a turn does a 6, their images coincide and no training helps. The transform acts on all classes at the same strength:
-acting on some alone, it would itself give the class away.
+A judge trained without augmentation may mistake a mirrored object for another class merely because it knows one pose. So
+before a verdict says that labels change, a new classifier is trained on originals and transformed copies, half of each,
+and tested on transformed images of a held-out fold. If the transform really turns one class into another, as a rotation by
+180° turns a 6 into a 9, their images coincide and training does not help. The transform is applied to all classes at the
+same strength; applied to some only, it would itself reveal the class.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ Rows = NDArray[np.int64]
 
 
 class Relearned(NamedTuple):
-    """What a classifier trained with a transform recognizes of the held-out images, by label: transformed and as they are."""
+    """Accuracy per label of a classifier trained with a transform, on transformed and on plain held-out images."""
 
     changed: Mapping[int, Interval]
     plain: Mapping[int, Interval]
 
     def rate(self, label: int, into: int | None) -> Interval:
-        """Return the share of a class's transformed images recognized, or of the class `into` that they look like, if lower.
+        """Return the accuracy on a class's transformed images or, if lower, on the class `into` that they resemble.
 
-        Where two classes coincide, a classifier may sacrifice either one.
+        If two classes coincide, a classifier may sacrifice either one.
         """
         own, other = self.changed[label], self.plain[label if into is None else into]
         if into is None or own["value"] is None or other["value"] is None:
@@ -51,14 +51,14 @@ class Relearned(NamedTuple):
 
 
 class Relearning:
-    """Trains with a transform when first asked about it; takes the audit's labelled training rows and the fold of each."""
+    """Train with a transform on first request; takes the audit's labeled training rows and the fold of each."""
 
     def __init__(self, spec: MeasureSpec, store: Store, rows: Rows, fold: Rows) -> None:
         self.spec, self.store, self.rows, self.fold = spec, store, rows, fold
         self._known: dict[str, Relearned] = {}
 
     def learned(self, step: Step, strength: float) -> Relearned:
-        """Train with a transform at this strength and measure what is recognized; one training per transform."""
+        """Train with a transform at this strength and return the accuracies; trains once per transform."""
         if step.key not in self._known:
             self._known[step.key] = self._measured(step, strength)
         return self._known[step.key]
@@ -79,7 +79,7 @@ class Relearning:
             ids, images = store.items["id"].iloc[chosen].tolist(), store.images[chosen]
             draws = range(1, spec.draws + 1) if len(chosen) else ()
             hits = sum(right(change(images, ids, draw), label) for draw in draws)
-            # an image counts once, whatever the number of draws: those of one image are not independent
+            # count each image once, however many draws: draws of one image are not independent
             changed[label] = wilson(round(hits / spec.draws), len(chosen), reason=NO_IMAGES)
             plain[label] = wilson(right(as_float(images), label) if len(chosen) else 0, len(chosen), reason=NO_IMAGES)
         return Relearned(changed, plain)
@@ -88,7 +88,7 @@ class Relearning:
 def _trained(spec: MeasureSpec, store: Store, rows: Rows, change: Change) -> torch.nn.Module:
     from darkroom.classify.losses import CrossEntropy
     from darkroom.classify.train import ClassifierTask
-    from darkroom.fit.trainer import fit  # Lightning takes seconds to import, and few audits train
+    from darkroom.fit.trainer import fit  # importing Lightning takes seconds, and few audits train
 
     torch.manual_seed(derive(spec.seed, "relearn weights"))
     network: torch.nn.Module = registry.build(spec.network, store.shape, len(store.classes))

@@ -1,4 +1,4 @@
-"""What is done to the judged images: one transform, always applied, or a policy whole."""
+"""Changes applied to the judged images: a single transform, always applied, or a whole policy."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from darkroom.settings import Section
 
 Images = NDArray[np.uint8]
 Change = Callable[[Images, Sequence[str], int], Tensor]
-"""Takes images (N, H, W, C) uint8, their ids and the number of the draw; gives images (N, C, H, W) in [0, 1]."""
+"""Maps images (N, H, W, C) uint8, their ids and the draw's number to images (N, C, H, W) in [0, 1]."""
 
 BATCH = 256
 
 
 @dataclass(frozen=True)
 class Step:
-    """One transform of a policy; `key` identifies it wherever it stands in the list."""
+    """One transform of a policy; `key` identifies it independently of its position."""
 
     key: str
     name: str
@@ -38,17 +38,17 @@ class Step:
 
     @property
     def judged(self) -> bool:
-        """Mixing changes labels on purpose."""
+        """Whether it is audited: all but mixing, which changes labels on purpose."""
         return self.name not in MIXING
 
     @property
     def binary(self) -> bool:
-        """Whether it cannot be made weaker, only rarer."""
+        """Whether it has no magnitude, so that it can only be applied less often."""
         return is_binary(self.options)
 
 
 def steps(policy: Policy) -> list[Step]:
-    """The transforms of a policy: offline, then online."""
+    """Return the transforms of a policy: offline, then online."""
     found: list[Step] = []
     parts: tuple[tuple[Literal["offline", "online"], list[Section]], ...] = (
         ("offline", policy.offline),
@@ -63,9 +63,9 @@ def steps(policy: Policy) -> list[Step]:
 
 
 def alone(step: Step, strength: float, size: tuple[int, int], *, seed: int) -> Change:
-    """One transform at a strength above 0, applied to every image, for images of this size (height, width).
+    """Return one transform at a strength above 0, applied to every image of this size (height, width).
 
-    Its draws depend on the seed, its key, the image and the number of the draw, not on the strength.
+    Its random numbers depend on the seed, the key, the image and the draw's number, not on the strength.
     """
     options = step.options
     if "p" in options.__class__.model_fields:
@@ -79,9 +79,9 @@ def alone(step: Step, strength: float, size: tuple[int, int], *, seed: int) -> C
 
 
 def whole(policy: Policy, strengths: Sequence[float], size: tuple[int, int], *, seed: int) -> Change:
-    """All transforms of a policy but mixing, in order, each with its own probability and one of the `strengths`.
+    """Return all transforms of a policy except mixing, in order, with their own probabilities, at these `strengths`.
 
-    The offline part gives the very copies that `augment apply` makes.
+    The offline part makes the same copies as `augment apply`.
     """
     made = list(zip(steps(policy), strengths, strict=True))
     offline = [scaled(step.options, strength) for step, strength in made if step.part == "offline"]
@@ -109,7 +109,7 @@ def _offline(options: Sequence[Section], size: tuple[int, int], *, seed: int) ->
 def _online(
     options: Sequence[Section], strengths: Sequence[float], images: Tensor, ids: Sequence[str], draw: int, *, seed: int
 ) -> Tensor:
-    """Batch by batch; the draws of a batch begin from its first image's id."""
+    """Apply transforms in batches, each seeded by its first image's id."""
     made = [registry.build(one) for one in options]
     batches = []
     for start in range(0, len(images), BATCH):

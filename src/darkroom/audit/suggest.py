@@ -1,4 +1,4 @@
-"""The policy that the verdicts lead to: what loses labels made weaker or switched off, class by class."""
+"""Suggest a policy from the verdicts: weaken or switch off, per class, what loses labels."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from darkroom.settings import Section
 
 
 def suggest(policy: Policy, classes: Sequence[str], limits: Mapping[str, Mapping[str, float]]) -> dict[str, Any] | None:
-    """A policy as it would stand in a config; `limits` has the largest strength by key of the transform, then class.
+    """Return the policy as written in a config; `limits` maps a transform's key, then a class, to the largest strength.
 
-    A transform with limit 0 in every class is left out. A class has one strength for all transforms of a name, so the
-    smallest counts. None when nothing is left of the policy.
+    Leaves out transforms with limit 0 in every class. A class has one strength per transform name, so the smallest limit
+    applies. Returns None if no transform remains.
     """
     gone = {key for key, limit in limits.items() if classes and all(limit.get(name) == 0 for name in classes)}
     left = [step for step in steps(policy) if step.key not in gone]
@@ -39,9 +39,9 @@ def suggest(policy: Policy, classes: Sequence[str], limits: Mapping[str, Mapping
 
 
 def text(name: str, policy: Mapping[str, Any] | None) -> str:
-    """The policy as YAML, ready to stand in a config file."""
+    """Return the policy as YAML for a config file."""
     if policy is None:
-        return f"# every transform of {name} loses labels in every class: nothing is left of it\n"
+        return f"# every transform of {name} loses labels in every class: no transform remains\n"
     dumped: str = yaml.safe_dump(
         {"augment": {name: dict(policy)}}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )
@@ -51,7 +51,7 @@ def text(name: str, policy: Mapping[str, Any] | None) -> str:
 def _class(
     policy: Policy, name: str, left: Sequence[Any], limits: Mapping[str, Mapping[str, float]], offline: bool
 ) -> dict[str, Any]:
-    """What is different for one class, as little as possible."""
+    """Return the overrides of one class, as few as possible."""
     given = policy.classes.get(name)
     before = given.strength if given else 1.0
     found: dict[str, Any] = {"copies": given.copies} if given and given.copies is not None and offline else {}
@@ -69,7 +69,7 @@ def _class(
 
 
 def _short(options: Section) -> str | dict[str, Any]:
-    """A transform as a person would write it: its name, and what is not as by default."""
+    """Return a transform in short form: its name, and options that differ from their defaults."""
     name: str = options.name  # type: ignore[attr-defined]
     own = options.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
     return {"name": name, **own} if own else name

@@ -1,4 +1,4 @@
-"""The job `audit train`: the classifier that judges one fold, trained on the others without augmentation."""
+"""The job `audit train`: train the judge of one fold on the other folds, without augmentation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom import files
 from darkroom.audit.config import TrainSpec
-from darkroom.audit.folds import HELD_OUT, folds, told_apart
+from darkroom.audit.folds import HELD_OUT, fingerprint, folds
 from darkroom.classify import config as classify
 from darkroom.classify.train import train
 from darkroom.data.store import open_store
@@ -19,21 +19,21 @@ from darkroom.log import Log
 def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
     """Train on all folds but one of the training images of the store at `data`.
 
-    Raises ValueError when the other folds have fewer than two classes, or there is nothing to judge in this one.
+    Raises ValueError if this fold is empty or the others have fewer than two classes.
     """
     store = open_store(data)
     rows, fold = folds(store, spec)
     if not (fold == spec.fold).any():
-        raise ValueError(f"fold {spec.fold} of {spec.folds} has no image; set audit.folds lower")
+        raise ValueError(f"fold {spec.fold} of {spec.folds} has no images; lower audit.folds")
     plain = classify.TrainSpec(network=spec.network, training=spec.training, seed=spec.seed)
     network, fitted = train(
         plain,
         store,
         rows[fold != spec.fold],
-        held_out=np.empty(0, np.int64),  # nothing is chosen by it, and it would cost time
+        held_out=np.empty(0, np.int64),  # no model selection, and validation would cost time
         checkpoints=checkpoints,
         log=log,
     )
     with files.folder(out) as fresh:
         save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
-        files.write_json(fresh / HELD_OUT, told_apart(store, rows[fold == spec.fold]))
+        files.write_json(fresh / HELD_OUT, fingerprint(store, rows[fold == spec.fold]))

@@ -1,10 +1,10 @@
-"""Keep, weaken or drop: what the numbers of one transform and class say, and the strength that keeps the label.
+"""Keep, weaken or drop: the verdict on one transform and class, and the largest strength that preserves the label.
 
-A classifier trained without augmentation gives wrong answers for two reasons: the image now shows another class, or it
-is unlike anything it has seen. Only the first is a reason against a transform; the second is what augmentation is for.
-So labels count as lost only when three things are clear: the loss exceeds the tolerance; the images lie among real ones of
-other classes more often than the tolerance, or fewer than half of the clean rate keep their label; and a classifier trained
-with the transform does not recognize them either (see `relearn`).
+A classifier trained without augmentation errs on transformed images for two reasons: the image now shows another class, or
+it is unlike anything in training. Only the first speaks against a transform; the second is what augmentation is for. So
+labels count as lost only if all three hold, each by its interval: the accuracy loss exceeds the tolerance; images look like
+real ones of other classes more often than the tolerance, or fewer than half of the correctly classified originals keep
+their label; and a classifier trained with the transform does not recognize them either (see `relearn`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from darkroom.audit.config import FEWEST
 from darkroom.measure.bootstrap import Interval
 
 POOR = 0.5
-"""A classifier that is right less often on the images as they are is no judge of this class."""
+"""Minimum accuracy on the original images of a class for a classifier to judge it."""
 WEAKEST = 0.1
-"""Share of its own strength below which a transform is dropped rather than weakened."""
+"""Fraction of its own strength below which a transform is dropped rather than weakened."""
 STEPS = 100
-"""Strengths are tried in hundredths."""
+"""Resolution of the strengths tried: hundredths."""
 SLACK = 1e-6
 
 Note = Literal["", "unclear", "unfamiliar"]
@@ -30,7 +30,7 @@ Note = Literal["", "unclear", "unfamiliar"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What the numbers say: whether labels are lost, or nothing can be said and why."""
+    """Whether labels are kept, lost or unknown, and the reason."""
 
     outcome: Literal["kept", "lost", "unknown"]
     note: Note = ""
@@ -38,15 +38,16 @@ class Finding:
 
 
 def find(found: Mapping[str, Interval], *, images: int, tolerance: float) -> Finding:
-    """Whether labels are lost; `unclear` is a loss above the tolerance whose interval is not, `unfamiliar` a clear loss
-    to images that are like no other class."""
+    """Return whether labels are lost.
+
+    The note is `unclear` if the loss exceeds the tolerance but the lower bound of its interval does not, and `unfamiliar`
+    if it clearly does, but the images resemble no other class.
+    """
     if images < FEWEST:
         return Finding("unknown", reason=f"only {images} training images to judge")
     clean = found["clean"]["value"]
     if clean < POOR:
-        return Finding(
-            "unknown", reason=f"the classifier is right on only {100 * clean:.0f} % of the images as they are"
-        )
+        return Finding("unknown", reason=f"the classifier recognizes only {100 * clean:.0f} % of the original images")
     loss, turned, kept = found["loss"], found["turned_more"], found["kept"]
     if loss["low"] <= tolerance:
         return Finding("kept", "unclear" if loss["value"] > tolerance else "")
@@ -56,7 +57,7 @@ def find(found: Mapping[str, Interval], *, images: int, tolerance: float) -> Fin
 
 
 def learnable(found: Mapping[str, Interval], relearned: Interval, *, tolerance: float) -> Finding | None:
-    """Return why a loss is no reason against the transform, or None if a classifier that learned it loses labels too."""
+    """Return why a loss does not speak against the transform, or None if a classifier trained with it loses labels too."""
     if relearned["value"] is None or relearned["high"] < found["clean"]["value"] - tolerance:
         return None
     share = f"{100 * relearned['value']:.0f} %"
@@ -65,10 +66,10 @@ def learnable(found: Mapping[str, Interval], relearned: Interval, *, tolerance: 
 
 
 def weaker(loss: Callable[[float], float], own: float, tolerance: float) -> float | None:
-    """The largest strength below `own`, in whole hundredths, at which `loss` is within the tolerance.
+    """Return the largest strength below `own`, in hundredths, at which `loss` is within the tolerance.
 
-    Bisection takes it that more strength loses more labels; whatever it gives was itself measured. None when not even a
-    tenth of `own` is within it.
+    Bisection assumes that loss grows with strength, but the strength it returns was itself measured. Returns None if even
+    a tenth of `own` exceeds the tolerance.
     """
     low, high = max(1, math.ceil(own * WEAKEST * STEPS - SLACK)), math.ceil(own * STEPS - SLACK) - 1
     if low > high or loss(low / STEPS) > tolerance:

@@ -1,7 +1,7 @@
-"""Bootstrap intervals (Efron 1979): how much a number would vary over other draws of the test items.
+"""Bootstrap confidence intervals (Efron 1979) over test items.
 
-A statistic takes weights (R, N), one row per resample and one column per item, and returns values (R,): a resample is how
-often it holds each item, so one pass of array arithmetic serves many resamples.
+A statistic takes weights (R, N), the count of each item in each resample, and returns values (R,), so that array
+operations handle many resamples at once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Interval = dict[str, Any]
-"""`{"value", "low", "high"}`, or `{"value": None, "reason"}` for an undefined number."""
+"""`{"value", "low", "high"}`, or `{"value": None, "reason"}` if undefined."""
 
 LEVEL = 0.95
 ONE_KIND = "needs items of more than one kind"
 CELLS = 500_000
-"""Weights in memory at a time, 4 MB; a statistic may take about ten times that."""
+"""Maximum number of weights in memory: 4 MB. A statistic may use ten times as much."""
 
 
 def intervals(
@@ -31,12 +31,12 @@ def intervals(
     reason: str = ONE_KIND,
     biased: Collection[str] = (),
 ) -> dict[str, Interval]:
-    """Return each named number of the items with its 95 % percentile interval.
+    """Return each of the statistic's values with its 95 % percentile interval.
 
-    A number that is NaN on the items themselves gets `reason` in place of a value; resamples in which it is NaN, such as
-    those without any anomaly, are left out of its interval. Numbers named in `biased` grow by resampling alone, as the
-    calibration error does: the bootstrap's estimate of that bias is subtracted from their resampled values, which stay at
-    least 0. Raises ValueError if there are no items.
+    A value that is NaN on the full set gets `reason` instead; resamples where it is NaN, such as those without an anomaly,
+    are left out of its interval. Resampling alone inflates the values named in `biased`, such as the calibration error: the
+    bootstrap estimate of this bias is subtracted from their resampled values, clipped at 0. Raises ValueError if there are
+    no items.
     """
     if items < 1:
         raise ValueError("there are no items to measure")
@@ -54,9 +54,9 @@ def intervals(
 
 
 def percentile_intervals(draws: Mapping[str, Floats], *, reason: str = ONE_KIND) -> dict[str, Interval]:
-    """Return the first of each named row of numbers (1 + R,), that of the items themselves, with the interval of the rest.
+    """Return the first of each row of values (1 + R,), computed on the full set, with the percentile interval of the rest.
 
-    NaN as in `intervals`.
+    NaN is handled as in `intervals`.
     """
     return {name: _interval(float(values[0]), values[1:], reason) for name, values in draws.items()}
 
@@ -64,7 +64,7 @@ def percentile_intervals(draws: Mapping[str, Floats], *, reason: str = ONE_KIND)
 def mean_intervals(
     values: Mapping[str, NDArray[Any]], *, resamples: int, generator: np.random.Generator
 ) -> dict[str, Interval]:
-    """Return the mean of each named row of numbers (N,) with its interval; all from the same resamples."""
+    """Return the mean of each row of values (N,) with its interval, all from the same resamples."""
     table = np.stack([np.asarray(row, np.float64) for row in values.values()], axis=1)  # (N, K)
 
     def means(weights: Floats) -> dict[str, Floats]:
@@ -75,7 +75,7 @@ def mean_intervals(
 
 
 def resample(items: int, resamples: int, generator: np.random.Generator) -> Floats:
-    """Draw with replacement: how often each resample holds each item, (resamples, items); each row sums to `items`."""
+    """Draw with replacement; return counts (resamples, items), each row summing to `items`."""
     taken = generator.integers(0, items, size=(resamples, items))
     taken += np.arange(resamples)[:, None] * items
     counts = np.bincount(taken.ravel(), minlength=resamples * items)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CELLS = 4_000_000
-"""Distances held at a time: 32 MB."""
+"""Maximum number of distances in memory: 32 MB."""
 ROUNDING = 1e-13
-"""Squared distances below this share of the vectors' own squared lengths are rounding, and count as 0."""
+"""Squared distances below this fraction of the vectors' squared norms are rounding errors and set to 0."""
 
 
 def rows_at_a_time(columns: int) -> int:
@@ -22,9 +22,9 @@ def rows_at_a_time(columns: int) -> int:
 
 
 def squared_blocks(first: NDArray[Any], second: NDArray[Any]) -> Iterator[tuple[slice, Floats]]:
-    """Squared distances of all rows of `first` (N, D) to all of `second` (M, D): for each slice of rows, (rows, M).
+    """Yield the squared distances from `first` (N, D) to `second` (M, D) in blocks: a slice of rows and its (rows, M).
 
-    By the product of the two sets, after taking the mean of `second` off both: what is equal has distance 0.
+    Computed from dot products after subtracting the mean of `second` from both; equal vectors have distance 0.
     """
     checked(first, second)
     middle = second.mean(0, dtype=np.float64)
@@ -39,7 +39,7 @@ def squared_blocks(first: NDArray[Any], second: NDArray[Any]) -> Iterator[tuple[
 
 
 def checked(first: NDArray[Any], second: NDArray[Any]) -> None:
-    """Raises ValueError unless both are (N, D) with the same D, not empty, and finite."""
+    """Raise ValueError unless both are nonempty, finite, and of shape (N, D) with the same D."""
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or not (len(first) and len(second)):
         raise ValueError(f"expected two sets of vectors (N, D) and (M, D), got {first.shape} and {second.shape}")
     for name, values in (("first", first), ("second", second)):

@@ -1,7 +1,7 @@
-"""The Fréchet distance of two sets of features, each taken as a normal distribution (FID: Heusel et al. 2017).
+"""The Fréchet distance between two feature sets, each modeled as a Gaussian (FID; Heusel et al. 2017).
 
-|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½). It is biased upwards by few images, more so the more features there are: compare
-only numbers taken from equally many images in the same features.
+|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½). Biased upward for small samples, more so in higher dimensions: compare only values
+from equal numbers of images in the same feature space.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from darkroom.measure.distances import Floats, checked
 
 
 def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """FID of features (N, D) and (M, D), N and M at least 2; never below 0.
+    """Return the FID, at least 0, of features (N, D) and (M, D) with N, M ≥ 2.
 
-    With centered features X and Y, tr (C1 C2)^½ is the sum of the singular values of X Yᵀ / √((N-1)(M-1)): no root of a
-    matrix is taken, so fewer images than features do no harm.
+    With centered features X and Y, tr (C1 C2)^½ is the sum of the singular values of X Yᵀ / √((N-1)(M-1)). This avoids the
+    matrix square root, so fewer images than features are no problem.
     """
     checked(first, second)
     if min(len(first), len(second)) < 2:
@@ -31,7 +31,7 @@ def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
 
 
 def _root(centered: Floats) -> Floats:
-    """A matrix R with Rᵀ R the covariance, of no more rows than needed."""
+    """Return R with RᵀR the covariance, with at most D rows."""
     scaled: Floats = centered / np.sqrt(len(centered) - 1)
     if len(scaled) <= scaled.shape[1]:
         return scaled

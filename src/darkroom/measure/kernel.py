@@ -1,9 +1,9 @@
-"""The kernel distance of two sets of features (KID: Bińkowski et al. 2018): the squared maximum mean discrepancy under
-the kernel (x·y / D + 1)³, estimated without bias.
+"""The kernel distance between two feature sets (KID; Bińkowski et al. 2018): the unbiased squared maximum mean discrepancy
+with the kernel (x·y / D + 1)³.
 
-It may be negative, and its expectation does not depend on the number of images. The paper takes means over random
-subsets; the whole sets give the same expectation with less spread. A few images repeated can still score well: read it
-beside coverage.
+It can be negative, and its expectation does not depend on the number of images. The paper averages over random subsets;
+the full sets give the same expectation with less variance. A generator that repeats a few images can still score well, so
+read it together with coverage.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from darkroom.measure.distances import Floats, checked, rows_at_a_time
 
 
 class KernelDistance(NamedTuple):
-    """KID, and the standard deviation that it would have over other images of the same kinds."""
+    """KID and its standard error."""
 
     value: float
     sd: float
 
 
 def kernel_distance(first: NDArray[Any], second: NDArray[Any]) -> KernelDistance:
-    """KID of features (N, D) and (M, D), N and M at least 3; the standard deviation is the jackknife's, one image left
-    out at a time."""
+    """Return the KID of features (N, D) and (M, D) with N, M ≥ 3, and its leave-one-out jackknife standard error."""
     checked(first, second)
     n, m = len(first), len(second)
     if min(n, m) < 3:
@@ -36,7 +35,7 @@ def kernel_distance(first: NDArray[Any], second: NDArray[Any]) -> KernelDistance
     total_x, total_y, across = inside_x.sum(), inside_y.sum(), across_x.sum()
     mean_x, mean_y = total_x / (n * (n - 1)), total_y / (m * (m - 1))
     value = mean_x + mean_y - 2 * across / (n * m)
-    # the same estimate without image i: its row and its column leave the sum of its own set, its row the other
+    # leave-one-out estimates: image i's row and column drop out of its own set's sum, its row out of the cross term
     without_x = (total_x - 2 * inside_x) / ((n - 1) * (n - 2)) + mean_y - 2 * (across - across_x) / ((n - 1) * m)
     without_y = (total_y - 2 * inside_y) / ((m - 1) * (m - 2)) + mean_x - 2 * (across - across_y) / (n * (m - 1))
     variance = (n - 1) * without_x.var() + (m - 1) * without_y.var()
@@ -53,6 +52,6 @@ def _diagonal(x: Floats) -> Floats:
 
 
 def _sums(x: Floats, y: Floats) -> Floats:
-    """For each row of `x`, the kernel summed over the rows of `y`."""
+    """Sum the kernel over the rows of `y` for each row of `x`."""
     size = rows_at_a_time(len(y))
     return np.concatenate([_kernel(x[at : at + size] @ y.T, x.shape[1]).sum(1) for at in range(0, len(x), size)])

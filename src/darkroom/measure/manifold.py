@@ -1,10 +1,10 @@
 """Fidelity and diversity of generated images, from nearest neighbors in a feature space.
 
-Each image stands for a ball around it that reaches to its k-th nearest neighbor in its own set.
-Improved precision and recall (Kynkäänniemi et al. 2019, k = 3): the fraction of generated images inside a ball of a real
-one, and the fraction of real images inside a ball of a generated one. Density and coverage (Naeem et al. 2020, k = 5) are
-more robust to outliers: the mean number of real balls that a generated image lies in, divided by k, and the fraction of
-real balls with a generated image inside. For equal distributions density is about 1 and coverage about 1 - 2^-k.
+Each image has a ball that reaches to its k-th nearest neighbor in its own set.
+Improved precision and recall (Kynkäänniemi et al. 2019, k = 3): the fraction of generated images inside a real image's
+ball, and of real images inside a generated image's ball. Density and coverage (Naeem et al. 2020, k = 5) are more robust
+to outliers: the mean number of real balls that contain a generated image, divided by k, and the fraction of real balls
+that contain any. For equal distributions, density is about 1 and coverage about 1 - 2^-k.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from darkroom.measure.distances import Floats, squared_blocks
 
 PRECISION_NEIGHBOURS, NEIGHBOURS = 3, 5
-"""k of precision and recall, and k of density and coverage, in their papers."""
+"""k for precision and recall, and k for density and coverage, as in the papers."""
 
 
 class Manifold(NamedTuple):
-    """Precision, recall and coverage in [0, 1], density from 0 up."""
+    """Precision, recall and coverage in [0, 1]; density ≥ 0."""
 
     precision: float
     recall: float
@@ -32,10 +32,10 @@ class Manifold(NamedTuple):
 def manifold(
     real: NDArray[Any], made: NDArray[Any], *, k: int = NEIGHBOURS, precision_k: int = PRECISION_NEIGHBOURS
 ) -> Manifold:
-    """Return all four measures of features (N, D) of real and (M, D) of generated images; the edge of a ball is inside.
+    """Return all four measures for features of real (N, D) and generated (M, D) images; balls are closed.
 
-    `precision_k` is that of precision and recall, `k` that of density and coverage. Raises ValueError if a set has fewer
-    images than the larger one plus 1.
+    `precision_k` is k for precision and recall, `k` for density and coverage. Raises ValueError if a set has at most
+    max(k, precision_k) images.
     """
     most = max(k, precision_k)
     for name, values in (("real", real), ("generated", made)):
@@ -49,7 +49,7 @@ def manifold(
     holding = np.zeros(len(made), np.int64)
     for part, squared in squared_blocks(real, made):
         precise |= (squared <= precision_radii[part, None]).any(0)
-        inside = squared <= density_radii[part, None]  # (rows of real, M): is that generated image in this real ball
+        inside = squared <= density_radii[part, None]  # (rows of real, M): the generated image is in the real ball
         covered[part] = inside.any(1)
         holding += inside.sum(0)
         recalled[part] = (squared <= made_radii).any(1)
@@ -62,11 +62,11 @@ def manifold(
 
 
 def radii(features: NDArray[Any], *ks: int) -> Floats:
-    """Return the squared distance of each image (N, D) to its k-th nearest other one, for each k: (K, N)."""
+    """Return the squared distance (K, N) from each of N images to its k-th nearest neighbor, for each k; takes (N, D)."""
     found = np.empty((len(ks), len(features)))
     places = [k - 1 for k in ks]
     for part, squared in squared_blocks(features, features):
         rows = np.arange(len(features))[part]
-        squared[np.arange(len(rows)), rows] = np.inf  # not its own neighbour
+        squared[np.arange(len(rows)), rows] = np.inf  # not its own neighbor
         found[:, part] = np.partition(squared, places, axis=1)[:, places].T
     return found

@@ -1,10 +1,10 @@
-"""Whether made images repeat training images: pixel by pixel, beside what unseen real images do by chance.
+"""Memorization: whether generated images repeat training images pixel by pixel, calibrated on held-out real images.
 
-The distance is Euclidean between images as floats in [0, 1]. Alone it misleads: a plain or a blurred image lies near
-everything. So the distance to the nearest training image is also divided by the mean distance to the `NEIGHBOURS`
-nearest ones (after Carlini et al. 2023): a copy is far nearer to one than to the rest. A made image is a near-copy when
-this ratio is below the `EXPECTED` quantile of unseen real images' ratios; so about this share of images that learned
-nothing by heart are called near-copies.
+Distances are Euclidean between images as floats in [0, 1]. Alone they mislead: plain or blurry images are close to
+everything. The distance to the nearest training image is therefore divided by the mean distance to the `NEIGHBOURS`
+nearest ones (after Carlini et al. 2023); a copy is much closer to one image than to the rest. A generated image is a
+near-copy if this ratio is below the `EXPECTED` quantile of the held-out images' ratios, so without memorization about
+that share is expected.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q9
 
 @dataclass(frozen=True)
 class Nearest:
-    """For each image (N,): the row of the nearest training image, the distance to it, and that over the mean distance to
-    the nearest `NEIGHBOURS` (1 where it is equally far from all of them, 0 for a copy)."""
+    """Per image (N,): the row of the nearest training image, the distance to it, and the ratio of that distance to the
+    mean over the `NEIGHBOURS` nearest (1 if they are all equally far, 0 for an exact copy)."""
 
     row: NDArray[np.int64]
     distance: Floats
@@ -34,15 +34,15 @@ class Nearest:
 
 
 def nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], *, neighbours: int = NEIGHBOURS) -> Nearest:
-    """Search the training images (M, H, W, C) for the nearest to each image (N, H, W, C), all as bytes.
+    """Find the nearest training image (M, H, W, C) of each image (N, H, W, C), all uint8.
 
-    Both are read in blocks, so that neither need fit into memory as floats. Fewer training images than `neighbours` are
-    all taken.
+    Reads both in blocks, so neither needs to fit in memory as floats. With fewer training images than `neighbours`, uses
+    all of them.
     """
     if not len(images) or not len(training) or images.shape[1:] != training.shape[1:]:
         raise ValueError(f"expected images (N, H, W, C) of one size, got {images.shape} and {training.shape}")
     pixels = int(np.prod(images.shape[1:]))
-    size = max(1, min(CELLS // pixels, pixels))  # so that neither the pixels nor the distances of a block fill memory
+    size = max(1, min(CELLS // pixels, pixels))  # bounds both the pixels and the distances of a block
     found = [_nearest(part, training, min(neighbours, len(training))) for part in _parts(images, size)]
     rows, squared = (np.concatenate(part) for part in zip(*found, strict=True))
     distances = np.sqrt(squared)
@@ -52,9 +52,9 @@ def nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], *, neighbour
 
 
 def near_copies(made: Floats, held_out: Floats, *, resamples: int, generator: np.random.Generator) -> Interval:
-    """The share of made images whose ratio (N,) is below the threshold from held-out images' (M,), with a 95 % interval.
+    """Return the fraction of generated images with a ratio (N,) below the threshold from held-out ratios (M,).
 
-    The interval covers both draws: which samples were made, and which images the threshold was taken from.
+    Its 95 % interval resamples both the generated and the held-out images.
     """
     shares = np.empty(resamples)
     for index in range(resamples):
@@ -64,12 +64,12 @@ def near_copies(made: Floats, held_out: Floats, *, resamples: int, generator: np
 
 
 def threshold(held_out: Floats) -> float:
-    """The ratio below which an image is called a near-copy."""
+    """Return the ratio below which an image counts as a near-copy."""
     return float(np.quantile(held_out, EXPECTED))
 
 
 def quantiles(values: Floats) -> dict[str, float]:
-    """The quantiles of distances or ratios that are told, by name."""
+    """Return the reported quantiles of distances or ratios by name."""
     return {name: float(np.quantile(values, share)) for name, share in QUANTILES.items()}
 
 
@@ -78,7 +78,7 @@ def _parts(images: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
 
 
 def _nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int64], Floats]:
-    """Rows (N, k) and squared distances (N, k) of the nearest training images, nearest first."""
+    """Return rows and squared distances, (N, k) each, of the k nearest training images, nearest first."""
     queries = _flat(images)
     lengths = np.square(queries).sum(1, keepdims=True)
     rows = np.empty((len(images), 0), np.int64)
@@ -92,10 +92,10 @@ def _nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], k: int) -> 
         kept = np.argpartition(squared, min(k, squared.shape[1]) - 1, axis=1)[:, :k]
         rows, squared = np.take_along_axis(rows, kept, 1), np.take_along_axis(squared, kept, 1)
         at += len(part)
-    order = np.lexsort((rows, squared), axis=1)  # of equally near ones the first row
+    order = np.lexsort((rows, squared), axis=1)  # ties: the first row
     return np.take_along_axis(rows, order, 1), np.take_along_axis(squared, order, 1) / 255**2
 
 
 def _flat(images: NDArray[Any]) -> Floats:
-    """Bytes as they are: products and sums of them are whole numbers, exact in 64 bits, so that copies are at 0."""
+    """Flatten to float64 without scaling: dot products of bytes are exact integers, so copies are at distance 0."""
     return np.asarray(images).reshape(len(images), -1).astype(np.float64)

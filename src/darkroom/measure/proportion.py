@@ -1,7 +1,7 @@
-"""Score intervals of shares of independent items, which have a width even where a share is 0 or 1.
+"""Score intervals of binomial proportions, which have a width even at 0 and 1.
 
-A bootstrap gives no width there: no resample of 50 hits holds a miss. The formula is that of
-`scipy.stats.binomtest(...).proportion_ci(method="wilson")`, whose import alone costs each job a quarter of a second.
+A bootstrap has none there: no resample of 50 hits contains a miss. The formula is that of
+`scipy.stats.binomtest(...).proportion_ci(method="wilson")`; importing `scipy.stats` would cost each job 0.25 s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Interval = dict[str, Any]
 
 
 def wilson(count: int, items: int, *, reason: str) -> Interval:
-    """Return `count` of `items` as a share with its 95 % score interval (Wilson 1927), or `reason` if there are no items."""
+    """Return `count` / `items` with its 95 % score interval (Wilson 1927), or `reason` if there are no items."""
     if not items:
         return {"value": None, "reason": reason}
     share = count / items
@@ -28,10 +28,11 @@ def wilson(count: int, items: int, *, reason: str) -> Interval:
 
 
 def f1_interval(hits: int, called: int, true: int, *, reason: str) -> Interval:
-    """Return the F1 of `hits` among `called` and `true` items, with its 95 % interval, or `reason` if there are no items.
+    """Return F1 with its 95 % interval, or `reason` if there are no items: `called` predicted positives, `true` positives,
+    `hits` both.
 
-    F1 is 2 J / (1 + J), where J is the share of hits among all items that are called or true: the interval is Wilson's of
-    J, transformed.
+    F1 is 2 J / (1 + J) with the Jaccard index J = hits / (called or true); the interval is the transformed Wilson
+    interval of J.
     """
     jaccard = wilson(hits, called + true - hits, reason=reason)
     if jaccard["value"] is None:
@@ -40,7 +41,7 @@ def f1_interval(hits: int, called: int, true: int, *, reason: str) -> Interval:
 
 
 def mean_of_shares(parts: Sequence[Interval]) -> tuple[float, float]:
-    """Return the 95 % bounds of the mean of independent numbers from their own intervals (MOVER; Zou & Donner 2008)."""
+    """Return the 95 % bounds of the mean of independent estimates from their intervals (MOVER; Zou & Donner 2008)."""
     values, low, high = (np.array([part[key] for part in parts]) for key in ("value", "low", "high"))
     down, up = (np.sqrt(np.square(values - bound).sum()) / len(parts) for bound in (low, high))
     return max(0.0, float(values.mean() - down)), min(1.0, float(values.mean() + up))

@@ -1,8 +1,8 @@
-"""How well scores rank positive items above negative ones, for many weightings of the items at once.
+"""Ranking metrics (AUROC, average precision, F1), vectorized over resamples.
 
-Every number takes `positive` (N,) of 0 and 1, `scores` (N,), larger meaning more positive, and weights (R, N), one row a
-resample (left out: every item once). It gives values (R,), in [0, 1], NaN where a weighting has items of one kind
-only. Items of equal score are one step of the curve, as in scikit-learn.
+Every function takes `positive` (N,) of 0 and 1, `scores` (N,), higher meaning more positive, and weights (R, N), one row
+per resample (default: each item once). It returns values (R,) in [0, 1], NaN for resamples with items of one kind only.
+Tied scores form one step of the curve, as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ Floats = NDArray[np.float64]
 
 
 def auroc(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
-    """Area under the ROC curve: how often a positive item scores above a negative one, ties counting half."""
+    """Return the area under the ROC curve: how often a positive item outscores a negative one, ties counting half."""
     return area(curve(positive, scores, weights))
 
 
 def average_precision(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
-    """Precision averaged over the steps of recall, without interpolation."""
+    """Return the average precision, without interpolation."""
     return mean_precision(curve(positive, scores, weights))
 
 
 def best_f1(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
-    """The largest F1 that any one threshold gives; chosen on the items themselves, so an optimistic number."""
+    """Return the maximum F1 over all thresholds; optimistic, as the threshold is chosen on the same items."""
     found = curve(positive, scores, weights)
     return _where_both(found, (2 * found.true / (found.true + found.false + found.true[:, -1:])).max(1))
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Weight of the positive and of the negative items at or above each distinct score, from the highest down: (R, S)."""
+    """Total weight (R, S) of positive and of negative items at or above each distinct score, in descending order."""
 
     true: Floats
     false: Floats
@@ -42,9 +42,9 @@ class Curve:
 
 
 def curve(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Curve:
-    """The counts that all ranking numbers are made of; sorted once, whatever the number of weightings.
+    """Return the cumulative counts behind all ranking metrics; sorts once for all resamples.
 
-    Raises ValueError for scores that are not finite, or arrays of different lengths.
+    Raises ValueError for non-finite scores or mismatched lengths.
     """
     positive, scores = np.asarray(positive).astype(bool), np.asarray(scores)
     weights = np.ones((1, len(scores))) if weights is None else weights
@@ -65,28 +65,28 @@ def curve(positive: NDArray[Any], scores: NDArray[Any], weights: Floats | None =
 
 
 def area(found: Curve) -> Floats:
-    """AUROC of a curve: the trapezoids under it."""
+    """Return the AUROC of a curve by the trapezoidal rule."""
     width = np.diff(found.false, axis=1, prepend=0)
     height = found.true - np.diff(found.true, axis=1, prepend=0) / 2
     return _where_both(found, (width * height).sum(1), found.true[:, -1] * found.false[:, -1])
 
 
 def mean_precision(found: Curve) -> Floats:
-    """Average precision of a curve."""
+    """Return the average precision of a curve."""
     flagged = found.true + found.false
     precision = np.divide(found.true, flagged, out=np.zeros_like(flagged), where=flagged > 0)
     return _where_both(found, (np.diff(found.true, axis=1, prepend=0) * precision).sum(1), found.true[:, -1])
 
 
 def false_at(found: Curve, tpr: float) -> Floats:
-    """The false positive rate where the curve first reaches a true positive rate."""
+    """Return the false positive rate at the first threshold that reaches a true positive rate."""
     enough = found.true >= tpr * found.true[:, -1:] * (1 - 1e-12)
     first = enough.argmax(1)[:, None]
     return _where_both(found, np.take_along_axis(found.false, first, axis=1)[:, 0], found.false[:, -1])
 
 
 def f1_of(positive: NDArray[Any], flagged: NDArray[Any], weights: Floats | None = None) -> Floats:
-    """F1 of items flagged by a threshold; NaN in a weighting without positive items."""
+    """Return the F1 of flagged items; NaN for resamples without positive items."""
     positive, flagged = np.asarray(positive).astype(bool), np.asarray(flagged).astype(bool)
     weights = np.ones((1, len(positive))) if weights is None else weights
     hit, called, true = weights @ (positive & flagged), weights @ flagged, weights @ positive
@@ -95,7 +95,7 @@ def f1_of(positive: NDArray[Any], flagged: NDArray[Any], weights: Floats | None 
 
 
 def roc_points(positive: NDArray[Any], scores: NDArray[Any]) -> tuple[Floats, Floats]:
-    """False and true positive rates of every threshold, from (0, 0) to (1, 1); NaN where one kind is missing."""
+    """Return false and true positive rates from (0, 0) to (1, 1), one point per threshold; NaN if one kind is missing."""
     found = curve(positive, scores)
     with np.errstate(invalid="ignore"):
         rates = [np.append(0.0, counts[0]) / counts[0, -1] for counts in (found.false, found.true)]
@@ -103,7 +103,7 @@ def roc_points(positive: NDArray[Any], scores: NDArray[Any]) -> tuple[Floats, Fl
 
 
 def _where_both(found: Curve, value: Floats, whole: Floats | float = 1.0) -> Floats:
-    """value / whole, NaN for weightings without positive or without negative items."""
+    """Return value / whole, NaN for resamples that lack positive or negative items."""
     both = (found.true[:, -1] > 0) & (found.false[:, -1] > 0)
     quotient: Floats = np.divide(value, whole, out=np.full(len(value), np.nan), where=both)
     return quotient

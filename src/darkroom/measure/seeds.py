@@ -1,4 +1,4 @@
-"""The interval of a mean over seeds."""
+"""Confidence intervals over seeds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from scipy import special
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean of two or more values with the bounds of its 95% t-interval: mean, low, high.
+    """Return mean, low and high of the 95 % t-interval of two or more values.
 
-    Raises ValueError for fewer than two values, which have no spread.
+    Raises ValueError for fewer than two.
     """
     n = len(values)
     if n < 2:

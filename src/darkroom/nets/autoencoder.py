@@ -1,8 +1,8 @@
-"""A convolutional encoder and decoder for images of any size from 8×8 up: the two halves of autoencoders.
+"""Convolutional encoder and decoder for autoencoders on images of 8×8 pixels and more.
 
-Each level halves the image, rounding up, as often as it is told or until the shorter side is 4 to 7 pixels. The way back
-goes through the same sizes: each level makes four pixels of one (Shi et al. 2016) and crops the odd row or column that is
-too much. With classes, every level knows the class of its image.
+Each encoder level halves the image, rounding up, for a given number of levels or until the shorter side is 4 to 7 pixels.
+The decoder reverses these sizes with pixel shuffle (Shi et al. 2016), cropping the extra row or column of odd sizes. With
+`classes`, every level is conditioned on the image's class.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SMALLEST = 8
-"""The shortest side of an image that can be halved and still be an image."""
+"""Minimum side of an image, and of a feature map that is still downsampled."""
 
 LEAK = 0.1
-"""Slope below zero: with plain ReLU a narrow decoder can start with no channel alive."""
+"""Negative slope: with plain ReLU all channels of a narrow decoder can be dead at initialization."""
 
 
 class Encoder(nn.Module):
-    """Strided convolutions, then one linear layer: (B, C, H, W) in [0, 1] to a code (B, D).
+    """Encode images (B, C, H, W) in [0, 1] to codes (B, D): strided convolutions, then a linear layer.
 
-    With `classes`, labels (B,) of 0 to classes - 1 go in beside the images.
+    With `classes`, `forward` also takes labels (B,) from 0 to classes - 1.
     """
 
     def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32, classes: int = 0) -> None:
@@ -38,9 +38,9 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The way back: a code (B, D) to one number a pixel (B, C, H, W), not yet squeezed into [0, 1].
+    """Decode codes (B, D) to pixel logits (B, C, H, W), before any squashing into [0, 1].
 
-    With `classes`, labels (B,) of 0 to classes - 1 go in beside the codes.
+    With `classes`, `forward` also takes labels (B,) from 0 to classes - 1.
     """
 
     def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32, classes: int = 0) -> None:
@@ -48,7 +48,7 @@ class Decoder(nn.Module):
         self.body = Up(shape, width=width, classes=classes)
         self.head = nn.Linear(code, math.prod(self.body.start))
         self.by_class = LinearByClass(classes, code) if classes else None
-        # added to what a code gives: as if the class stood beside the code, one number a class
+        # added after the linear layer, which equals concatenating a one-hot class to the code
         self.beside = nn.Embedding(classes, math.prod(self.body.start)) if classes else None
 
     def forward(self, code: Tensor, labels: Tensor | None = None) -> Tensor:  # (B, D) -> (B, C, H, W)
@@ -61,7 +61,7 @@ class Decoder(nn.Module):
 
 
 class Down(nn.Module):
-    """Images (B, C, H, W) in [0, 1] to a grid of features (B, F, h, w); `end` is its (F, h, w)."""
+    """Map images (B, C, H, W) in [0, 1] to feature maps (B, F, h, w); `end` is (F, h, w)."""
 
     def __init__(
         self, shape: tuple[int, int, int], *, width: int = 32, levels: int | None = None, classes: int = 0
@@ -81,7 +81,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """The way back: a grid of features (B, F, h, w) of the size `start` to one number a pixel (B, C, H, W)."""
+    """Map feature maps (B, F, h, w), whose (F, h, w) is `start`, back to pixel logits (B, C, H, W)."""
 
     def __init__(
         self, shape: tuple[int, int, int], *, width: int = 32, levels: int | None = None, classes: int = 0
@@ -99,7 +99,7 @@ class Up(nn.Module):
 
 
 class Fall(nn.Module):
-    """Two convolutions, the first of which halves the grid: (B, C, H, W) to (B, C', h, w)."""
+    """Downsample with a strided convolution, then refine with another: (B, C, H, W) to (B, C', h, w)."""
 
     def __init__(self, before: int, after: int, classes: int) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Fall(nn.Module):
 
 
 class Rise(nn.Module):
-    """Two convolutions, the second of which makes four pixels of one: (B, C, h, w) to (B, C', H, W)."""
+    """Refine with a convolution, then upsample by pixel shuffle: (B, C, h, w) to (B, C', H, W)."""
 
     def __init__(self, before: int, after: int, size: tuple[int, int], classes: int) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Rise(nn.Module):
         self.refine = nn.Conv2d(before, before, 3, padding=1)
         self.by_class = ByClass(classes, before) if classes else None
         self.spread = nn.Conv2d(before, 4 * after, 3, padding=1)
-        with torch.no_grad():  # the four start equal, which spares the output a checkerboard (Aitken et al. 2017)
+        with torch.no_grad():  # all four subpixels start equal: no checkerboard artifacts (Aitken et al. 2017)
             for parameter in self.spread.parameters():
                 parameter.copy_(parameter[::4].repeat_interleave(4, 0))
 
@@ -133,9 +133,9 @@ class Rise(nn.Module):
 
 
 class ByClass(nn.Module):
-    """Scales and shifts each channel as the class of the image says (Perez et al. 2018); starts as no change.
+    """Scale and shift each channel by the image's class (FiLM; Perez et al. 2018). Initialized to the identity.
 
-    Takes (B, C, H, W) and labels (B,) of 0 to classes - 1.
+    Takes (B, C, H, W) and labels (B,) from 0 to classes - 1.
     """
 
     def __init__(self, classes: int, channels: int) -> None:
@@ -149,9 +149,9 @@ class ByClass(nn.Module):
 
 
 class LinearByClass(nn.Module):
-    """Turns, stretches and moves a code (B, D) as its class says; starts as no change.
+    """Apply an affine map per class to codes (B, D). Initialized to the identity.
 
-    With it an encoder can spread the codes of every class evenly around zero, however unlike the classes are.
+    It lets the encoder center the codes of every class at zero, however different the classes are.
     """
 
     def __init__(self, classes: int, size: int) -> None:
@@ -168,9 +168,10 @@ class LinearByClass(nn.Module):
 
 
 def plan(shape: tuple[int, int, int], width: int, levels: int | None = None) -> tuple[list[tuple[int, int]], list[int]]:
-    """The sizes (H, W) from the image's to the smallest, and the channels of each level: doubled, up to four times.
+    """Return the sizes (H, W) from the image's down to the smallest, and the channels of each level.
 
-    Halves `levels` times, or until the shorter side is 4 to 7 pixels. Raises ValueError for images that are too small.
+    Sizes halve `levels` times, or until the shorter side is 4 to 7 pixels; channels double per level up to 4 × `width`.
+    Raises ValueError for images that are too small.
     """
     _, height, wide = shape
     if min(height, wide) < SMALLEST:

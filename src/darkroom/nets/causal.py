@@ -1,4 +1,4 @@
-"""A small transformer over sequences of codes, each predicted from those before it (Vaswani et al. 2017; pre-norm)."""
+"""A small autoregressive transformer over sequences of discrete codes (Vaswani et al. 2017; pre-norm)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 class CausalTransformer(nn.Module):
-    """The probability of a sequence of `length` codes, each of 0 to codes - 1, given its class where there are classes.
+    """Model sequences of `length` codes from 0 to codes - 1, conditioned on a class if there are `classes`.
 
-    What stands before a code is all that its probability depends on, so the sum over all sequences is 1.
+    Each code depends on earlier ones only, so the probabilities of all sequences sum to 1.
     """
 
     def __init__(
@@ -27,10 +27,8 @@ class CausalTransformer(nn.Module):
             nn.init.normal_(table, std=0.02)
 
     def forward(self, codes: Tensor, labels: Tensor) -> Tensor:
-        """Logits (B, L, K) of the code at each place of sequences (B, L) of classes (B,)."""
-        x = (
-            F.pad(self.codes(codes[:, :-1]), (0, 0, 1, 0)) + self.places
-        )  # (B, L, D): each place sees the code before it
+        """Return logits (B, L, K) of the code at each position of sequences (B, L) of classes (B,)."""
+        x = F.pad(self.codes(codes[:, :-1]), (0, 0, 1, 0)) + self.places  # (B, L, D): each sees the code before it
         if self.by_class is not None:
             x = x + self.by_class(labels)[:, None]
         for block in self.blocks:
@@ -39,14 +37,14 @@ class CausalTransformer(nn.Module):
         return logits
 
     def log_prob(self, codes: Tensor, labels: Tensor) -> Tensor:
-        """Log-probability (B,) in nats of sequences (B, L)."""
+        """Return the log-likelihood (B,) in nats of sequences (B, L)."""
         logits = self(codes, labels).float()
         nats = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none")
         total: Tensor = nats.unflatten(0, codes.shape).sum(1)
         return -total
 
     def sample(self, labels: Tensor, draws: Tensor) -> Tensor:
-        """Sequences (B, L) of these classes (B,); `draws` are (B, L) uniform on [0, 1), one for each code."""
+        """Sample sequences (B, L) of classes (B,) from `draws` (B, L), uniform on [0, 1), one per code."""
         kept: list[list[Tensor]] = [[] for _ in self.blocks]
         codes: list[Tensor] = []
         for place in range(len(self.places)):
@@ -59,12 +57,12 @@ class CausalTransformer(nn.Module):
                 x = block(x, seen)
             chances = self.head(self.norm(x)).float().softmax(-1).squeeze(1).cumsum(1)  # (B, K)
             found = torch.searchsorted(chances, draws[:, place, None].contiguous(), right=True)
-            codes.append(found.clamp(max=chances.shape[1] - 1))  # the sum may end a rounding below 1
+            codes.append(found.clamp(max=chances.shape[1] - 1))  # rounding may leave the sum below 1
         return torch.cat(codes, dim=1)
 
 
 class Block(nn.Module):
-    """Attention to what came before, then a small network at each place, both added to the input: (B, L, D)."""
+    """Pre-norm transformer block, (B, L, D): causal self-attention, then an MLP, each with a residual connection."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -76,7 +74,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, seen: list[Tensor] | None = None) -> Tensor:
-        """With `seen`, the keys and values of earlier places, x is the next place alone (B, 1, D), and joins them."""
+        """Apply the block; with the key-value cache `seen`, `x` (B, 1, D) is the next position and is appended to it."""
         parts = self.attend(self.norm1(x)).unflatten(-1, (3, self.heads, -1))  # (B, L, 3, H, D / H)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # (B, H, L, D / H) each
         if seen is not None:

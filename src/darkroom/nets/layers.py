@@ -1,4 +1,4 @@
-"""Small parts that several networks use."""
+"""Layers shared by several networks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group normalisation (Wu & He 2018) that is fast in bf16 too: (B, C, H, W) in and out, laid out channels last.
+    """Group normalization (Wu & He 2018), fast in bf16 too: (B, C, H, W) in and out, channels last.
 
-    On a processor PyTorch's own takes several times as long in bf16 with channels last as with a plane a channel, more
-    than it takes to lay the images out anew before and after.
+    On a CPU, PyTorch's bf16 kernel is several times slower in channels-last layout than in contiguous layout. Converting
+    to contiguous and back is cheaper.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -20,9 +20,9 @@ class GroupNorm(nn.GroupNorm):
 
 
 class Standardize(nn.Module):
-    """Shift and scale each channel by the training images' mean and standard deviation.
+    """Standardize each channel by the training images' mean and standard deviation: (B, C, H, W) in and out.
 
-    The first layer of every classifier, so that a model file carries its own preprocessing; (B, C, H, W) in and out.
+    The first layer of every classifier, so that a model file carries its own preprocessing.
     """
 
     mean: Tensor
@@ -34,7 +34,7 @@ class Standardize(nn.Module):
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
 
     def fit(self, mean: Tensor, std: Tensor) -> None:
-        """Set the statistics: (C,) each, in units of the input."""
+        """Set the statistics, (C,) each, in the input's units."""
         self.mean.copy_(mean.reshape(self.mean.shape))
         self.std.copy_(std.reshape(self.std.shape).clamp_min(1e-3))
 

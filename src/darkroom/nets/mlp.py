@@ -1,4 +1,4 @@
-"""A multilayer perceptron on the pixels: the plain baseline."""
+"""A multilayer perceptron on pixels: the simplest baseline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MLP(nn.Module):
         classes: int,
         *,
         hidden: Annotated[list[Count], Field(min_length=1, description="units of each hidden layer")] = [256, 128],  # noqa: B006
-        dropout: Annotated[float, Field(ge=0, lt=1, description="share of hidden units dropped in training")] = 0.2,
+        dropout: Annotated[float, Field(ge=0, lt=1, description="dropout rate of hidden units")] = 0.2,
     ) -> None:
         super().__init__()
         widths = [math.prod(shape), *hidden]
@@ -40,7 +40,7 @@ class MLP(nn.Module):
         self.head = nn.Linear(widths[-1], classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last layer decides on: (B, C, H, W) to (B, D)."""
+        """Return the input of the last layer: (B, C, H, W) to (B, D)."""
         features: Tensor = self.body(self.standardize(images))
         return features
 

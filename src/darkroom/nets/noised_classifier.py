@@ -1,4 +1,4 @@
-"""A small classifier of noised images, conditioned on the noise level (Dhariwal & Nichol 2021)."""
+"""A small noise-conditional classifier for classifier guidance (Dhariwal & Nichol 2021)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from darkroom.nets.unet import GROUPS, Downsample, ResnetBlock, TimeEmbedding, s
 
 
 class NoisedClassifier(nn.Module):
-    """The way down of a U-Net with one block a level, then the mean over places: images (B, C, H, W) to logits (B, K)."""
+    """U-Net encoder with one block per level, then global average pooling: images (B, C, H, W) to logits (B, K)."""
 
     def __init__(self, channels: int, classes: int, *, patch: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class NoisedClassifier(nn.Module):
         self.head = nn.Linear(widths[-1], classes)
 
     def forward(self, images: Tensor, times: Tensor) -> Tensor:
-        """Logits of noised images at times (B,)."""
+        """Return logits (B, K) of noised images (B, C, H, W) at timesteps (B,)."""
         height, width = images.shape[-2:]
         embedding = self.time_embedding(sinusoids(times, self.time_channels))
         whole = F.pad(images, (0, -width % self.patch, 0, -height % self.patch))

@@ -1,4 +1,4 @@
-"""A small residual network for small images: pre-activation blocks (He et al. 2016), initialized as in He et al. 2015."""
+"""A small pre-activation ResNet for small images (He et al. 2016), initialized as in He et al. 2015."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkroom.settings import Count
 
 @register("network", "resnet")
 class ResNet(nn.Module):
-    """Residual stages that halve the image and double the channels, then global average pooling."""
+    """Residual stages that halve the resolution and double the channels, then global average pooling."""
 
     def __init__(
         self,
@@ -22,11 +22,9 @@ class ResNet(nn.Module):
         classes: int,
         *,
         width: Annotated[Count, Field(description="channels of the first stage")] = 32,
-        stages: Annotated[Count, Field(le=6, description="stages; each halves the image")] = 3,
-        blocks: Annotated[Count, Field(description="residual blocks a stage")] = 1,
-        dropout: Annotated[
-            float, Field(ge=0, lt=1, description="share of features dropped before the last layer")
-        ] = 0.0,
+        stages: Annotated[Count, Field(le=6, description="number of stages; each halves the resolution")] = 3,
+        blocks: Annotated[Count, Field(description="residual blocks per stage")] = 1,
+        dropout: Annotated[float, Field(ge=0, lt=1, description="dropout rate before the last layer")] = 0.0,
     ) -> None:
         super().__init__()
         self.standardize = Standardize(shape[0])
@@ -46,7 +44,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """The last map of each size: of the stem (B, D, H, W), then of each stage, half as high and wide as the one before."""
+        """Return the last feature map per resolution: the stem's (B, D, H, W), then each stage's, half the size each time."""
         maps = [self.stem(self.standardize(images))]
         for layer in self.body:
             x = layer(maps[-1])
@@ -57,7 +55,7 @@ class ResNet(nn.Module):
         return maps
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last layer decides on: (B, C, H, W) to (B, D)."""
+        """Return the input of the last layer: (B, C, H, W) to (B, D)."""
         pooled: Tensor = self.pool(self.body(self.stem(self.standardize(images))))
         return pooled.flatten(1)
 
@@ -67,7 +65,7 @@ class ResNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions, each after normalisation and ReLU, added to the input: (B, C, H, W) to (B, C', H', W')."""
+    """Pre-activation residual block of two 3×3 convolutions: (B, C, H, W) to (B, C', H', W')."""
 
     def __init__(self, before: int, after: int, *, stride: int) -> None:
         super().__init__()

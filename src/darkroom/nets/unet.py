@@ -1,8 +1,8 @@
-"""A U-Net that denoises images (Ho et al. 2020), without attention, in the layout of diffusers' `UNet2DModel`.
+"""A denoising U-Net (Ho et al. 2020) without attention, laid out like diffusers' `UNet2DModel`.
 
-Blocks are GroupNorm → SiLU → convolution, twice, with the embedding of the time added between; levels are joined by
-strided convolutions downwards and nearest-neighbour upsampling upwards. Modules carry the names that diffusers gives
-them, so that weights can be handed over as they are.
+Residual blocks are GroupNorm → SiLU → convolution, twice, with the time embedding added in between; strided convolutions
+downsample, and nearest-neighbor interpolation followed by a convolution upsamples. Modules have the same names as in
+diffusers, so that state dicts are interchangeable.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from darkroom.nets.layers import GroupNorm
 
 GROUPS = 8
-"""Groups of each normalisation; every width is a multiple of it."""
+"""Groups per normalization layer; every width is a multiple of it."""
 
 
 class Denoiser(nn.Module):
-    """A U-Net on images cut into patches: (B, C, H, W) to (B, C, H, W), any size.
+    """A U-Net on patches of images: (B, C, H, W) to (B, C, H, W), any size.
 
-    Each patch of `patch`×`patch` pixels becomes one place with C·patch² channels: a quarter of the work at 2. Sides are
-    padded with zeros to a multiple of the patch times 2^(levels - 1). `classes` counts the labels it takes, 0 for none.
+    Each `patch`×`patch` patch becomes one position with C·patch² channels, a quarter of the work at patch 2. Sides are
+    zero-padded to a multiple of patch·2^(levels - 1). `classes` is the number of labels, 0 for an unconditional network.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Denoiser(nn.Module):
         self.unet = UNet(channels * patch**2, classes=classes, widths=widths, blocks=blocks, dropout=dropout)
 
     def forward(self, images: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Predict from noised images at times (B,), of classes (B,) where it takes labels."""
+        """Predict from noised images at timesteps (B,), conditioned on labels (B,) if there are classes."""
         height, width = images.shape[-2:]
         whole = F.pad(images, (0, -width % self.multiple, 0, -height % self.multiple))
         cut = F.pixel_unshuffle(whole, self.patch).contiguous(memory_format=torch.channels_last)
@@ -45,9 +45,9 @@ class Denoiser(nn.Module):
 
 
 class UNet(nn.Module):
-    """`widths` are the channels of each level, `blocks` the residual blocks of each on the way down, one more upwards.
+    """U-Net with `widths` channels per level and `blocks` residual blocks per encoder level, one more per decoder level.
 
-    The last convolution begins at zero. Sides must be multiples of 2^(levels - 1).
+    The last convolution is initialized to zero. Sides must be multiples of 2^(levels - 1).
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class UNet(nn.Module):
         nn.init.zeros_(self.conv_out.weight)
 
     def forward(self, x: Tensor, times: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(B, C, H, W) to (B, C, H, W)."""
+        """Map (B, C, H, W) at timesteps (B,) to (B, C, H, W)."""
         embedding = self.time_embedding(sinusoids(times, self.widths[0]))  # (B, E)
         if self.class_embedding is not None:
             embedding = embedding + self.class_embedding(labels)
@@ -95,7 +95,8 @@ class UNet(nn.Module):
 
 
 def sinusoids(times: Tensor, channels: int) -> Tensor:
-    """Cosines, then sines, of times (B,) at frequencies from 1 down to 1/10,000: (B, channels) float32."""
+    """Return the sinusoidal embedding of times (B,): cosines, then sines, at frequencies from 1 to 1/10,000, as float32
+    (B, channels)."""
     half = channels // 2
     frequencies = torch.exp(-math.log(10_000) * torch.arange(half, device=times.device) / half)
     angles = times.float()[:, None] * frequencies
@@ -103,7 +104,7 @@ def sinusoids(times: Tensor, channels: int) -> Tensor:
 
 
 class TimeEmbedding(nn.Module):
-    """Two layers from sinusoids (B, D) to what the blocks are told of the time (B, E)."""
+    """Two-layer MLP from sinusoids (B, D) to the time embedding (B, E)."""
 
     def __init__(self, channels: int, embedded: int) -> None:
         super().__init__()
@@ -115,7 +116,7 @@ class TimeEmbedding(nn.Module):
 
 
 class ResnetBlock(nn.Module):
-    """Two convolutions with the embedding (B, E) added between, added to the input: (B, C, H, W) to (B, C', H, W)."""
+    """Residual block of two convolutions with the embedding (B, E) added in between: (B, C, H, W) to (B, C', H, W)."""
 
     def __init__(self, before: int, after: int, embedded: int, *, dropout: float = 0.0) -> None:
         super().__init__()
@@ -136,7 +137,7 @@ class ResnetBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Residual blocks, then half the size but for the last level; each result is kept in `skips`."""
+    """Residual blocks, then downsampling except at the last level; appends every output to `skips`."""
 
     def __init__(self, before: int, after: int, embedded: int, blocks: int, *, down: bool, dropout: float) -> None:
         super().__init__()
@@ -155,7 +156,7 @@ class DownBlock(nn.Module):
 
 
 class MidBlock(nn.Module):
-    """Two residual blocks at the smallest size."""
+    """Two residual blocks at the lowest resolution."""
 
     def __init__(self, width: int, embedded: int, *, dropout: float) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ class MidBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Residual blocks, each on its input beside what was kept on the way down, then twice the size."""
+    """Residual blocks, each on its input concatenated with a skip connection, then upsampling except at the last level."""
 
     def __init__(
         self, before: int, joined: Sequence[int], after: int, embedded: int, *, up: bool, dropout: float
@@ -187,7 +188,7 @@ class UpBlock(nn.Module):
 
 
 class Downsample(nn.Module):
-    """A convolution that halves the size."""
+    """Halve the resolution with a strided convolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -199,7 +200,7 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Each place four times, then a convolution."""
+    """Double the resolution: nearest-neighbor interpolation, then a convolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
