@@ -76,7 +76,7 @@ def test_own_settings_win_over_balance():
 
 
 def test_a_class_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match='name "01", which the data does not have'):
+    with pytest.raises(ValueError, match='name "01", which is not a class'):
         resolved([1, 1], _01={"copies": 1})
 
 

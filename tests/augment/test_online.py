@@ -118,7 +118,7 @@ def test_consistency_comes_from_augmix():
 
 
 def test_strengths_must_be_there_and_fit():
-    with pytest.raises(ValueError, match="no strengths for affine"):
+    with pytest.raises(ValueError, match="strengths are missing for affine"):
         OnlinePipeline(steps("affine"), {})
     with pytest.raises(ValueError, match="one number per class"):
         OnlinePipeline(steps("affine", "hflip"), {"affine": torch.ones(3), "hflip": torch.ones(2)})

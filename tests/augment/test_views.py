@@ -126,7 +126,7 @@ def test_a_crop_takes_at_least_a_pixel_away_and_leaves_at_least_one(name, area):
 
 
 def test_a_shift_as_large_as_the_image_is_refused():
-    with pytest.raises(ValueError, match="shifts by 12 pixels, the images have 12x12"):
+    with pytest.raises(ValueError, match="shifts by 12 pixels, but images are 12x12"):
         view("shift", pixels=12)(batch())
 
 

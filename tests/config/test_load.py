@@ -246,7 +246,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
      "augment.a.offline[0].p: got 2; expected number from 0 to 1"),
     ({"augment": {"a": {"offline": "hflip"}}}, 'augment.a.offline: got "hflip"; expected list of transforms'),
     ({"augment": {"a": {"offline": []}}},
-     "augment.a: this policy changes nothing; name a transform in offline or online, or use none"),
+     "augment.a: this policy changes nothing; add a transform to offline or online, or use none"),
     ({"classify": {"models": {"small": {"network": {"name": "mlp", "hiden": [1]}}}}},
      f'classify.models.small.network.hiden: no such key. Did you mean "hidden"? The keys here are: {KEYS_OF_MLP}'),
     ({"classify": {"models": {"mlp": {"network": {"hidden": [0]}}}}},

@@ -1,4 +1,4 @@
-"""Transformed copies of the training images, made once and kept, with a record of what was done to each."""
+"""The job `augment apply`: write a policy's transformed copies of the training images, recording what was applied."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from darkroom.data.store import Store, describe_store, new_array, open_store
 from darkroom.log import Log
 
 CHUNK = 512
-"""Most images that a worker is handed at once."""
+"""Maximum number of images per unit of work."""
 
 
 def run(spec: ApplySpec, *, data: Path, out: Path, log: Log, workers: int = 1) -> None:
     """Write transformed copies of the training images of the store at `data` as a store at `out`.
 
-    First come all first copies in the order of the images, then all second ones; a class may have more than another.
-    The bytes do not depend on `workers`, the number of processes. Raises ValueError when there is no training image, or
-    none gets a copy.
+    All first copies come first, in the order of the images, then all second ones; classes may differ in their number of
+    copies. The bytes do not depend on `workers`, the number of processes. Raises ValueError if there is no training image,
+    or none gets a copy.
     """
     if workers < 1:
         raise ValueError(f"--workers is {workers}; it must be at least 1")
@@ -67,7 +67,7 @@ def run(spec: ApplySpec, *, data: Path, out: Path, log: Log, workers: int = 1) -
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs to know: the policy as JSON, and the two folders."""
+    """What a worker needs: the policy as JSON, and the input and output folders."""
 
     policy: str
     data: Path
@@ -76,21 +76,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some copies to make, one after the other from row `start` of the output on."""
+    """A unit of work: copies to write to consecutive rows of the output, from row `start`."""
 
     start: int
     copies: list[int]
-    rows: list[int]  # of the parents, in the store that is read
+    rows: list[int]  # the parents' rows in the input store
     parents: list[str]
     labels: list[int]
-    masks: list[tuple[int, int]]  # (from, to) for each; -1 is none
+    masks: list[tuple[int, int]]  # (source, target) indices; -1 is none
 
 
 class Painter:
-    """Makes copies: reads the parents' images and writes into the output's arrays in place."""
+    """Make copies: read the parents' images, and write into the output arrays in place."""
 
     def __init__(self, job: Job) -> None:
-        cv2.setNumThreads(0)  # the stage's own processes are all the parallelism there is
+        cv2.setNumThreads(0)  # parallelism comes from the worker processes only
         self._images, self._masks = _array(job.data / "images.npy", "r"), _array(job.data / "masks.npy", "r")
         self._new_images, self._new_masks = _array(job.out / "images.npy", "r+"), _array(job.out / "masks.npy", "r+")
         spec = ApplySpec.model_validate_json(job.policy)
@@ -98,7 +98,7 @@ class Painter:
         self._pipelines = _pipelines(spec, per_class(spec, open_store(job.data)), (height, width))
 
     def paint(self, chunk: Chunk) -> list[str]:
-        """Make the copies of a chunk; gives what was applied to each."""
+        """Make the copies of a chunk and return what was applied to each, as JSON."""
         applied = []
         places = zip(chunk.copies, chunk.rows, chunk.parents, chunk.labels, chunk.masks, strict=True)
         for target, (copy, row, parent, label, (old, new)) in enumerate(places, chunk.start):
@@ -115,8 +115,8 @@ def _draw(job: Job, chunks: list[Chunk], workers: int) -> Iterator[list[str]]:
     if workers == 1:
         yield from map(Painter(job).paint, chunks)
         return
-    # Workers are forked from a small server process that has the libraries loaded and runs no threads: forking this
-    # process would copy the locks of threads that it may run, and starting each worker fresh would cost seconds.
+    # Fork workers from a small server process that has loaded the libraries and runs no threads: forking this process
+    # could copy locks held by its threads, and starting each worker from scratch would take seconds.
     forks = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if forks else "spawn")
     if forks:
@@ -127,7 +127,7 @@ def _draw(job: Job, chunks: list[Chunk], workers: int) -> Iterator[list[str]]:
 
 
 def _end_with_parent() -> None:
-    """End this worker when the stage's process is gone; where that was killed, it would wait for more work for ever."""
+    """Exit this worker when the stage's process dies; if that is killed, the worker would wait for work forever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -144,25 +144,25 @@ def _paint(job: Job, chunk: Chunk) -> list[str]:
 
 @functools.lru_cache(maxsize=1)
 def _painter(job: Job) -> Painter:
-    """A worker opens its arrays once; it ends with its job."""
+    """Open the arrays once per worker; workers live as long as their job."""
     return Painter(job)
 
 
 def _array(path: Path, mode: Literal["r", "r+"]) -> NDArray[np.uint8]:
-    """An array on disk, as a plain array: the class `memmap` costs time at every access. Empty when there is none."""
+    """Memory-map a file as a plain array, as `memmap` slows down every access. Empty if there is no file."""
     if not path.exists():
         return np.empty((0, 0, 0), np.uint8)
     return np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
 
 
 def per_class(spec: ApplySpec, store: Store) -> PerClass:
-    """The policy's settings for each class of a store, by its training images."""
+    """Resolve the policy's settings for each class of a store from its training images."""
     counts = class_counts(store.labels[store.rows("train")], len(store.classes))
     return resolve(copies=spec.copies, own=spec.classes, balance=spec.balance, classes=store.classes, counts=counts)
 
 
 def _pipelines(spec: ApplySpec, settings: PerClass, size: tuple[int, int]) -> list[Pipeline]:
-    """A pipeline for each class number, the last for images without one; classes that are treated alike share one."""
+    """Return a pipeline for each class, and a last one for unlabeled images; classes with equal settings share one."""
     made: dict[tuple[float, ...], Pipeline] = {}
     found = []
     for label in (*range(len(settings.copies) - 1), -1):
@@ -175,9 +175,9 @@ def _pipelines(spec: ApplySpec, settings: PerClass, size: tuple[int, int]) -> li
 
 
 def _table(store: Store, rows: NDArray[np.int64], number: NDArray[np.int64]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """The table of the copies, first all first copies, then all second ones, still without their transforms.
+    """Return the items table of the copies, not yet with their transforms, and the row that each copy is made from.
 
-    `number` (n,) says how many copies each of the rows has. The second value is the row that each copy was made from.
+    `number` (n,) holds the number of copies of each row. All first copies come first, then all second ones.
     """
     copies = np.concatenate([np.full((number > copy).sum(), copy) for copy in range(int(number.max()))])
     origins = np.concatenate([rows[number > copy] for copy in range(int(number.max()))])
@@ -198,7 +198,7 @@ def _table(store: Store, rows: NDArray[np.int64], number: NDArray[np.int64]) -> 
 
 
 def _chunks(store: Store, table: pd.DataFrame, origins: NDArray[np.int64], workers: int) -> list[Chunk]:
-    """The work in pieces of at most CHUNK images, small enough that all workers end at about the same time."""
+    """Split the work into chunks of at most CHUNK images, small enough that all workers finish at about the same time."""
     count = len(table)
     length = max(1, min(CHUNK, -(-count // (8 * workers))))
     old = store.items["mask"].to_numpy()[origins]

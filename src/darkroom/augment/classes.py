@@ -1,4 +1,4 @@
-"""What a policy means for each class: how many copies, how strong, how often in an epoch."""
+"""Resolve a policy per class: number of copies, strength, and balancing factor."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from darkroom.augment.config import STRONGEST, ClassSettings
 
 @dataclass(frozen=True)
 class PerClass:
-    """Settings by class number, with a last entry for images without a class."""
+    """Settings by class index, with a last entry for unlabeled images."""
 
-    copies: NDArray[np.int64]  # (K + 1,) copies of each image
-    strengths: tuple[Mapping[str, float] | float, ...]  # (K + 1,) as given: one number, or by transform name
-    factors: NDArray[np.float64]  # (K + 1,) what balancing adds to them
+    copies: NDArray[np.int64]  # (K + 1,) copies per image
+    strengths: tuple[Mapping[str, float] | float, ...]  # (K + 1,) as configured: one number, or by transform name
+    factors: NDArray[np.float64]  # (K + 1,) factor on the strength from balancing
 
     def strength(self, label: int, transform: str) -> float:
-        """How far a transform goes for images of a class; -1 is no class."""
+        """Return the strength of a transform for a class; -1 is unlabeled."""
         given = self.strengths[label]
         own = given if isinstance(given, float) else given.get(transform, 1.0)
         return own * float(self.factors[label])
 
     def table(self, transform: str) -> NDArray[np.float64]:
-        """The strength of a transform for each class (K,)."""
+        """Return the strength of a transform for each class (K,)."""
         return np.array([self.strength(label, transform) for label in range(len(self.copies) - 1)])
 
 
@@ -39,16 +39,16 @@ def resolve(
     classes: Sequence[str],
     counts: NDArray[np.int64],
 ) -> PerClass:
-    """Work out a policy's settings for classes with `counts` (K,) training images.
+    """Resolve a policy's settings for classes with `counts` (K,) training images.
 
-    With `balance` every class gets as many images, originals and copies together, as the largest class with the policy's
-    `copies`, as near as whole numbers of copies come, and strength (largest / own number)^(1/4) up to `STRONGEST`.
-    Raises ValueError for a class that does not exist.
+    With `balance`, every class gets about as many images, originals and copies together, as the largest class with the
+    policy's `copies`, rounded to whole copies per image, and the strength factor (largest / own count)^(1/4), at most
+    `STRONGEST`. Raises ValueError for unknown classes.
     """
     for name in own:
         if name not in classes:
             raise ValueError(
-                f"the policy's classes name {settings.quoted(name)}, which the data does not have."
+                f"the policy's classes name {settings.quoted(name)}, which is not a class of the data."
                 f"{settings.choice(name, classes)}"
             )
     most = int(counts.max()) if len(counts) else 0
@@ -68,5 +68,5 @@ def resolve(
 
 
 def class_counts(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """How many of these labels each class has (K,); -1 is left out."""
+    """Count the labels of each class (K,), ignoring -1."""
     return np.bincount(labels[labels >= 0], minlength=classes).astype(np.int64)

@@ -12,10 +12,10 @@ from darkroom.settings import Name, Positive, Probability, Section, Seed, unique
 
 NONE = "none"
 MIXING = ("mixup", "cutmix")
-"""Batch transforms that mix labels, so that there is no label to preserve."""
+"""Batch transforms that mix labels; the audit skips them."""
 
 STRONGEST = 2.0
-"""Highest factor by which balancing strengthens the transforms of rare classes."""
+"""Maximum factor by which balancing strengthens the transforms of rare classes."""
 
 Strength = Annotated[float, Field(ge=0, le=4)]
 Offline = Annotated[list[Annotated[Section, Plugin("transform")]], Field(validate_default=True)]
@@ -28,18 +28,18 @@ class ClassSettings(Section):
     copies: Annotated[int, Field(ge=0)] | None = None
     """Transformed copies per image. Default: the policy's, or with `balance` as many as balance the classes."""
     strength: Strength | dict[Name, Strength] = 1.0
-    """Factor on the amounts of all transforms, or by transform name; 0 switches a transform off."""
+    """Factor on the magnitudes of all transforms, or one factor per transform name; 0 disables a transform."""
 
 
 class Synthetic(Section):
-    """Images drawn by a generative model, in place of transformed copies, until the classes are balanced."""
+    """Samples from a generative model instead of transformed copies, up to balanced classes."""
 
     model: Name
-    """Which of `generate.models`; it must be class-conditional."""
+    """One of `generate.models`; it must be class-conditional."""
     seed: Seed = 0
-    """Which of its trainings, one of `generate.seeds`; also the seed for sampling."""
+    """Training run of the model, one of `generate.seeds`; also the seed for sampling."""
     images: Annotated[int, Field(ge=2)] | None = None
-    """Images per class in total, real and drawn. Default: the size of the largest class."""
+    """Total images per class, real and sampled. Default: the size of the largest class."""
     confidence: Probability = 0.5
     """Reject samples to whose class the classifier of `generate.judge`, trained on the same images, assigns a lower
     probability."""
@@ -49,7 +49,7 @@ class Synthetic(Section):
 
 
 class Policy(Section):
-    """How to augment training images: with transformed copies made in advance, and by transforming batches in training."""
+    """Augmentation of training images: transformed copies made in advance, and transforms of each training batch."""
 
     copies: Annotated[int, Field(ge=0)] = 8
     """Transformed copies per training image. An epoch takes one variant of each image: the original or a copy."""
@@ -57,19 +57,19 @@ class Policy(Section):
     """Transforms of the copies, in order, each with its own probability. Default: `affine`, unless `online`, `imbalance` or
     `synthetic` is set."""
     online: Online = []
-    """Transforms of each training batch, in order, on the training device, drawn afresh for every image and epoch."""
+    """Transforms of each training batch, in order, on the training device, drawn anew for every image and epoch."""
     classes: dict[str, ClassSettings] = {}
-    """Overrides for single classes, by class name."""
+    """Overrides per class, by class name."""
     balance: bool = False
     """Balance the classes: more copies of rare ones, with stronger transforms, and equally many images per class in an
     epoch. A class with 1/r of the largest one's images gets strength r^(1/4), at most 2."""
     synthetic: Synthetic | None = None
-    """Images drawn by a generative model; an epoch then has equally many images per class, real or drawn."""
+    """Samples from a generative model; an epoch then has equally many images per class, real or sampled."""
     imbalance: Literal["class_weights", "balanced_sampler", "oversampling"] | None = None
     """Common remedies for class imbalance: class weights in the loss, sampling with replacement that favors rare classes,
     or oversampling. An epoch has the same number of images with each."""
     allow_label_breaking: Annotated[list[str], AfterValidator(unique)] = []
-    """Operations to use although `data.label_preserving` rules them out."""
+    """Operations to allow although `data.label_preserving` excludes them."""
     seed: Seed = 0
     """Seed of the offline transforms."""
 
@@ -89,16 +89,16 @@ class Policy(Section):
     def _consistent(self) -> Self:
         if self.synthetic and (self.offline or self.balance or self.imbalance):
             raise ValueError(
-                "synthetic makes the copies and balances the classes itself; remove offline, balance and imbalance"
+                "synthetic replaces the copies and balances the classes itself; remove offline, balance and imbalance"
             )
         if self.balance and self.imbalance:
             raise ValueError("balance and imbalance both balance the classes; keep one of them")
         if self.balance and not self.offline:
             raise ValueError("balance makes offline copies; it needs at least one transform in offline")
         if self.offline and not (self.copies or self.balance or any(c.copies for c in self.classes.values())):
-            raise ValueError("copies is 0, so nothing in offline is ever applied; raise it, or leave offline out")
+            raise ValueError("copies is 0, so no transform in offline is ever applied; raise it, or remove offline")
         if not (self.offline or self.online or self.imbalance or self.synthetic):
-            raise ValueError("this policy changes nothing; name a transform in offline or online, or use none")
+            raise ValueError("this policy changes nothing; add a transform to offline or online, or use none")
         names = {step.name for step in (*self.offline, *self.online)}  # type: ignore[attr-defined]
         for label, settings in self.classes.items():
             if isinstance(settings.strength, dict) and (strange := sorted(settings.strength.keys() - names)):
@@ -109,17 +109,17 @@ class Policy(Section):
         consistent = [step for step in self.online if getattr(step, "consistency", 0)]
         mixing = [step.name for step in self.online if step.name in MIXING]  # type: ignore[attr-defined]
         if consistent and mixing:
-            raise ValueError(f"the consistency loss of augmix compares views of one image; leave out {mixing[0]}")
+            raise ValueError(f"the consistency loss of augmix compares views of one image; remove {mixing[0]}")
         return self
 
     @property
     def apply_spec(self) -> ApplySpec:
-        """The part of the policy that makes copies."""
+        """The spec of `augment apply`."""
         return ApplySpec(**{name: getattr(self, name) for name in ApplySpec.model_fields})
 
     @property
     def online_spec(self) -> OnlineSpec:
-        """The part of the policy that acts in training."""
+        """The part of the policy applied in training."""
         found = {name: getattr(self, name) for name in OnlineSpec.model_fields}
         return OnlineSpec(**found | ({"imbalance": "oversampling"} if self.synthetic else {}))
 
@@ -146,7 +146,7 @@ class GallerySpec(Section):
 
 
 class OnlineSpec(Section):
-    """The part of a policy that acts in training."""
+    """The part of a policy applied in training."""
 
     online: Online = []
     classes: dict[str, ClassSettings] = {}

@@ -1,4 +1,4 @@
-"""A picture of every technique on some images of the data set itself, weak, as it is by default, and strong."""
+"""The job `augment gallery`: draw every transform on images of the data set, at weak, default and high strength."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from darkroom.log import Log
 
 STRENGTHS = (0.5, 1.0, 2.0)
 EXAMPLES = 4
-"""Training images shown, of as many classes as there are."""
+"""Number of training images shown, from as many classes as possible."""
 DRAWS, ONLY_DRAWS = 2, 6
-"""Draws at each strength, and of a technique that has but one strength."""
+"""Draws per strength, and draws of a transform without a strength."""
 SEEN = 0.1
-"""A pair is shown as mixed when each image has at least this share."""
+"""Minimum share of each image in a mixed pair to show."""
 FAMILIES = {"affine": "geometric", "tones": "photometric", "noise": "noise and blur"}
-"""Families whose modules have another name."""
+"""Families whose modules have a different name."""
 
 Batch = NDArray[np.uint8]  # (n, H, W, C)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Training images (n, H, W, C), of one class each in turn."""
+    """Training images (n, H, W, C), alternating between classes."""
 
     images: Batch
     labels: NDArray[np.int64]  # (n,)
@@ -43,10 +43,10 @@ class Examples:
 
 
 def run(spec: GallerySpec, *, data: Path, out: Path, log: Log) -> None:
-    """Draw every technique of the spec on training images of the store at `data`; `gallery.json` says what is shown.
+    """Draw every transform of the spec on training images of the store at `data`, and describe them in `gallery.json`.
 
-    Techniques are applied every time here, whatever their `p`. The same numbers are drawn at every strength. Raises
-    ValueError when there is no training image.
+    Transforms are always applied here, whatever their `p`, and with the same random numbers at every strength. Raises
+    ValueError if there is no training image.
     """
     examples = _examples(open_store(data))
     with files.folder(out) as fresh:
@@ -79,7 +79,7 @@ def run(spec: GallerySpec, *, data: Path, out: Path, log: Log) -> None:
 
 
 def _examples(store: Store) -> Examples:
-    """The first training images of classes spread over all of them; of the same ones again where there are too few."""
+    """Return the first training images of evenly spread classes; with few classes, several images of each."""
     rows = store.rows("train")
     if not len(rows):
         raise ValueError(f"{store.name} has no training images to show; see data.split in the config")
@@ -91,7 +91,7 @@ def _examples(store: Store) -> Examples:
 
 
 def _pictures(place: str, options: Any, examples: Examples) -> Iterator[tuple[Batch, str]]:
-    """The pictures of a technique (H, W, 3), each with a caption: one, or one for each mixed pair."""
+    """Yield the pictures (H, W, 3) of a transform with captions: one, or one per mixed pair."""
     if "p" in options.__class__.model_fields:
         options = options.model_copy(update={"p": 1.0})
     if place == "online" and (pairs := _pairs(options, examples)):
@@ -110,7 +110,7 @@ def _pictures(place: str, options: Any, examples: Examples) -> Iterator[tuple[Ba
 
 
 def _offline(options: Any, images: Batch, draws: int) -> Batch:
-    """Draws (n, draws, H, W, C) of an offline technique."""
+    """Return draws (n, draws, H, W, C) of an offline transform."""
     drawing = Pipeline([options], (images.shape[1], images.shape[2]), seed=0)
     copies = range(draws)
     return np.stack(
@@ -122,7 +122,7 @@ def _offline(options: Any, images: Batch, draws: int) -> Batch:
 
 
 def _online(options: Any, examples: Examples, strength: float, draw: int) -> tuple[Batch, NDArray[np.float64]]:
-    """One draw (n, H, W, C) of an online technique, and the class probabilities (n, K) after it."""
+    """Return one draw (n, H, W, C) of an online transform, and the resulting class probabilities (n, K)."""
     images = torch.from_numpy(examples.images).permute(0, 3, 1, 2).float() / 255
     targets = functional.one_hot(torch.from_numpy(examples.labels).clamp(min=0), max(1, len(examples.classes)))
     draws = torch.Generator().manual_seed(draw)
@@ -132,7 +132,7 @@ def _online(options: Any, examples: Examples, strength: float, draw: int) -> tup
 
 
 def _pairs(options: Any, examples: Examples) -> list[tuple[Batch, str]]:
-    """Of a technique that mixes images of several classes: two of them and what becomes of them, with its label."""
+    """Return pairs of images with their mixture, captioned by its label; empty if the transform does not mix images."""
     distinct = np.unique(examples.labels, return_index=True)[1]
     if len(distinct) < 2:
         return []
@@ -149,20 +149,20 @@ def _pairs(options: Any, examples: Examples) -> list[tuple[Batch, str]]:
             images = np.stack([some.images[row], some.images[other]])[None]
             words = (f"{shares[n]:.2f} {examples.classes[some.labels[n]]}" for n in (row, other))
             found.append((_strip([("two images", images), ("mixed", made[row][None, None])]), " + ".join(words)))
-            break  # one of each batch, so that the pairs differ
+            break  # one pair per batch, so that pairs differ
         if len(found) == 2 * EXAMPLES:
             break
     return found
 
 
 def _different(drawn: Batch) -> Batch:
-    """The columns (n, k, H, W, C) without those that repeat an earlier one: a mirror image is always the same."""
+    """Drop columns (n, k, H, W, C) that repeat an earlier one; flips, for example, have only one outcome."""
     columns = [drawn[:, draw].tobytes() for draw in range(drawn.shape[1])]
     return drawn[:, [draw for draw, column in enumerate(columns) if columns.index(column) == draw]]
 
 
 def _strip(groups: Sequence[tuple[str, Batch]]) -> Batch:
-    """Groups of columns (n, columns, H, W, C) side by side, each under its title."""
+    """Arrange groups of columns (n, columns, H, W, C) side by side, each under its title."""
     height, margin, gap = (84 if groups[0][1].shape[2] < 112 else 112), 20, 14
     grids = [sheets.tile(g.reshape(-1, *g.shape[2:]), columns=g.shape[1], height=height) for _, g in groups]
     font = ImageFont.load_default(13)

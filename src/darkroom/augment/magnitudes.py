@@ -1,8 +1,8 @@
-"""What the published policies do and how far: their operations, with the ranges that torchvision gives them.
+"""Operations and magnitudes of the published policies, with torchvision's ranges.
 
-Plain Python, as the config's check of `data.label_preserving` reads it. Shears are slopes, shifts shares of the side (those
-of TrivialAugment pixels), turns degrees; factors are given as their distance from 1. What is only applied or not, such as
-`equalize`, has the value 1: that is how likely it then is.
+Plain Python, because the config's check of `data.label_preserving` uses it. Shears are slopes, translations fractions of the
+side (pixels for TrivialAugment), rotations degrees, and factors distances from 1. The value of binary operations, such as
+`equalize`, is their probability: 1.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Range(NamedTuple):
-    """The values of an operation from the smallest magnitude to the largest; `signed` ones go either way."""
+    """Values of an operation from the smallest to the largest magnitude; `signed` ones go either way."""
 
     start: float
     end: float
@@ -21,7 +21,7 @@ class Range(NamedTuple):
     signed: bool = False
 
     def at(self, magnitude: float) -> float:
-        """The value at a magnitude from 0 to 1."""
+        """Return the value at a magnitude from 0 to 1."""
         return self.start + magnitude * (self.end - self.start)
 
 
@@ -32,20 +32,20 @@ OPERATIONS = (
     *("brightness", "saturation", "contrast", "sharpness", "posterize", "solarize"),
     *("autocontrast", "equalize", "invert"),
 )
-"""All operations, those that move pixels first after the one that changes nothing."""
+"""All operations: the identity, those that move pixels, then the others."""
 BINARY = ("autocontrast", "equalize", "invert")
 MAGNITUDES = 30
-"""RandAugment's and TrivialAugment's magnitudes go from 0 to this."""
+"""Maximum magnitude of RandAugment and TrivialAugment."""
 LEVELS = 9
-"""AutoAugment's and AugMix's levels go from 0 to this."""
+"""Maximum level of AutoAugment and AugMix."""
 DEPTH = 3
 """Maximum number of operations in an AugMix chain; it draws at least one."""
 PIXELS = 32
-"""TrivialAugment shifts by as many pixels at most, whatever the size of the image."""
+"""Maximum translation of TrivialAugment in pixels, whatever the image size."""
 
 
 def _ranges(*, shear: float, shift: float, turn: float, factor: float, bits: tuple[float, float]) -> dict[str, Range]:
-    """The operations that the policies share, in the order of the papers."""
+    """Return the operations that the policies share, in the papers' order."""
     return {
         "identity": Range(0, 0),
         **{name: Range(0, shear, signed=True) for name in ("shear_x", "shear_y")},
@@ -67,11 +67,11 @@ AUGMIX = _ranges(shear=0.3, shift=1 / 3, turn=30, factor=0.9, bits=(4, 0))
 AUGMIX.pop("identity")
 
 Step = tuple[str, float, int]
-"""An operation, how likely it is, and its level."""
+"""An operation, its probability, and its level."""
 
 
 def _policy(text: str) -> tuple[tuple[Step, Step], ...]:
-    """Pairs of steps, a pair a line."""
+    """Parse pairs of steps, one pair per line."""
     pairs = [line.split() for line in text.strip().splitlines()]
     return tuple(
         ((first, float(p), int(level)), (second, float(q), int(other))) for first, p, level, second, q, other in pairs
@@ -161,16 +161,16 @@ AUTOAUGMENT_POLICIES = {
         shear_x 0.7 2 invert 0.1 0
         """),
 }
-"""The pairs of steps that AutoAugment found on each data set: operation, probability and level, twice."""
+"""The pairs of steps AutoAugment found on each data set: operation, probability and level, twice."""
 
 
 def reach(name: str, options: Mapping[str, Any]) -> dict[str, float]:
-    """How far a policy goes at most, by operation, as the distance from what changes nothing.
+    """Return the maximum distance of each of a policy's operations from the identity.
 
-    Degrees for `rotate` and `shear`, a share of the side for `translate` (TrivialAugment's 32 pixels count as the whole
-    side, which they are for the images of 32 pixels that it was made for), bits taken for `posterize`, a factor's distance
-    from 1 for `brightness` and its like; 1 for what is only applied or not. Where an image may be moved twice in the same
-    way, the distances add up. Raises ValueError for another transform.
+    Units are degrees for `rotate` and `shear`, fractions of the side for `translate` (TrivialAugment's 32 pixels count as the
+    whole side, as they are for the 32-pixel images it was made for), removed bits for `posterize`, and the distance from 1
+    for factors such as `brightness`; binary operations have 1. If an image may be moved twice in the same way, distances
+    add up. Raises ValueError for other transforms.
     """
     ranges, chains = _chains(name, options)
     far: dict[str, float] = {}
@@ -193,7 +193,7 @@ def reach(name: str, options: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _chains(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Range], list[list[tuple[str, float]]]]:
-    """A policy's ranges, and what one image may get: operations one after the other with magnitudes from 0 to 1."""
+    """Return a policy's ranges and the sequences of operations, with magnitudes from 0 to 1, that an image may get."""
     if name == "autoaugment":
         share = options["magnitude"] / LEVELS
         pairs = AUTOAUGMENT_POLICIES[options["policy"]]

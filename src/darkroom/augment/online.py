@@ -1,7 +1,7 @@
-"""The online part of a policy: its batch transforms in order, with draws of its own for every image.
+"""The online part of a policy: batch transforms in order, with independent random numbers for every image.
 
-Draws come from the caller's generator: seeded afresh for each epoch and batch, it gives every batch its own draws, and a
-resumed run the ones it would have had.
+Random numbers come from the caller's generator; because it is reseeded for each epoch and batch, a resumed run draws the
+same ones.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from darkroom.settings import Section
 
 
 class OnlinePipeline:
-    """Batch transforms in order; `strengths` maps each one's name to its strength for every class (K,).
+    """Batch transforms in order; `strengths` maps each transform's name to its strength per class (K,).
 
     `consistency` is the weight of AugMix's Jensen-Shannon loss, 0 for none. Raises ValueError if there is no transform,
-    one has no strengths, or the numbers of classes differ.
+    strengths are missing, or the numbers of classes differ.
     """
 
     def __init__(self, steps: Sequence[Section], strengths: Mapping[str, Tensor]) -> None:
         names: list[str] = [options.name for options in steps]  # type: ignore[attr-defined]
         if missing := sorted(set(names) - strengths.keys()):
-            raise ValueError(f"no strengths for {', '.join(missing)}; got some for {', '.join(strengths)}")
+            raise ValueError(f"strengths are missing for {', '.join(missing)}; got {', '.join(strengths)}")
         tables = [strengths[name].float().cpu() for name in names]
         sizes = {tuple(table.shape) for table in tables}
         if len(sizes) != 1 or len(shape := sizes.pop()) != 1:
@@ -53,8 +53,8 @@ class OnlinePipeline:
     def views(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Transform a batch into the views that the loss compares, and their class probabilities (B, K).
 
-        Without a consistency loss there is one view. With it there are three of the same base augmentation: all other
-        transforms act alike on each view, and AugMix, with draws of its own, on the second and third alone.
+        Without a consistency loss there is one view. With it there are three: all other transforms act identically on each
+        view, and AugMix acts on the second and third only, independently.
         """
         return self._applied(images, labels, draws, several=self.consistency > 0)
 
@@ -83,7 +83,7 @@ class OnlinePipeline:
                 start = draws.get_state()
                 changed = []
                 for view in views:
-                    draws.set_state(start)  # the same draws for every view
+                    draws.set_state(start)  # the same random numbers for every view
                     changed.append(transform(view, targets, strength, draws))
                 views, targets = [view for view, _ in changed], changed[0][1]
         return [waiting.apply(view) for view in views] if waiting else views, targets

@@ -1,7 +1,7 @@
-"""A policy ready to draw from: every draw depends on the policy's seed, the item and the copy, and on nothing else.
+"""Offline transforms in order, reproducible: a draw depends only on the policy's seed, the item and the copy.
 
-Albumentations seeds each transform of a composition alike (`set_random_seed`), so that all of them draw the same
-numbers: what flips always rotates left. Here the transforms share one stream, reseeded for each draw.
+Albumentations gives every transform of a composition the same seed (`set_random_seed`), so all draw the same numbers and,
+say, every flipped image is also rotated left. Here the transforms share one stream, reseeded for each draw.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from darkroom import registry
 from darkroom.settings import Section
 
-UNTOLD = frozenset(
+OMITTED = frozenset(
     {"shape", "output_shape", "interpolation", "fill", "fill_mask", "mask", "seed", "kernel"}
     | {"bbox_matrix", "matrix_bbox", "max_height", "max_width"}
 )
-"""Parameters of Albumentations that follow from the image, the config or other parameters, or that say nothing."""
+"""Albumentations parameters left out of the record: derived from the image, config or other parameters, or meaningless."""
 LONGEST = 64
-"""Arrays of more whole numbers are not told."""
+"""Maximum size of integer arrays in the record."""
 
 
 class Drawn(NamedTuple):
-    """One transformed copy: (H, W, C) uint8, its mask (H, W) if there is one, and what was applied as JSON."""
+    """One transformed copy (H, W, C) uint8, its mask (H, W) if there is one, and what was applied as JSON."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8] | None
@@ -47,21 +47,21 @@ class Pipeline:
             transform.set_random_state(generator, self._numbers)
 
     def draw(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None, *, item: str, copy: int) -> Drawn:
-        """The copy of that number of an item; image (H, W, C) uint8, mask (H, W) uint8.
+        """Make copy number `copy` of an item; image (H, W, C) uint8, mask (H, W) uint8.
 
-        Inputs are left alone; the result may be the input itself where no transform was drawn.
+        Inputs are not modified; if no transform applies, the input itself is returned.
         """
         self._begin(item, copy)
         data: dict[str, Any] = {"image": image} if mask is None else {"image": image, "mask": mask}
         applied = []
         for name, transform in self._steps:
             data = transform(**data)
-            if transform.params:  # empty when its coin said no
-                applied.append(_told(name, transform.params))
+            if transform.params:  # empty if not applied
+                applied.append(_record(name, transform.params))
         return Drawn(data["image"], data.get("mask"), f"[{','.join(applied)}]")
 
     def _begin(self, item: str, copy: int) -> None:
-        """Put both generators into the state that belongs to this draw; new generators would take ten times as long."""
+        """Set both generators to this draw's state; creating new generators would take ten times as long."""
         key = hashlib.blake2b(f"{self._seed}/{copy}/{item}".encode(), digest_size=32).digest()
         state, increment = int.from_bytes(key[:16], "little"), int.from_bytes(key[16:], "little") | 1
         self._bits.state = {
@@ -74,7 +74,7 @@ class Pipeline:
 
 
 class Numbers(random.Random):
-    """Python's random numbers, taken from a NumPy generator: seeding Python's own is slower than a light transform."""
+    """A `random.Random` that draws from a NumPy generator; seeding Python's own is slower than a light transform."""
 
     def __init__(self, source: np.random.Generator) -> None:
         super().__init__()
@@ -82,37 +82,37 @@ class Numbers(random.Random):
         self.begin()
 
     def begin(self) -> None:
-        """Forget numbers taken ahead, as the source was given another state."""
+        """Discard buffered numbers after the source's state was reset."""
         self._ahead: Iterator[float] = iter(())
         self.gauss_next = None
 
     def random(self) -> float:
-        """The next number from 0 to below 1."""
+        """Return the next number in [0, 1)."""
         for number in self._ahead:
             return number
         self._ahead = iter(self._source.random(16).tolist())
         return next(self._ahead)
 
     def getrandbits(self, k: int) -> int:
-        """The next k bits."""
+        """Return the next k bits."""
         return int.from_bytes(self._source.bytes(-(-k // 8)), "little") >> (-k % 8)
 
 
 def build(options: Section, size: tuple[int, int]) -> Any:
-    """The Albumentations transform that these options name, for images of this size (height, width)."""
+    """Build the Albumentations transform for these options and images of this size (height, width)."""
     kind, name = options.__class__.plugin  # type: ignore[attr-defined]
     handed = {"size": size} if registry.entry(kind, name).takes("size") else {}
     return registry.build(options, **handed)
 
 
-def _told(name: str, params: dict[str, Any]) -> str:
-    """One applied transform as JSON: its name and the numbers drawn, but no matrices or fields of noise.
+def _record(name: str, params: dict[str, Any]) -> str:
+    """Return one applied transform as JSON: its name and drawn numbers, without matrices or noise fields.
 
-    Written by hand: the json module would take as long as an affine transform of a small image.
+    Formatted by hand: the json module would take as long as an affine transform of a small image.
     """
     text = f'{{"name":"{name}"'
     for key, value in params.items():
-        if key in UNTOLD:
+        if key in OMITTED:
             continue
         if isinstance(value, float | int):
             text += f',"{key}":{value:.5g}'

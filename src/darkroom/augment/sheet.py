@@ -1,4 +1,4 @@
-"""The stage `augment sheet`: draw a policy's contact sheet, training images with their transformed copies beside them."""
+"""The job `augment sheet`: draw a policy's contact sheet, training images next to their transformed copies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkroom.data.store import Store, open_store
 from darkroom.log import Log
 
 ORIGINALS, COPIES = 10, 8
-"""The most training images, and copies of each, on a sheet."""
+"""Maximum number of training images on a sheet, and of copies of each."""
 
 
 def run(spec: SheetSpec, *, data: Path, copies: Path, out: Path, log: Log) -> None:  # noqa: ARG001 - as every stage
@@ -25,7 +25,7 @@ def run(spec: SheetSpec, *, data: Path, copies: Path, out: Path, log: Log) -> No
 
 
 def contact_sheet(store: Store, copies: Store) -> NDArray[np.uint8]:
-    """Return a picture (H, W, 3): images of all classes in turn, each on a row with its copies on the right."""
+    """Return a picture (H, W, 3) with one row per image, classes alternating, and its copies on the right."""
     number = {id_: row for row, id_ in enumerate(store.items["id"].tolist())}
     origins = copies.items["parent"].map(number).to_numpy()
     parents = np.unique(origins)

@@ -1,6 +1,6 @@
-"""How far a transform goes: its amounts read from its options, and scaled.
+"""Read and scale the magnitudes of transforms.
 
-An option marked with `Amount` is a distance from the value that changes nothing: strength 0.5 goes half as far.
+An option marked with `Amount` is scaled by its distance from the neutral value: strength 0.5 halves that distance.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from darkroom.settings import Section
 
 POLICIES = ("autoaugment", "randaugment", "trivialaugment_wide", "augmix")
 TINY = 1e-6
-"""How near an amount comes to a bound that is itself not allowed."""
+"""Distance to keep from exclusive bounds."""
 
 
 def marked(options: Section | type[Section]) -> Iterator[tuple[str, FieldInfo, Amount]]:
-    """The options of a transform that say how far it goes: name, field and mark of each."""
+    """Yield the magnitude options of a transform: name, field and mark."""
     model = options if isinstance(options, type) else options.__class__
     for name, field in model.model_fields.items():
         for mark in field.metadata:
@@ -31,13 +31,12 @@ def marked(options: Section | type[Section]) -> Iterator[tuple[str, FieldInfo, A
 
 
 def scaled(options: Section, strength: float) -> Section | None:
-    """The transform at another strength, its amounts kept within their ranges; None at strength 0, which switches it off.
+    """Return the transform at another strength, clamped to its ranges, or None at strength 0, which disables it.
 
-    An occlusion is not made so strong that it hides everything, see `occlusion.limit`.
-    Raises ValueError for a negative strength.
+    Occlusions never hide the whole image, see `occlusion.limit`. Raises ValueError for a negative strength.
     """
     if strength < 0:
-        raise ValueError(f"a strength is at least 0, got {strength}")
+        raise ValueError(f"strength must be at least 0, got {strength}")
     if strength == 0:
         return None
     changed: dict[str, Any] = {}
@@ -52,15 +51,15 @@ def scaled(options: Section, strength: float) -> Section | None:
 
 
 def is_binary(options: Section) -> bool:
-    """Whether a transform is applied or not, with nothing between: its one amount is its probability."""
+    """Return whether a transform is all or nothing: its only magnitude is its probability."""
     return all(name == "p" for name, _, _ in marked(options))
 
 
 def reach(options: Section) -> dict[str, float]:
-    """How far a transform goes at most, by operation, in one unit for all transforms that do the same.
+    """Return a transform's maximum magnitude by operation, in the same unit for all transforms with that operation.
 
-    It is the distance of each amount from what changes nothing, except that turns are told in degrees, and what is
-    hidden as a share of the image's area. A transform that is never applied reaches nothing.
+    This is the distance of each amount from its neutral value, in degrees for rotations and as a fraction of the image's
+    area for occlusions. Empty for a transform that is never applied.
     """
     if getattr(options, "p", 1) == 0:
         return {}
@@ -76,7 +75,7 @@ def reach(options: Section) -> dict[str, float]:
 
 
 def strongest(policy: Policy, options: Section) -> dict[str, float]:
-    """How far a transform of a policy goes for any class, by operation."""
+    """Return the maximum magnitude of a policy's transform over all classes, by operation."""
     name: str = options.name  # type: ignore[attr-defined]
     own = [given.strength for given in policy.classes.values()]
     most = max([1.0, *(s if isinstance(s, float) else s.get(name, 1.0) for s in own)])
@@ -85,20 +84,20 @@ def strongest(policy: Policy, options: Section) -> dict[str, float]:
 
 
 def operations() -> set[str]:
-    """Every operation that some transform does with its default options."""
+    """Return the operations of all transforms with their default options."""
     kinds = ("transform", "batch transform")
     models = [registry.options(kind, name) for kind in kinds for name in registry.entries(kind)]
     return {operation for model in models for operation in reach(model())}
 
 
 def _hiding(options: Section) -> dict[str, Any]:
-    """What `occlusion` wants to know of a transform that hides a part of the image."""
+    """Return the arguments of `occlusion.hidden` and `occlusion.limit` for an occluding transform."""
     name: str = options.name  # type: ignore[attr-defined]
     return {"name": name, "amount": getattr(options, occlusion.AMOUNTS[name]), "holes": getattr(options, "holes", 1)}
 
 
 def _range(field: FieldInfo) -> tuple[float, float]:
-    """The smallest and the largest value of a field."""
+    """Return the minimum and maximum of a field."""
     low, high = float("-inf"), float("inf")
     for bound in field.metadata:
         for key, toward in (("ge", 0.0), ("gt", TINY)):

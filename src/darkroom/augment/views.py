@@ -1,7 +1,7 @@
-"""Views of a test image: mild changes under which a classifier should say the same; their answers are merged.
+"""Views for test-time augmentation: mild transforms that should not change a prediction.
 
-Each takes a batch of images (B, C, H, W), float in [0, 1], and gives batches of the same shape, type and device: one for
-each name in its `looks`. The plain image is none of them.
+Each maps a batch of images (B, C, H, W), float in [0, 1], to batches of the same shape, dtype and device, one for each
+name in its `looks`, not including the untransformed batch.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from darkroom.augment.options import Amount
+from darkroom.augment.options import Amount, ViewArea, ViewLinear
 from darkroom.registry import register
 
 
 @register("view", "hflip")
 class HorizontalFlip:
-    """The mirror image, left for right: one look."""
+    """Horizontal flip: one view."""
 
     looks = ("mirrored",)
 
@@ -30,7 +30,7 @@ class HorizontalFlip:
 
 @register("view", "vflip")
 class VerticalFlip:
-    """The mirror image, top for bottom: one look."""
+    """Vertical flip: one view."""
 
     looks = ("upside down",)
 
@@ -40,20 +40,20 @@ class VerticalFlip:
 
 @register("view", "shift")
 class Shift:
-    """Shifted right, left, down and up, the edge repeated: four looks."""
+    """Shifts right, left, down and up with replicated edges: four views."""
 
     looks = ("right", "left", "down", "up")
 
-    def __init__(self, *, pixels: Annotated[int, Field(ge=1, le=64, description="how far")] = 1) -> None:
+    def __init__(self, *, pixels: Annotated[int, Field(ge=1, le=64, description="distance in pixels")] = 1) -> None:
         self.pixels = pixels
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Raises ValueError when the shift is as large as the image."""
+        """Raises ValueError if the shift is as large as the image."""
         n = self.pixels
         height, width = images.shape[-2:]
         if n >= min(height, width):
             raise ValueError(
-                f"a view shifts by {n} pixels, the images have {height}x{width}; lower pixels in classify.tta"
+                f"a view shifts by {n} pixels, but images are {height}x{width}; lower pixels in classify.tta"
             )
         padded = functional.pad(images, (n, n, n, n), mode="replicate")
         corners = ((n, 0), (n, 2 * n), (0, n), (2 * n, n))
@@ -62,15 +62,15 @@ class Shift:
 
 @register("view", "rotate")
 class Rotate:
-    """Turned by an angle, both ways, the edge repeated: two looks."""
+    """Rotations by an angle in both directions with replicated edges: two views."""
 
     looks = ("counter-clockwise", "clockwise")
 
     def __init__(
         self,
         *,
-        degrees: Annotated[float, Field(gt=0, le=180, description="the angle"), Amount("rotate")] = 5.0,
-        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+        degrees: Annotated[float, Field(gt=0, le=180, description="angle"), Amount("rotate")] = 5.0,
+        linear: ViewLinear = False,
     ) -> None:
         self.degrees, self.linear = degrees, linear
 
@@ -80,7 +80,7 @@ class Rotate:
 
 @register("view", "scale")
 class Scale:
-    """Enlarged and reduced about the center, the edge repeated: two looks."""
+    """Zooms in and out about the center with replicated edges: two views."""
 
     looks = ("larger", "smaller")
 
@@ -88,7 +88,7 @@ class Scale:
         self,
         *,
         by: Annotated[float, Field(gt=0, lt=1, description="0.1 gives factors 1.1 and 0.9"), Amount("scale")] = 0.1,
-        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+        linear: ViewLinear = False,
     ) -> None:
         self.by, self.linear = by, linear
 
@@ -98,19 +98,15 @@ class Scale:
 
 @register("view", "crop")
 class Crop:
-    """The middle cut out and enlarged to the full size: one look."""
+    """Center crop, resized to the full size: one view."""
 
     looks = ("center",)
 
     def __init__(
         self,
         *,
-        area: Annotated[
-            float,
-            Field(gt=0, lt=1, description="share of the image's area that is kept; at least one pixel a side goes"),
-            Amount("crop", neutral=1.0),
-        ] = 0.8,
-        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+        area: ViewArea = 0.8,
+        linear: ViewLinear = False,
     ) -> None:
         self.area, self.linear = area, linear
 
@@ -120,19 +116,15 @@ class Crop:
 
 @register("view", "five_crop")
 class FiveCrop:
-    """The four corners and the middle cut out, each enlarged to the full size: five looks."""
+    """Crops of the four corners and the center, resized to the full size: five views."""
 
     looks = ("top left", "top right", "bottom left", "bottom right", "center")
 
     def __init__(
         self,
         *,
-        area: Annotated[
-            float,
-            Field(gt=0, lt=1, description="share of the image's area that each keeps; at least one pixel a side goes"),
-            Amount("crop", neutral=1.0),
-        ] = 0.8,
-        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+        area: ViewArea = 0.8,
+        linear: ViewLinear = False,
     ) -> None:
         self.area, self.linear = area, linear
 
@@ -142,19 +134,15 @@ class FiveCrop:
 
 @register("view", "ten_crop")
 class TenCrop:
-    """The four corners and the middle, enlarged, and the mirror image of each: ten looks (Krizhevsky et al. 2012)."""
+    """The five crops and their horizontal flips: ten views (Krizhevsky et al. 2012)."""
 
     looks = (*FiveCrop.looks, *(f"{look}, mirrored" for look in FiveCrop.looks))
 
     def __init__(
         self,
         *,
-        area: Annotated[
-            float,
-            Field(gt=0, lt=1, description="share of the image's area that each keeps; at least one pixel a side goes"),
-            Amount("crop", neutral=1.0),
-        ] = 0.8,
-        linear: Annotated[bool, Field(description="interpolate between pixels; softens small images")] = False,
+        area: ViewArea = 0.8,
+        linear: ViewLinear = False,
     ) -> None:
         self.area, self.linear = area, linear
 
@@ -164,7 +152,7 @@ class TenCrop:
 
 
 def _crops(images: Tensor, area: float, linear: bool) -> list[Tensor]:
-    """The corners and the middle, in the order of `FiveCrop.looks`, each (B, C, H, W) again."""
+    """Return the corner and center crops in the order of `FiveCrop.looks`, each resized to (B, C, H, W)."""
     height, width = images.shape[-2:]
     kept_height, kept_width = (max(1, min(round(side * math.sqrt(area)), side - 1)) for side in (height, width))
     down, right = height - kept_height, width - kept_width
@@ -181,7 +169,7 @@ def _turned(images: Tensor, degrees: float, factor: float, linear: bool) -> Tens
     """Rotate counter-clockwise about the center and scale by a factor; (B, C, H, W) to (B, C, H, W)."""
     height, width = images.shape[-2:]
     cos, sin = (f(math.radians(degrees)) / factor for f in (math.cos, math.sin))
-    # Where each output pixel comes from, in coordinates from -1 to 1 along both sides, whatever their lengths.
+    # source of each output pixel, in coordinates from -1 to 1 along both sides, whatever their lengths
     matrix = torch.tensor([[cos, -sin * height / width, 0.0], [sin * width / height, cos, 0.0]], device=images.device)
     grid = functional.affine_grid(matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False)
     mode = "bilinear" if linear else "nearest"

@@ -1,7 +1,7 @@
-"""Temperature scaling (Guo et al. 2017): one number, fitted on validation images, that makes confidences match accuracy.
+"""Temperature scaling (Guo et al. 2017): one parameter, fitted on validation images, that makes confidence match accuracy.
 
-Only errors tell how overconfident a network is: without any, the likelihood grows forever as T goes to 0. So the fit is
-shrunk towards T = 1 by the number of errors, and dropped where cross-validation finds no gain.
+Only errors carry information about overconfidence: without any, the likelihood keeps growing as T goes to 0. So the fit is
+shrunk toward T = 1, less with more errors, and dropped if cross-validation finds no gain.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Labels = NDArray[np.int64]
 PRIOR_ERRORS = 10
 """log T is multiplied by errors / (errors + PRIOR_ERRORS)."""
 FEWEST_IMAGES, FEWEST_ERRORS = 50, 5
-"""Below either, no temperature is fitted."""
+"""Minimum number of validation images and of errors among them to fit a temperature."""
 FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A temperature and how it was found: `gain` is the mean cross-validated decrease of the NLL, None if not measured;
-    `note` says why T is 1, and is empty if it was fitted."""
+    """A temperature and how it was chosen: `gain` is the mean cross-validated decrease of the NLL, None if not measured;
+    `note` says why T is 1, and is empty if T was fitted."""
 
     temperature: float
     images: int
@@ -40,9 +40,9 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def calibrate(logits: Floats, labels: Labels, *, generator: np.random.Generator) -> Calibration:
-    """Choose the temperature for validation logits (N, K), shrunk towards 1, or 1 where it cannot be told or does not help.
+    """Choose the temperature for validation logits (N, K), shrunk toward 1; exactly 1 with too few errors or without a gain.
 
-    The images are divided into `FOLDS` parts at random; the gain is measured on each with the temperature of the others.
+    The gain is cross-validated over `FOLDS` random folds, with the temperature fitted on the other folds.
     """
     images, errors = len(labels), int((logits.argmax(1) != labels).sum()) if len(labels) else 0
     if images < FEWEST_IMAGES or errors < FEWEST_ERRORS:

@@ -28,13 +28,13 @@ from darkroom.randomness import derive
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 NO_ITEM = "the test split has no image of this class"
-NO_VALIDATION = "no labelled validation images to learn weights from, so all looks weigh the same"
+NO_VALIDATION = "no labeled validation images to learn weights from, so all views have equal weight"
 
 
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
-    """Evaluate the model in `model` on the test split; temperatures and weights come from the validation split alone.
+    """Evaluate the model in `model` on the test split; temperature and TTA weights are fitted on the validation split.
 
-    Raises ValueError if the test split has no labelled image.
+    Raises ValueError if the test split has no labeled image.
     """
     torch.set_num_threads(1)  # floating-point sums depend on it
     store = open_store(data)
@@ -83,7 +83,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
         if views:
             found = turned(predictions, store.classes)
-            # all text is quoted, as names may hold commas, quotes and line breaks
+            # quote all text, since names may contain commas, quotes and line breaks
             found.to_csv(fresh / "tta.csv", index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             if len(found):
                 draw_turned(found, store.images, test, fresh / "tta.png")
@@ -93,7 +93,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
 
 
 class Answer:
-    """A classifier's predictions for every test image, from logits (N, K), as they are and calibrated."""
+    """A classifier's predictions from logits (N, K), uncalibrated and calibrated."""
 
     def __init__(self, logits: Floats, calibration: Calibration) -> None:
         self.calibration, self.temperature = calibration, calibration.temperature
@@ -103,7 +103,7 @@ class Answer:
 
 
 def _measured(answers: dict[str, Answer], labels: Labels, store: Store, spec: EvaluateSpec) -> dict[str, Any]:
-    """Return the content of metrics.json."""
+    """Return the contents of metrics.json."""
     result: dict[str, Any] = {"items": len(labels), "views": {}, "per_class": {}, "temperature": {}, "calibration": {}}
     result["confusion"] = {}
     support = np.bincount(labels, minlength=len(store.classes))

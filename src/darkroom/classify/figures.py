@@ -1,4 +1,4 @@
-"""The pictures of a classifier: where it errs, if its confidence can be believed, how it learned, what views turned."""
+"""Figures of a classifier: confusion matrix, reliability diagram, learning curves, and predictions that TTA changed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, log_scale, save
 from darkroom.sheets import enlarge
 
 TURNED = 24
-"""Items in the picture of what test-time augmentation turned; half of each kind where there are so many."""
+"""Maximum number of items in the figure of predictions that TTA changed; half fixed and half broken, if enough."""
 
 
 def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Path) -> None:
-    """The confusion matrix (K, K): shade is the share of the true class, numbers are items (up to 25 classes)."""
+    """Draw a confusion matrix (K, K), shaded by the share of the true class, with counts for up to 25 classes."""
     k = len(classes)
     size = min(12.0, max(3.6, 1.8 + 0.36 * k))
     drawn, axes = figure(size + 0.6, size)
@@ -44,12 +44,12 @@ def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Pa
 def draw_reliability(
     before: NDArray[np.float64], after: NDArray[np.float64], labels: NDArray[np.int64], temperature: float, path: Path
 ) -> None:
-    """Share right against confidence, before and after temperature scaling, with how many items each bin has."""
+    """Draw the reliability diagram before and after temperature scaling, with the number of items per bin."""
     drawn = Figure(figsize=(5, 5), layout="constrained")
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="perfect")
     for probabilities, color, name in (
-        (before, COLORS[1], "as trained"),
+        (before, COLORS[1], "uncalibrated"),
         (after, ACCENT, f"temperature {temperature:.2f}"),
     ):
         confidence, right, counts = reliability(probabilities, labels)
@@ -57,7 +57,7 @@ def draw_reliability(
         upper.plot(confidence[filled], right[filled], linewidth=1, color=color, label=name)
         upper.scatter(confidence[filled], right[filled], s=8 + 4 * np.sqrt(counts[filled]), color=color)
         lower.stairs(counts + 0.5, np.linspace(0, 1, len(counts) + 1), color=color, baseline=0.5, linewidth=1.5)
-    upper.set_ylabel("share right")
+    upper.set_ylabel("accuracy")
     upper.set_ylim(0, 1.02)
     upper.legend(frameon=False, loc="lower right")
     log_scale(lower)
@@ -68,7 +68,7 @@ def draw_reliability(
 
 
 def draw_curves(history: pd.DataFrame, path: Path) -> None:
-    """Loss of training and validation, and validation accuracy, by epoch."""
+    """Draw training and validation loss, and validation accuracy, per epoch."""
     drawn = Figure(figsize=(7, 3), layout="constrained")
     left, right = drawn.subplots(1, 2)
     epochs = history["epoch"] + 1
@@ -90,9 +90,9 @@ def draw_curves(history: pd.DataFrame, path: Path) -> None:
 
 
 def draw_turned(found: pd.DataFrame, images: NDArray[np.uint8], rows: NDArray[np.int64], path: Path) -> None:
-    """Images that test-time augmentation fixed and broke: the true class above, the answer before and after below.
+    """Draw images that TTA fixed and broke, with the true class above and the predictions without and with TTA below.
 
-    `found` is what `tta.turned` gives, not empty; the image of its row i is `images[rows[i]]`, (H, W, C).
+    `found` is the non-empty result of `tta.turned`; the image of its row i is `images[rows[i]]`, (H, W, C).
     """
     kinds = {kind: found[found["turned"] == kind] for kind in ("fixed", "broken")}
     room = {"fixed": TURNED - min(TURNED // 2, len(kinds["broken"])), "broken": TURNED // 2}

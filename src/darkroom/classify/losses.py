@@ -1,7 +1,6 @@
-"""Losses of a classifier by name. Targets are class probabilities, as mixed images have them.
+"""Classification losses. Targets are class probabilities, to allow for mixed images.
 
-A loss is called with logits (B, K) and targets (B, K) and returns a scalar. Its constructor is handed the policy's class
-weights (K,), or None.
+A loss maps logits (B, K) and targets (B, K) to a scalar. Its constructor takes the policy's class weights (K,), or None.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class CrossEntropy(nn.Module):
         weights: Tensor | None = None,
         *,
         label_smoothing: Annotated[
-            float, Field(ge=0, lt=1, description="share of each target spread evenly over all classes")
+            float, Field(ge=0, lt=1, description="probability mass of each target spread uniformly over all classes")
         ] = 0.0,
     ) -> None:
         super().__init__()
@@ -42,8 +41,8 @@ class CrossEntropy(nn.Module):
 def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the mean cross-entropy in nats of logits (B, K) with class probabilities (B, K).
 
-    With `weights` (K,), each class counts by its weight and the mean is weighted too, as in `F.cross_entropy` with class
-    indices: one image of a rare class moves a batch as much as many of a common one.
+    With `weights` (K,), the mean is weighted by class, as in `F.cross_entropy` with class indices: one image of a rare class
+    moves a batch as much as many of a common one.
     """
     if weights is not None:
         targets = targets * weights
@@ -56,7 +55,7 @@ def soft_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def jensen_shannon(*logits: Tensor) -> Tensor:
-    """Return the Jensen-Shannon divergence in nats between the predictions (B, K) for several views, batch mean.
+    """Return the batch mean of the Jensen-Shannon divergence, in nats, between predictions (B, K) for several views.
 
     Hendrycks et al. 2020 (AugMix, arXiv 1912.02781), equation 5.
     """
@@ -66,7 +65,7 @@ def jensen_shannon(*logits: Tensor) -> Tensor:
 
 
 def class_weights(counts: Tensor) -> Tensor:
-    """Return weights (K,) inverse to class counts (K,): their mean over all images is 1; 0 for a class without images."""
+    """Return weights (K,) inversely proportional to class counts (K,), with mean 1 over all images; 0 for empty classes."""
     present = counts > 0
     weights = counts.sum() / (present.sum() * counts.clamp_min(1))
     return torch.where(present, weights, torch.zeros_like(weights))

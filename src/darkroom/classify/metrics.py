@@ -1,4 +1,4 @@
-"""How good class probabilities are, for many weightings of the items at once, as a bootstrap needs it.
+"""Classification metrics, vectorized over bootstrap resamples.
 
 Functions take weights (R, N), one row per resample, and return values (R,). Items are probabilities (N, K) and labels (N,).
 """
@@ -30,14 +30,14 @@ SCORES = (
 def scores(weights: Floats, probabilities: Floats, labels: Labels) -> dict[str, Floats]:
     """Return every metric of `SCORES`, and `precision/k`, `recall/k`, `f1/k` of each class k.
 
-    Those of a class without items are NaN, and macro means skip it; the precision of a class that is never predicted is 0.
+    Values of a class without items are NaN, and macro means skip it; the precision of a class never predicted is 0.
     `ece` is the expected calibration error in 15 equal bins of confidence (Naeini et al. 2015), `brier` sums over classes
     (Brier 1950), `nll` is in nats.
     """
     classes = probabilities.shape[1]
     total = weights.sum(1)
     rows = np.arange(len(labels))
-    # a probability may underflow to 0; the loss of such a miss is bounded, not infinite
+    # probabilities may underflow to 0; keep the loss finite
     nll = -np.log(np.maximum(probabilities[rows, labels], 1e-12))
     truth = np.eye(classes)[labels]
     brier = ((probabilities - truth) ** 2).sum(1)
@@ -50,17 +50,17 @@ def scores(weights: Floats, probabilities: Floats, labels: Labels) -> dict[str, 
 
 
 def share_intervals(counts: NDArray[np.int64]) -> dict[str, Interval]:
-    """Return the intervals of all shares in a confusion matrix (K, K), by the names of `scores`.
+    """Return the intervals of accuracy, precision, recall, F1 and their macro means from a confusion matrix (K, K).
 
-    Accuracy, precision and recall have Wilson's interval, F1 that of `f1_interval`; means over classes with items combine
-    the intervals of their parts.
+    Keys are as in `scores`. Accuracy, precision and recall have Wilson intervals, F1 that of `f1_interval`; macro means over
+    classes with items combine the intervals of their parts.
     """
     hits, called, true = np.diag(counts), counts.sum(0), counts.sum(1)
     found = {"accuracy": wilson(int(hits.sum()), int(counts.sum()), reason="")}
     names: dict[str, list[Interval]] = {"precision": [], "recall": [], "f1": []}
     for k in np.flatnonzero(true):
         right, calls, items = int(hits[k]), int(called[k]), int(true[k])
-        # a class that is never predicted has precision 0 by convention, of which nothing is known
+        # the precision of a class never predicted is 0 by convention, and unknown
         precision = wilson(right, calls, reason="") if calls else {"value": 0.0, "low": 0.0, "high": 1.0}
         parts = (precision, wilson(right, items, reason=""), f1_interval(right, calls, items, reason=""))
         for (name, members), part in zip(names.items(), parts, strict=True):

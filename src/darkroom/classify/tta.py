@@ -1,4 +1,4 @@
-"""Test-time augmentation: many looks at each image, merged into one answer, and which answers that turns."""
+"""Test-time augmentation: merge predictions over several views of each image, and list the predictions this changes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 PLAIN = "plain"
 GAP = 1e-6
-"""How far, at most, the weights' loss may be from the least one, in nats."""
+"""Tolerance of the weights' loss above the minimum, in nats."""
 STEPS = 20_000
-"""Most steps; then the loss is within log(V) / STEPS of the least one."""
+"""Maximum number of steps; after that the loss is within log(V) / STEPS of the minimum."""
 
 
 def look_names(views: Sequence[Any], names: Sequence[str]) -> list[str]:
-    """What each look is called, the plain image first; a view that is listed twice is numbered."""
+    """Return the name of each view, the plain image first; repeated views are numbered."""
     times, seen = Counter(names), Counter[str]()
     found = [PLAIN]
     for view, name in zip(views, names, strict=True):
@@ -38,13 +38,13 @@ def look_names(views: Sequence[Any], names: Sequence[str]) -> list[str]:
 
 @torch.inference_mode()
 def plain_logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Logits (B, K) of images (B, C, H, W) in [0, 1]."""
+    """Return logits (B, K) of images (B, C, H, W) in [0, 1]."""
     logits: Tensor = network(images).float()
     return logits
 
 
 def all_logits(network: nn.Module, views: Sequence[Any], images: Tensor) -> Tensor:
-    """Logits (B, V, K) of every look at images (B, C, H, W): the plain image, then the views in order."""
+    """Return logits (B, V, K) of images (B, C, H, W) for the plain image, then the views in order."""
     found = [plain_logits(network, images)]
     for view in views:
         found += [plain_logits(network, look) for look in view(images)]
@@ -52,10 +52,10 @@ def all_logits(network: nn.Module, views: Sequence[Any], images: Tensor) -> Tens
 
 
 def merge(logits: NDArray[Any], how: Merge, weights: Floats | None = None) -> Floats:
-    """Log-probabilities (N, K) from the logits (N, V, K) of V looks; each row's probabilities sum to one.
+    """Merge the logits (N, V, K) of V views into log-probabilities (N, K), normalized per row.
 
-    `mean` and `learned` average the looks' probabilities, by `weights` (V,) where given, else equally; `geometric_mean`
-    and `max` are those of each class, divided by their sum.
+    `mean` and `learned` average probabilities over views, weighted by `weights` (V,) if given; `geometric_mean` and `max`
+    are taken per class and renormalized.
     """
     looks = logits.shape[1]
     each = (log_softmax(logits[:, look].astype(np.float64)) for look in range(looks))  # one in memory at a time
@@ -69,11 +69,11 @@ def merge(logits: NDArray[Any], how: Merge, weights: Floats | None = None) -> Fl
 
 
 def fit_weights(logits: NDArray[Any], labels: Labels) -> Floats:
-    """The weights (V,), at least zero and summing to one, whose weighted mean probability has the least cross-entropy.
+    """Return the mixture weights (V,), nonnegative and summing to one, that minimize the cross-entropy of the mean prediction.
 
-    Takes logits (N, V, K) and labels (N,). The problem is convex; expectation maximisation for mixture weights starts at
-    equal weights, lowers the loss with every step, and stops where it is provably within `GAP` of the least one. The
-    order of the items does not matter, to the last bit. Without items the weights are equal.
+    Takes logits (N, V, K) and labels (N,). The problem is convex: expectation-maximization starts at equal weights, lowers
+    the loss with every step, and stops when it is provably within `GAP` of the minimum. The result does not depend on the
+    order of the items, to the last bit. Without items, the weights are equal.
     """
     items, looks = logits.shape[:2]
     weights = np.full(looks, 1 / looks)
@@ -81,10 +81,10 @@ def fit_weights(logits: NDArray[Any], labels: Labels) -> Floats:
         return weights
     rows = np.arange(items)
     true = np.stack([log_softmax(logits[:, v].astype(np.float64))[rows, labels] for v in range(looks)], 1)
-    chances = np.exp(true - true.max(1, keepdims=True))  # a factor an item changes no weight, and none may be 0
+    chances = np.exp(true - true.max(1, keepdims=True))  # a factor per item does not affect the weights; avoids zeros
     chances = chances[np.lexsort(chances.T)]
     for _ in range(STEPS):
-        # the loss is convex, so the largest of these less one bounds how much is left to gain
+        # by convexity, the largest gain minus one bounds the remaining improvement
         gains = (chances / (chances * weights).sum(1, keepdims=True)).mean(0)
         if gains.max() - 1 < GAP:
             break
@@ -94,10 +94,10 @@ def fit_weights(logits: NDArray[Any], labels: Labels) -> Floats:
 
 
 def turned(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """The items that one of two answers has right and the other wrong, the fixed ones first; classes by name.
+    """Return the items that only one of the two predictions gets right, fixed ones first, with class names.
 
-    Takes a row an item: `id`, `label`, and `prediction_` and `confidence_` of `plain` and `tta`, labels as numbers. Keeps
-    the index of each row.
+    Takes one row per item: `id`, `label`, and `prediction_` and `confidence_` of `plain` and `tta`, labels as indices.
+    Keeps the index of each row.
     """
     right = {name: predictions[f"prediction_{name}"] == predictions["label"] for name in (PLAIN, "tta")}
     fixed, broken = right["tta"] & ~right[PLAIN], right[PLAIN] & ~right["tta"]

@@ -1,4 +1,4 @@
-"""Models on disk: the weights, and what is needed to build the network again."""
+"""Models on disk: weights, and what is needed to rebuild the network."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "ste
 
 @dataclass(frozen=True)
 class Fitted:
-    """What training left beside the weights. `history` has one row per epoch, `steps` one every few steps; times are
-    this machine's."""
+    """What training returns besides the weights. `history` has one row per epoch, `steps` one every few steps; times are
+    measured on the current machine."""
 
     history: pd.DataFrame
     steps: pd.DataFrame
@@ -40,10 +40,10 @@ class Fitted:
 
 @dataclass(frozen=True)
 class About:
-    """What a model folder records of its model: the shape (C, H, W) and number of classes that it was built for."""
+    """The description in a model folder, including the image shape (C, H, W) and classes that the model was built for."""
 
     kind: str | None
-    """Of the plug-in: `network`, `generator` or `detector`; None in folders of version 0.1."""
+    """The plug-in's kind: `network`, `generator` or `detector`; None in folders of version 0.1."""
     plugin: dict[str, Any]
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
@@ -82,13 +82,13 @@ def save_model(
 
 
 def read_about(folder: Path) -> About:
-    """What the model in a stage's folder is. Raises FileNotFoundError when none was ever trained to the end there.
+    """Read a model folder's description. Raises FileNotFoundError if no training ever finished there.
 
-    A model without its manifest is the last good one: Snakemake takes the manifest away before it has the model trained
-    anew, and the folder is replaced when that has come to its end.
+    A model without a manifest is the last good one: Snakemake removes the manifest before retraining, and the folder is
+    replaced once training has finished.
     """
     if not (folder / ABOUT).is_file():
-        raise FileNotFoundError(f"{folder} holds no {ABOUT}: the stage that makes it has not run or did not finish")
+        raise FileNotFoundError(f"{folder} contains no {ABOUT}: the stage that writes it has not run or did not finish")
     about = files.read_json(folder / ABOUT)
     return About(
         about.get("kind"),
@@ -101,7 +101,7 @@ def read_about(folder: Path) -> About:
 
 
 def say_if_kept(folder: Path) -> None:
-    """Say on standard error where a folder holds the last good model, and not the one that the config asks for."""
+    """Warn on standard error if a folder holds the last good model instead of the one that the config asks for."""
     if not (folder / files.MANIFEST).exists():
         print(
             f"{folder} is the last good model: its retraining failed, was interrupted or is still running",
@@ -110,16 +110,17 @@ def say_if_kept(folder: Path) -> None:
 
 
 def load_weights(folder: Path, network: nn.Module) -> nn.Module:
-    """Fill a network of the right layout with the saved weights, ready for inference; no pickled code is run.
+    """Load the saved weights into a network of the same architecture and set it to eval mode; never runs pickled code.
 
-    Raises ValueError for a file of anything but tensors, RuntimeError for weights of another layout.
+    Raises ValueError for a file that contains anything but tensors, RuntimeError for weights of another architecture.
     """
     network.load_state_dict(state_dict.read(folder / WEIGHTS))
     return network.eval()
 
 
 def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None) -> nn.Module:
-    """The trained network in a folder: its plug-in called with `given` and these options or its saved ones, then its weights."""
+    """Rebuild the trained network in a folder: call its plug-in with `given` and its saved options, or these, and load
+    its weights."""
     plugin = read_about(folder).plugin
     saved = registry.options(kind, plugin["name"]).model_validate(plugin)
     network: nn.Module = registry.build(options or saved, *given)
@@ -134,7 +135,7 @@ def predict(
     batch_size: int = 256,
     workers: int = 1,
 ) -> NDArray[np.float32]:
-    """Apply a function of float images (B, C, H, W) to these rows of a store's images; outputs stacked, float32."""
+    """Apply a function of float images (B, C, H, W) to these rows of a store's images; return stacked float32 outputs."""
     return np.concatenate([*applied(function, chunks(images, rows, batch_size=batch_size), workers=workers)])
 
 
@@ -144,7 +145,7 @@ def applied(
     """Yield the output of a function for each batch, in order, as float32; few batches are in memory at a time.
 
     With several `workers`, each batch is computed by one thread without inner parallelism: torch releases the
-    interpreter lock, all cores are busy, and the bits do not depend on the number of workers. Raises ValueError for fewer
+    GIL, so all cores are busy, and the bits do not depend on the number of workers. Raises ValueError for fewer
     than one worker.
     """
     if workers < 1:
@@ -169,7 +170,7 @@ def applied(
 
 
 def chunks(images: NDArray[np.uint8], rows: NDArray[np.int64], *, batch_size: int = 256) -> Iterator[Tensor]:
-    """These rows of a store's images as float batches (B, C, H, W) in [0, 1], one batch in memory at a time."""
+    """Yield these rows of a store's images as float batches (B, C, H, W) in [0, 1], one batch in memory at a time."""
     if not len(rows):
         raise ValueError("there are no images to predict")
     for start in range(0, len(rows), batch_size):

@@ -1,5 +1,5 @@
-"""Online transforms by name: each changes a whole batch on the training device, with draws of its own for every image.
+"""Online transforms: each transforms a whole batch on the training device, with independent random numbers per image.
 
-A batch transform is called with images (B, C, H, W) in [0, 1], their class probabilities (B, K), a strength for each
-image (B,) and a generator on the processor, and gives new images and probabilities.
+A batch transform is called with images (B, C, H, W) in [0, 1], class probabilities (B, K), a strength per image (B,) and a
+CPU generator, and returns new images and probabilities.
 """

@@ -1,4 +1,4 @@
-"""Mirror, rotate, shift, scale and slant. See `warp` for what moves the pixels."""
+"""Flips, rotations, shifts, scaling and shear; `warp` resamples the pixels."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import math
 from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, coins, either_way
 from darkroom.augment.batch.warp import Move, Mover, sources
-from darkroom.augment.options import SMALL, Amount, AutoInterpolation, Chance, Fill
+from darkroom.augment.options import (
+    SMALL,
+    AffineRotation,
+    AffineScale,
+    AffineShear,
+    AffineShift,
+    Amount,
+    Angle,
+    AutoInterpolation,
+    Chance,
+    Fill,
+)
 from darkroom.registry import register
-from darkroom.settings import Probability
 
 
 @register("batch transform", "hflip")
 class HorizontalFlip(Mover):
-    """Mirror left and right."""
+    """Flip left and right."""
 
-    def __init__(
-        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("hflip")] = 0.5
-    ) -> None:
+    def __init__(self, *, p: Annotated[Chance, Amount("hflip")] = 0.5) -> None:
         self.p = p
 
     def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
@@ -31,11 +38,9 @@ class HorizontalFlip(Mover):
 
 @register("batch transform", "vflip")
 class VerticalFlip(Mover):
-    """Mirror top and bottom."""
+    """Flip top and bottom."""
 
-    def __init__(
-        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("vflip")] = 0.5
-    ) -> None:
+    def __init__(self, *, p: Annotated[Chance, Amount("vflip")] = 0.5) -> None:
         self.p = p
 
     def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
@@ -43,31 +48,21 @@ class VerticalFlip(Mover):
 
 
 def mirrored(chosen: Tensor, x: float, y: float) -> Move:
-    """Multiply the coordinates of the chosen images' pixels, from the middle, by -1 or 1."""
+    """Return the move that multiplies the chosen images' coordinates, relative to the center, by -1 or 1."""
     return Move(chosen, torch.tensor([[x, 0.0, 0.0], [0.0, y, 0.0]]).expand(len(chosen), 2, 3), None)
 
 
 @register("batch transform", "affine")
 class Affine(Mover):
-    """Rotate, shift, scale and slant at once, each by a random amount."""
+    """Rotate, shift, scale and shear in one step, each by a random amount."""
 
     def __init__(
         self,
         *,
-        rotate: Annotated[
-            float, Field(ge=0, le=180, description="largest angle in degrees, either way"), Amount("rotate")
-        ] = 15.0,
-        translate: Annotated[
-            float, Field(ge=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
-        ] = 0.1,
-        scale: Annotated[
-            float,
-            Field(ge=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1"),
-            Amount("scale"),
-        ] = 0.1,
-        shear: Annotated[
-            float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
-        ] = 5.0,
+        rotate: AffineRotation = 15.0,
+        translate: AffineShift = 0.1,
+        scale: AffineScale = 0.1,
+        shear: AffineShear = 5.0,
         fill: Fill = "reflect",
         interpolation: AutoInterpolation = "auto",
         p: Chance = 1.0,
@@ -100,9 +95,7 @@ class Rotate(Mover):
     def __init__(
         self,
         *,
-        degrees: Annotated[
-            float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")
-        ] = 15.0,
+        degrees: Angle = 15.0,
         fill: Fill = "reflect",
         interpolation: AutoInterpolation = "auto",
         p: Chance = 1.0,

@@ -1,4 +1,4 @@
-"""Crops, shifts by whole pixels, slanted views and elastic warps. See `warp` for what moves the pixels."""
+"""Crops, perspective and elastic transforms; `warp` resamples the pixels."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
 from darkroom.augment.batch.warp import Move, Mover, resample, smoothing
-from darkroom.augment.options import Amount, Chance, Fill, Interpolation
+from darkroom.augment.options import (
+    Amount,
+    Chance,
+    CropArea,
+    CropRatio,
+    ElasticShift,
+    ElasticSigma,
+    Fill,
+    Interpolation,
+    PerspectiveScale,
+)
 from darkroom.registry import register
 
 
 @register("batch transform", "crop")
 class Crop(Mover):
-    """Cut out a random part and enlarge it to the full size."""
+    """Cut out a random part and resize it to the full size."""
 
     def __init__(
         self,
         *,
-        area: Annotated[
-            float,
-            Field(gt=0, le=1, description="smallest share of the image's area that is kept"),
-            Amount("crop", neutral=1.0),
-        ] = 0.7,
-        ratio: Annotated[float, Field(ge=1, le=4, description="largest change of the aspect ratio")] = 1.2,
+        area: CropArea = 0.7,
+        ratio: CropRatio = 1.2,
         interpolation: Interpolation = "nearest",
         p: Chance = 1.0,
     ) -> None:
@@ -37,7 +43,7 @@ class Crop(Mover):
         count, (height, width) = len(strength), size
         chosen = coins(self.p, count, draws) & (strength > 0)
         area = between(amount(self.area, strength, neutral=1.0, low=0.01), 1.0, count, draws)
-        most = torch.minimum(-area.log(), torch.tensor(math.log(self.ratio)))  # so that neither side gets too long
+        most = torch.minimum(-area.log(), torch.tensor(math.log(self.ratio)))  # neither side may exceed the image's
         ratio = either_way(most, draws).exp()
         across, down = (area * ratio).sqrt(), (area / ratio).sqrt()
         zero = torch.zeros(count)
@@ -49,17 +55,17 @@ class Crop(Mover):
 
 @register("batch transform", "pad_crop")
 class PadCrop(Mover):
-    """Pad all sides and cut the old size out of it anywhere: a shift by whole pixels, usual for CIFAR."""
+    """Pad all sides and crop the original size at random, as usual for CIFAR: a shift by whole pixels."""
 
     def __init__(
         self,
         *,
         pixels: Annotated[
-            int, Field(ge=1, le=64, description="width of the padding, so the largest shift"), Amount("pad_crop")
+            int, Field(ge=1, le=64, description="padding, and so the maximum shift"), Amount("pad_crop")
         ] = 4,
         fill: Annotated[
             Literal["constant", "reflect", "edge"],
-            Field(description="what the padding shows: black, the mirrored image, or its edge repeated"),
+            Field(description="padding: black, the mirrored image, or the edge repeated"),
         ] = "constant",
         p: Chance = 1.0,
     ) -> None:
@@ -76,16 +82,12 @@ class PadCrop(Mover):
 
 @register("batch transform", "perspective")
 class Perspective:
-    """View the image at a slant: each corner moves in by a random amount."""
+    """Change the perspective: each corner moves in by a random amount."""
 
     def __init__(
         self,
         *,
-        scale: Annotated[
-            float,
-            Field(gt=0, lt=0.5, description="how far corners move in, as a share of the side"),
-            Amount("perspective"),
-        ] = 0.1,
+        scale: PerspectiveScale = 0.1,
         interpolation: Interpolation = "nearest",
         p: Chance = 0.5,
     ) -> None:
@@ -112,9 +114,9 @@ class Perspective:
 
 
 def homography(corners: Tensor) -> Tensor:
-    """The maps (B, 8) of the unit square to corners (B, 4, 2), in turn around it from the origin.
+    """Return homographies (B, 8) from the unit square to corners (B, 4, 2), in order around the square from the origin.
 
-    (u, v) goes to ((a u + b v + c) / (g u + h v + 1), (d u + e v + f) / (g u + h v + 1)). See Heckbert 1989.
+    (u, v) maps to ((a u + b v + c) / (g u + h v + 1), (d u + e v + f) / (g u + h v + 1)). See Heckbert 1989.
     """
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = (corner.unbind(-1) for corner in corners.double().unbind(1))
     right, below, skew = (x1 - x2, y1 - y2), (x3 - x2, y3 - y2), (x0 - x1 + x2 - x3, y0 - y1 + y2 - y3)
@@ -126,19 +128,13 @@ def homography(corners: Tensor) -> Tensor:
 
 @register("batch transform", "elastic")
 class Elastic:
-    """Shift every pixel along a smooth random field (Simard et al. 2003)."""
+    """Displace pixels along a smooth random field (Simard et al. 2003)."""
 
     def __init__(
         self,
         *,
-        displacement: Annotated[
-            float,
-            Field(gt=0, le=0.5, description="typical shift, as a share of the shorter side"),
-            Amount("elastic"),
-        ] = 0.03,
-        sigma: Annotated[
-            float, Field(gt=0, le=0.5, description="smoothness of the field of shifts, as a share of the shorter side")
-        ] = 0.14,
+        displacement: ElasticShift = 0.03,
+        sigma: ElasticSigma = 0.14,
         fill: Fill = "reflect",
         interpolation: Interpolation = "nearest",
         p: Chance = 0.5,
@@ -153,7 +149,7 @@ class Elastic:
         drawn = coins(self.p, len(images), draws)
         noise = torch.randn(int(drawn.sum()), 2, height, width, generator=draws).to(images.device)
         width_of = torch.tensor([self.sigma * min(height, width)], device=images.device)
-        # rows of length 1 make every smoothed number deviate by 1, as the noise does
+        # rows of norm 1 keep the noise's standard deviation of 1
         down, across = (torch.nn.functional.normalize(smoothing(width_of, side)[0]) for side in (height, width))
 
         def bend(part: Tensor, reach: Tensor, own: Tensor) -> Tensor:

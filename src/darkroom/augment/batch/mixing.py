@@ -1,6 +1,6 @@
-"""Mix each image with another of its batch; the class probabilities mix in the same proportion.
+"""Mix each image with another of its batch, and their class probabilities in the same proportion.
 
-Every image draws its own proportion and its own partner; each is the partner of one image.
+Each image has its own proportion and partner; each is the partner of exactly one image.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import change, channels_last, coins, numpy_draws
-from darkroom.augment.options import Amount
+from darkroom.augment.options import Amount, Chance
 from darkroom.registry import register
-from darkroom.settings import Positive, Probability
+from darkroom.settings import Positive
 
 
 @register("batch transform", "mixup")
@@ -25,9 +25,9 @@ class MixUp:
         self,
         *,
         alpha: Annotated[
-            Positive, Field(description="both parameters of the Beta distribution of the proportion; 1 is even")
+            Positive, Field(description="both parameters of the proportion's Beta distribution; 1 is uniform")
         ] = 0.2,
-        p: Annotated[Probability, Field(description="how often it is applied"), Amount("mixup")] = 1.0,
+        p: Annotated[Chance, Amount("mixup")] = 1.0,
     ) -> None:
         self.alpha, self.p = alpha, p
 
@@ -53,9 +53,9 @@ class CutMix:
         self,
         *,
         alpha: Annotated[
-            Positive, Field(description="both parameters of the Beta distribution of the area kept; 1 is even")
+            Positive, Field(description="both parameters of the Beta distribution of the area kept; 1 is uniform")
         ] = 1.0,
-        p: Annotated[Probability, Field(description="how often it is applied"), Amount("cutmix")] = 1.0,
+        p: Annotated[Chance, Amount("cutmix")] = 1.0,
     ) -> None:
         self.alpha, self.p = alpha, p
 
@@ -80,12 +80,12 @@ class CutMix:
 
 
 def beta(alpha: float, count: int, draws: torch.Generator) -> Tensor:
-    """Draws (B,) of the Beta distribution with both parameters `alpha`."""
+    """Draw from the Beta distribution (B,) with both parameters `alpha`."""
     return torch.from_numpy(numpy_draws(draws).beta(alpha, alpha, count)).float()
 
 
 def edges(side: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """First and one past the last pixel (B,) of stretches with share `side` of a length, evenly placed, then clipped."""
+    """Draw first and end pixels (B,), end exclusive, of intervals of fraction `side` of a length, centered uniformly, clipped."""
     reach = (side * length).long()
     middle = torch.randint(length, (len(side),), generator=draws)
     first = middle - reach // 2
@@ -93,7 +93,7 @@ def edges(side: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Te
 
 
 def boxes(height: int, width: int, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """Where a pixel is inside the box of its image (B, H, W); edges (B,) in pixels, the last ones exclusive."""
+    """Return the mask (B, H, W) of each image's box; edges (B,) in pixels, `bottom` and `right` exclusive."""
     y = torch.arange(height, device=top.device)
     x = torch.arange(width, device=top.device)
     rows = (y >= top[:, None]) & (y < bottom[:, None])
@@ -102,6 +102,6 @@ def boxes(height: int, width: int, top: Tensor, bottom: Tensor, left: Tensor, ri
 
 
 def mixed(targets: Tensor, chosen: Tensor, share: Tensor, partner: Tensor) -> Tensor:
-    """Class probabilities (B, K): of the chosen images `share` is their own and the rest their partner's."""
+    """Mix class probabilities (B, K): chosen images keep `share` of their own and get the rest from their partner."""
     own = torch.where(chosen, share, torch.ones(())).to(targets)[:, None]
     return own * targets + (1 - own) * targets[partner.to(targets.device)]

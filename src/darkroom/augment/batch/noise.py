@@ -1,16 +1,13 @@
-"""Noise and blur: what a worse camera would have seen."""
+"""Noise and blur."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins
 from darkroom.augment.batch.warp import smoothing
-from darkroom.augment.options import Amount, Chance
+from darkroom.augment.options import BlurSigma, Chance, NoiseStd, NoisyShare
 from darkroom.registry import register
 
 
@@ -21,11 +18,7 @@ class GaussNoise:
     def __init__(
         self,
         *,
-        std: Annotated[
-            float,
-            Field(gt=0, le=1, description="largest standard deviation, as a share of the full range"),
-            Amount("gauss_noise"),
-        ] = 0.1,
+        std: NoiseStd = 0.1,
         p: Chance = 0.3,
     ) -> None:
         self.std, self.p = std, p
@@ -51,11 +44,7 @@ class SaltAndPepper:
     def __init__(
         self,
         *,
-        share: Annotated[
-            float,
-            Field(gt=0, le=1, description="largest share of pixels, half of them each"),
-            Amount("salt_and_pepper"),
-        ] = 0.05,
+        share: NoisyShare = 0.05,
         p: Chance = 0.3,
     ) -> None:
         self.share, self.p = share, p
@@ -76,16 +65,12 @@ class SaltAndPepper:
 
 @register("batch transform", "gauss_blur")
 class GaussBlur:
-    """Soften by a Gaussian of random width."""
+    """Blur with a Gaussian of random width."""
 
     def __init__(
         self,
         *,
-        sigma: Annotated[
-            float,
-            Field(gt=0, le=20, description="largest width of the Gaussian, in pixels; the smallest is a quarter"),
-            Amount("gauss_blur"),
-        ] = 1.0,
+        sigma: BlurSigma = 1.0,
         p: Chance = 0.3,
     ) -> None:
         self.sigma, self.p = sigma, p
@@ -99,7 +84,7 @@ class GaussBlur:
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Blur each image (B, C, H, W) by a Gaussian with its own standard deviation (B,) in pixels."""
+    """Blur each image (B, C, H, W) with a Gaussian of its own standard deviation (B,) in pixels."""
     count, channels, height, width = images.shape
     columns = smoothing(sigma, height) @ images.permute(0, 2, 3, 1).reshape(count, height, -1)
     turned = columns.view(count, height, width, channels).transpose(1, 2).reshape(count, width, -1)

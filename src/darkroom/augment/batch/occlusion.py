@@ -1,42 +1,33 @@
-"""Hide a part of each image, so that a network cannot rest on one part alone."""
+"""Occlusion: hide part of each image, so that a network cannot rely on a single part."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
 from darkroom.augment.batch.mixing import boxes
 from darkroom.augment.occlusion import limit
-from darkroom.augment.options import Amount, Chance
+from darkroom.augment.options import Chance, ErasedArea, ErasedRatio, GridCell, GridRatio, Holes, HoleSize, HoleValue
 from darkroom.registry import register
-from darkroom.settings import Count
 
 
 @register("batch transform", "cutout")
 class Cutout:
     """Blank out random squares (DeVries & Taylor 2017, arXiv 1708.04552).
 
-    As in the paper, a square is centered anywhere in the image and clipped at its border. There its side is fixed; here it
-    is drawn, from half the largest on.
+    As in the paper, squares are centered anywhere in the image and clipped at its border. Their side is fixed in the paper;
+    here it is random, from half the maximum.
     """
 
     def __init__(
         self,
         *,
-        holes: Annotated[Count, Field(description="largest number of squares")] = 1,
-        size: Annotated[
-            float,
-            Field(
-                gt=0, lt=1, description="largest side of a square, as a share of the shorter side; the smallest is half"
-            ),
-            Amount("cutout"),
-        ] = 0.3,
-        value: Annotated[int, Field(ge=0, le=255, description="brightness of the squares")] = 0,
+        holes: Holes = 1,
+        size: HoleSize = 0.3,
+        value: HoleValue = 0,
         p: Chance = 0.5,
     ) -> None:
         self.holes, self.size, self.value, self.p = holes, size, value / 255, p
@@ -63,19 +54,13 @@ class Cutout:
 
 @register("batch transform", "random_erasing")
 class RandomErasing:
-    """Replace a random rectangle by random pixels (Zhong et al. 2017, arXiv 1708.04896)."""
+    """Replace a random rectangle with random pixels (Zhong et al. 2017, arXiv 1708.04896)."""
 
     def __init__(
         self,
         *,
-        area: Annotated[
-            float,
-            Field(gt=0, lt=1, description="largest share of the image's area; the smallest is a sixteenth of it"),
-            Amount("random_erasing"),
-        ] = 0.33,
-        ratio: Annotated[
-            float, Field(ge=1, le=10, description="largest aspect ratio, and one over the smallest")
-        ] = 3.3,
+        area: ErasedArea = 0.33,
+        ratio: ErasedRatio = 3.3,
         p: Chance = 0.5,
     ) -> None:
         self.area, self.ratio, self.p = area, ratio, p
@@ -99,20 +84,13 @@ class RandomErasing:
 
 @register("batch transform", "grid_dropout")
 class GridDropout:
-    """Blank out a square in each cell of a grid of random cell size and place (Chen et al. 2020, arXiv 2001.04086)."""
+    """Blank out a square in each cell of a randomly sized and placed grid (Chen et al. 2020, arXiv 2001.04086)."""
 
     def __init__(
         self,
         *,
-        ratio: Annotated[
-            float, Field(gt=0, lt=1, description="side of a square, as a share of its cell's"), Amount("grid_dropout")
-        ] = 0.5,
-        cell: Annotated[
-            float,
-            Field(
-                gt=0, le=1, description="largest side of a cell, as a share of the shorter side; the smallest is half"
-            ),
-        ] = 0.5,
+        ratio: GridRatio = 0.5,
+        cell: GridCell = 0.5,
         p: Chance = 0.5,
     ) -> None:
         self.ratio, self.cell, self.p = ratio, cell, p
@@ -139,14 +117,14 @@ class GridDropout:
 
 
 def centered(side: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """First and one past the last pixel (B,) of stretches of `side` pixels centered anywhere in `length`; not clipped."""
+    """Draw first and end pixels (B,), end exclusive, of intervals of `side` pixels centered anywhere in `length`; not clipped."""
     pixels = side.round().clamp(min=1)
     first = (torch.rand(len(side), generator=draws) * length - pixels / 2).round()
     return first, first + pixels
 
 
 def stretch(share: Tensor, length: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """First and one past the last pixel (B,) of stretches with these shares of a length, evenly placed inside it."""
+    """Draw first and end pixels (B,), end exclusive, of intervals that cover these fractions of a length, inside it."""
     pixels = (share * length).round().clamp(max=length)
     first = (torch.rand(len(share), generator=draws) * (length - pixels + 1)).floor()
     return first, first + pixels

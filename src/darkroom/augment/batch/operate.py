@@ -1,7 +1,7 @@
-"""One operation after another on a whole batch, each image with operations of its own.
+"""Apply sequences of operations to a batch, different ones for each image.
 
-In each slot all images whose pixels move are warped at once, each by its own map; every other operation changes at once
-the images that drew it, each by its own value.
+In each slot, all images with a geometric operation are warped at once, each by its own map; every other operation runs once
+on all images that drew it, each with its own value.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from darkroom.augment.batch.warp import by_opencv, nearest_pixels, sources, warp
 from darkroom.augment.magnitudes import GEOMETRIC, OPERATIONS
 
 MOVING = OPERATIONS.index(GEOMETRIC[-1])
-"""The last of the operations that move pixels, which follow the one that changes nothing."""
+"""Index of the last operation that moves pixels; these follow the identity."""
 
 
 def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpolation: str = "nearest") -> Tensor:
-    """New images (B, C, H, W); a slot has each image's operation (B,), by its place in `OPERATIONS`, and its value (B,).
+    """Return new images (B, C, H, W); a slot holds operations (B,), as indices into `OPERATIONS`, and their values (B,).
 
-    Values are those of `magnitudes`, with shifts in pixels, cut to whole ones. What comes in from outside is black.
+    Values are as in `magnitudes`, except that translations are in pixels, truncated to integers. Areas outside the image
+    become black.
     """
     made, size = channels_last(images).clone(), images.shape[-2:]
     operations, values = (torch.cat(parts) for parts in zip(*slots, strict=True))
@@ -44,7 +45,7 @@ def operate(images: Tensor, slots: Sequence[tuple[Tensor, Tensor]], *, interpola
 
 
 def _move(images: Tensor, rows: Tensor, maps: Tensor, interpolation: str) -> None:
-    """Warp these rows (R,) in place, by maps (R, 2, 3)."""
+    """Warp these rows (R,) in place by maps (R, 2, 3)."""
     here = rows.to(images.device)
     before = take(images, here)
     if interpolation == "nearest" and by_opencv(images):
@@ -54,7 +55,7 @@ def _move(images: Tensor, rows: Tensor, maps: Tensor, interpolation: str) -> Non
 
 
 def _maps(operation: Tensor, value: Tensor, height: int, width: int) -> Tensor:
-    """The maps (B, 2, 3) of operations that move pixels; shears keep the upper left corner, turns are to the left."""
+    """Return the maps (B, 2, 3) of geometric operations; shears fix the top left corner, rotations are counter-clockwise."""
     alone = {name: torch.where(operation == OPERATIONS.index(name), value, 0.0) for name in GEOMETRIC}
     corner = torch.where((alone["shear_x"] != 0) | (alone["shear_y"] != 0), -0.5, 0.0).double()
     return sources(

@@ -1,6 +1,6 @@
-"""Changes of color and sharpness, each image by an amount of its own, as torchvision does them to one image.
+"""Color and sharpness operations with one amount per image; the math is torchvision's for single images.
 
-Images are floats (B, C, H, W) in [0, 1], amounts (B,) on the same device. Gray images have no color to change.
+Images are floats (B, C, H, W) in [0, 1], amounts (B,) on the same device. Operations on color leave gray images unchanged.
 """
 
 from __future__ import annotations
@@ -11,40 +11,40 @@ import torch
 from torch import Tensor
 
 TONES = 256
-"""Values of a byte."""
+"""Number of values of a byte."""
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Multiply every pixel."""
+    """Multiply every pixel by a factor."""
     return (images * _wide(factor)).clamp_(0, 1)
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Stretch the distance to the mean brightness."""
+    """Scale the distance to the mean brightness."""
     return torch.lerp(gray(images.mean((2, 3), keepdim=True)), images, _wide(factor)).clamp_(0, 1)
 
 
 def saturation(images: Tensor, factor: Tensor) -> Tensor:
-    """Stretch the distance to gray."""
+    """Scale the distance to gray."""
     if images.shape[1] == 1:
         return images
-    images = images.contiguous()  # a plane a channel: several times faster here
+    images = images.contiguous()  # several times faster here than channels last
     return torch.lerp(gray(images), images, _wide(factor)).clamp_(0, 1)
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Stretch the distance to a smoothed image; border pixels stay."""
+    """Scale the distance to a smoothed image; border pixels stay."""
     if min(images.shape[-2:]) < 3:
         return images
     rows = (images[:, :, :-2] + images[:, :, 1:-1]).add_(images[:, :, 2:])
     around = (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:])
-    made, smooth = images.clone(), (1 - _wide(factor)) / 13  # the nine pixels around and 4 times the middle, over 13
+    made, smooth = images.clone(), (1 - _wide(factor)) / 13  # 3×3 sum plus 4 times the center, over 13
     made[:, :, 1:-1, 1:-1].mul_(_wide(factor) + 4 * smooth).addcmul_(around, smooth).clamp_(0, 1)
     return made
 
 
 def hue(images: Tensor, turn: Tensor) -> Tensor:
-    """Turn the colors by a share of the color circle."""
+    """Shift the hue by a fraction of the color wheel."""
     if images.shape[1] == 1:
         return images
     value, low = images.amax(1), images.amin(1)
@@ -67,24 +67,24 @@ def gamma(images: Tensor, exponent: Tensor) -> Tensor:
 
 
 def grayscale(images: Tensor) -> Tensor:
-    """Take the colors away."""
+    """Convert to gray, keeping the number of channels."""
     return gray(images).expand_as(images)
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
-    """Keep the upper bits, 0 to 8, of each pixel's byte."""
+    """Keep the upper `bits`, 0 to 8, of each pixel's byte."""
     step: Tensor = torch.exp2(8 - _wide(bits).round())
     return torch.round(images * 255).div_(step).floor_().mul_(step / 255)
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Invert the pixels from a brightness on."""
+    """Invert pixels at or above a threshold."""
     bright = (images >= _wide(threshold)).float()
-    return bright.sub_(images).abs_()  # several times faster than `torch.where`, and the same
+    return bright.sub_(images).abs_()  # equal to `torch.where`, and several times faster
 
 
 def autocontrast(images: Tensor) -> Tensor:
-    """Stretch each channel to the full range; one that has a single value stays."""
+    """Stretch each channel to the full range; constant channels stay."""
     images = images.contiguous()
     low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
     flat = low == high
@@ -93,9 +93,9 @@ def autocontrast(images: Tensor) -> Tensor:
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Make all brightnesses about as frequent, in each channel; with fewer than 256 pixels an image stays, as in Pillow.
+    """Equalize each channel's histogram; images with fewer than 256 pixels stay, as in Pillow.
 
-    Exact for images of fewer than 2**24 pixels; about twice as fast as torchvision's on small images.
+    Exact for images of fewer than 2**24 pixels; about twice as fast as torchvision on small images.
     """
     tones = torch.arange(TONES, device=images.device)
     numbers = (images.contiguous().flatten(0, 1).flatten(1) * 255).round_().int()
@@ -110,19 +110,19 @@ def equalize(images: Tensor) -> Tensor:
 
 
 def invert(images: Tensor) -> Tensor:
-    """Swap bright and dark."""
+    """Invert every pixel."""
     return 1 - images
 
 
 def gray(images: Tensor) -> Tensor:
-    """The brightness (B, 1, H, W)."""
+    """Return the brightness (B, 1, H, W)."""
     if images.shape[1] == 1:
         return images
     return images[:, :1] * 0.2989 + images[:, 1:2] * 0.587 + images[:, 2:] * 0.114
 
 
 def _wide(amounts: Tensor) -> Tensor:
-    """Amounts (B,) that multiply images (B, C, H, W)."""
+    """Reshape amounts (B,) to broadcast over images (B, C, H, W)."""
     return amounts[:, None, None, None]
 
 
@@ -137,5 +137,4 @@ BY_VALUE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "equalize": lambda images, _: equalize(images),
     "invert": lambda images, _: invert(images),
 }
-"""The operations of policies that move no pixels, by name, with the amounts that policies give: 0 is no change of a
-factor."""
+"""Non-geometric operations by name, taking values as policies draw them: factors are given as their distance from 1."""

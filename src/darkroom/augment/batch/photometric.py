@@ -1,16 +1,15 @@
-"""Brightness, contrast, color and gamma; gray images have no saturation and no hue to change."""
+"""Brightness, contrast, saturation, hue and gamma; saturation and hue leave gray images unchanged."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch import operations
 from darkroom.augment.batch.drawing import amount, change, coins, either_way
-from darkroom.augment.options import Amount, Chance
+from darkroom.augment.options import Amount, Chance, GammaExponent, HueShift, RelativeChange
 from darkroom.registry import register
 
 
@@ -21,11 +20,7 @@ class Brightness:
     def __init__(
         self,
         *,
-        by: Annotated[
-            float,
-            Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
-            Amount("brightness"),
-        ] = 0.2,
+        by: Annotated[RelativeChange, Amount("brightness")] = 0.2,
         p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
@@ -45,11 +40,7 @@ class Contrast:
     def __init__(
         self,
         *,
-        by: Annotated[
-            float,
-            Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
-            Amount("contrast"),
-        ] = 0.2,
+        by: Annotated[RelativeChange, Amount("contrast")] = 0.2,
         p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
@@ -64,16 +55,12 @@ class Contrast:
 
 @register("batch transform", "saturation")
 class Saturation:
-    """Make colors paler or stronger."""
+    """Raise or lower the saturation."""
 
     def __init__(
         self,
         *,
-        by: Annotated[
-            float,
-            Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
-            Amount("saturation"),
-        ] = 0.2,
+        by: Annotated[RelativeChange, Amount("saturation")] = 0.2,
         p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
@@ -88,14 +75,12 @@ class Saturation:
 
 @register("batch transform", "hue")
 class Hue:
-    """Turn all colors by the same random part of the color circle."""
+    """Shift the hue of all colors by a random amount."""
 
     def __init__(
         self,
         *,
-        by: Annotated[
-            float, Field(gt=0, le=0.5, description="largest turn, as a share of the color circle"), Amount("hue")
-        ] = 0.05,
+        by: HueShift = 0.05,
         p: Chance = 0.5,
     ) -> None:
         self.by, self.p = by, p
@@ -110,16 +95,12 @@ class Hue:
 
 @register("batch transform", "gamma")
 class Gamma:
-    """Raise brightness to a random power: below 1 it lifts the dark parts, above 1 it deepens them."""
+    """Raise brightness to a random power: below 1 lightens dark areas, above 1 darkens them."""
 
     def __init__(
         self,
         *,
-        gamma: Annotated[
-            float,
-            Field(gt=1, le=5, description="largest exponent; the smallest is one over it"),
-            Amount("gamma", neutral=1.0),
-        ] = 1.3,
+        gamma: GammaExponent = 1.3,
         p: Chance = 0.5,
     ) -> None:
         self.gamma, self.p = gamma, p

@@ -1,7 +1,7 @@
-"""The published policies: which operations an image gets, and how far they go, drawn for each image.
+"""The published policies AutoAugment, RandAugment, TrivialAugment and AugMix, drawn independently for each image.
 
-Operations and ranges are torchvision's, see `magnitudes`. A strength scales what is drawn: at 0.5 a turn goes half as
-far, and what is only applied or not is applied half as often.
+Operations and ranges are torchvision's, see `magnitudes`. Strength scales what is drawn: at 0.5, rotations are half as large,
+and binary operations are applied half as often.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from darkroom.registry import register
 from darkroom.settings import Count, NonNegative, Positive
 
 ROUNDING = 1e-6
-"""Added to shifts before they are cut to whole pixels."""
+"""Added to translations before they are truncated to whole pixels."""
 
 
 class Table:
-    """The ranges of a policy, to be looked up for all images at once."""
+    """The ranges of a policy as tensors, looked up for all images at once."""
 
     def __init__(self, ranges: Mapping[str, Range], *, shares: bool = True) -> None:
-        """With `shares`, shifts are given as shares of the side, else in pixels."""
+        """With `shares`, translations are fractions of the side, else pixels."""
         rows = [ranges.get(name, Range(0, 0)) for name in OPERATIONS]
         self.start, self.end, self.neutral, signed = torch.tensor(rows, dtype=torch.float64).unbind(1)
         self.signed = signed > 0
@@ -38,13 +38,13 @@ class Table:
         self.shares = shares
 
     def any(self, count: int, draws: torch.Generator) -> Tensor:
-        """Evenly drawn operations (B,)."""
+        """Draw operations (B,) uniformly."""
         return self.numbers[torch.randint(len(self.numbers), (count,), generator=draws)]
 
     def settle(
         self, operation: Tensor, magnitude: Tensor, strength: Tensor, size: tuple[int, int], draws: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """A slot for `operate`: operations (B,) at magnitudes (B,) from 0 to 1, with their signs drawn."""
+        """Return a slot for `operate`: operations (B,) at magnitudes (B,) from 0 to 1, with random signs."""
         start, end, neutral = self.start[operation], self.end[operation], self.neutral[operation]
         drawn = start + magnitude * (end - start)
         value = neutral + strength * (drawn - neutral)
@@ -67,10 +67,10 @@ class AutoAugment:
         self,
         *,
         policy: Annotated[
-            Literal["cifar10", "imagenet", "svhn"], Field(description="the data set on which the pairs were found")
+            Literal["cifar10", "imagenet", "svhn"], Field(description="data set on which the policy was learned")
         ] = "cifar10",
         magnitude: Annotated[
-            float, Field(ge=0, le=1, description="share of the learned magnitudes"), Amount("magnitude")
+            float, Field(ge=0, le=1, description="factor on the learned magnitudes"), Amount("magnitude")
         ] = 1.0,
     ) -> None:
         pairs = magnitudes.AUTOAUGMENT_POLICIES[policy]
@@ -94,14 +94,14 @@ class AutoAugment:
 
 @register("batch transform", "randaugment")
 class RandAugment:
-    """A few operations, all of the same magnitude (Cubuk et al. 2019, arXiv 1909.13719)."""
+    """A few random operations of the same magnitude (Cubuk et al. 2019, arXiv 1909.13719)."""
 
     def __init__(
         self,
         *,
-        operations: Annotated[Count, Field(description="operations an image, one after the other")] = 2,
+        operations: Annotated[Count, Field(description="operations per image, applied in sequence")] = 2,
         magnitude: Annotated[
-            float, Field(ge=0, le=30, description="how far they go, up to 30"), Amount("magnitude")
+            float, Field(ge=0, le=30, description="magnitude of the operations, up to 30"), Amount("magnitude")
         ] = 9.0,
     ) -> None:
         self.operations, self.magnitude = operations, magnitude
@@ -119,13 +119,13 @@ class RandAugment:
 
 @register("batch transform", "trivialaugment_wide")
 class TrivialAugmentWide:
-    """One operation of any magnitude from a wide range (Müller and Hutter 2021, arXiv 2103.10158)."""
+    """One random operation of random magnitude from a wide range (Müller and Hutter 2021, arXiv 2103.10158)."""
 
     def __init__(
         self,
         *,
         magnitude: Annotated[
-            float, Field(ge=0, le=30, description="the largest magnitude drawn, up to 30"), Amount("magnitude")
+            float, Field(ge=0, le=30, description="maximum magnitude, up to 30"), Amount("magnitude")
         ] = 30.0,
     ) -> None:
         self.magnitude, self.table = magnitude, Table(magnitudes.TRIVIALAUGMENT, shares=False)
@@ -143,22 +143,22 @@ class TrivialAugmentWide:
 
 @register("batch transform", "augmix")
 class AugMix:
-    """A blend of the image and several chains of operations on it (Hendrycks et al. 2019, arXiv 1912.02781)."""
+    """A mixture of the image and several augmentation chains (Hendrycks et al. 2019, arXiv 1912.02781)."""
 
     def __init__(
         self,
         *,
-        severity: Annotated[int, Field(ge=1, le=10, description="how far operations go"), Amount("severity")] = 3,
-        width: Annotated[Count, Field(description="chains")] = 3,
+        severity: Annotated[int, Field(ge=1, le=10, description="magnitude of the operations"), Amount("severity")] = 3,
+        width: Annotated[Count, Field(description="number of chains")] = 3,
         depth: Annotated[
-            int | None, Field(ge=1, le=8, description="operations in a chain; left out: 1 to 3, drawn for each")
+            int | None, Field(ge=1, le=8, description="operations per chain. Default: random, 1 to 3")
         ] = None,
-        alpha: Annotated[Positive, Field(description="evenness of the blend's weights")] = 1.0,
+        alpha: Annotated[Positive, Field(description="concentration of the mixing weights; higher is more even")] = 1.0,
         consistency: Annotated[
             NonNegative,
             Field(
-                description="weight of the Jensen-Shannon loss, which asks for equal answers to an image and two changes"
-                " of it: 12 in the paper, 0 for none"
+                description="weight of the Jensen-Shannon consistency loss between an image and two augmented views: 12 "
+                "in the paper, 0 for none"
             ),
         ] = 0.0,
     ) -> None:
@@ -180,7 +180,7 @@ class AugMix:
         return torch.where(_wide(strength > 0, images), mix.clamp_(0, 1), images), targets
 
     def _chain(self, images: Tensor, strength: Tensor, draws: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-        """The operations of a chain; those past an image's own depth change nothing."""
+        """Draw the operations of a chain; those beyond an image's depth are the identity."""
         count, size = len(images), (images.shape[-2], images.shape[-1])
         depth = (
             torch.randint(1, DEPTH + 1, (count,), generator=draws) if self.depth is None else torch.tensor(self.depth)
@@ -195,5 +195,5 @@ class AugMix:
 
 
 def _wide(weights: Tensor, images: Tensor) -> Tensor:
-    """Numbers (B,) beside images (B, C, H, W), on their device."""
+    """Reshape weights (B,) to broadcast over images (B, C, H, W), on their device."""
     return weights.to(images.device)[:, None, None, None]

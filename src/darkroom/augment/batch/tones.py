@@ -1,27 +1,23 @@
-"""Fewer tones: without color, partly inverted, coarser, or spread evenly."""
+"""Tone transforms: grayscale, solarize, posterize and equalize."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch import operations
 from darkroom.augment.batch.drawing import amount, between, change, coins
-from darkroom.augment.options import Amount, Chance
+from darkroom.augment.options import Amount, Chance, PosterizeBits, SolarizeThreshold
 from darkroom.registry import register
-from darkroom.settings import Probability
 
 
 @register("batch transform", "grayscale")
 class Grayscale:
-    """Take the colors away; the image keeps its channels."""
+    """Convert to gray, keeping the number of channels."""
 
-    def __init__(
-        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("grayscale")] = 0.2
-    ) -> None:
+    def __init__(self, *, p: Annotated[Chance, Amount("grayscale")] = 0.2) -> None:
         self.p = p
 
     def __call__(
@@ -38,11 +34,7 @@ class Solarize:
     def __init__(
         self,
         *,
-        threshold: Annotated[
-            float,
-            Field(ge=0, lt=1, description="lowest brightness from which pixels are inverted, drawn between it and 1"),
-            Amount("solarize", neutral=1.0),
-        ] = 0.5,
+        threshold: SolarizeThreshold = 0.5,
         p: Chance = 0.2,
     ) -> None:
         self.threshold, self.p = threshold, p
@@ -62,11 +54,7 @@ class Posterize:
     def __init__(
         self,
         *,
-        bits: Annotated[
-            int,
-            Field(ge=1, le=7, description="fewest bits that are left of eight, drawn between it and 7"),
-            Amount("posterize", neutral=8.0),
-        ] = 4,
+        bits: PosterizeBits = 4,
         p: Chance = 0.2,
     ) -> None:
         self.bits, self.p = bits, p
@@ -82,11 +70,9 @@ class Posterize:
 
 @register("batch transform", "equalize")
 class Equalize:
-    """Make all brightnesses about as frequent, in each channel."""
+    """Equalize each channel's histogram."""
 
-    def __init__(
-        self, *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("equalize")] = 0.2
-    ) -> None:
+    def __init__(self, *, p: Annotated[Chance, Amount("equalize")] = 0.2) -> None:
         self.p = p
 
     def __call__(

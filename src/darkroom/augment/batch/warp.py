@@ -1,7 +1,7 @@
-"""Warp a whole batch at once, each image by its own map.
+"""Warp a batch, each image by its own affine map.
 
-Coordinates are from the middle of the image, x to the right and y down. A map says where each pixel of the result comes
-from. On small images `nearest` is the default everywhere: softened training images meet sharp test images.
+Coordinates are relative to the image's center, x to the right and y down. A map takes a pixel of the result to its source.
+`nearest` is the default for small images: with linear interpolation, blurred training images meet sharp test images.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from torch.nn import functional
 from darkroom.augment.batch.drawing import blank, channels_last, pixels, put, take, together
 
 TALLEST, CHANNELS = 2**15 - 1, 4
-"""OpenCV's coordinates of whole pixels and its colors of borders end here."""
+"""Limits of OpenCV: its integer coordinates, and the channels of its border color."""
 
 SHARED = 2**14
-"""Pixels above which OpenCV splits an image among its threads."""
+"""Number of pixels above which OpenCV splits an image among threads."""
 
 BORDERS = {"constant": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
 
@@ -41,15 +41,15 @@ def sources(
     center_x: Tensor | float = 0.0,
     center_y: Tensor | float = 0.0,
 ) -> Tensor:
-    """The maps (B, 2, 3) that undo: shear, scale and turn about the center, then shift; each amount (B,).
+    """Return the inverse maps (B, 2, 3) of shear, scale and rotation about the center, then shift; each amount is (B,).
 
-    Turns are clockwise and, like shears, in radians; shifts are in pixels. The order is torchvision's.
+    Angles are in radians, rotations clockwise; shifts are in pixels. The order is torchvision's.
     """
     turn, lean = rotate.double(), shear_y.double()
     slant, cos_lean, zoom = torch.tan(shear_x.double()), torch.cos(lean), scale.double()
     a, c = torch.cos(turn - lean) / cos_lean, torch.sin(turn - lean) / cos_lean
     b, d = -(a * slant + torch.sin(turn)), torch.cos(turn) - c * slant
-    a, b, c, d = d / zoom, -b / zoom, -c / zoom, a / zoom  # its inverse: without the scale it has determinant 1
+    a, b, c, d = d / zoom, -b / zoom, -c / zoom, a / zoom  # the inverse: without the scale, the determinant is 1
     x, y = center_x + shift_x.double(), center_y + shift_y.double()
     rows = [a, b, center_x - a * x - b * y, c, d, center_y - c * x - d * y]
     return torch.stack(rows, dim=1).view(-1, 2, 3).float()
@@ -57,10 +57,10 @@ def sources(
 
 @dataclass(frozen=True)
 class Move:
-    """The chosen images (B,) of a batch are warped, each by its map (B, 2, 3).
+    """A warp of the chosen images (B,) of a batch, each by its map (B, 2, 3).
 
-    `fill` is what comes in from outside, or None where nothing does: mirrored images stay on their own pixels. So a
-    mirror and whatever stands beside it are one move, with the pixels that they would give in turn.
+    `fill` is the border mode, or None if no pixel comes from outside, as with flips. A flip and an adjacent move thus
+    combine into one, with the same pixels as in sequence.
     """
 
     chosen: Tensor
@@ -69,7 +69,7 @@ class Move:
     interpolation: str = "nearest"
 
     def then(self, later: Move) -> Move | None:
-        """This move and a later one in one, or None where that would change what is seen."""
+        """Combine this move with a later one; None if that would change the result."""
         if self.fill is not None and later.fill is not None:
             return None
         first, second = (
@@ -82,7 +82,7 @@ class Move:
         return Move(self.chosen | later.chosen, maps, other.fill, other.interpolation)
 
     def apply(self, images: Tensor) -> Tensor:
-        """The images (B, C, H, W) after the move."""
+        """Return the warped images (B, C, H, W)."""
         images, fill = channels_last(images), self.fill or "edge"
         if self.chosen.all():
             return warp(images, self.maps, fill, self.interpolation)
@@ -99,11 +99,11 @@ class Move:
 
 
 class Mover(ABC):
-    """A batch transform that moves pixels: it says where, and the pipeline makes one move of several where it can."""
+    """A batch transform that moves pixels; the pipeline combines adjacent moves where it can."""
 
     @abstractmethod
     def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
-        """What is drawn for images of a size (H, W), each with its strength (B,)."""
+        """Draw the move for images of size (H, W), each with its strength (B,)."""
 
     def __call__(
         self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
@@ -113,9 +113,9 @@ class Mover(ABC):
 
 
 def warp(images: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
-    """Move the pixels of images (B, C, H, W), on any device, by maps (B, 2, 3) on the processor.
+    """Warp images (B, C, H, W) on any device by maps (B, 2, 3) on the CPU.
 
-    `fill` is what comes in from outside: `constant` black, `edge` or `reflect`; `interpolation` is `nearest` or `linear`.
+    `fill` is the border mode: `constant` (black), `edge` or `reflect`; `interpolation` is `nearest` or `linear`.
     """
     images = channels_last(images)
     made = blank(images)
@@ -137,12 +137,12 @@ def warp(images: Tensor, maps: Tensor, fill: str, interpolation: str) -> Tensor:
 
 
 def by_opencv(images: Tensor) -> bool:
-    """Whether OpenCV picks the nearest pixels of these images: on a processor nothing is faster."""
+    """Return whether to use OpenCV for nearest-neighbor sampling: the fastest option on a CPU."""
     return images.device.type == "cpu" and max(images.shape[-2:]) < TALLEST and images.shape[1] <= CHANNELS
 
 
 def nearest_pixels(images: Tensor, maps: Tensor, fill: str, out: Tensor, rows: Tensor) -> None:
-    """Warp images (R, C, H, W), on a processor, by maps (R, 2, 3), into these rows (R,) of `out`."""
+    """Warp images (R, C, H, W) on a CPU by maps (R, 2, 3) into these rows (R,) of `out`."""
     height, width = images.shape[-2:]
     middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
     full = maps.to(torch.float64, copy=True)
@@ -155,7 +155,7 @@ def nearest_pixels(images: Tensor, maps: Tensor, fill: str, out: Tensor, rows: T
 
 @contextmanager
 def _threads(area: int) -> Iterator[None]:
-    """One thread while OpenCV works on small pictures: sharing one out takes longer than to warp it."""
+    """Limit OpenCV to one thread for small images, where splitting takes longer than the work itself."""
     before = cv2.getNumThreads()
     if area < SHARED:
         cv2.setNumThreads(1)
@@ -166,7 +166,7 @@ def _threads(area: int) -> Iterator[None]:
 
 
 def axes(images: Tensor) -> tuple[Tensor, Tensor]:
-    """The columns (W,) and the rows (H,) of images, in pixels from the middle."""
+    """Return column (W,) and row (H,) coordinates in pixels from the center."""
     height, width = images.shape[-2:]
     x = torch.arange(width, device=images.device, dtype=torch.float32) - (width - 1) / 2
     y = torch.arange(height, device=images.device, dtype=torch.float32) - (height - 1) / 2
@@ -174,7 +174,7 @@ def axes(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mirrors(maps: Tensor, middle: Tensor) -> int:
-    """How often places must be mirrored at both borders until the farthest lies on its image."""
+    """Return how often coordinates must be reflected at both borders until the farthest lies inside its image."""
     if not len(maps):
         return 0
     reach = (maps.abs() * torch.tensor([float(middle[0]), float(middle[1]), 1.0])).sum(2)
@@ -185,11 +185,10 @@ def _mirrors(maps: Tensor, middle: Tensor) -> int:
 def resample(
     images: Tensor, places: Tensor, fill: str, interpolation: str, *, mirrors: int = 2, out: Tensor | None = None
 ) -> Tensor:
-    """The images (B, C, H, W) with each pixel taken from its place (B, 2, H, W): x and y in pixels from the first one.
+    """Sample images (B, C, H, W) at `places` (B, 2, H, W): x and y in pixels from the first pixel.
 
-    `places` is used up; the result is written to `out`, channels last, where it is given. Reflection mirrors places at both
-    borders, `mirrors` times; it takes one for each side that they may lie outside. Picking nearest pixels is several
-    times faster than `grid_sample`.
+    Overwrites `places`; writes to `out`, channels last, if given. `reflect` mirrors places at both borders `mirrors` times,
+    once for each image length they may lie outside. Gathering nearest pixels is several times faster than `grid_sample`.
     """
     height, width = images.shape[-2:]
     made = blank(images) if out is None else out
@@ -210,7 +209,7 @@ def resample(
 
 
 def one_by_one(images: Tensor, places: Tensor, black: bool, out: Tensor) -> Tensor:
-    """Nearest pixels on a processor. Places are whole numbers; outside is black, or else the nearest pixel of the border."""
+    """Gather nearest pixels on a CPU at integer places; outside the image is black, or else the nearest border pixel."""
     border, area = cv2.BORDER_CONSTANT if black else cv2.BORDER_REPLICATE, images.shape[-1] * images.shape[-2]
     with _threads(area):
         for image, made, (x, y) in zip(_pictures(images), _pictures(out), places.numpy(), strict=True):
@@ -219,19 +218,19 @@ def one_by_one(images: Tensor, places: Tensor, black: bool, out: Tensor) -> Tens
 
 
 def _pictures(images: Tensor) -> NDArray[np.float32]:
-    """The same memory, channels last, with strides that OpenCV takes even where a side has length 1."""
+    """Return a NumPy view of the same memory, channels last, with strides that OpenCV accepts even for sides of length 1."""
     whole = pixels(images)
     return whole.view(-1).numpy().reshape(whole.shape)
 
 
 def by_number(images: Tensor, places: Tensor, black: bool, out: Tensor) -> Tensor:
-    """What `one_by_one` does, on any device: pixels are numbered through all images."""
+    """Like `one_by_one` on any device, by flat indices over all images."""
     count, channels, height, width = images.shape
     x, y = places[:, 0].clamp(0, width - 1), places[:, 1].clamp(0, height - 1)
     number = torch.add(x, y, alpha=width).int()
     number += torch.arange(0, count * height * width, height * width, dtype=torch.int32, device=x.device)[:, None, None]
     table = pixels(images).reshape(-1, channels)
-    if black:  # one black pixel more, for all that lies outside
+    if black:  # one extra black pixel stands for everything outside
         table = torch.cat([table, table.new_zeros(1, channels)])
         number.masked_fill_((x != places[:, 0]) | (y != places[:, 1]), len(table) - 1)
     torch.index_select(table, 0, number.view(-1), out=pixels(out).view(-1, channels))
@@ -239,7 +238,7 @@ def by_number(images: Tensor, places: Tensor, black: bool, out: Tensor) -> Tenso
 
 
 def _within(places: Tensor, last: Tensor) -> Tensor:
-    """The nearest places (B, 2, H, W) on the image."""
+    """Clamp places (B, 2, H, W) to the image."""
     inside = torch.empty_like(places)
     for axis, most in enumerate(last.flatten().tolist()):
         torch.clamp(places[:, axis], 0, most, out=inside[:, axis])
@@ -247,10 +246,10 @@ def _within(places: Tensor, last: Tensor) -> Tensor:
 
 
 def smoothing(sigma: Tensor, length: int) -> Tensor:
-    """Gaussian weights (B, length, length) of width sigma (B,), above 0, in pixels: row i makes pixel i of a side.
+    """Return Gaussian weights (B, length, length) with sigma (B,) > 0 in pixels: row i gives pixel i of a side.
 
-    Near the border the weights that fall inside are raised to sum to one. Smooths by a matrix product, so that each
-    image can have a width of its own.
+    Near the border, the weights inside the image are normalized to sum to one. Smoothing as a matrix product allows a
+    different sigma per image.
     """
     place = torch.arange(length, device=sigma.device, dtype=torch.float32)
     far = (place[:, None] - place)[None] / sigma[:, None, None]

@@ -1,7 +1,7 @@
-"""Rotation, shift, scale and shear in one step.
+"""Rotation, shift, scale and shear in one warp.
 
-Albumentations' own affine transform builds each matrix twice, once for boxes, from six factors, and tests it for being
-the identity. On small images that is most of its time, so this one warps at once, from the same matrix.
+Albumentations' affine transform builds each matrix twice, once for bounding boxes, and tests it for the identity, which
+dominates its time on small images. This one builds the same matrix once.
 """
 
 from __future__ import annotations
@@ -16,15 +16,25 @@ from albumentations.core.type_definitions import Targets
 from numpy.typing import NDArray
 from pydantic import Field
 
-from darkroom.augment.options import Amount, Chance, Fill, OfflineAutoInterpolation
+from darkroom.augment.options import (
+    AffineRotation,
+    AffineScale,
+    AffineShear,
+    AffineShift,
+    Amount,
+    Angle,
+    Chance,
+    Fill,
+    OfflineAutoInterpolation,
+)
 from darkroom.augment.transforms import border
 from darkroom.registry import register
 
 
 class Affine(albumentations.DualTransform):
-    """Warp about the center; every amount is drawn evenly from minus to plus its limit.
+    """Warp about the center, with every amount uniform from minus to plus its limit.
 
-    Rotation and shear in degrees, shifts as shares of the sides; `scale` is the largest relative change of size.
+    Rotation and shear are in degrees, shifts fractions of the sides; `scale` is the maximum relative change of size.
     """
 
     _targets = (Targets.IMAGE, Targets.MASK)
@@ -37,7 +47,7 @@ class Affine(albumentations.DualTransform):
         self.border, self.interpolation = border.FILLS[fill], interpolation
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw what is done to one image; shifts in pixels."""
+        """Draw the parameters for one image; shifts are in pixels."""
         height, width = params["shape"][:2]
         rotate, translate, scale, shear = self.limits
         draw = self.py_random.uniform
@@ -53,7 +63,7 @@ class Affine(albumentations.DualTransform):
         return self._warp(img, border.flag(self.interpolation, img), params)
 
     def apply_to_mask(self, mask: NDArray[np.uint8], *_: Any, **params: Any) -> NDArray[np.uint8]:
-        """Warp a mask (H, W) in the same way, by nearest pixel."""
+        """Warp a mask (H, W) alike, with nearest-neighbor interpolation."""
         return self._warp(mask, cv2.INTER_NEAREST, params)
 
     def _warp(self, pixels: NDArray[np.uint8], flag: int, params: dict[str, Any]) -> NDArray[np.uint8]:
@@ -65,7 +75,7 @@ class Affine(albumentations.DualTransform):
 
 
 def matrix(params: dict[str, Any], height: int, width: int) -> NDArray[np.float64]:
-    """The (2, 3) matrix that takes a pixel (x, y) to its new place: scaled, rotated, sheared, then shifted."""
+    """Return the (2, 3) matrix that maps a pixel (x, y) to its new position: scale, rotate, shear, then shift."""
     angle, slant, scale = math.radians(params["rotate"]), math.tan(math.radians(params["shear"])), params["scale"]
     cos, sin = scale * math.cos(angle), scale * math.sin(angle)
     a, b, c, d = cos - slant * sin, sin + slant * cos, -sin, cos
@@ -77,7 +87,7 @@ def matrix(params: dict[str, Any], height: int, width: int) -> NDArray[np.float6
 @register("transform", "rotate")
 def rotate(
     *,
-    degrees: Annotated[float, Field(gt=0, le=180, description="largest angle, either way"), Amount("rotate")] = 15.0,
+    degrees: Angle = 15.0,
     fill: Fill = "reflect",
     interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
@@ -90,13 +100,13 @@ def rotate(
 def translate(
     *,
     by: Annotated[
-        float, Field(gt=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
+        float, Field(gt=0, lt=1, description="maximum shift along each side, as a fraction of it"), Amount("translate")
     ] = 0.1,
     fill: Fill = "reflect",
     interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
-    """Shift to any side by a random amount."""
+    """Shift along both sides by random amounts."""
     return Affine(rotate=0, translate=by, scale=0, shear=0, fill=fill, interpolation=interpolation, p=p)
 
 
@@ -105,7 +115,7 @@ def scale(
     *,
     by: Annotated[
         float,
-        Field(gt=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1"),
+        Field(gt=0, lt=1, description="maximum relative change of size: 0.1 draws factors from 0.9 to 1.1"),
         Amount("scale"),
     ] = 0.2,
     fill: Fill = "reflect",
@@ -119,37 +129,29 @@ def scale(
 @register("transform", "shear")
 def shear(
     *,
-    degrees: Annotated[float, Field(gt=0, le=60, description="largest slant, either way"), Amount("shear")] = 10.0,
+    degrees: Annotated[
+        float, Field(gt=0, le=60, description="maximum shear angle in degrees, either way"), Amount("shear")
+    ] = 10.0,
     fill: Fill = "reflect",
     interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
-    """Slant to the left or right by a random angle."""
+    """Shear horizontally by a random angle."""
     return Affine(rotate=0, translate=0, scale=0, shear=degrees, fill=fill, interpolation=interpolation, p=p)
 
 
 @register("transform", "affine")
 def affine(
     *,
-    rotate: Annotated[
-        float, Field(ge=0, le=180, description="largest angle in degrees, either way"), Amount("rotate")
-    ] = 15.0,
-    translate: Annotated[
-        float, Field(ge=0, lt=1, description="largest shift along each side, as a share of it"), Amount("translate")
-    ] = 0.1,
-    scale: Annotated[
-        float,
-        Field(ge=0, lt=1, description="largest change of size: 0.1 draws factors from 0.9 to 1.1"),
-        Amount("scale"),
-    ] = 0.1,
-    shear: Annotated[
-        float, Field(ge=0, le=60, description="largest slant in degrees, either way"), Amount("shear")
-    ] = 5.0,
+    rotate: AffineRotation = 15.0,
+    translate: AffineShift = 0.1,
+    scale: AffineScale = 0.1,
+    shear: AffineShear = 5.0,
     fill: Fill = "reflect",
     interpolation: OfflineAutoInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
-    """Rotate, shift, scale and slant at once, each by a random amount."""
+    """Rotate, shift, scale and shear in one step, each by a random amount."""
     return Affine(
         rotate=rotate, translate=translate, scale=scale, shear=shear, fill=fill, interpolation=interpolation, p=p
     )

@@ -1,7 +1,7 @@
-"""Interpolation and borders of warped images, by their config names.
+"""Interpolation and border modes of warped images by config name.
 
-Nearest pixel suits small images: a network trained on small images that linear interpolation has blurred does worse on
-the sharp test images. It also suits images of few values, which it does not mix. It makes photographs jagged.
+Nearest-neighbor suits small images: a network trained on small images blurred by linear interpolation does worse on sharp
+test images. It also suits images with few distinct values, which it does not mix, but makes photographs jagged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FEW_VALUES = 16
 
 
 def flag(interpolation: str, image: NDArray[np.uint8]) -> int:
-    """Return OpenCV's flag; `auto` depends on the image (H, W, C): its size and the number of its distinct values."""
+    """Return OpenCV's flag; `auto` depends on the size of the image (H, W, C) and its number of distinct values."""
     if interpolation != "auto":
         return INTERPOLATIONS[interpolation]
     few = np.count_nonzero(np.bincount(image.ravel(), minlength=256)) <= FEW_VALUES

@@ -1,4 +1,4 @@
-"""Flips, turns, crops and bends; masks move with the image, always by nearest pixel. See also `affine`."""
+"""Flips, quarter turns, crops, perspective and elastic transforms; masks move along, with nearest-neighbor interpolation."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ from albumentations.core.type_definitions import Targets
 from numpy.typing import NDArray
 from pydantic import Field
 
-from darkroom.augment.options import Amount, Chance, Fill, OfflineInterpolation
+from darkroom.augment.options import (
+    Amount,
+    Chance,
+    CropArea,
+    CropRatio,
+    ElasticShift,
+    ElasticSigma,
+    Fill,
+    OfflineInterpolation,
+    PerspectiveScale,
+)
 from darkroom.augment.transforms import border
 from darkroom.registry import register
-from darkroom.settings import Probability
 
 
 @register("transform", "hflip")
-def hflip(*, p: Annotated[Probability, Field(description="how often it is applied"), Amount("hflip")] = 0.5) -> Any:
-    """Mirror left and right."""
+def hflip(*, p: Annotated[Chance, Amount("hflip")] = 0.5) -> Any:
+    """Flip left and right."""
     return albumentations.HorizontalFlip(p=p)
 
 
 @register("transform", "vflip")
-def vflip(*, p: Annotated[Probability, Field(description="how often it is applied"), Amount("vflip")] = 0.5) -> Any:
-    """Mirror top and bottom."""
+def vflip(*, p: Annotated[Chance, Amount("vflip")] = 0.5) -> Any:
+    """Flip top and bottom."""
     return albumentations.VerticalFlip(p=p)
 
 
@@ -37,22 +46,22 @@ def rotate90(
     *,
     turns: Annotated[
         Annotated[list[Literal[1, 2, 3]], Field(min_length=1)] | None,
-        Field(description="quarter turns to choose from. Left out: all three, or only [2] for oblong images"),
+        Field(description="quarter turns to choose from. Default: all three, or [2] for images that are not square"),
     ] = None,
-    p: Annotated[Probability, Field(description="how often it is applied"), Amount("rotate")] = 0.5,
+    p: Annotated[Chance, Amount("rotate")] = 0.5,
 ) -> Any:
-    """Rotate by quarter turns, with no loss of pixels."""
+    """Rotate by quarter turns, which is lossless."""
     square = size[0] == size[1]
     if turns and not square and set(turns) != {2}:
         raise ValueError(
             f"rotate90 with turns {turns} would change the size of images of {size[0]}x{size[1]} pixels; "
-            "set its turns to [2] or leave them out, or make the images square with data.size"
+            "set turns to [2] or remove it, or make the images square with data.size"
         )
     return QuarterTurns(turns or ((1, 2, 3) if square else (2,)), p=p)
 
 
 class QuarterTurns(albumentations.DualTransform):
-    """Rotate counter-clockwise by one of these numbers of quarter turns; Albumentations' own draws from all four."""
+    """Rotate counter-clockwise by one of these numbers of quarter turns; Albumentations' version draws from all four."""
 
     _targets = (Targets.IMAGE, Targets.MASK)
 
@@ -61,11 +70,11 @@ class QuarterTurns(albumentations.DualTransform):
         self.turns = turns
 
     def get_params(self) -> dict[str, Any]:
-        """Draw how many."""
+        """Draw the number of turns."""
         return {"turns": self.py_random.choice(self.turns)}
 
     def apply(self, img: NDArray[np.uint8], turns: int, **_: Any) -> NDArray[np.uint8]:
-        """Turn an image (H, W, C), or a mask (H, W)."""
+        """Rotate an image (H, W, C) or mask (H, W)."""
         return np.rot90(img, turns)
 
     apply_to_mask = apply
@@ -75,20 +84,14 @@ class QuarterTurns(albumentations.DualTransform):
 def crop(
     size: tuple[int, int],
     *,
-    area: Annotated[
-        float,
-        Field(gt=0, le=1, description="smallest share of the image's area that is kept"),
-        Amount("crop", neutral=1.0),
-    ] = 0.7,
-    ratio: Annotated[
-        float, Field(ge=1, le=4, description="largest change of the aspect ratio"), Amount("aspect", neutral=1.0)
-    ] = 1.2,
+    area: CropArea = 0.7,
+    ratio: Annotated[CropRatio, Amount("aspect", neutral=1.0)] = 1.2,
     interpolation: Annotated[
         Literal["nearest", "linear", "cubic", "area"], Field(description="nearest keeps small images sharp")
     ] = "nearest",
     p: Chance = 1.0,
 ) -> Any:
-    """Cut out a random part and enlarge it to the full size."""
+    """Cut out a random part and resize it to the full size."""
     aspect = size[1] / size[0]
     return albumentations.RandomResizedCrop(
         size=size,
@@ -102,22 +105,18 @@ def crop(
 @register("transform", "perspective")
 def perspective(
     *,
-    scale: Annotated[
-        float,
-        Field(gt=0, lt=0.5, description="how far corners move in at most, as a share of the sides"),
-        Amount("perspective"),
-    ] = 0.1,
+    scale: PerspectiveScale = 0.1,
     interpolation: OfflineInterpolation = "nearest",
     p: Chance = 0.5,
 ) -> Any:
-    """View the image at a slant: each corner moves in by a random amount."""
+    """Change the perspective: each corner moves in by a random amount."""
     return Perspective(scale, border.INTERPOLATIONS[interpolation], p=p)
 
 
 class Perspective(albumentations.DualTransform):
-    """Stretch a quadrilateral of the image to its full size.
+    """Stretch a quadrilateral of the image to the full size.
 
-    Albumentations' own moves corners by normal draws folded at 0.32, so that it has no largest distance.
+    Albumentations' version moves corners by normally distributed distances wrapped at 0.32, so they have no set maximum.
     """
 
     _targets = (Targets.IMAGE, Targets.MASK)
@@ -127,7 +126,7 @@ class Perspective(albumentations.DualTransform):
         self.scale, self.flag = scale, flag
 
     def get_params(self) -> dict[str, Any]:
-        """Draw how far each corner moves in: (4, 2) shares of width and height, clockwise from the top left."""
+        """Draw how far each corner moves in: (4, 2) fractions of width and height, clockwise from the top left."""
         return {"corners": self.random_generator.random((4, 2)) * self.scale}
 
     def apply(self, img: NDArray[np.uint8], corners: NDArray[np.float64], **_: Any) -> NDArray[np.uint8]:
@@ -135,7 +134,7 @@ class Perspective(albumentations.DualTransform):
         return self._warp(img, corners, self.flag)
 
     def apply_to_mask(self, mask: NDArray[np.uint8], corners: NDArray[np.float64], **_: Any) -> NDArray[np.uint8]:
-        """Warp a mask (H, W) in the same way, by nearest pixel."""
+        """Warp a mask (H, W) alike, with nearest-neighbor interpolation."""
         return self._warp(mask, corners, cv2.INTER_NEAREST)
 
     def _warp(self, pixels: NDArray[np.uint8], corners: NDArray[np.float64], flag: int) -> NDArray[np.uint8]:
@@ -152,28 +151,17 @@ class Perspective(albumentations.DualTransform):
 def elastic(
     size: tuple[int, int],
     *,
-    displacement: Annotated[
-        float,
-        Field(gt=0, le=0.5, description="typical shift in the middle, as a share of the shorter side; edges move more"),
-        Amount("elastic"),
-    ] = 0.03,
-    sigma: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=0.5,
-            description="smoothness of the shifts, as a share of the shorter side; at least a pixel",
-        ),
-    ] = 0.14,
+    displacement: ElasticShift = 0.03,
+    sigma: ElasticSigma = 0.14,
     fill: Fill = "reflect",
     interpolation: OfflineInterpolation = "nearest",
     p: Chance = 0.5,
 ) -> Any:
-    """Shift every pixel along a smooth random field (Simard et al. 2003)."""
+    """Displace pixels along a smooth random field (Simard et al. 2003), more at the edges; sigma is at least a pixel."""
     side = min(size)
-    pixels = max(1.0, sigma * side)  # Albumentations takes no less
+    pixels = max(1.0, sigma * side)  # Albumentations' minimum
     return Elastic(
-        # Uniform noise from -1 to 1 deviates by 1 / sqrt(3); smoothed by a Gaussian of width s, 1 / (2 sqrt(pi) s) of it stays.
+        # uniform noise in [-1, 1] has std 1 / sqrt(3); smoothing by a Gaussian of sigma s multiplies it by 1 / (2 sqrt(pi) s)
         alpha=displacement * side * math.sqrt(3) * 2 * math.sqrt(math.pi) * pixels,
         sigma=pixels,
         border_mode=border.FILLS[fill],
@@ -183,13 +171,13 @@ def elastic(
 
 
 class Elastic(albumentations.ElasticTransform):
-    """Albumentations' elastic transform with the two fields of shifts smoothed apart.
+    """Albumentations' elastic transform with the two displacement fields smoothed separately.
 
-    There they lie one below the other while they are smoothed, so that each leaks into the other at the seam.
+    Albumentations stacks them vertically before smoothing, so that they leak into each other at the seam.
     """
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw where each pixel comes from."""
+        """Draw the source of each pixel."""
         height, width = params["shape"][:2]
         noise = self.random_generator.random((height, width, 2), dtype=np.float32) - np.float32(0.5)
         shifts = cv2.GaussianBlur(noise, (0, 0), self.sigma) * np.float32(2 * self.alpha)

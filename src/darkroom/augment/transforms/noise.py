@@ -1,4 +1,4 @@
-"""Noise, blur and compression: what a worse camera would have seen."""
+"""Noise, blur and compression."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from darkroom.augment.options import Amount, Chance
+from darkroom.augment.options import Amount, BlurSigma, Chance, NoiseStd, NoisyShare
 from darkroom.registry import register
 
 
 @register("transform", "gauss_noise")
 def gauss_noise(
     *,
-    std: Annotated[
-        float,
-        Field(gt=0, le=1, description="largest standard deviation, as a share of the full range"),
-        Amount("gauss_noise"),
-    ] = 0.1,
+    std: NoiseStd = 0.1,
     p: Chance = 0.3,
 ) -> Any:
     """Add Gaussian noise to every pixel and channel."""
@@ -32,11 +28,7 @@ def gauss_noise(
 @register("transform", "salt_and_pepper")
 def salt_and_pepper(
     *,
-    share: Annotated[
-        float,
-        Field(gt=0, le=1, description="largest share of the pixels, half of them each"),
-        Amount("salt_and_pepper"),
-    ] = 0.05,
+    share: NoisyShare = 0.05,
     p: Chance = 0.3,
 ) -> Any:
     """Make random pixels black or white."""
@@ -46,12 +38,10 @@ def salt_and_pepper(
 @register("transform", "gauss_blur")
 def gauss_blur(
     *,
-    sigma: Annotated[
-        float, Field(gt=0, le=20, description="largest width of the Gaussian, in pixels"), Amount("gauss_blur")
-    ] = 1.0,
+    sigma: BlurSigma = 1.0,
     p: Chance = 0.3,
 ) -> Any:
-    """Soften by a Gaussian of random width."""
+    """Blur with a Gaussian of random width."""
     return albumentations.GaussianBlur(sigma_limit=(sigma / 4, sigma), p=p)
 
 
@@ -60,19 +50,19 @@ def motion_blur(
     *,
     length: Annotated[
         float,
-        Field(gt=0, le=1, description="longest way that the image moves, as a share of the shorter side"),
+        Field(gt=0, le=1, description="maximum length of the motion, as a fraction of the shorter side"),
         Amount("motion_blur"),
     ] = 0.15,
     p: Chance = 0.3,
 ) -> Any:
-    """Smear along a straight line, as a moving camera does."""
+    """Blur along a straight line, like a moving camera."""
     return MotionBlur(length, p=p)
 
 
 class MotionBlur(albumentations.ImageOnlyTransform):
     """Average over a line of any length and direction.
 
-    Albumentations' own draws lines of 3, 5, 7... whole pixels: too coarse a choice for small images.
+    Albumentations' version uses lines of 3, 5, 7... whole pixels, which is too coarse for small images.
     """
 
     def __init__(self, length: float, *, p: float) -> None:
@@ -80,7 +70,7 @@ class MotionBlur(albumentations.ImageOnlyTransform):
         self.length = length
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw the line: from a fourth of the longest to the longest, in pixels, and its angle in degrees."""
+        """Draw the line's length in pixels, from a quarter of the maximum, and its angle in degrees."""
         longest = self.length * min(params["shape"][:2])
         return {"length": self.py_random.uniform(longest / 4, longest), "angle": self.py_random.uniform(0, 180)}
 
@@ -90,7 +80,7 @@ class MotionBlur(albumentations.ImageOnlyTransform):
 
 
 def line(length: float, angle: float) -> NDArray[np.float32]:
-    """The weights of a line of that length in pixels through the center (odd side, odd side); they sum to one."""
+    """Return the kernel of a centered line of this length in pixels (odd side, odd side); its weights sum to one."""
     reach = math.ceil(length / 2)
     weights = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     steps = 16 * reach
@@ -110,17 +100,17 @@ def jpeg(
     *,
     quality: Annotated[
         int,
-        Field(ge=1, le=100, description="lowest quality; drawn from it to 100, which changes next to nothing"),
+        Field(ge=1, le=100, description="minimum quality, drawn up to 100, which is nearly lossless"),
         Amount("jpeg", neutral=100),
     ] = 30,
     p: Chance = 0.3,
 ) -> Any:
-    """Compress as JPEG and read it back."""
+    """Compress as JPEG with random quality."""
     return Jpeg(quality, p=p)
 
 
 class Jpeg(albumentations.ImageOnlyTransform):
-    """Write and read with a random quality. Albumentations' own hands red over as blue, which is coded more coarsely."""
+    """Compress with a random quality. Albumentations' version passes red as blue, which JPEG codes more coarsely."""
 
     def __init__(self, quality: int, *, p: float) -> None:
         super().__init__(p=p)

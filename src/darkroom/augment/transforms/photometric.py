@@ -1,7 +1,4 @@
-"""Transforms of brightness and color; they leave every pixel, and so every mask, where it is.
-
-Those that change colors alone leave gray images as they are.
-"""
+"""Brightness and color transforms; masks stay unchanged, and color-only transforms leave gray images unchanged."""
 
 from __future__ import annotations
 
@@ -16,22 +13,25 @@ from albumentations.augmentations.pixel import functional
 from numpy.typing import NDArray
 from pydantic import Field
 
-from darkroom.augment.options import Amount, Chance
+from darkroom.augment.options import (
+    Amount,
+    Chance,
+    GammaExponent,
+    HueShift,
+    PosterizeBits,
+    RelativeChange,
+    SolarizeThreshold,
+)
 from darkroom.registry import register
-from darkroom.settings import Probability
 
 COUNTED = 2048
-"""Fewest pixels in a tile for which OpenCV's limit of the contrast, a whole number of pixels, is fine enough."""
+"""Minimum pixels per tile at which OpenCV's contrast limit, a whole number of pixels, is fine enough."""
 
 
 @register("transform", "brightness")
 def brightness(
     *,
-    by: Annotated[
-        float,
-        Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
-        Amount("brightness"),
-    ] = 0.2,
+    by: Annotated[RelativeChange, Amount("brightness")] = 0.2,
     p: Chance = 0.5,
 ) -> Any:
     """Brighten or darken."""
@@ -41,11 +41,7 @@ def brightness(
 @register("transform", "contrast")
 def contrast(
     *,
-    by: Annotated[
-        float,
-        Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
-        Amount("contrast"),
-    ] = 0.2,
+    by: Annotated[RelativeChange, Amount("contrast")] = 0.2,
     p: Chance = 0.5,
 ) -> Any:
     """Raise or lower the contrast about the mean brightness."""
@@ -57,11 +53,11 @@ def brightness_contrast(
     *,
     brightness: Annotated[
         float,
-        Field(ge=0, le=1, description="largest change, either way, as a share of the full range"),
+        Field(ge=0, le=1, description="maximum change, either way, as a fraction of the full range"),
         Amount("brightness"),
     ] = 0.2,
     contrast: Annotated[
-        float, Field(ge=0, le=1, description="largest relative change, either way"), Amount("contrast")
+        float, Field(ge=0, le=1, description="maximum relative change, either way"), Amount("contrast")
     ] = 0.2,
     p: Chance = 0.5,
 ) -> Any:
@@ -72,35 +68,27 @@ def brightness_contrast(
 @register("transform", "saturation")
 def saturation(
     *,
-    by: Annotated[
-        float,
-        Field(gt=0, le=1, description="largest relative change: 0.2 draws factors from 0.8 to 1.2"),
-        Amount("saturation"),
-    ] = 0.2,
+    by: Annotated[RelativeChange, Amount("saturation")] = 0.2,
     p: Chance = 0.5,
 ) -> Any:
-    """Make colors paler or stronger; gray images stay as they are."""
+    """Raise or lower the saturation; gray images stay unchanged."""
     return Jitter("factor", functional.adjust_saturation_torchvision, 1 - by, 1 + by, p=p)
 
 
 @register("transform", "hue")
 def hue(
     *,
-    by: Annotated[
-        float,
-        Field(gt=0, le=0.5, description="largest turn, either way, as a share of the color circle"),
-        Amount("hue"),
-    ] = 0.05,
+    by: HueShift = 0.05,
     p: Chance = 0.5,
 ) -> Any:
-    """Turn all colors around the color circle; gray images stay as they are."""
+    """Shift the hue of all colors by a random amount; gray images stay unchanged."""
     return Jitter("turn", functional.adjust_hue_torchvision, -by, by, p=p)
 
 
 class Jitter(albumentations.ImageOnlyTransform):
-    """One property of the colors changed by a number drawn evenly.
+    """Change one color property by a uniform random number.
 
-    Albumentations' ColorJitter does this too, but draws and records four properties and a random order of them.
+    Albumentations' ColorJitter always draws and records four properties in random order.
     """
 
     def __init__(self, key: str, change: Callable[[Any, float], Any], low: float, high: float, *, p: float) -> None:
@@ -119,27 +107,21 @@ class Jitter(albumentations.ImageOnlyTransform):
 @register("transform", "gamma")
 def gamma(
     *,
-    gamma: Annotated[
-        float,
-        Field(gt=1, le=5, description="largest exponent; the smallest is one over it"),
-        Amount("gamma", neutral=1.0),
-    ] = 1.3,
+    gamma: GammaExponent = 1.3,
     p: Chance = 0.5,
 ) -> Any:
-    """Raise brightness to a random power: below 1 it lifts the dark parts, above 1 it deepens them."""
+    """Raise brightness to a random power: below 1 lightens dark areas, above 1 darkens them."""
     return albumentations.RandomGamma(gamma_limit=(100 / gamma, 100 * gamma), p=p)
 
 
 @register("transform", "grayscale")
-def grayscale(
-    *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("grayscale")] = 0.2
-) -> Any:
-    """Take the colors away; the image keeps its three channels, and gray images stay as they are."""
+def grayscale(*, p: Annotated[Chance, Amount("grayscale")] = 0.2) -> Any:
+    """Convert to gray, keeping three channels; gray images stay unchanged."""
     return Grayscale(p=p)
 
 
 class Grayscale(albumentations.ImageOnlyTransform):
-    """Albumentations' own warns at every gray image."""
+    """Convert to gray; Albumentations' version warns on every gray image."""
 
     def apply(self, img: NDArray[np.uint8], **_: Any) -> NDArray[np.uint8]:
         """Change an image (H, W, 1 or 3)."""
@@ -151,36 +133,26 @@ class Grayscale(albumentations.ImageOnlyTransform):
 @register("transform", "solarize")
 def solarize(
     *,
-    threshold: Annotated[
-        float,
-        Field(ge=0, le=1, description="lowest brightness that is inverted, as a share of the range; drawn up to 1"),
-        Amount("solarize", neutral=1.0),
-    ] = 0.5,
+    threshold: SolarizeThreshold = 0.5,
     p: Chance = 0.2,
 ) -> Any:
-    """Invert what is brighter than a random threshold."""
+    """Invert pixels above a random threshold."""
     return albumentations.Solarize(threshold_range=(threshold, 1.0), p=p)
 
 
 @register("transform", "posterize")
 def posterize(
     *,
-    bits: Annotated[
-        int,
-        Field(ge=1, le=7, description="fewest bits that each channel keeps of its eight; drawn from it to 7"),
-        Amount("posterize", neutral=8),
-    ] = 4,
+    bits: PosterizeBits = 4,
     p: Chance = 0.2,
 ) -> Any:
-    """Keep fewer levels of brightness."""
+    """Keep only the upper bits of each pixel."""
     return albumentations.Posterize(num_bits=(bits, 7), p=p)
 
 
 @register("transform", "equalize")
-def equalize(
-    *, p: Annotated[Probability, Field(description="how often it is applied"), Amount("equalize")] = 0.2
-) -> Any:
-    """Spread each channel's brightness evenly over the range."""
+def equalize(*, p: Annotated[Chance, Amount("equalize")] = 0.2) -> Any:
+    """Equalize each channel's histogram."""
     return albumentations.Equalize(p=p)
 
 
@@ -189,18 +161,19 @@ def clahe(
     *,
     clip: Annotated[
         float,
-        Field(gt=1, le=40, description="largest gain of contrast; drawn from 1, which gains next to none"),
+        Field(gt=1, le=40, description="maximum contrast gain, drawn from 1, which is almost none"),
         Amount("clahe", neutral=1.0),
     ] = 4.0,
-    tiles: Annotated[int, Field(ge=1, le=64, description="parts along each side that are equalized by themselves")] = 4,
+    tiles: Annotated[int, Field(ge=1, le=64, description="tiles along each side, equalized separately")] = 4,
     p: Chance = 0.3,
 ) -> Any:
-    """Raise the contrast of each part of the image by itself, up to a limit (CLAHE, Zuiderveld 1994)."""
+    """Contrast-limited adaptive histogram equalization (CLAHE; Zuiderveld 1994)."""
     return Clahe(clip, tiles, p=p)
 
 
 class Clahe(albumentations.CLAHE):
-    """The same for small images: OpenCV rounds the limit to whole pixels of a tile, so each is counted several times."""
+    """CLAHE for small images: OpenCV rounds the limit to whole pixels per tile, so pixels are repeated
+    until tiles are large enough."""
 
     def __init__(self, clip: float, tiles: int, *, p: float) -> None:
         super().__init__(clip_limit=(1.0, clip), tile_grid_size=(tiles, tiles), p=p)
