@@ -35,12 +35,17 @@ EXPECTED = (ValueError, OSError, FloatingPointError)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one stage. Exit code 1 with one line on standard error when the input or the disk is at fault."""
+    """Run one stage. Exit with code 1 and one line on standard error if the input or the disk is at fault."""
     called = time.time()
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["sync"]:
         left = spool.sync()
-        kept = f"{len(left)} runs could not be sent and are kept in {spool.SPOOL}; {spool.last_complaint()}"
+        count = (
+            "1 run could not be sent and remains"
+            if len(left) == 1
+            else f"{len(left)} runs could not be sent and remain"
+        )
+        kept = f"{count} in {spool.SPOOL}; {spool.last_complaint()}"
         print(kept if left else "every run is in MLflow")
         return 1 if left else 0
     if words[:1] == ["why"]:
@@ -84,7 +89,7 @@ def _init(words: list[str]) -> int:
 
 
 def _help(words: list[str]) -> int:
-    """Say what there is; on standard error, with exit code 2, if that was not asked for."""
+    """Print the commands; on standard error and with exit code 2 if no help was requested."""
     from darkroom.planning.sections import stages  # reads the configs of all sections
 
     if words == ["--version"]:
@@ -130,7 +135,7 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
 
 
 def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
-    """Hash what a job is made of and reads: training resumes only from a checkpoint of the very same job."""
+    """Hash a job's definition and inputs: training resumes only from a checkpoint of the same job."""
     places = [v for k, v in sorted(options.items()) if isinstance(v, Path) and k not in {"out", "checkpoints"}]
     inputs = [files.sha256(p / files.MANIFEST) for p in places]
     text = files.canonical([options["out"].as_posix(), made_of, inputs])
@@ -138,7 +143,7 @@ def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
 
 
 def _header(stage: str, made_of: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Describe a run for tracking; takes the tags out of the options."""
+    """Describe a run for tracking; removes the tags from the options."""
     tags = dict(options.pop("tags"))
     inputs = {k: v.as_posix() for k, v in options.items() if isinstance(v, Path) and k not in {"out", "checkpoints"}}
     return {

@@ -260,7 +260,7 @@ def test_quarter_turns_are_exact():
 
 
 def test_quarter_turns_of_oblong_images_are_refused():
-    with pytest.raises(ValueError, match=r"28x20 pixels; set its turns to \[2\] or leave.*data\.size"):
+    with pytest.raises(ValueError, match=r"28x20 pixels; set turns to \[2\] or remove.*data\.size"):
         pipeline({"name": "rotate90", "turns": [1, 2]}, size=(28, 20))
     assert pipeline("rotate90", size=(28, 20)).draw(noise((28, 20)), item="x", copy=0).image.shape == (28, 20, 1)
 

@@ -38,13 +38,13 @@ def test_other_values_are_read(given: str, value: Any) -> None:
 
 @pytest.mark.parametrize("path", [r'"C:\Users\me\images"', r'"D:\images"'])
 def test_backslashes_in_double_quotes_are_explained(path: str) -> None:
-    with pytest.raises(strict_yaml.YamlError, match=r"^line 1.*in double quotes YAML reads backslashes as escapes"):
+    with pytest.raises(strict_yaml.YamlError, match=r"^line 1.*YAML reads backslashes in double quotes as escapes"):
         strict_yaml.parse(f"path: {path}")
 
 
 def test_a_backslash_that_became_a_tab_is_explained() -> None:
     source = {"name": "folder", "path": strict_yaml.parse(r'"C:\temp"')}
-    assert "in double quotes YAML reads backslashes as escapes" in problem(data={"source": source})
+    assert "YAML reads backslashes in double quotes as escapes" in problem(data={"source": source})
 
 
 @pytest.mark.parametrize(

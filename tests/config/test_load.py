@@ -81,7 +81,7 @@ def test_drift_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     (tmp_path / "README.md").write_text(text.replace("`epochs`", "`epoch`"), encoding="utf-8")
     assert reference.main(["--check", str(tmp_path)]) == 1
     told = capsys.readouterr().out
-    assert "README.md drifted" in told
+    assert "README.md is outdated" in told
     assert "-| `epoch` |" in told
     assert "schema.json" not in told
 
@@ -269,7 +269,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
      "classify.training.optimizer.lr: got inf; expected a finite number"),
     ({"classify": {"training": {"clip": math.nan}}}, "classify.training.clip: got nan; expected a finite number"),
     ({"classify": {"training": {"epochs": 10**5000}}},
-     "classify.training.epochs: got a whole number of 16610 bits; expected one of at most 63"),
+     "classify.training.epochs: got a whole number of 16610 bits; expected at most 63"),
     ({"generate": 5},
      "generate: got 5; expected keys (models, seeds, training, snapshots, judge, samples, inception, steps)"),
     ({"generate": {"models": {"synthetic": {"generator": "vae"}}}}, 'generate.models: a model cannot be named "synthetic"'),
@@ -278,7 +278,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"augment": {"a": {"synthetic": {"model": "vea"}}}, "generate": {}},
      'augment.a.synthetic.model: no model "vea" in generate.models. Did you mean "vae"?'),
     ({"augment": {"a": {"synthetic": {"model": "vae", "seed": 1}}}, "generate": {}},
-     "augment.a.synthetic.seed: 1 is none of generate.seeds, which are 0"),
+     "augment.a.synthetic.seed: got 1; expected one of generate.seeds: 0"),
     ({"augment": {"a": {"synthetic": {"model": "vae"}, "balance": True}}, "generate": {}},
      "augment.a: synthetic makes the copies and balances the classes itself; remove"),
     ({"detect": {"normal": ["1", "1"]}}, 'detect.normal: ["1"] is listed twice'),
@@ -303,11 +303,11 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"detect": {"detectors": {"average": {}}}}, "detect.detectors.average.detector.of: missing; expected list of detectors"),
     (
         {"detect": {"normal": [["1", "2"], "3"], "detectors": {"softmax": {"detector": "classifier"}}}},
-        'detect.detectors.softmax.detector: classifier tells normal classes apart, but detect.normal[1] is "3" alone',
+        'detect.detectors.softmax.detector: classifier needs several normal classes, but detect.normal[1] is only "3"',
     ),
     (
         {"detect": {"detectors": {"average": {"detector": {"of": ["pca", "classifier"]}}}}},
-        'detect.detectors.average.detector: classifier tells normal classes apart, but detect.normal[0] is "good" alone',
+        'detect.detectors.average.detector: classifier needs several normal classes, but detect.normal[0] is only "good"',
     ),
     (
         {"detect": {"detectors": {"padim": {"detector": {"classifier": "resnet"}}}}, "classify": {"models": {"resnett": {
@@ -320,28 +320,28 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"detect": {"detectors": {"padim": {"detector": {"classifier": "resnet", "weights": "x.pt"}}}}, "classify": {}},
-        "detect.detectors.padim.detector: got weights and classifier for one detector",
+        "detect.detectors.padim.detector: got both weights and classifier for one detector",
     ),
     (
         {"detect": {"seeds": [0, 3], "detectors": {"padim": {"detector": {"classifier": "resnet"}}}},
          "classify": {"seeds": 2}},
-        "detect.seeds: 3 is none of classify.seeds, and padim looks through a classifier of its own seed",
+        "detect.seeds: 3 is not in classify.seeds, but padim needs a classifier of that seed",
     ),
     (
         {"detect": {"detectors": {"average": {"detector": {"of": [
             {"name": "padim", "classifier": "a"}, {"name": "patchcore", "classifier": "b"}]}}}},
          "classify": {"models": {"a": {"network": "resnet"}, "b": {"network": "resnet"}}}},
-        "detect.detectors.average.detector: its detectors look through a and b",
+        "detect.detectors.average.detector: its detectors use a and b as feature extractors",
     ),
     ({"detect": {"contamination": 0.6}}, "detect.contamination: got 0.6; expected number from 0 to 0.5, or list of such"),
     ({"detect": {"contamination": [0.1, 0.1]}}, "detect.contamination: 0.1 is listed twice"),
     ({"detect": {"contamination": True}}, "detect.contamination: got true; expected number from 0 to 0.5"),
     ({"detect": {"false_alarms": 1}}, "detect.false_alarms: got 1; expected number > 0, < 1"),
-    ({"tracking": {"uri": "a\0b"}}, 'tracking.uri: "a\\u0000b", which holds characters that no text can'),
-    ({"augment": {1: {}}}, "augment: the key 1 is no text; put it in quotes"),
-    ({"augment": {True: {}}}, "augment: a key is true (YAML also reads on and yes so); put it in quotes"),
+    ({"tracking": {"uri": "a\0b"}}, 'tracking.uri: "a\\u0000b" contains characters that are not valid in text'),
+    ({"augment": {1: {}}}, "augment: the key 1 is not text; put it in quotes"),
+    ({"augment": {True: {}}}, "augment: a key is true (YAML also reads on and yes this way); put it in quotes"),
     ({"augment": {None: {}}}, "augment: a key is empty or null; put it in quotes"),
-    ({"name": datetime.date(2020, 1, 2)}, "name: got the date 2020-01-02; put it in quotes to have text"),
+    ({"name": datetime.date(2020, 1, 2)}, "name: got the date 2020-01-02; for text, put it in quotes"),
     ({"name": {1, 2}}, "name: got a value of type set; expected text, numbers, lists or keys"),
 ]  # fmt: skip
 
@@ -417,20 +417,20 @@ TEXTS = [
     ("name: [a\n", "line 2, column 1: not valid YAML: expected ',' or ']'"),
     ("\tname: a\n", "line 1, column 1: not valid YAML: found character '\\t'"),
     ("name: *a\n", "line 1, column 7: not valid YAML: found undefined alias 'a'"),
-    ("name: &a [*a]\n", "line 1: an anchor that contains itself"),
+    ("name: &a [*a]\n", "line 1: an anchor contains itself"),
     ("name: !!python/object/apply:os.system [ls]\n", "line 1, column 7: not valid YAML: could not determine"),
     ("name: !!python/name:os.system\n", "line 1, column 7: not valid YAML: could not determine"),
-    ("__use_yte__: true\nname: ?1\n", "__use_yte__: Snakemake runs the Python in such a file"),
+    ("__use_yte__: true\nname: ?1\n", "__use_yte__: Snakemake would run the Python in this file"),
     ("name: 2020-99-99\n", "not valid YAML: month must be in 1..12"),
     ("name: " + "9" * 5000 + "\n", "not valid YAML: Exceeds the limit"),
     ("name: " + "[" * 1500, "nested too deeply"),
     ("a: 1\n---\nb: 1\n", "line 2, column 1: not valid YAML: but found another document"),
     ("? [a]\n: 1\n", "line 1, column 3: not valid YAML: found unhashable key"),
-    ("1: 2\n", "the key 1 is no text; put it in quotes"),
-    ("on: 2\n", "a key is true (YAML also reads on and yes so); put it in quotes"),
+    ("1: 2\n", "the key 1 is not text; put it in quotes"),
+    ("on: 2\n", "a key is true (YAML also reads on and yes this way); put it in quotes"),
     ("null: 2\n", "a key is empty or null; put it in quotes"),
     ("name: .nan\n", "name: got nan; expected a finite number"),
-    ('name: "a\\0"\n', 'name: "a\\u0000", which holds characters that no text can'),
+    ('name: "a\\0"\n', 'name: "a\\u0000" contains characters that are not valid in text'),
     ("name: a\0\n", "not valid YAML: unacceptable character #x0000"),
     ("name: " + "[" * 60 + "]" * 60, "name[0][0]"),
 ]
@@ -475,7 +475,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         (b"name: caf\xe9\n", "line 1: not UTF-8 text; save the file as UTF-8"),
         (b"a: 1\nb: \xff\n", "line 2: not UTF-8 text"),
         ("name: a".encode("utf-16"), "line 1: not UTF-8 text"),
-        (b"#" * 2_000_000, "larger than 1,000,000 bytes; is it a config?"),
+        (b"#" * 2_000_000, "larger than 1,000,000 bytes; is this a config?"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "line 1: not UTF-8 text"),
     ],
 )

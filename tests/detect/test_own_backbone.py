@@ -1,4 +1,4 @@
-"""Detectors that look through a classifier of the data set."""
+"""Detectors with a classifier of the data set as feature extractor."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_what_is_kept_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch, t
     )
     assert main(["sync"]) == 1
     told = capsys.readouterr().out
-    assert told.startswith(f"1 runs could not be sent and are kept in {spool.SPOOL}; ")
+    assert told.startswith(f"1 run could not be sent and remains in {spool.SPOOL}; ")
     assert told.endswith("OSError: no such host\n")
 
 

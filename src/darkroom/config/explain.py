@@ -1,4 +1,4 @@
-"""What a config key takes, in words; and a wrong config in a line a problem: where, what was got, what was expected."""
+"""Describe what config keys take, and explain validation errors, one line each: where, what was got, what was expected."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Steps = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class Kind:
-    """A type and what is said about it: `Annotated[int, Ge(1)]` taken apart."""
+    """A type and its metadata, as in `Annotated[int, Ge(1)]`."""
 
     hint: Any
     about: tuple[Any, ...] = ()
 
     @staticmethod
     def of(hint: Any, about: tuple[Any, ...] = ()) -> Kind:
-        """Take an annotation apart."""
+        """Split an annotation into type and metadata."""
         if typing.get_origin(hint) is Annotated:
             inner, *more = typing.get_args(hint)
             return Kind.of(inner, (*more, *about))
@@ -43,17 +43,17 @@ class Kind:
         return Kind.of(field.annotation, (field, *field.metadata))
 
     def get(self, name: str) -> Any:
-        """What is said under a name, such as a bound `ge` or a `title`; None when nothing is."""
+        """Return a metadata attribute, such as the bound `ge` or a `title`; None if absent."""
         return next((v for part in self.about if (v := getattr(part, name, None)) is not None), None)
 
     @property
     def plugin(self) -> Plugin | None:
-        """The mark of a plug-in."""
+        """The plug-in marker, if any."""
         return next((part for part in self.about if isinstance(part, Plugin)), None)
 
     @property
     def parts(self) -> list[Kind]:
-        """The types of a union, without null; the type itself when it is none."""
+        """The members of a union without None; just the type itself if it is no union."""
         if typing.get_origin(self.hint) not in (Union, types.UnionType):
             return [self]
         parts = [part for part in typing.get_args(self.hint) if part is not type(None)]
@@ -61,7 +61,7 @@ class Kind:
 
 
 def words(kind: Kind) -> str:
-    """What a key takes: `whole number ≥ 1`, `one of pad, crop, stretch`, `list of text (at least 1)`."""
+    """Describe what a key takes: `whole number ≥ 1`, `one of pad, crop, stretch`, `list of text (at least 1)`."""
     if title := kind.get("title"):
         return str(title)
     if kind.plugin:
@@ -86,20 +86,20 @@ def words(kind: Kind) -> str:
 
 
 def problems(error: ValidationError, model: type[Section], raw: Mapping[str, Any]) -> list[str]:
-    """A line for each place of `raw`, the config as the user wrote it, that `error` complains about."""
+    """Return one line per problem in `error`, with its place in `raw`, the config as the user wrote it."""
     lines: dict[Steps, str] = {}
     found = error.errors(include_url=False)
     around = {problem["loc"][:end] for problem in found for end in range(len(problem["loc"]))}
     for problem in found:
         if problem["type"] == "too_short" and problem["loc"] in around:
-            continue  # only for want of an item that is there but wrong
+            continue  # too short only because another item is invalid
         place, line = _explain(problem, model, raw)
         lines.setdefault(place, line)
     return list(lines.values())
 
 
 def shown(path: Steps) -> str:
-    """A path as text: `augment.standard.offline[1]`."""
+    """Format a path: `augment.standard.offline[1]`."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -139,7 +139,7 @@ def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]
 
 
 def _elsewhere(kind: Kind, raw: Mapping[str, Any], path: Steps) -> str:
-    """Our name for a plug-in that is written as in another library."""
+    """Suggest our name for a plug-in that is named as in another library."""
     found, value = _look(raw, path)
     name = value.get("name") if isinstance(value, Mapping) else value
     if found < len(path) or not kind.plugin or not isinstance(name, str) or name in registry.entries(kind.plugin.kind):
@@ -149,7 +149,7 @@ def _elsewhere(kind: Kind, raw: Mapping[str, Any], path: Steps) -> str:
 
 
 def _hint(kind: Kind, raw: Mapping[str, Any], path: Steps) -> str:
-    """What to do about a value whose type YAML or Snakemake changed on the way."""
+    """Suggest what to do about a value whose type YAML or Snakemake changed."""
     found, value = _look(raw, path)
     expected = words(kind)
     values = value if isinstance(value, list) else [value]
@@ -167,7 +167,7 @@ def _hint(kind: Kind, raw: Mapping[str, Any], path: Steps) -> str:
 
 
 def _locate(location: Steps, kind: Kind, raw: Mapping[str, Any]) -> tuple[Steps, Kind, list[str]]:
-    """The path without pydantic's own steps, the type there, and the keys of the model around it."""
+    """Return the path without pydantic's internal steps, the type there, and the keys of the enclosing model."""
     path: Steps = ()
     keys: list[str] = []
     around = kind
@@ -175,7 +175,7 @@ def _locate(location: Steps, kind: Kind, raw: Mapping[str, Any]) -> tuple[Steps,
         if step == "[key]":
             return path, Kind.of(typing.get_args(around.hint)[0]), keys
         inside = _inside(kind, step, path, raw)
-        if inside is None:  # a type of a union, or what a validator made of a short form
+        if inside is None:  # a union member, or the expansion of a short form
             break
         model = _model(kind, path, raw)
         keys = list(model.model_fields) if model else []
@@ -184,7 +184,7 @@ def _locate(location: Steps, kind: Kind, raw: Mapping[str, Any]) -> tuple[Steps,
 
 
 def _inside(kind: Kind, step: int | str, path: Steps, raw: Mapping[str, Any]) -> Kind | None:
-    """The type of a key or an item of this type; None when there is no such step."""
+    """Return the type of a key or item of this type; None if there is no such step."""
     if kind.get("json_schema_input_type") is not None:
         return None
     if model := _model(kind, path, raw):
@@ -221,19 +221,19 @@ def _plugin_name(plugin: Plugin, path: Steps, raw: Mapping[str, Any]) -> str:
 
 
 def _shared(path: Steps) -> Steps:
-    """Where a member's key comes from: `classify.models.mlp.training.epochs` from `classify.training.epochs`."""
+    """Return the key that a member inherits: `classify.training.epochs` for `classify.models.mlp.training.epochs`."""
     return (path[0], *path[3:]) if len(path) > 3 and path[3] == "training" else path
 
 
 def _written(path: Steps, raw: Mapping[str, Any]) -> Steps:
-    """The place that the user wrote: the member's own key, or the shared one that it inherited."""
+    """Return the path that the user wrote: the member's own key, or the shared one that it inherits."""
     shared = _shared(path)
     own, inherited = _look(raw, path)[0], _look(raw, shared)[0]
     return path if path == shared or (own > 4 and own - 2 >= inherited) else shared
 
 
 def _look(raw: Any, path: Steps) -> tuple[int, Any]:
-    """How many steps of a path exist, and the value at the last of them."""
+    """Return how many steps of a path exist, and the value at the last one."""
     for index, step in enumerate(path):
         known = step in raw if isinstance(raw, Mapping) else isinstance(raw, list | tuple) and step in range(len(raw))
         if not known:
@@ -243,14 +243,14 @@ def _look(raw: Any, path: Steps) -> tuple[int, Any]:
 
 
 def plural(noun: str) -> str:
-    """`networks`, `losses`, `policies` for a noun in the singular."""
+    """Return a noun's plural: `networks`, `losses`, `policies`."""
     if re.search("[^aeiou]y$", noun):
         return f"{noun[:-1]}ies"
     return f"{noun}es" if re.search("(s|x|z|ch|sh)$", noun) else f"{noun}s"
 
 
 def _several(text: str) -> str:
-    """A type's words with its noun in the plural; `text` has none."""
+    """Put the noun in a type's description into the plural; `text` has none."""
     nouns = ("whole number", "number", "name", *registry.kinds())
     return re.sub(rf"^({'|'.join(nouns)})\b", lambda found: plural(found[0]), text)
 

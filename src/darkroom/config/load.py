@@ -1,4 +1,4 @@
-"""One config file: its sections composed and loaded. Only the workflow and the command line read it."""
+"""Load and check a config file with all its sections. Only the workflow and the command line use it."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from darkroom.settings import Name, Section
 
 MOST_PROBLEMS = 30
 TEMPLATE = "__use_yte__"
-"""The key that makes Snakemake take a YAML file for a template, before it reads the Snakefile."""
+"""The key that makes Snakemake render a YAML file as a template before it reads the Snakefile."""
 
 
 class Tracking(Section):
-    """Where runs are logged."""
+    """Experiment tracking."""
 
     uri: str = "sqlite:///results/mlflow.db"
     """An MLflow tracking URI, `sqlite:///` or `http`; the environment variable MLFLOW_TRACKING_URI wins."""
 
 
 class Config(Section):
-    """One data set and everything to do with it. A section left out is a stage left out."""
+    """One data set and everything to do with it. A section that is missing does not run."""
 
     name: Name
     """The data set's folder in `data/` and `results/`, and its MLflow experiment."""
     data: Data
-    """Where the images come from and how they are split."""
+    """The images, their size and their splits."""
     augment: dict[Name, Policy] = {}
-    """Offline augmentation policies by name."""
+    """Augmentation policies by name."""
     audit: Audit | None = None
-    """What each policy does to the labels of each class; a bare `audit:` takes every default."""
+    """Audit of whether policies preserve labels; a bare `audit:` uses the defaults."""
     classify: Classify | None = None
-    """Classifiers; a bare `classify:` takes every default."""
+    """Classifiers; a bare `classify:` uses the defaults."""
     generate: Generate | None = None
-    """Generative models; a bare `generate:` takes every default."""
+    """Generative models; a bare `generate:` uses the defaults."""
     detect: Detect | None = None
-    """Anomaly detectors; a bare `detect:` takes every default."""
+    """Anomaly detectors; a bare `detect:` uses the defaults."""
     tracking: Tracking = Tracking()
     """MLflow."""
 
@@ -58,7 +58,7 @@ class Config(Section):
 
 
 class ConfigError(ValueError):
-    """A config that cannot be used: one line a problem, with where, what was got and what was expected."""
+    """An invalid config, one line per problem: where, what was got, what was expected."""
 
     def __init__(self, path: str, problems: list[str]) -> None:
         self.path, self.problems = path, problems
@@ -75,7 +75,7 @@ def read(path: Path, *, need_data: bool = True) -> Config:
 
 
 def parse(path: Path) -> Any:
-    """The value in a YAML file, unchecked but for what YAML itself forbids or hides, such as a key given twice.
+    """Read a YAML file, checking only what YAML itself forbids or hides, such as repeated keys.
 
     Raises ConfigError.
     """
@@ -84,9 +84,7 @@ def parse(path: Path) -> Any:
     except strict_yaml.YamlError as error:
         raise ConfigError(str(path), [str(error)]) from None
     if isinstance(value, Mapping) and TEMPLATE in value:
-        raise ConfigError(
-            str(path), [f"{TEMPLATE}: Snakemake runs the Python in such a file; write the values themselves"]
-        )
+        raise ConfigError(str(path), [f"{TEMPLATE}: Snakemake would run the Python in this file; write out the values"])
     return value
 
 
@@ -125,7 +123,7 @@ def _policy_problems(config: Config) -> Iterator[str]:
         yield f'augment.{NONE}: the policy "{NONE}" always exists and changes nothing; use another name'
     changing = [name for name, policy in config.augment.items() if policy.offline or policy.online]
     if config.audit and config.audit.policies is None and not changing:
-        yield "audit: no policy in augment transforms images; add one, or leave audit out"
+        yield "audit: no policy in augment transforms images; add one, or remove audit"
     for index, policy in enumerate(config.audit.policies or [] if config.audit else []):
         if policy not in changing:
             hint = settings.choice(policy, changing)
@@ -138,7 +136,7 @@ def _policy_problems(config: Config) -> Iterator[str]:
 
 
 def _synthetic_problems(config: Config) -> Iterator[str]:
-    """Policies whose copies are drawn by a model that is not there."""
+    """Find policies with synthetic copies from a model that does not exist."""
     models = config.generate.models if config.generate else {}
     for name, policy in config.augment.items():
         wanted = policy.synthetic
@@ -149,11 +147,11 @@ def _synthetic_problems(config: Config) -> Iterator[str]:
             yield f'augment.{name}.synthetic.model: no model "{wanted.model}" in generate.models.{hint}'
         elif config.generate and wanted.seed not in config.generate.seeds:
             known = ", ".join(map(str, config.generate.seeds))
-            yield f"augment.{name}.synthetic.seed: {wanted.seed} is none of generate.seeds, which are {known}"
+            yield f"augment.{name}.synthetic.seed: got {wanted.seed}; expected one of generate.seeds: {known}"
 
 
 def _label_problems(config: Config) -> Iterator[str]:
-    """Policies that go further than what `data.label_preserving` declares to keep the labels."""
+    """Find transforms that exceed what `data.label_preserving` declares."""
     declared = config.data.label_preserving
     if not declared:
         return
@@ -164,23 +162,23 @@ def _label_problems(config: Config) -> Iterator[str]:
     for name, policy in config.augment.items():
         for part in ("offline", "online"):
             for index, step in enumerate(getattr(policy, part)):
-                for operation, told in _broken(declared, strongest(policy, step)):
+                for operation, fault in _broken(declared, strongest(policy, step)):
                     if operation not in policy.allow_label_breaking:
                         yield (
-                            f"augment.{name}.{part}[{index}]: {step.name} {told}; leave it out, make it weaker, or "
-                            f"write allow_label_breaking: [{operation}] into augment.{name}"
+                            f"augment.{name}.{part}[{index}]: {step.name} {fault}; remove it, weaken it, or add "
+                            f"allow_label_breaking: [{operation}] to augment.{name}"
                         )
     for index, step in enumerate(config.generate.judge.online if config.generate else []):
-        for _, told in _broken(declared, reach(step)):
+        for _, fault in _broken(declared, reach(step)):
             name = step.name  # type: ignore[attr-defined]
-            yield f"generate.judge.online[{index}]: {name} {told}; leave it out or make it weaker"
+            yield f"generate.judge.online[{index}]: {name} {fault}; remove or weaken it"
     for index, view in enumerate(config.classify.tta if config.classify else []):
-        for _, told in _broken(declared, reach(view)):
-            yield f"classify.tta[{index}]: {view.name} {told}; leave it out or make it weaker"  # type: ignore[attr-defined]
+        for _, fault in _broken(declared, reach(view)):
+            yield f"classify.tta[{index}]: {view.name} {fault}; remove or weaken it"  # type: ignore[attr-defined]
 
 
 def _backbone_problems(config: Config) -> Iterator[str]:
-    """Detectors that look through a classifier which is not there, or cannot be looked through."""
+    """Find detectors whose feature extractor is a classifier that does not exist or has no feature maps."""
     section, trained = config.detect, config.classify
     models = trained.models if trained else {}
     seeds = trained.seeds if trained else ()
@@ -192,18 +190,18 @@ def _backbone_problems(config: Config) -> Iterator[str]:
                 yield f"{place}.classifier: no model {settings.quoted(model)} in classify.models.{hint}"
             elif "feature_maps" not in registry.entry(*models[model].network.plugin).methods:  # type: ignore[attr-defined]
                 network = models[model].network.name  # type: ignore[attr-defined]
-                yield f"{place}.classifier: {model} is a network {network}, which has no feature maps; name one with a resnet"
+                yield f"{place}.classifier: {model} is a network {network}, which has no feature maps; use one with a resnet"
         if len(found) > 1:
-            yield f"{place}: its detectors look through {' and '.join(found)}; let them look through one classifier"
+            yield f"{place}: its detectors use {' and '.join(found)} as feature extractors; use one classifier for all"
         if any(getattr(part, "classifier", None) and part.weights for part in members(entry.detector)):  # type: ignore[attr-defined]
-            yield f"{place}: got weights and classifier for one detector; leave one of them out"
+            yield f"{place}: got both weights and classifier for one detector; remove one of them"
         for seed in section.seeds if section and found and trained else ():
             if seed not in seeds:
-                yield f"detect.seeds: {seed} is none of classify.seeds, and {name} looks through a classifier of its own seed"
+                yield f"detect.seeds: {seed} is not in classify.seeds, but {name} needs a classifier of that seed"
 
 
 def _detector_problems(config: Config) -> Iterator[str]:
-    """Detectors that tell normal classes apart where there is but one."""
+    """Find detectors that classify normal classes although there is only one."""
     section = config.detect
     if section is None or all(len(normal) > 1 for normal in section.normal):
         return
@@ -211,20 +209,20 @@ def _detector_problems(config: Config) -> Iterator[str]:
     for name, entry in section.detectors.items():
         if "classifier" in [part.name for part in members(entry.detector)]:  # type: ignore[attr-defined]
             yield (
-                f"detect.detectors.{name}.detector: classifier tells normal classes apart, but detect.normal[{index}] is "
-                f"{settings.quoted(lone)} alone; list classes that are normal together, as in "
-                '[["1", "2"]], or leave the detector out'
+                f"detect.detectors.{name}.detector: classifier needs several normal classes, but detect.normal[{index}] is "
+                f"only {settings.quoted(lone)}; list classes that are normal together, as in "
+                '[["1", "2"]], or remove the detector'
             )
 
 
 def _broken(declared: Mapping[str, bool | float], reached: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """The operations that go further than declared, each with what to say of it."""
+    """Yield the operations that exceed the declared limits, each with an explanation."""
     for operation, far in reached.items():
         limit = declared.get(operation, True)
         if limit is False and far > 0:
-            yield operation, f"does not keep the labels, as data.label_preserving.{operation} is false"
+            yield operation, f"does not preserve labels: data.label_preserving.{operation} is false"
         elif limit is not True and far > limit + 1e-9:
-            yield operation, f"goes to {far:g} where data.label_preserving.{operation} is {limit:g}"
+            yield operation, f"reaches {far:g}, but data.label_preserving.{operation} is {limit:g}"
 
 
 def _size_problems(config: Config) -> Iterator[str]:
@@ -233,7 +231,7 @@ def _size_problems(config: Config) -> Iterator[str]:
     if max(height, width) > limit:
         yield (
             f"data.size: {height}×{width} takes {files.size(3 * height * width)} of memory per color image, and the limit is "
-            f"{limit} pixels a side; to lift it, set data.largest_side: {max(height, width)}"
+            f"{limit} pixels per side; to raise it, set data.largest_side: {max(height, width)}"
         )
 
 
@@ -245,7 +243,7 @@ def _data_problems(config: Config) -> Iterator[str]:
         if files.local(given) is None:
             hint = "" if Path(given).is_absolute() else f" in {Path.cwd()}"
             if not given.isprintable():
-                hint += "; in double quotes YAML reads backslashes as escapes: write / or use single quotes"
+                hint += "; YAML reads backslashes in double quotes as escapes: write / or use single quotes"
             yield f"data.source.{key}: no file or folder at {settings.quoted(given, 200)}{hint}"
 
 

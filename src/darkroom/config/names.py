@@ -1,4 +1,4 @@
-"""What plug-ins are called in torchvision, Albumentations, Keras, PyTorch, scikit-learn and anomalib."""
+"""Names of plug-ins in torchvision, Albumentations, Keras, PyTorch, scikit-learn and anomalib."""
 
 from __future__ import annotations
 
@@ -119,11 +119,11 @@ ELSEWHERE = {
         "vqvae": "VQ-VAE VQModel",
     },
 }
-"""By kind and by our name: its names elsewhere, and those of its closest relatives."""
+"""By kind and our name: the plug-in's names in other libraries, and those of close relatives."""
 
 
 def ours(kind: str, name: str) -> str | None:
-    """Return our name for a plug-in that other libraries call `name`; case, `_`, `-` and module prefixes do not matter."""
+    """Return our name for a plug-in that other libraries call `name`, ignoring case, `_`, `-` and module prefixes."""
     wanted = _plain(name.rsplit(".", 1)[-1])
     found = (
         own for own, names in ELSEWHERE.get(kind, {}).items() for other in names.split() if _plain(other) == wanted

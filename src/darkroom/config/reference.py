@@ -1,7 +1,7 @@
-"""Writes `config/README.md` (every key there is) and `config/schema.json` (for editors) from the models and plug-ins.
+"""Generate `config/README.md`, the reference of all keys, and `config/schema.json`, for editors, from models and plug-ins.
 
 python -m darkroom.config.reference            write both
-python -m darkroom.config.reference --check    say what drifted from them; exit 1 when anything did
+python -m darkroom.config.reference --check    report outdated files; exit code 1 if there are any
 """
 
 from __future__ import annotations
@@ -28,16 +28,18 @@ from darkroom.generate.options import Sampling
 from darkroom.settings import Section
 
 GUIDE = Path(__file__).with_name("reference.md")
-"""The hand-written head of the reference."""
+"""The hand-written introduction to the reference."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the two files, or compare with them."""
+    """Write both files, or check them."""
     parser = argparse.ArgumentParser(
         prog="python -m darkroom.config.reference", description=str(__doc__).split("\n")[0]
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("config"), help="where they lie (config)")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file drifted")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("config"), help="folder of the two files (default: config)"
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with code 1 if a file is outdated")
     given = parser.parse_args(arguments)
     if given.check:
         drifted = list(drift(given.folder))
@@ -49,29 +51,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def texts() -> dict[str, str]:
-    """What the two files should hold, by file name."""
+    """Return the expected contents by file name."""
     return {"README.md": readme(), "schema.json": json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"}
 
 
 def drift(folder: Path) -> Iterator[str]:
-    """A line for each difference between the files and what they should hold."""
+    """Yield one line per difference between the files and their expected contents."""
     for name, expected in texts().items():
         path = folder / name
         found = path.read_text(encoding="utf-8") if path.exists() else ""
         if found != expected:
-            yield f"{path} drifted; run: python -m darkroom.config.reference"
+            yield f"{path} is outdated; run: python -m darkroom.config.reference"
             lines = difflib.unified_diff(found.splitlines(), expected.splitlines(), n=0, lineterm="")
             yield from (f"  {line[:160]}" for line in lines if line[:3] not in ("---", "+++") and line[:2] != "@@")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a config file. It takes all that `config.load` takes, short forms and bare keys included."""
+    """Return the JSON schema of a config file, which accepts all that `config.load` does, short forms and bare keys included."""
     made = Config.model_json_schema(schema_generator=_EditorSchema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A Darkroom config"}
 
 
 def readme() -> str:
-    """The reference as Markdown."""
+    """Return the reference as Markdown."""
     parts = [GUIDE.read_text(encoding="utf-8").rstrip(), "", "## Sections", ""]
     parts += [line for model, paths in models().items() for line in _section(model, paths)]
     for kind, heading in _kinds().items():
@@ -85,7 +87,7 @@ def readme() -> str:
 
 
 class _EditorSchema(GenerateJsonSchema):
-    """A bare key (null in YAML) stands for the defaults wherever there are defaults for all."""
+    """Allow a bare key (null in YAML) wherever all keys have defaults."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         made = super().model_schema(schema)
@@ -104,26 +106,26 @@ class _EditorSchema(GenerateJsonSchema):
 
 @functools.cache
 def _kinds() -> dict[str, str]:
-    """The headings of all plug-in kinds, in the order in which the config uses them; at the end those that only plug-ins use."""
+    """Return the headings of plug-in kinds in the order of the config, followed by those that only plug-ins use."""
     fields = (field for model in models() for field in model.model_fields.values())
     used = (kind.plugin.kind for field in fields for kind in _flat(Kind.of_field(field)) if kind.plugin)
     return {kind: plural(kind).capitalize() for kind in dict.fromkeys((*used, *sorted(registry.kinds())))}
 
 
 def _flat(kind: Kind) -> Iterator[Kind]:
-    """A type and those of its items."""
+    """Return a type and its item types."""
     yield kind
     for inner in typing.get_args(kind.hint):
         yield from _flat(Kind.of(inner))
 
 
 def _anchor(kind: str) -> str:
-    """The Markdown anchor of a kind's heading."""
+    """Return the Markdown anchor of a kind's heading."""
     return _kinds()[kind].lower().replace(" ", "-")
 
 
 def models() -> dict[type[BaseModel], list[str]]:
-    """Every section model below Config with the places it is used at, in reading order."""
+    """Return every section model below Config with the paths that use it, in reading order."""
     found: dict[type[BaseModel], list[str]] = {}
 
     def visit(model: type[BaseModel], path: str) -> None:
@@ -138,7 +140,7 @@ def models() -> dict[type[BaseModel], list[str]]:
 
 
 def _nested(kind: Kind, path: str) -> Iterator[tuple[type[BaseModel], str]]:
-    """The section models that a key's value is made of, not counting plug-ins."""
+    """Yield the section models in a key's value, except plug-ins."""
     for part in [] if kind.plugin else kind.parts:
         if isinstance(part.hint, type) and issubclass(part.hint, Section):
             yield part.hint, path
@@ -207,8 +209,10 @@ def _brief(value: Any) -> str:
 
 def _sentence(field: FieldInfo) -> str:
     text = " ".join((field.description or "").split())
-    told = text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
-    return f"{told} Only sampling uses it: no model is trained anew for it." if Sampling() in field.metadata else told
+    sentence = text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
+    return (
+        f"{sentence} Only affects sampling: changing it retrains nothing." if Sampling() in field.metadata else sentence
+    )
 
 
 def _article(word: str) -> str:

@@ -1,4 +1,4 @@
-"""YAML read strictly: repeated keys, Python tags, anchors that explode, unreadable bytes are errors of one line."""
+"""Strict YAML: repeated keys, Python tags, exploding anchors and undecodable bytes are one-line errors."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ DEEPEST = 40
 
 
 class YamlError(ValueError):
-    """A file that is no readable YAML; the message is one line and names the line where there is one."""
+    """Invalid YAML; the message is one line and includes the line number if known."""
 
 
 def read(path: Path) -> Any:
-    """The value in a YAML file; JSON is YAML. Raises YamlError."""
+    """Read a YAML or JSON file. Raises YamlError."""
     try:
         with Path(path).open("rb") as stream:
             data = stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         raise YamlError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > MOST_BYTES:
-        raise YamlError(f"larger than {MOST_BYTES:,} bytes; is it a config?")
+        raise YamlError(f"larger than {MOST_BYTES:,} bytes; is this a config?")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -40,7 +40,7 @@ def read(path: Path) -> Any:
 
 
 def parse(text: str) -> Any:
-    """The value in a YAML text. Raises YamlError."""
+    """Parse YAML text. Raises YamlError."""
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
@@ -53,17 +53,17 @@ def parse(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        hint = "; in double quotes YAML reads backslashes as escapes: write / or use single quotes"
+        hint = "; YAML reads backslashes in double quotes as escapes: write / or use single quotes"
         escape = "escape" in f"{error.problem} {error.context}"
         raise YamlError(f"{where}not valid YAML: {_line(error.problem or error.context)}{hint * escape}") from None
     except RecursionError:
         raise YamlError("nested too deeply") from None
-    except Exception as error:  # PyYAML lets many through: for the date 2020-99-99, `!!int x`, a number of 5,000 digits
+    except Exception as error:  # PyYAML leaks others, for the date 2020-99-99, `!!int x`, or a number with 5,000 digits
         raise YamlError(f"not valid YAML: {_line(error)}") from None
 
 
 def faults(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """The places of a loaded value that no config can hold, each with what is wrong there."""
+    """Yield the places of a loaded value that no config may contain, each with an explanation."""
     for seen, (place, item) in enumerate(_walk(value, path)):
         if seen > MOST_VALUES:
             yield (), f"more than {MOST_VALUES:,} values; does an anchor repeat itself?"
@@ -76,7 +76,7 @@ def faults(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
 
 
 def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every value with its path, depth first; keys that are no text come as `_Key`. Lazy: a value may contain itself."""
+    """Yield every value with its path, depth first; non-text keys come as `_Key`. Lazy, as a value may contain itself."""
     yield path, value
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -90,7 +90,7 @@ def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], 
 
 
 class _Key:
-    """A key that no section can have, and why when it is text."""
+    """A key that no section can have; for text, with the reason."""
 
     def __init__(self, key: Any, fault: str) -> None:
         self.key, self.fault = key, fault
@@ -102,37 +102,37 @@ def _fault(item: Any) -> str:
             return f"a key is {fault}"
         case _Key(key=bool(key)):
             others = "on and yes" if key else "off and no"
-            return f"a key is {str(key).lower()} (YAML also reads {others} so); put it in quotes"
+            return f"a key is {str(key).lower()} (YAML also reads {others} this way); put it in quotes"
         case _Key(key=None):
             return "a key is empty or null; put it in quotes"
         case _Key(key=int() | float() | date() as key) if not isinstance(key, int) or key.bit_length() < 64:
-            return f"the key {key} is no text; put it in quotes"
+            return f"the key {key} is not text; put it in quotes"
         case _Key():
-            return "a key is no text; put it in quotes"
+            return "a key is not text; put it in quotes"
         case float() if not math.isfinite(item):
             return f"got {item}; expected a finite number"
         case int() if not -(2**63) <= item < 2**63:
-            return f"got a whole number of {item.bit_length()} bits; expected one of at most 63"
+            return f"got a whole number of {item.bit_length()} bits; expected at most 63"
         case str() if "\0" in item or any("\ud800" <= c <= "\udfff" for c in item):
-            return f"{settings.quoted(item)}, which holds characters that no text can"
+            return f"{settings.quoted(item)} contains characters that are not valid in text"
         case date():
-            return f"got the date {item}; put it in quotes to have text"
+            return f"got the date {item}; for text, put it in quotes"
         case Mapping() | list() | tuple() | str() | int() | float() | None:
             return ""
     return f"got a value of type {type(item).__name__}; expected text, numbers, lists or keys"
 
 
 def _size(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
-    """The number of values in a node, its aliases written out. Raises YamlError for a bad anchor or a repeated key."""
+    """Count the values in a node with aliases expanded. Raises YamlError for a bad anchor or a repeated key."""
     line = node.start_mark.line + 1
     if node in sizes:
         if not sizes[node]:
-            raise YamlError(f"line {line}: an anchor that contains itself")
+            raise YamlError(f"line {line}: an anchor contains itself")
         return sizes[node]
-    sizes[node] = 0  # being counted
+    sizes[node] = 0  # counting in progress
     size = 1
     if isinstance(node, yaml.ScalarNode) and (meant := _surprising(node)):
-        raise YamlError(f"line {line}: {node.value} is {meant}; write the number out, or put it in quotes to have text")
+        raise YamlError(f"line {line}: {node.value} is {meant}; write out the number, or put it in quotes for text")
     if isinstance(node, yaml.MappingNode):
         lines: dict[tuple[str, str], int] = {}
         for key, value in node.value:
@@ -151,7 +151,7 @@ def _size(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
 
 
 def _surprising(node: yaml.ScalarNode) -> str:
-    """What YAML 1.1 makes of a number that reads otherwise."""
+    """Return how YAML 1.1 reads a number that looks like another one."""
     if not node.tag.endswith((":int", ":float")) or node.style:
         return ""
     if re.fullmatch("[-+]?0[0-7_]+", node.value):

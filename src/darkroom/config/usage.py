@@ -1,4 +1,4 @@
-"""What the command line says of itself: every stage, and every option and spec key of one, in a line each."""
+"""Command-line help: one line for every command, and for every option and spec key of a stage."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ OPTIONS = {
     "unfinished": "JSON file that lists which jobs failed",
     "workers": "number of processes",
 }
-"""The arguments of stages and commands."""
+"""Help for the arguments of stages and commands."""
 OTHERS = {
     "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",
-    "sync": "Send to MLflow what earlier runs have left, and say what remains.",
-    "why": "Say why each job would run: why [TARGET ...] [options of Snakemake].",
+    "sync": "Send runs that are still waiting to MLflow, and report how many remain.",
+    "why": "Explain why each job would run: why [TARGET ...] [Snakemake options].",
 }
 """Commands that belong to no section."""
 
 
 def overview(modules: Mapping[str, str], section: str = "") -> str:
-    """Return a line for each command, by its name and module; with a section, for those of the section alone."""
+    """Return one line per command, given their names and modules; with a section, only for its commands."""
     lines = {name: _summary(module) for name, module in modules.items()} | OTHERS
     shown = {name: line for name, line in lines.items() if not section or name.split()[0] == section}
     width = max(map(len, shown))
@@ -73,14 +73,14 @@ def parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argpa
             continue
         required = parameter.default is inspect.Parameter.empty
         default = None if required else parameter.default
-        told = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
+        text = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
         kind = int if option == "workers" else Path
-        made.add_argument(f"--{option}", type=kind, required=required, default=default, help=told)
+        made.add_argument(f"--{option}", type=kind, required=required, default=default, help=text)
     return made
 
 
 class _Parser(argparse.ArgumentParser):
-    """Lists the keys of the spec, which takes a while, only in its help."""
+    """List the keys of the spec, which takes a while, only when help is requested."""
 
     spec: type[BaseModel] | None = None
 
@@ -90,14 +90,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Lines(argparse.RawDescriptionHelpFormatter):
-    """Keeps an option and its description on one line."""
+    """Keep an option and its description on one line."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32, width=200)
 
 
 def _keys(spec: type[BaseModel]) -> Iterator[str]:
-    """A line for each key of a spec: its type, its default and its description."""
+    """Yield one line per key of a spec: its type, default and description."""
     rows: list[tuple[str, str]] = []
     for name, field in spec.model_fields.items():
         if field.default is PydanticUndefined:
@@ -113,7 +113,7 @@ def _keys(spec: type[BaseModel]) -> Iterator[str]:
 
 
 def _described(spec: type[BaseModel], key: str) -> str:
-    """The description of a spec's key in the section of the config that it is taken from."""
+    """Return a spec key's description from the config section that it is taken from."""
     from darkroom.config.reference import models  # reads the configs of all sections
 
     package = spec.__module__.rpartition(".")[0]
@@ -122,12 +122,12 @@ def _described(spec: type[BaseModel], key: str) -> str:
 
 
 def _summary(module: str) -> str:
-    """The first sentence of a module's docstring, without importing it."""
+    """Return the first sentence of a module's docstring without importing it."""
     path = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     first = " ".join(re.split(r"\n\n|(?<=\.)\s", text)[0].split())
-    told = re.sub(r"^The (job|stage|command) `[^`]*`: ", "", first)
-    return f"{told[:1].upper()}{told[1:]}"
+    summary = re.sub(r"^The (job|stage|command) `[^`]*`: ", "", first)
+    return f"{summary[:1].upper()}{summary[1:]}"
 
 
 def _tag(text: str) -> tuple[str, Any]:
