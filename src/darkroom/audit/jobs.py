@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from darkroom.audit.config import Audit, MeasureSpec, TrainSpec
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, Within, part
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, part
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
-    from darkroom.planning.plan import Plan
 
 
 def _folds(config: Config) -> Iterator[Wildcards]:
@@ -25,21 +24,21 @@ def _audited(config: Config) -> Iterable[Wildcards]:
     return ({"policy": name} for name in named)
 
 
-def _section(plan: Plan) -> Audit:
+def _section(plan: Planned) -> Audit:
     assert plan.config.audit, "a config without the section has none of its jobs"
     return plan.config.audit
 
 
-def _train(plan: Plan, wildcards: Wildcards) -> TrainSpec:
+def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     return part(TrainSpec, _section(plan), fold=int(wildcards["fold"]))
 
 
-def _measure(plan: Plan, wildcards: Wildcards) -> MeasureSpec:
+def _measure(plan: Planned, wildcards: Wildcards) -> MeasureSpec:
     name = wildcards["policy"]
     return part(MeasureSpec, _section(plan), name=name, policy=plan.config.augment[name])
 
 
-def _models(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job | Within]:
+def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within]:
     folds = tuple(Job("audit train", fold) for fold in _folds(plan.config))
     return {"data": PREPARED, "models": Within("{results}/audit/models", folds)}
 

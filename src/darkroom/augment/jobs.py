@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from darkroom import registry
 from darkroom.augment.config import ApplySpec, GallerySpec, SheetSpec
-from darkroom.job.stage import LIGHT, PREPARED, TORCH, Cost, Job, Stage, Wildcards
+from darkroom.job.stage import LIGHT, PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
-    from darkroom.planning.plan import Plan
 
 
 def copies(config: Config, policy: str) -> Job | None:
@@ -30,19 +29,19 @@ def _gallery_once(config: Config) -> Iterator[Wildcards]:
     return ({} for _ in range(bool(config.augment)))
 
 
-def _apply(plan: Plan, wildcards: Wildcards) -> ApplySpec:
+def _apply(plan: Planned, wildcards: Wildcards) -> ApplySpec:
     return plan.config.augment[wildcards["policy"]].apply_spec
 
 
-def _sheet(plan: Plan, wildcards: Wildcards) -> SheetSpec:
+def _sheet(plan: Planned, wildcards: Wildcards) -> SheetSpec:
     return SheetSpec()
 
 
-def _with_copies(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def _with_copies(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"data": PREPARED, "copies": Job("augment apply", wildcards)}
 
 
-def _gallery(plan: Plan, wildcards: Wildcards) -> GallerySpec:
+def _gallery(plan: Planned, wildcards: Wildcards) -> GallerySpec:
     every = {"offline": registry.entries("transform"), "online": registry.entries("batch transform")}
     return GallerySpec.model_validate({part: list(names) for part, names in every.items()})
 

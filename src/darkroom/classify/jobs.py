@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from darkroom.augment.config import NONE, OnlineSpec
 from darkroom.augment.jobs import copies
 from darkroom.classify.config import Classify, EvaluateSpec, TrainSpec
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, fields
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, fields
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
-    from darkroom.planning.plan import Plan
 
 SEED = "{results}/classify/{policy}/{model}/seed-{seed}"
 
@@ -35,30 +34,30 @@ def _seeds(config: Config) -> Iterable[Wildcards]:
     )
 
 
-def _section(plan: Plan) -> Classify:
+def _section(plan: Planned) -> Classify:
     assert plan.config.classify, "a config without the section has none of its jobs"
     return plan.config.classify
 
 
-def _train(plan: Plan, wildcards: Wildcards) -> TrainSpec:
+def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     policy = plan.config.augment.get(wildcards["policy"])
     online = policy.online_spec if policy else OnlineSpec()
     classifier = _section(plan).models[wildcards["model"]]
     return TrainSpec(seed=int(wildcards["seed"]), policy=online, **fields(classifier))
 
 
-def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
+def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
     section = _section(plan)
     shared = {key: getattr(section, key) for key in ("tta", "tta_merge", "resamples")}
     network = section.models[wildcards["model"]].network
     return EvaluateSpec(network=network, seed=int(wildcards["seed"]), **shared)
 
 
-def _images(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job | None]:
+def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | None]:
     return {"data": PREPARED, "copies": copies(plan.config, wildcards["policy"])}
 
 
-def _model(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def _model(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"data": PREPARED, "model": Job("classify train", wildcards)}
 
 

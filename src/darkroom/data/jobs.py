@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from darkroom.data.config import CardSpec, FetchSpec, PrepareSpec
-from darkroom.job.stage import LIGHT, Cost, Job, Stage, Wildcards, part
-
-if TYPE_CHECKING:
-    from darkroom.planning.plan import Plan
+from darkroom.job.stage import LIGHT, Cost, Job, Planned, Stage, Wildcards, part
 
 
-def _fetch(plan: Plan, wildcards: Wildcards) -> FetchSpec:
+def _fetch(plan: Planned, wildcards: Wildcards) -> FetchSpec:
     return FetchSpec(source=plan.config.data.source, fingerprint=plan.sources.fingerprint)
 
 
-def _prepare(plan: Plan, wildcards: Wildcards) -> PrepareSpec:
+def _prepare(plan: Planned, wildcards: Wildcards) -> PrepareSpec:
     return part(PrepareSpec, plan.config.data, name=plan.config.name)
 
 
-def _card(plan: Plan, wildcards: Wildcards) -> CardSpec:
+def _card(plan: Planned, wildcards: Wildcards) -> CardSpec:
     return CardSpec()
 
 
-def _no_inputs(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def _no_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {}
 
 
-def _raw(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def _raw(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"raw": Job("data fetch")}
 
 

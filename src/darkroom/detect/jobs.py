@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.classify.jobs import policies
 from darkroom.detect.config import Detect, EvaluateSpec, FitSpec, classifiers, members, task_name
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, fields
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, fields
 from darkroom.nets import pretrained
 from darkroom.settings import Section
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
-    from darkroom.planning.plan import Plan
 
 SEED = "{results}/detect/{task}/{detector}/seed-{seed}"
 Task = tuple[tuple[str, ...], float]
@@ -39,12 +38,12 @@ def _seeds(config: Config) -> Iterable[Wildcards]:
     )
 
 
-def _section(plan: Plan) -> Detect:
+def _section(plan: Planned) -> Detect:
     assert plan.config.detect, "a config without the section has none of its jobs"
     return plan.config.detect
 
 
-def _classifier(plan: Plan, wildcards: Wildcards) -> Job | None:
+def _classifier(plan: Planned, wildcards: Wildcards) -> Job | None:
     """Return the training job of the classifier that a detector uses as feature extractor, if any, with the detector's seed."""
     names = classifiers(_section(plan).detectors[wildcards["detector"]].detector)
     if not names:
@@ -52,7 +51,7 @@ def _classifier(plan: Plan, wildcards: Wildcards) -> Job | None:
     return Job("classify train", {"policy": policies(plan.config)[0], "model": names[0], "seed": wildcards["seed"]})
 
 
-def _seen(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+def _seen(plan: Planned, wildcards: Wildcards) -> dict[str, Any]:
     """Describe a detector's feature extractor for its spec, so that other weights make it stale."""
     detector = _section(plan).detectors[wildcards["detector"]].detector
     found = list(dict.fromkeys(_backbones(detector)))
@@ -72,7 +71,7 @@ def _backbones(detector: Section) -> Iterator[str]:
             yield from [found] if found else []
 
 
-def _fit(plan: Plan, wildcards: Wildcards) -> FitSpec:
+def _fit(plan: Planned, wildcards: Wildcards) -> FitSpec:
     normal, contamination = tasks(plan.config)[wildcards["task"]]
     detector = _section(plan).detectors[wildcards["detector"]]
     return FitSpec(
@@ -84,7 +83,7 @@ def _fit(plan: Plan, wildcards: Wildcards) -> FitSpec:
     )
 
 
-def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
+def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
     section = _section(plan)
     normal, _ = tasks(plan.config)[wildcards["task"]]
     shared = {key: getattr(section, key) for key in ("false_alarms", "recall", "threshold", "examples", "resamples")}
@@ -97,11 +96,11 @@ def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
     )
 
 
-def _fitted_on(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job | None]:
+def _fitted_on(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | None]:
     return {"data": PREPARED, "classifier": _classifier(plan, wildcards)}
 
 
-def _model(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def _model(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"data": PREPARED, "model": Job("detect fit", wildcards)}
 
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from darkroom.augment.config import Synthetic
 from darkroom.generate.config import EvaluateSpec, Generate, JudgeSpec, SynthesizeSpec, TrainSpec, trained
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Stage, Wildcards, fields
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, fields
 from darkroom.nets import pretrained
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
-    from darkroom.planning.plan import Plan
 
 SEED = "{results}/generate/{model}/seed-{seed}"
 JUDGE = Job("generate judge")
@@ -36,29 +35,29 @@ def _filled_up(config: Config) -> Iterator[Wildcards]:
     return ({"policy": name} for name, policy in config.augment.items() if policy.synthetic)
 
 
-def _section(plan: Plan) -> Generate:
+def _section(plan: Planned) -> Generate:
     assert plan.config.generate, "a config without the section has none of its jobs"
     return plan.config.generate
 
 
-def _synthetic(plan: Plan, wildcards: Wildcards) -> Synthetic:
+def _synthetic(plan: Planned, wildcards: Wildcards) -> Synthetic:
     found = plan.config.augment[wildcards["policy"]].synthetic
     assert found, "a policy without synthetic copies has no such job"
     return found
 
 
-def _judge(plan: Plan, wildcards: Wildcards) -> JudgeSpec:
+def _judge(plan: Planned, wildcards: Wildcards) -> JudgeSpec:
     return JudgeSpec(**fields(_section(plan).judge))
 
 
-def _train(plan: Plan, wildcards: Wildcards) -> TrainSpec:
+def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     section = _section(plan)
     generator = section.models[wildcards["model"]]
     shown = {**fields(generator), "generator": trained(generator.generator)}
     return TrainSpec(seed=int(wildcards["seed"]), snapshots=section.snapshots, **shown)
 
 
-def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
+def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
     section = _section(plan)
     return EvaluateSpec(
         generator=section.models[wildcards["model"]].generator,
@@ -72,18 +71,18 @@ def _evaluate(plan: Plan, wildcards: Wildcards) -> EvaluateSpec:
     )
 
 
-def _synthesize(plan: Plan, wildcards: Wildcards) -> SynthesizeSpec:
+def _synthesize(plan: Planned, wildcards: Wildcards) -> SynthesizeSpec:
     section, synthetic = _section(plan), _synthetic(plan, wildcards)
     return SynthesizeSpec(
         generator=section.models[synthetic.model].generator, judge=section.judge.network, synthetic=synthetic
     )
 
 
-def _evaluated(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def _evaluated(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"data": PREPARED, "model": Job("generate train", wildcards), "judge": JUDGE}
 
 
-def _drawn_from(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def _drawn_from(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     synthetic = _synthetic(plan, wildcards)
     model = {"model": synthetic.model, "seed": str(synthetic.seed)}
     return {"data": PREPARED, "model": Job("generate train", model), "judge": JUDGE}

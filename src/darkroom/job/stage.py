@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from darkroom.settings import Section
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
-    from darkroom.planning.plan import Plan
+    from darkroom.planning.sources import Sources
 
 Wildcards = Mapping[str, str]
 Part = TypeVar("Part", bound=Section)
@@ -21,6 +21,21 @@ class Job(NamedTuple):
 
     stage: str
     wildcards: Wildcards = {}
+
+
+class Planned(Protocol):
+    """What a stage's functions read from a `Plan`."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def results(self) -> str: ...
+    @property
+    def sources(self) -> Sources: ...
+    @property
+    def jobs(self) -> Sequence[Job]: ...
+    def jobs_of(self, stage: str) -> Sequence[Job]: ...
+    def folder(self, stage: str, **wildcards: Any) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ def once(config: Config) -> Iterable[Wildcards]:
     return ({},)
 
 
-def prepared(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job]:
+def prepared(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     """Return the inputs of a stage that reads only the prepared images."""
     return {"data": PREPARED}
 
@@ -75,12 +90,12 @@ class Stage:
     """Output folder of a job: a template of `{data}`, `{results}` and the stage's wildcards."""
     title: str
     """What Snakemake prints for a job: a template of `{name}`, `{results}` and the wildcards."""
-    spec: Callable[[Plan, Wildcards], Section]
+    spec: Callable[[Planned, Wildcards], Section]
     """The resolved settings of a job."""
     cost: Cost
     each: Callable[[Config], Iterable[Wildcards]] = once
     """Return the wildcards of every job that a config requests."""
-    inputs: Callable[[Plan, Wildcards], Mapping[str, Job | Within | None]] = prepared
+    inputs: Callable[[Planned, Wildcards], Mapping[str, Job | Within | None]] = prepared
     """Inputs of a job by command option, images first; None omits an option."""
     resumes: bool = False
     """Whether the command takes `--checkpoints` and resumes from there."""

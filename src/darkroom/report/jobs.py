@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from darkroom.detect.jobs import tasks
-from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Stage, Wildcards, Within
+from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, Within
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry, ResultEntry
-
-if TYPE_CHECKING:
-    from darkroom.planning.plan import Plan
 
 NOT_SHOWN = {"data fetch", "generate judge", "audit train", "report build"}
 """Stages whose results the page does not read, as they only feed other stages."""
 
 
-def _spec(plan: Plan, wildcards: Wildcards) -> BuildSpec:
+def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
     found = tasks(plan.config)
 
     def folder(stage: str, wildcards: Wildcards) -> str:
@@ -49,7 +46,7 @@ def _spec(plan: Plan, wildcards: Wildcards) -> BuildSpec:
     )
 
 
-def _everything(plan: Plan, wildcards: Wildcards) -> Mapping[str, Job | Within]:
+def _everything(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within]:
     shown = tuple(job for job in plan.jobs if job.stage not in NOT_SHOWN and job != PREPARED)
     return {"data": PREPARED, "results": Within("{results}", shown)}
 
