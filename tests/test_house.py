@@ -10,14 +10,6 @@ from pathlib import Path
 import darkroom
 
 ROOT = Path(darkroom.__file__).parent
-CLOSING = {
-    ("darkroom.job.stage", "darkroom.planning.plan"),
-    ("darkroom.data.decode", "darkroom.data.levels"),
-    ("darkroom.detect.methods.autoencoder", "darkroom.detect.training.autoencoder"),
-    ("darkroom.detect.methods.fanogan", "darkroom.detect.training.fanogan"),
-}
-"""Imports that close a circle without running at import time: for type checkers, or in the method that needs them. To be
-removed, never added to."""
 
 
 def imported(path: Path, modules: dict[str, Path]) -> Iterator[str]:
@@ -39,10 +31,7 @@ def circle(folder: Path) -> list[str]:
     for path in folder.rglob("*.py"):
         parts = path.relative_to(folder.parent).with_suffix("").parts
         modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    graph = {
-        name: {other for other in imported(path, modules) if (name, other) not in CLOSING}
-        for name, path in modules.items()
-    }
+    graph = {name: set(imported(path, modules)) for name, path in modules.items()}
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:

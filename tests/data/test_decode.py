@@ -16,7 +16,7 @@ COLORS = np.stack([RAMP, RAMP[::-1], 255 - RAMP], axis=2)  # (H, W, 3)
 
 
 def read(path: Path) -> np.ndarray:
-    return decode.pixels(path, Levels([path]))
+    return Levels([path]).pixels(path)
 
 
 def saved(tmp_path: Path, image: Image.Image, name: str = "image.png", **options: object) -> Path:
@@ -78,8 +78,8 @@ def test_twelve_bits_in_sixteen_use_one_range_for_the_set(tmp_path: Path) -> Non
     bright = saved(tmp_path, Image.fromarray(np.array([[0, 4095]], np.uint16)), "a.png")
     dark = saved(tmp_path, Image.fromarray(np.array([[0, 819]], np.uint16)), "b.png")
     levels = Levels([bright, dark])
-    assert decode.pixels(dark, levels).ravel().tolist() == [0, 51]
-    assert decode.pixels(bright, levels).ravel().tolist() == [0, 255]
+    assert levels.pixels(dark).ravel().tolist() == [0, 51]
+    assert levels.pixels(bright).ravel().tolist() == [0, 255]
     assert levels.used == {"whole": (0, 4095)}
 
 
@@ -103,7 +103,7 @@ def test_the_range_holds_all_values(low: float, span: float, whole: bool) -> Non
 @pytest.mark.parametrize("kind", ["bool", "uint8", "uint16", "int64", "float32", "float64"])
 def test_arrays_of_any_type(kind: str) -> None:
     values = np.array([[0, 1], [1, 0]]).astype(kind)
-    pixels = decode.pixels(values, Levels([values]))
+    pixels = Levels([values]).pixels(values)
     assert pixels.dtype == np.uint8
     assert pixels.shape == (2, 2, 1)
     white = 255 if kind in ("bool", "float32", "float64") else 1
@@ -141,7 +141,7 @@ def test_a_picture_of_too_many_pixels_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(decode, "MAX_PIXELS", 47)
     for image in (saved(tmp_path, Image.fromarray(RAMP)), RAMP):
         with pytest.raises(UnreadableError, match="more than 47 pixels"):
-            decode.pixels(image, Levels([]))
+            Levels([]).pixels(image)
 
 
 def test_missing_files_and_odd_arrays_are_unreadable(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_missing_files_and_odd_arrays_are_unreadable(tmp_path: Path) -> None:
         (np.full((2, 2), "x"), "expected numbers"),
     ):
         with pytest.raises(UnreadableError, match=reason):
-            decode.pixels(image, Levels([image]))
+            Levels([image]).pixels(image)
 
 
 def test_masks_are_what_is_not_zero(tmp_path: Path) -> None:
@@ -185,9 +185,9 @@ def test_twelve_bits_in_sixteen_bit_color_are_scaled_like_gray(tmp_path: Path, k
     cv2.imwrite(str(tmp_path / f"color.{kind}"), layers)
     gray = saved(tmp_path, Image.fromarray(color[..., 0]), f"gray.{kind}")
     levels = Levels([tmp_path / f"color.{kind}", gray])
-    found = decode.pixels(tmp_path / f"color.{kind}", levels)
+    found = levels.pixels(tmp_path / f"color.{kind}")
     np.testing.assert_array_equal(found, np.rint(color * (255 / 4095)).astype(np.uint8))
-    np.testing.assert_array_equal(decode.pixels(gray, levels)[:, :, 0], found[:, :, 0])
+    np.testing.assert_array_equal(levels.pixels(gray)[:, :, 0], found[:, :, 0])
     assert levels.used == {"whole": (0, 4095)}
 
 
@@ -227,6 +227,6 @@ def test_gray_to_within_two_levels_is_gray() -> None:
     for apart in (1, 2, 3):
         changed = gray.copy()
         changed[2, 3, 2] -= apart
-        found = decode.pixels(changed, Levels([]))
+        found = Levels([]).pixels(changed)
         assert found.shape[2] == (1 if apart <= decode.GRAY_TOLERANCE else 3)
         assert np.abs(found.astype(int) - gray[:, :, : found.shape[2]]).max() <= apart

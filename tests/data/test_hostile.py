@@ -55,7 +55,7 @@ def test_a_size_that_is_only_declared_fills_no_memory(tmp_path: Path, ending: st
     path.write_bytes(DECLARED[ending])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for read in (lambda: decode.pixels(path, Levels([path])), lambda: masks.read(path)):
+        for read in (lambda: Levels([path]).pixels(path), lambda: masks.read(path)):
             with pytest.raises(UnreadableError, match=r"decompression bomb|broken image|not an image"):
                 read()
 
@@ -66,7 +66,7 @@ def test_what_an_image_is_decides_not_its_ending(tmp_path: Path) -> None:
     Image.fromarray(values).save(content, "PNG")
     for name in ("a.jpg", "a.gif", "a", "a.txt", "a.html"):
         (tmp_path / name).write_bytes(content.getvalue())
-        np.testing.assert_array_equal(decode.pixels(tmp_path / name, Levels([]))[:, :, 0], values)
+        np.testing.assert_array_equal(Levels([]).pixels(tmp_path / name)[:, :, 0], values)
 
 
 def changed(content: bytes, draw: random.Random) -> bytes:
@@ -99,7 +99,7 @@ def test_an_image_of_changed_bytes_is_read_or_listed(tmp_path: Path, ending: str
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                decode.pixels(path, Levels([path]))
+                Levels([path]).pixels(path)
                 decode.head(path)
                 masks.read(path)
             except UnreadableError:
@@ -167,7 +167,7 @@ def test_pickles_offered_as_data_are_never_run(tmp_path: Path) -> None:
     for name in ("a.png", "a.npy", "a.pkl", "a.pt"):
         (tmp_path / name).write_bytes(pickle.dumps(Harm(harm)))
         with pytest.raises(UnreadableError, match="not an image"):
-            decode.pixels(tmp_path / name, Levels([]))
+            Levels([]).pixels(tmp_path / name)
     (tmp_path / "set.npz").write_bytes(pickle.dumps(Harm(harm)))
     with pytest.raises(ValueError, match=r"data\.source\.path: .*set\.npz cannot be read as \.npz"):
         source.contents(raw)

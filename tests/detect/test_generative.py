@@ -14,9 +14,8 @@ from torch import Tensor
 from darkroom.detect.config import DetectorTraining
 from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.diffusion import DiffusionReconstruction
-from darkroom.detect.methods.fanogan import FAnoGAN
+from darkroom.detect.methods.fanogan import EncodedGANTask, FAnoGAN
 from darkroom.detect.methods.trained import TrainedReconstruction
-from darkroom.detect.training.fanogan import EncodedGANTask
 from darkroom.fit import trainer
 from darkroom.fit.model import Fitted
 from darkroom.log import Log, silent

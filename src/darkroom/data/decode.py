@@ -13,7 +13,7 @@ import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -22,9 +22,6 @@ from PIL import Image, UnidentifiedImageError
 
 from darkroom.data.canvas import to_gray
 from darkroom.data.item import Pixels
-
-if TYPE_CHECKING:
-    from darkroom.data.levels import Levels
 
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "ICO")
 """The formats that are read. Left out: formats that start other programs (EPS) or have no signature (TGA)."""
@@ -55,14 +52,6 @@ class Head:
     """Whether the file holds more than the one image that is used."""
     orientation: int = 1
     """The EXIF orientation, 1 to 8."""
-
-
-def pixels(image: Pixels, levels: Levels) -> NDArray[np.uint8]:
-    """Decode to (H, W, 1) gray or (H, W, 3) RGB. Raises UnreadableError."""
-    values = native(image)
-    if values.dtype != np.uint8:
-        values = levels.to_uint8(values)
-    return _color(values)
 
 
 def native(image: Pixels, background: int = 255) -> NDArray[Any]:
@@ -249,7 +238,7 @@ def _checked(values: NDArray[Any], background: int) -> NDArray[Any]:
     return values
 
 
-def _color(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def color(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (H, W, 1) if there is no color, else (H, W, 3)."""
     if values.ndim == 2:
         return values[:, :, None]

@@ -48,6 +48,11 @@ class Levels:
         self.used = dict(used or {})
         """The ranges applied, by kind of number."""
 
+    def pixels(self, image: Pixels) -> NDArray[np.uint8]:
+        """Decode an image to (H, W, 1) gray or (H, W, 3) RGB. Raises UnreadableError."""
+        values = decode.native(image)
+        return decode.color(values if values.dtype == np.uint8 else self.to_uint8(values))
+
     def to_uint8(self, values: NDArray[Any]) -> NDArray[np.uint8]:
         """Scale values of any other type to 0..255. Raises UnreadableError if some are not finite."""
         if values.dtype == np.bool_:

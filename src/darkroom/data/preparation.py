@@ -38,7 +38,7 @@ class Preparation:
 
     def decode(self, image: Path) -> NDArray[np.uint8]:
         """Decode a file to an upright image of its own size, (h, w, 1 or 3). Raises UnreadableError with the reason."""
-        decoded = decode.pixels(image, Levels((), used=self.levels))
+        decoded = Levels((), used=self.levels).pixels(image)
         if decoded.shape[2] == 3 and self.channels == 1 and self.color == "auto":
             raise decode.UnreadableError(
                 "a color image, but all images of the data set were gray; if color does not matter, set data.color: gray and "

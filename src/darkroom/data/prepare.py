@@ -131,7 +131,7 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Read:
         frames = 0
         for item in contents.items:
             try:
-                image = decode.pixels(item.image, levels)
+                image = levels.pixels(item.image)
                 frames += decode.head(item.image).frames
             except decode.UnreadableError as problem:
                 read.excluded.append(Unused(item.origin or item.id, str(problem)))

@@ -2,8 +2,8 @@
 
 A detector is a plain torch module whose constructor takes the image shape (C, H, W) and, if it can use a trained
 classifier as feature extractor, `backbone`: that classifier's folder. Everything it learns is in its state dict. A detector
-trained by gradient steps has a method `task(training)`, which returns the task that trains it; it lives
-in `detect/training` and is imported inside the method, so that scoring imports no Lightning.
+trained by gradient steps has a method `task(training)`, which returns the task that trains it. Only `fit` imports the
+training loop, inside the method, so that scoring imports no Lightning.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def draw(contents: Contents) -> Sample:
                 break
             start = time.perf_counter()
             try:
-                image = decode.pixels(item.image, levels)
+                image = levels.pixels(item.image)
             except decode.UnreadableError as problem:
                 unreadable.append(Unused(item.origin or item.id, str(problem)))
                 continue

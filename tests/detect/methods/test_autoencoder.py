@@ -12,10 +12,9 @@ from torch import Tensor
 from darkroom.detect.config import DetectorTraining
 from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods import contraction
-from darkroom.detect.methods.autoencoder import Autoencoder
+from darkroom.detect.methods.autoencoder import Autoencoder, AutoencoderTask, density
 from darkroom.detect.methods.contraction import squared_jacobian
 from darkroom.detect.methods.pca import PCA
-from darkroom.detect.training.autoencoder import AutoencoderTask, density
 from darkroom.fit.model import Fitted
 
 DIGITS = (load_digits().images[:, :, :, None] * 15).astype(np.uint8)

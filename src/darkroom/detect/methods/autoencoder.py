@@ -12,20 +12,20 @@ The loss is the mean squared error plus any of these, each with its weight:
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
+import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from darkroom.detect.methods.trained import TrainedReconstruction
+from darkroom.detect.methods.contraction import squared_jacobian
+from darkroom.detect.methods.trained import ReconstructionTask, TrainedReconstruction
 from darkroom.detect.options import ErrorOption, LatentOption, SmoothingOption
 from darkroom.fit.config import Training
 from darkroom.nets.autoencoder import Decoder, Encoder
 from darkroom.registry import register
 from darkroom.settings import Count, NonNegative
-
-if TYPE_CHECKING:
-    from darkroom.detect.training.autoencoder import AutoencoderTask
 
 UNITS = 8
 """Hidden units of a shallow network per unit of `width`."""
@@ -84,8 +84,6 @@ class Autoencoder(TrainedReconstruction):
 
     def task(self, training: Training) -> AutoencoderTask:
         """Return the module that trains both halves."""
-        from darkroom.detect.training.autoencoder import AutoencoderTask
-
         return AutoencoderTask(self, training)
 
 
@@ -104,3 +102,39 @@ def halves(network: str, shape: tuple[int, int, int], latent: int, width: int) -
 def perceptron(before: int, hidden: int, after: int) -> nn.Sequential:
     """Build a network with one hidden ReLU layer."""
     return nn.Sequential(nn.Linear(before, hidden), nn.ReLU(), nn.Linear(hidden, after))
+
+
+class AutoencoderTask(ReconstructionTask):
+    """Minimizes the mean squared error and the weighted penalties."""
+
+    network: Autoencoder
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return `loss` and, if there are penalties, its parts. Only training images are corrupted by noise."""
+        network, given = self.network, images
+        if network.denoising and self.training:
+            noise = torch.randn(images.shape, generator=self.draws)
+            given = images + network.denoising * noise.to(images.device)
+        if network.contraction:
+            given = given.detach().requires_grad_()
+        code = network.encoder(given).float()
+        error = F.mse_loss(network.decoder(code).float(), images)
+        penalties: dict[str, Tensor] = {}
+        if network.sparsity:
+            penalties["sparsity"] = network.sparsity * density(code)
+        if network.contraction:
+            penalties["contraction"] = network.contraction * squared_jacobian(code, given, self.draws)
+        parts = {"reconstruction": error, **penalties} if penalties else {}
+        return {"loss": error + sum(penalties.values()), **parts}
+
+    def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the same for validation images, without noise."""
+        if not self.network.contraction:
+            return self.losses(images, labels)
+        with torch.inference_mode(False), torch.enable_grad():  # the Jacobian consists of gradients
+            return self.losses(images.clone(), labels)
+
+
+def density(code: Tensor) -> Tensor:
+    """Return the mean of non-negative codes (B, D) over their root mean square: 1 if all are equal, less if few are large."""
+    return code.mean() / code.square().mean().sqrt().clamp_min(1e-6)

@@ -9,10 +9,11 @@ their squared one, and the covariance has a small ridge).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
@@ -23,12 +24,10 @@ from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, chunks
 from darkroom.fit.standardize import standardize
+from darkroom.fit.task import Task
 from darkroom.randomness import derive
 from darkroom.registry import Plugin, register
 from darkroom.settings import Positive, Section
-
-if TYPE_CHECKING:
-    from darkroom.fit.task import Task
 
 RIDGE = 0.01
 """Added to each feature's variance, as a share of their mean variance: a feature that is always zero has none."""
@@ -106,8 +105,6 @@ class ClassifierDetector(Detector):
 
     def task(self, training: Training) -> Task:
         """Return the module that trains the network."""
-        from darkroom.detect.training.classification import CrossEntropyTask
-
         return CrossEntropyTask(self.network, training)
 
     def score(self, images: Tensor) -> Scored:
@@ -138,3 +135,12 @@ class ClassifierDetector(Detector):
                 setattr(self, name, torch.empty_like(saved))
         self.network = registry.build(self.options, self.shape, len(self.classes))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class CrossEntropyTask(Task):
+    """Minimizes the cross-entropy of the logits, in nats."""
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return `loss` and `accuracy`."""
+        logits = self.network(images).float()
+        return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}

@@ -6,19 +6,16 @@ has seen the last row most recently. Both use gated recurrent units (Cho et al. 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from darkroom.detect.methods.trained import TrainedReconstruction
+from darkroom.detect.methods.trained import ReconstructionTask, TrainedReconstruction
 from darkroom.detect.options import ErrorOption, LatentOption, SmoothingOption
 from darkroom.fit.config import Training
 from darkroom.registry import register
 from darkroom.settings import Count
-
-if TYPE_CHECKING:
-    from darkroom.detect.training.reconstruction import ReconstructionTask
 
 
 @register("detector", "sequence_autoencoder")
@@ -60,6 +57,4 @@ class SequenceAutoencoder(TrainedReconstruction):
 
     def task(self, training: Training) -> ReconstructionTask:
         """Return the module that trains both halves."""
-        from darkroom.detect.training.reconstruction import ReconstructionTask
-
         return ReconstructionTask(self, training)

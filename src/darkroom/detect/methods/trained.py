@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
 
 from darkroom.detect.detector import FitInputs, ReconstructionDetector
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted
-
-if TYPE_CHECKING:
-    from darkroom.fit.task import Task
+from darkroom.fit.task import Task
 
 
 class TrainedReconstruction(ReconstructionDetector):
@@ -34,3 +33,13 @@ class TrainedReconstruction(ReconstructionDetector):
         ]
         task = self.task(training)
         return fit(task, *batches, seed=inputs.seed, log=inputs.log, checkpoints=inputs.checkpoints)
+
+
+class ReconstructionTask(Task):
+    """Minimizes the mean squared error over pixels in [0, 1]."""
+
+    network: ReconstructionDetector
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return that error as `loss`."""
+        return {"loss": F.mse_loss(self.network.reconstruct(images), images)}
