@@ -280,7 +280,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"augment": {"a": {"synthetic": {"model": "vae", "seed": 1}}}, "generate": {}},
      "augment.a.synthetic.seed: got 1; expected one of generate.seeds: 0"),
     ({"augment": {"a": {"synthetic": {"model": "vae"}, "balance": True}}, "generate": {}},
-     "augment.a: synthetic makes the copies and balances the classes itself; remove"),
+     "augment.a: synthetic replaces the copies and balances the classes itself; remove"),
     ({"detect": {"normal": ["1", "1"]}}, 'detect.normal: ["1"] is listed twice'),
     ({"detect": {"normal": [["1", 1]]}}, 'detect.normal: "1" is listed twice'),
     ({"detect": {"normal": [["1", "2"], ["2", "1"]]}}, 'detect.normal: ["1", "2"] is listed twice'),
