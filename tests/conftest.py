@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,6 +14,8 @@ import pytest
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SMOKE = Path(__file__).parent / "workflow/smoke"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +33,24 @@ def pytest_configure(config: pytest.Config) -> None:
         derive, manual_seed = randomness.derive, torch.manual_seed
         randomness.derive = lambda *keys: derive("tests", offset, *keys)
         torch.manual_seed = lambda seed: manual_seed(seed + (offset << 32))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run whole workflows first, as their files take longest, and those on the smoke run's results before the others."""
+    items.sort(key=lambda item: (not item.path.is_relative_to(SMOKE), not item.path.is_relative_to(SMOKE.parent)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute tests over processes by file, and those on the smoke run's results, which take a minute to make, to one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = config.rootpath / nodeid.split("::")[0]
+            return str(SMOKE if path.is_relative_to(SMOKE) else path)
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

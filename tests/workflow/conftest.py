@@ -6,10 +6,8 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,6 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-STARTED = pytest.StashKey[tuple["Project", "subprocess.Popen[str]"]]()
-"""The smoke run that is under way, and the project that it runs in."""
 JOB = re.compile(r"^Job \d+: (.+)\nReason: (.+)$", re.MULTILINE)
 
 
@@ -100,34 +96,7 @@ def copy_files(root: Path) -> Path:
     return root
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the smoke run where a test asks for it: it takes a core of its own while the other tests run on theirs."""
-    if session.config.option.collectonly or not any("smoke" in getattr(i, "fixturenames", ()) for i in session.items):
-        return
-    project = Project(copy_files(Path(tempfile.mkdtemp(prefix="darkroom-smoke-"))))
-    running = project.start("--configfile", "config/smoke.yaml", "--cores", "1", output=project.root / "smoke.log")
-    session.config.stash[STARTED] = (project, running)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the smoke run if nobody waited for it, and remove its folder."""
-    if started := config.stash.get(STARTED, None):
-        project, running = started
-        if running.poll() is None:
-            os.killpg(running.pid, signal.SIGTERM)
-            running.wait()
-        shutil.rmtree(project.root, ignore_errors=True)
-
-
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """One project without results for all tests of a session; a test that changes it must put it back."""
     return Project(copy_files(tmp_path_factory.mktemp("project")))
-
-
-@pytest.fixture(scope="session")
-def smoke(request: pytest.FixtureRequest) -> Project:
-    """The project with the results of the smoke config; a test that changes it must put it back."""
-    project, running = request.config.stash[STARTED]
-    assert running.wait() == 0, (project.root / "smoke.log").read_text(encoding="utf-8")
-    return project
