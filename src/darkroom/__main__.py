@@ -29,6 +29,7 @@ from darkroom.job.commands import COMMANDS
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
 from darkroom.tracking import spool
+from darkroom.tracking.database import relocate
 
 EXPECTED = (ValueError, OSError, FloatingPointError)
 """Errors that a user can fix: shown in one line, without a traceback."""
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     called = time.time()
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["sync"]:
+        if moved := relocate(os.environ.get(spool.URI) or spool.destination(spool.SPOOL) or ""):
+            print(moved)
         left = spool.sync()
         count = (
             "1 run could not be sent and remains"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from darkroom import files
 from darkroom.__main__ import main
-from darkroom.tracking import names, sender, spool
+from darkroom.tracking import database, names, sender, spool
 
 JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 
@@ -274,3 +275,57 @@ def test_an_interrupted_stage_is_killed_not_failed(store: Any, kind: type[BaseEx
     spool.Run(header()).__exit__(kind, kind(), None)
     sender.main(spool.SPOOL)
     assert runs(store)[JOB.format(0)].info.status == "KILLED"
+
+
+def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a project folder; MLflow keeps a connection per URI for as long as a process lives, so these are absolute."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(spool.URI, f"sqlite:///{folder}/results/mlflow.db")
+
+
+@pytest.fixture
+def project(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with MLflow's database in the usual place."""
+    folder = tmp_path / "before it's moved"
+    (folder / "results").mkdir(parents=True)
+    shutil.copy(tables, folder / "results/mlflow.db")
+    enter(folder, monkeypatch)
+    monkeypatch.setattr(sender, "PAUSE", 0.05)
+    return folder
+
+
+@pytest.mark.parametrize("by", ["sender", "sync"])
+def test_artifacts_follow_a_project_that_is_moved(
+    project: Path, by: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import MlflowClient
+
+    write(0)
+    sender.main(spool.SPOOL)
+    enter(moved := project.rename(project.with_name("after it")), monkeypatch)
+    if by == "sync":
+        assert main(["sync"]) == 0
+    else:
+        write(1)
+        sender.main(spool.SPOOL)
+    told = "".join(capfd.readouterr())
+    assert told.count("the project moved") == 1
+    for seed in range(2 if by == "sender" else 1):
+        client = MlflowClient(os.environ[spool.URI])
+        run = runs(client)[JOB.format(seed)].info
+        assert run.artifact_uri == (moved / f"results/mlartifacts/set/{run.run_id}/artifacts").as_uri()
+        assert [found.path for found in client.list_artifacts(run.run_id)] == ["manifest.json", "metrics.json"]
+    assert not project.exists()
+    assert main(["sync"]) == 0
+    assert "moved" not in capfd.readouterr().out
+
+
+def test_a_database_outside_results_keeps_its_locations(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another project may have written them."""
+    write(0)
+    sender.main(spool.SPOOL)
+    shared = shutil.copy("results/mlflow.db", project.parent / "shared.db")
+    enter(project.rename(project.with_name("after")), monkeypatch)
+    before = Path(shared).read_bytes()
+    assert database.relocate(f"sqlite:///{shared}") is None
+    assert Path(shared).read_bytes() == before

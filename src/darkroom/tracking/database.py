@@ -1,13 +1,23 @@
-"""Atomic creation of MLflow's SQLite database."""
+"""MLflow's SQLite database: create it atomically, and make it follow a project folder that was moved or renamed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+LOCAL_ARTIFACTS = Path("results/mlartifacts")
+"""Artifacts of runs in a SQLite database, one folder per experiment."""
+LOCATIONS = {
+    "experiments": ("artifact_location",),
+    "runs": ("artifact_uri",),
+    "logged_models": ("artifact_location",),
+    "model_versions": ("source", "storage_location"),
+}
+"""Columns in which MLflow stores absolute locations of artifacts."""
 MAKE_TABLES = """
 import sys, mlflow
 try:
@@ -36,3 +46,40 @@ def make_database(uri: str) -> None:
             path.hardlink_to(fresh)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def relocate(uri: str) -> str | None:
+    """Point a SQLite database inside `results/` at the artifacts beside it; return a line that says so if it moved.
+
+    MLflow stores absolute locations, so after a project folder is moved, renamed or copied, new artifacts would go to the old
+    place and earlier ones would not be found. Databases elsewhere, which several projects may share, stay as they are.
+    """
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not (
+        uri.startswith("sqlite:///") and path.is_file() and path.resolve().is_relative_to(Path("results").resolve())
+    ):
+        return None
+    new, moved = LOCAL_ARTIFACTS.absolute().as_uri(), set()
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as database:
+        with contextlib.suppress(sqlite3.OperationalError):  # no tables yet
+            for (location,) in database.execute("SELECT artifact_location FROM experiments"):
+                head, found, _ = str(location).rpartition(f"/{LOCAL_ARTIFACTS.as_posix()}/")
+                if found and (old := head + found.rstrip("/")) != new:
+                    moved.add(old)
+        for old in sorted(moved):
+            _replace(database, old, new)
+    if not moved:
+        return None
+    return f"MLflow: the project moved; artifacts of earlier runs are now looked up in {new}, not {', '.join(sorted(moved))}"
+
+
+def _replace(database: sqlite3.Connection, old: str, new: str) -> None:
+    """Replace the prefix of all stored locations, in one transaction."""
+    with database:
+        for table, columns in LOCATIONS.items():
+            present = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+            for column in present.intersection(columns):
+                database.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                    (new, len(old) + 1, len(old) + 1, f"{old}/"),
+                )

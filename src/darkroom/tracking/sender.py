@@ -29,7 +29,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from darkroom.files import MANIFEST, sha256
 from darkroom.tracking import spool
-from darkroom.tracking.database import make_database
+from darkroom.tracking.database import LOCAL_ARTIFACTS, make_database, relocate
 from darkroom.tracking.names import flat, method, metric_name, quoted, summary, title
 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
@@ -99,6 +99,8 @@ class Delivery:
     def client(self) -> MlflowClient:
         """MLflow client, connected on first use."""
         make_database(self.uri)
+        if moved := relocate(self.uri):
+            print(f"darkroom: tracking: {moved}", file=sys.stderr)
         return MlflowClient(self.uri)
 
     @functools.cached_property
@@ -146,7 +148,7 @@ class Delivery:
                 self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         local = self.uri.startswith("sqlite:")
-        place = Path("results/mlartifacts", name).absolute().as_uri() if local else None
+        place = (LOCAL_ARTIFACTS / name).absolute().as_uri() if local else None
         return str(self.client.create_experiment(name, artifact_location=place))
 
     def _create(self, experiment: str) -> Run:
