@@ -110,14 +110,15 @@ def test_given_splits_are_kept_and_only_the_missing_one_is_drawn(
     assert "rename it to test" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("normal", ["good", "intact"])
 def test_an_anomaly_set_gets_detectors_for_its_normal_class(
-    init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normal: str
 ) -> None:
     monkeypatch.setattr(pretrained, "installed", lambda: "weights==1")
-    folder(tmp_path / "set" / "train", {"good": 20}, lambda rng: upright(rng).repeat(4, axis=0).repeat(4, axis=1))
-    folder(tmp_path / "set" / "test", {"good": 5, "crack": 5}, lambda rng: upright(rng).repeat(4, axis=0))
+    folder(tmp_path / "set" / "train", {normal: 20}, lambda rng: upright(rng).repeat(4, axis=0).repeat(4, axis=1))
+    folder(tmp_path / "set" / "test", {normal: 5, "crack": 5}, lambda rng: upright(rng).repeat(4, axis=0))
     found = init(tmp_path / "set")
-    assert found.detect.normal == (("good",),)
+    assert found.detect.normal == ((normal,),)
     assert tuple(found.detect.detectors) == photographs.DETECTORS
     assert found.classify is None
 

@@ -180,7 +180,7 @@ def _generate(scene: Scene) -> Iterator[Choice]:
 
 
 def _detect(scene: Scene) -> Iterator[Choice]:
-    normal = scene.found.contents.classes[0]
+    (normal,) = scene.trained
     yield Choice("detect.normal", normal, "every training image belongs to this class")
     if photographs.suit(max(scene.size)):
         reasons = ("detectors on a pretrained network's features, which suit photographs of this size", "", "")

@@ -64,8 +64,8 @@ class Scene:
 
     @property
     def anomaly_set(self) -> bool:
-        """Whether it is laid out like MVTec AD: normal images to train on, defects to find."""
-        return bool(self.found.contents.only_test)
+        """Whether there is one class to train on and others to test on, as in MVTec AD."""
+        return len(self.trained) == 1 < len(self.classes)
 
     @cached_property
     def trained(self) -> dict[str, int]:
