@@ -64,14 +64,14 @@ def _size(scene: Scene) -> Iterator[Choice]:
     transfer = uses_pretrained(scene) and len(scene.trained) > 1
     best = photographs.SIDE if transfer else FROM_SCRATCH
     side = min(best, height, width)
-    why = "the size on which the pretrained network was trained" if transfer else "small enough to train from scratch"
+    why = "the size on which the pretrained network was trained" if transfer else "keeps training from scratch fast"
     if side < best:
-        why = "the shorter side of a typical image: a larger size would add pixels and no detail"
+        why = "the shorter side of a typical image: a larger size would add pixels but no detail"
     if scene.one_shape and height != width:
         scale = side / min(height, width)
         sides = [max(8, round(length * scale / 8) * 8) for length in (height, width)]
         yield Choice("data.size", sides, f"{why}; every image has this shape, so nothing is cut off or padded")
-        yield Choice("data.resize", "stretch", "evens out differences of a few pixels")
+        yield Choice("data.resize", "stretch", "evens out a difference of a few pixels")
         return
     yield Choice("data.size", side, why)
     if scene.one_shape:
@@ -79,9 +79,11 @@ def _size(scene: Scene) -> Iterator[Choice]:
     ratio = max(height, width) / min(height, width)
     lost = f"{1 - 1 / ratio:.0%} of a typical image ({width}×{height})"
     if ratio <= CROPPED:
-        yield Choice("data.resize", "crop", f"cuts off {lost}; borders would tell the shape of an image")
+        yield Choice(
+            "data.resize", "crop", f"cuts off {lost}; padding would show the classifier each image's aspect ratio"
+        )
     else:
-        yield Choice("data.resize", "pad", f"the default; a square crop would cut off {lost}")
+        yield Choice("data.resize", "pad", f"a square crop would cut off {lost}")
 
 
 def _split(scene: Scene) -> Iterator[Choice]:
@@ -142,18 +144,17 @@ def _augment(scene: Scene) -> Iterator[Choice]:
 
 def _classify(scene: Scene) -> Iterator[Choice]:
     if uses_pretrained(scene):
-        network: dict[str, Any] = {"name": "pretrained"}
-        if max(scene.size) <= FROM_SCRATCH:
-            network["size"] = UPSCALED
+        small = max(scene.size) <= FROM_SCRATCH
+        network: Any = {"name": "pretrained", "size": UPSCALED} if small else "pretrained"
         yield Choice(
             "classify.models.probe",
             {"network": network, "transfer": "probe"},
-            "photographs: a pretrained network's features with a linear classifier, trained in seconds",
+            "the images look like photographs: a linear classifier on a pretrained network's features trains in seconds",
         )
         yield Choice(
             "classify.models.fine_tune",
             {"network": network, "transfer": "fine_tune"},
-            "the same network, trained further: slower, usually better with many images",
+            "trains the whole pretrained network: slower, and often more accurate",
         )
     else:
         yield Choice("classify.models.resnet", {}, _why_from_scratch(scene))
@@ -168,7 +169,7 @@ def _classify(scene: Scene) -> Iterator[Choice]:
 
 def _why_from_scratch(scene: Scene) -> str:
     if not scene.photographs:
-        return "trained from scratch: drawings or symbols, unlike the photographs of ImageNet"
+        return "trained from scratch: the images do not look like ImageNet's photographs"
     return f"trained from scratch; with pretrained weights ({pretrained.EXTRA}) photographs need far fewer images"
 
 
