@@ -72,6 +72,7 @@ def prepare(archive: Path, folder: Path) -> None:
     """The images of the split, what is anomalous, the masks, and the backbone's weights."""
     from darkroom.data.archives import unpack
     from darkroom.data.store import open_store
+    from darkroom.nets import pretrained
     from darkroom.nets.backbone import Backbone
     from magnetic import prepared
 
@@ -86,7 +87,7 @@ def prepare(archive: Path, folder: Path) -> None:
     for name, values in (("train", store.images[train]), ("val", store.images[val]), ("test", store.images[test])):
         np.save(folder / f"{name}.npy", values)
     np.savez(folder / "truth.npz", anomalous=anomalous, masks=masks)
-    torch.save(Backbone(side=1).network.state_dict(), folder / "backbone.pt")
+    torch.save(Backbone(pretrained.DEFAULT).network.state_dict(), folder / "backbone.pt")
 
 
 def ours(folder: Path) -> dict[str, Any]:

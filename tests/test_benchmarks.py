@@ -158,7 +158,7 @@ def test_online(run: Run) -> None:
     run("online", IMAGES=64, BATCH=32, ROUNDS=1, REPEATS=1)
 
 
-@pytest.mark.skipif(pretrained.installed() is None, reason=f"{pretrained.PACKAGE} is not installed")
+@pytest.mark.skipif(pretrained.installed() is None, reason="the extra backbone is not installed")
 def test_patchcore(run: Run, tiles: Path, tmp_path: Path) -> None:
     patchcore = load("patchcore")  # the peer has an environment of its own: ours alone
     patchcore.prepare(tiles, tmp_path)

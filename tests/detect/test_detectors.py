@@ -31,7 +31,7 @@ def options(name: str) -> Section:
     """Small options of a detector; skips the test where the backbone that it needs is not installed."""
     model = registry.options("detector", name)
     if "architecture" in model.model_fields and pretrained.installed() is None:
-        pytest.skip(f"{pretrained.PACKAGE} is not installed")
+        pytest.skip("the extra backbone is not installed")
     return model.model_validate({key: value for key, value in SMALL.items() if key in model.model_fields})
 
 

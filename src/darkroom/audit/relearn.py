@@ -17,12 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom import registry
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.steps import Change, Step, alone
 from darkroom.data.store import Store
 from darkroom.fit.batches import Batches, Pool, as_bytes, as_float
-from darkroom.fit.standardize import standardize
+from darkroom.fit.untrained import untrained
 from darkroom.log import silent
 from darkroom.measure.bootstrap import Interval
 from darkroom.measure.proportion import wilson
@@ -91,8 +90,7 @@ def _trained(spec: MeasureSpec, store: Store, rows: Rows, change: Change) -> tor
     from darkroom.fit.trainer import fit  # importing Lightning takes seconds, and few audits train
 
     torch.manual_seed(derive(spec.seed, "relearn weights"))
-    network: torch.nn.Module = registry.build(spec.network, store.shape, len(store.classes))
-    standardize(network, store.images, rows)
+    network: torch.nn.Module = untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=rows)
     copies = as_bytes(change(store.images[rows], store.items["id"].iloc[rows].tolist(), 0))
     variants = np.stack([rows, len(store.images) + np.arange(len(rows))], axis=1)
     batches = Batches(

@@ -62,6 +62,8 @@ class TrainSpec(Classifier):
 
     policy: OnlineSpec = OnlineSpec()
     """The policy's online part; its copies are an input of the job."""
+    backbone: str | None = None
+    """Fingerprint of the network's pretrained weights, so that other weights make the job stale."""
     seed: int
 
 

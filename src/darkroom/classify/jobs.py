@@ -9,6 +9,7 @@ from darkroom.augment.config import NONE, OnlineSpec
 from darkroom.augment.jobs import copies
 from darkroom.classify.config import Classify, EvaluateSpec, TrainSpec
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, fields
+from darkroom.nets import pretrained
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
@@ -43,7 +44,8 @@ def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     policy = plan.config.augment.get(wildcards["policy"])
     online = policy.online_spec if policy else OnlineSpec()
     classifier = _section(plan).models[wildcards["model"]]
-    return TrainSpec(seed=int(wildcards["seed"]), policy=online, **fields(classifier))
+    backbone = pretrained.fingerprints(classifier.network)
+    return TrainSpec(seed=int(wildcards["seed"]), policy=online, backbone=backbone, **fields(classifier))
 
 
 def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:

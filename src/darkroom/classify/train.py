@@ -21,9 +21,9 @@ from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, save_model
 from darkroom.fit.sampling import Sampling
-from darkroom.fit.standardize import standardize
 from darkroom.fit.task import Task
 from darkroom.fit.trainer import fit
+from darkroom.fit.untrained import untrained
 from darkroom.log import Log
 from darkroom.randomness import derive
 
@@ -119,8 +119,7 @@ def train(
         )
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
-    network = registry.build(spec.network, store.shape, len(store.classes))
-    standardize(network, store.images, rows)
+    network = untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=rows)
     policy, counts = spec.policy, class_counts(labels, len(store.classes))
     batches = training_batches(
         store,

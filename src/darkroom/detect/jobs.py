@@ -54,21 +54,20 @@ def _classifier(plan: Planned, wildcards: Wildcards) -> Job | None:
 def _seen(plan: Planned, wildcards: Wildcards) -> dict[str, Any]:
     """Describe a detector's feature extractor for its spec, so that other weights make it stale."""
     detector = _section(plan).detectors[wildcards["detector"]].detector
-    found = list(dict.fromkeys(_backbones(detector)))
+    found = pretrained.fingerprints(*_pretrained(detector))
     job = _classifier(plan, wildcards)
     if job is None or plan.config.classify is None:
-        return {"backbone": " ".join(found) or None, "network": None}
+        return {"backbone": found, "network": None}
     own = f"{job.wildcards['policy']}/{job.wildcards['model']}"
     network = plan.config.classify.models[job.wildcards["model"]].network
-    return {"backbone": " ".join([*found, own]), "network": network}
+    return {"backbone": f"{found} {own}" if found else own, "network": network}
 
 
-def _backbones(detector: Section) -> Iterator[str]:
-    """Identify the ImageNet weights of a detector's feature extractors: a file's sha256, or the packaged version."""
+def _pretrained(detector: Section) -> Iterator[Section]:
+    """Yield the options that name pretrained weights: of the detectors that it averages, and of networks that these train."""
     for part in members(detector):
-        if hasattr(part, "architecture") and part.classifier is None:  # type: ignore[attr-defined]
-            found = pretrained.fingerprint(part.weights)  # type: ignore[attr-defined]
-            yield from [found] if found else []
+        if getattr(part, "classifier", None) is None:
+            yield getattr(part, "network", part)
 
 
 def _fit(plan: Planned, wildcards: Wildcards) -> FitSpec:

@@ -124,6 +124,9 @@ class SynthesizeSpec(Section):
 class JudgeSpec(JudgeConfig):
     """Spec of the job `generate judge`."""
 
+    backbone: str | None = None
+    """Fingerprint of the network's pretrained weights."""
+
 
 class EvaluateSpec(Section):
     """Spec of the job `generate evaluate`."""

@@ -47,7 +47,8 @@ def _synthetic(plan: Planned, wildcards: Wildcards) -> Synthetic:
 
 
 def _judge(plan: Planned, wildcards: Wildcards) -> JudgeSpec:
-    return JudgeSpec(**fields(_section(plan).judge))
+    judge = _section(plan).judge
+    return JudgeSpec(backbone=pretrained.fingerprints(judge.network), **fields(judge))
 
 
 def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:

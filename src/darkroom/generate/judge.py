@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from darkroom import files, registry
+from darkroom import files
 from darkroom.augment.config import OnlineSpec
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.train import train
 from darkroom.data.store import labelled, needed, open_store
 from darkroom.fit.model import save_model
-from darkroom.fit.standardize import standardize
+from darkroom.fit.untrained import untrained
 from darkroom.generate.config import JudgeSpec
 from darkroom.generate.evaluation.spaces import JUDGE
 from darkroom.log import Log
@@ -44,8 +44,12 @@ def run(spec: JudgeSpec, *, data: Path, out: Path, checkpoints: Path | None = No
         about: dict[str, Any] = {"trained": True}
     else:
         torch.manual_seed(derive(SEED, "weights"))
-        network, fitted = registry.build(spec.network, store.shape, len(store.classes)).eval(), None
-        standardize(network, store.images, needed(store, "train", labels=False))
+        every = needed(store, "train", labels=False)
+        network, fitted = (
+            untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=every),
+            None,
+        )
+        network.eval()
         named = f'only "{store.classes[present[0]]}" has' if len(present) else "no class has"
         about = {"trained": False, "reason": f"{named} labelled training images, so there is nothing to classify"}
     with files.folder(out) as fresh:

@@ -23,7 +23,7 @@ TRAIN, VAL = np.arange(200), np.arange(200, 260)
 PROBE = IMAGES[300:330]
 SEEING = ({"name": "padim", "side": 32, "dimensions": 8}, {"name": "patchcore", "side": 32, "levels": [1, 2]})
 
-needs_backbone = pytest.mark.skipif(pretrained.installed() is None, reason=f"{pretrained.PACKAGE} is not installed")
+needs_backbone = pytest.mark.skipif(pretrained.installed() is None, reason="the extra backbone is not installed")
 
 
 def average(*of: Any) -> Section:

@@ -17,7 +17,7 @@ def test_detectors_are_known_without_importing_timm() -> None:
     assert done.stdout == "False\n"
 
 
-@pytest.mark.skipif(pretrained.installed() is None, reason=f"{pretrained.PACKAGE} is not installed")
+@pytest.mark.skipif(pretrained.installed() is None, reason="the extra backbone is not installed")
 def test_a_detector_keeps_its_backbone_out_of_its_file_but_knows_which_it_was() -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
     detector = PaDiM((1, 16, 16), side=32, dimensions=4)

@@ -9,7 +9,7 @@ from darkroom.detect.detector import FitInputs
 from darkroom.detect.methods.padim import Gaussians, PaDiM
 from darkroom.nets import pretrained
 
-needs_backbone = pytest.mark.skipif(pretrained.installed() is None, reason=f"{pretrained.PACKAGE} is not installed")
+needs_backbone = pytest.mark.skipif(pretrained.installed() is None, reason="the extra backbone is not installed")
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 24, 32, 3), dtype=np.uint8)
 
 

@@ -14,7 +14,7 @@ from darkroom.detect.methods.patchcore import PatchCore
 from darkroom.nets import pretrained
 
 if pretrained.installed() is None:
-    pytest.skip(f"{pretrained.PACKAGE} is not installed", allow_module_level=True)
+    pytest.skip("the extra backbone is not installed", allow_module_level=True)
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 24, 32, 3), dtype=np.uint8)
 PATCHES = 6 * 8  # of an image, at level 1

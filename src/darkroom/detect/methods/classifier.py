@@ -23,8 +23,8 @@ from darkroom.detect.detector import Detector, FitInputs, Scored
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, chunks
-from darkroom.fit.standardize import standardize
 from darkroom.fit.task import Task
+from darkroom.fit.untrained import untrained
 from darkroom.randomness import derive
 from darkroom.registry import Plugin, register
 from darkroom.settings import Positive, Section
@@ -83,8 +83,7 @@ class ClassifierDetector(Detector):
             )
         torch.manual_seed(derive(inputs.seed, "weights"))
         self.classes = torch.from_numpy(known)
-        self.network = registry.build(self.options, self.shape, len(known))
-        standardize(self.network, inputs.images, inputs.train)
+        self.network = untrained(self.options, self.shape, len(known), images=inputs.images, rows=inputs.train)
         targets = np.searchsorted(known, labels)
 
         def batches(rows: NDArray[np.int64], size: int, seed: int | None) -> Batches:

@@ -84,7 +84,7 @@ def imagenet(version: str | None) -> FeatureSpace | str:
         raise ValueError(f"the spec names {version}, but {found or 'no such package'} is installed; {pretrained.EXTRA}")
     from darkroom.nets.backbone import Backbone  # an extra, absent unless a spec names it
 
-    network = Backbone(side=SIDE)
+    network = Backbone(pretrained.DEFAULT, side=SIDE)
     extract: FeatureExtractor = lambda images: predict(network, images, np.arange(len(images)))  # noqa: E731
     return FeatureSpace(extract, {"weights": version, "side": SIDE})
 

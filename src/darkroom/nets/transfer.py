@@ -1,0 +1,71 @@
+"""A classifier on a pretrained backbone: transfer learning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from darkroom.nets import pretrained
+from darkroom.nets.backbone import Backbone
+from darkroom.registry import register
+from darkroom.settings import Count
+
+
+@register("network", "pretrained")
+class Pretrained(nn.Module):
+    """Any backbone of timm or torchvision with its pretrained weights, and a linear classifier on its features."""
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        classes: int,
+        *,
+        backbone: Annotated[
+            str, Field(description="architecture: a timm name, or `torchvision/` and a torchvision name")
+        ] = "tf_efficientnet_lite0",
+        weights: Annotated[
+            str | None,
+            Field(
+                description="file with the backbone's state dict (.pt, .pth, .safetensors); by default the package of the "
+                "extra `backbone`, which has EfficientNet-Lite0, Lite1 and Lite2"
+            ),
+        ] = None,
+        size: Annotated[
+            Count | None,
+            Field(description="longer side in pixels that images are resized to; by default the backbone's own"),
+        ] = None,
+        dropout: Annotated[
+            float, Field(ge=0, lt=1, description="share of features dropped before the last layer")
+        ] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.weights = weights
+        self.backbone = Backbone(backbone, pretrained=False, side=size)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.features_size, classes))
+
+    def load_pretrained(self, path: Path | None = None) -> None:
+        """Fill in the backbone's weights from a file, by default the one that the options name.
+
+        A new network has random weights, so that a saved one can be rebuilt without this file. Raises ValueError if there
+        is no such file, or it does not fit.
+        """
+        self.backbone.load(path or pretrained.find(self.backbone.architecture, self.weights))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the head decides on: (B, C, H, W) in [0, 1] to (B, D)."""
+        return self.backbone.features(images)
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """Return the backbone's maps (B, D, h, w) of all levels, finest first."""
+        return self.backbone.maps(images, range(self.backbone.levels))
+
+    def blocks(self) -> list[nn.Module]:
+        """Return the backbone's blocks from input to output."""
+        return self.backbone.blocks()
+
+    def forward(self, images: Tensor) -> Tensor:  # (B, C, H, W) in [0, 1] -> logits (B, K)
+        logits: Tensor = self.head(self.features(images))
+        return logits
