@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import torch
@@ -13,84 +14,50 @@ from darkroom.augment.options import Amount, Chance, GammaExponent, HueShift, Re
 from darkroom.registry import register
 
 
-@register("batch transform", "brightness")
-class Brightness:
-    """Brighten or darken."""
+class Jitter:
+    """Change one color property of each image by its own uniform random number, up to `by` either way from `neutral`."""
 
     def __init__(
         self,
+        operation: Callable[[Tensor, Tensor], Tensor],
+        by: float,
+        p: float,
         *,
-        by: Annotated[RelativeChange, Amount("brightness")] = 0.2,
-        p: Chance = 0.5,
+        neutral: float = 1.0,
+        high: float = 1.0,
     ) -> None:
-        self.by, self.p = by, p
+        self.operation, self.by, self.p, self.neutral, self.high = operation, by, p, neutral, high
 
     def __call__(
         self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         chosen = coins(self.p, len(images), draws) & (strength > 0)
-        factor = 1 + either_way(amount(self.by, strength), draws)
-        return change(images, chosen, operations.brightness, factor), targets
+        value = self.neutral + either_way(amount(self.by, strength, high=self.high), draws)
+        return change(images, chosen, self.operation, value), targets
+
+
+@register("batch transform", "brightness")
+def brightness(*, by: Annotated[RelativeChange, Amount("brightness")] = 0.2, p: Chance = 0.5) -> Jitter:
+    """Brighten or darken."""
+    return Jitter(operations.brightness, by, p)
 
 
 @register("batch transform", "contrast")
-class Contrast:
+def contrast(*, by: Annotated[RelativeChange, Amount("contrast")] = 0.2, p: Chance = 0.5) -> Jitter:
     """Raise or lower the contrast."""
-
-    def __init__(
-        self,
-        *,
-        by: Annotated[RelativeChange, Amount("contrast")] = 0.2,
-        p: Chance = 0.5,
-    ) -> None:
-        self.by, self.p = by, p
-
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        chosen = coins(self.p, len(images), draws) & (strength > 0)
-        factor = 1 + either_way(amount(self.by, strength), draws)
-        return change(images, chosen, operations.contrast, factor), targets
+    return Jitter(operations.contrast, by, p)
 
 
 @register("batch transform", "saturation")
-class Saturation:
+def saturation(*, by: Annotated[RelativeChange, Amount("saturation")] = 0.2, p: Chance = 0.5) -> Jitter:
     """Raise or lower the saturation."""
-
-    def __init__(
-        self,
-        *,
-        by: Annotated[RelativeChange, Amount("saturation")] = 0.2,
-        p: Chance = 0.5,
-    ) -> None:
-        self.by, self.p = by, p
-
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        chosen = coins(self.p, len(images), draws) & (strength > 0)
-        factor = 1 + either_way(amount(self.by, strength), draws)
-        return change(images, chosen, operations.saturation, factor), targets
+    return Jitter(operations.saturation, by, p)
 
 
 @register("batch transform", "hue")
-class Hue:
+def hue(*, by: HueShift = 0.05, p: Chance = 0.5) -> Jitter:
     """Shift the hue of all colors by a random amount."""
-
-    def __init__(
-        self,
-        *,
-        by: HueShift = 0.05,
-        p: Chance = 0.5,
-    ) -> None:
-        self.by, self.p = by, p
-
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        chosen = coins(self.p, len(images), draws) & (strength > 0)
-        turn = either_way(amount(self.by, strength, high=0.5), draws)
-        return change(images, chosen, operations.hue, turn), targets
+    return Jitter(operations.hue, by, p, neutral=0.0, high=0.5)
 
 
 @register("batch transform", "gamma")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import torch
@@ -13,18 +14,23 @@ from darkroom.augment.options import Amount, Chance, PosterizeBits, SolarizeThre
 from darkroom.registry import register
 
 
-@register("batch transform", "grayscale")
-class Grayscale:
-    """Convert to gray, keeping the number of channels."""
+class Sometimes:
+    """Apply an operation without a magnitude to each image, with probability `p` times its strength."""
 
-    def __init__(self, *, p: Annotated[Chance, Amount("grayscale")] = 0.2) -> None:
-        self.p = p
+    def __init__(self, operation: Callable[[Tensor], Tensor], p: float) -> None:
+        self.operation, self.p = operation, p
 
     def __call__(
         self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         chosen = coins(self.p * strength, len(images), draws)
-        return change(images, chosen, operations.grayscale), targets
+        return change(images, chosen, self.operation), targets
+
+
+@register("batch transform", "grayscale")
+def grayscale(*, p: Annotated[Chance, Amount("grayscale")] = 0.2) -> Sometimes:
+    """Convert to gray, keeping the number of channels."""
+    return Sometimes(operations.grayscale, p)
 
 
 @register("batch transform", "solarize")
@@ -69,14 +75,6 @@ class Posterize:
 
 
 @register("batch transform", "equalize")
-class Equalize:
+def equalize(*, p: Annotated[Chance, Amount("equalize")] = 0.2) -> Sometimes:
     """Equalize each channel's histogram."""
-
-    def __init__(self, *, p: Annotated[Chance, Amount("equalize")] = 0.2) -> None:
-        self.p = p
-
-    def __call__(
-        self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        chosen = coins(self.p * strength, len(images), draws)
-        return change(images, chosen, operations.equalize), targets
+    return Sometimes(operations.equalize, p)
