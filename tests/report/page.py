@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+NASTY = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a\nb'c & d", "日本 ünï 🎞", "{{ 7*7 }}")
+"""Names that must stay inert on a page."""
+
 
 class Page(HTMLParser):
     """The elements of a page with their attributes, its text, and whether every element is closed."""

@@ -13,18 +13,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.report.conftest import seed
-from tests.report.page import Page, findings, table_of
+from tests.report.page import NASTY, Page, findings, table_of
 
 from darkroom import files
 from darkroom.report import build
-from darkroom.report.config import ClassifierEntry, DetectorEntry, ResultEntry
 from darkroom.report.section import Answer, Section
 from darkroom.report.words.finding import Finding
 from darkroom.report.words.text import say
 
 Plant = Callable[..., Any]
-NASTY = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a\nb'c & d", "日本 ünï 🎞", "{{ 7*7 }}")
 
 
 def test_the_page_is_self_contained(plant: Plant, tmp_path: Path) -> None:
@@ -150,82 +147,6 @@ def test_several_seeds_are_averaged_and_the_page_says_so(plant: Plant, tmp_path:
     assert "t-interval" in page.text
 
 
-@pytest.mark.parametrize("gone", ["evaluation", "model"])
-def test_missing_results_are_listed(plant: Plant, tmp_path: Path, gone: str) -> None:
-    tree = plant()
-    lost = [f"classify/none/mlp/seed-0/{gone}", f"detect/normal-0/pca/seed-0/{gone}", f"generate/vae/seed-0/{gone}"]
-    for path in lost:
-        (tree.results / path / files.MANIFEST).unlink()
-    page = Page(tree.build(tmp_path / "out"))
-    assert "3 results are missing" in page.text
-    assert all(f"results/mnist/{path}" in page.text for path in lost)
-    assert page.ids() == {"answer", "data", "augment", "classify", "detect", "made"}
-    assert "mlp + none" not in page.text
-
-
-def test_failed_jobs_and_what_needs_them_are_listed_and_not_shown(plant: Plant, tmp_path: Path) -> None:
-    tree = plant()
-    broken, waiting = "classify/none/mlp/seed-0/model", "classify/none/mlp/seed-0/evaluation"
-    drawn = [f"{folder}/evaluation" for folder in ("generate/vae/seed-0", "detect/normal-0/pca/seed-0")]
-    left = {
-        "failed": {
-            broken: {"said": f"darkroom classify train: {NASTY[0]}", "log": "logs/train.log"},
-            "generate/judge": {"said": ""},
-        },
-        "waiting": {waiting: [broken], drawn[0]: ["generate/judge"], drawn[1]: ["generate/judge", broken]},
-    }
-    files.write_json(tmp_path / "unfinished.json", left)
-    text = tree.build(tmp_path / "out", unfinished=tmp_path / "unfinished.json")
-    page = Page(text)
-    assert "2 jobs failed: this page shows what there is" in page.text
-    assert f"{broken} : darkroom classify train: {NASTY[0]}" in page.text.replace(f"{broken}:", f"{broken} :")
-    assert NASTY[0] not in text
-    assert "log: logs/train.log" in page.text
-    assert f"missing without it: {waiting}" in page.text
-    assert "generate/judge: ended without a message" in page.text
-    assert f"missing without it: {', '.join(drawn)}" in page.text
-    assert "mlp + none" not in page.text, "an older result in their folders is not of this run"
-    assert page.ids() == {"answer", "data", "augment", "classify", "detect", "made"}
-    assert "not run, or not finished" not in page.text
-    assert not (tmp_path / "out" / files.MANIFEST).exists(), "an incomplete page is no result"
-    tree.build(tmp_path / "out")
-    assert list(files.read_manifest(tmp_path / "out")) == ["index.html"]
-
-
-def test_missing_files_and_keys_show_their_reason(plant: Plant, tmp_path: Path) -> None:
-    tree = plant()
-    folder = tree.results / "classify/standard/resnet/seed-0"
-    for name in ("evaluation/predictions.parquet", "evaluation/confusion.png", "evaluation/timing.json"):
-        (folder / name).unlink()
-    metrics = files.read_json(folder / "evaluation/metrics.json")
-    metrics["views"]["plain"]["raw"]["macro_auroc"] = {"value": None, "reason": "a class has no test image"}
-    del metrics["confusion"], metrics["temperature"], metrics["views"]["tta"]
-    files.write_json(folder / "evaluation/metrics.json", metrics)
-    page = Page(tree.build(tmp_path / "out"))
-    assert "a class has no test image" in page.text
-    assert "not recorded" in page.text
-    assert "Augmentation" in page.text
-
-
-@pytest.mark.parametrize(
-    ("options", "absent"),
-    [
-        ({"classifiers": ()}, {"augment", "classify"}),
-        ({"classifiers": [("none", "mlp")], "tta": False}, {"augment"}),
-        ({"generators": ()}, {"generate"}),
-        ({"detectors": ()}, {"detect"}),
-        ({"classifiers": (), "detectors": ()}, {"augment", "classify", "detect"}),
-        ({"classifiers": (), "generators": (), "detectors": ()}, {"augment", "classify", "generate", "detect"}),
-    ],
-)
-def test_sections_without_content_are_absent(
-    plant: Plant, tmp_path: Path, options: dict[str, Any], absent: set[str]
-) -> None:
-    page = Page(plant(**options).build(tmp_path / "out"))
-    assert page.ids() == {"answer", "data", "augment", "classify", "generate", "detect", "made"} - absent
-    assert page.text
-
-
 def test_classes_keep_the_order_of_the_data_set(plant: Plant, tmp_path: Path) -> None:
     classes = tuple(str(k) for k in range(12))  # as text, 10 and 11 sort before 2
     text = plant(classes=classes, generators=(), detectors=()).build(tmp_path / "out")
@@ -290,17 +211,6 @@ def test_maps_have_their_own_table_and_a_detector_without_maps_says_so(plant: Pl
     assert tree.build(tmp_path / "part").count("the detector makes no maps") == 4
 
 
-def test_a_run_without_any_result_still_has_a_page(plant: Plant, tmp_path: Path) -> None:
-    tree = plant(classifiers=(), generators=(), detectors=())
-    more = {
-        "classifiers": [ClassifierEntry(policy="none", model="mlp", **seed("classify/none/mlp"))],
-        "detectors": [DetectorEntry(task="normal-0", normal=("0",), detector="pca", **seed("detect/normal-0/pca"))],
-        "policies": [ResultEntry(name="gone", folder="augment/gone")],
-    }
-    tree = type(tree)(tree.spec.model_copy(update=more), tree.data, tree.results)
-    assert "5 results are missing" in Page(tree.build(tmp_path / "out")).text
-
-
 ONES = r"\b1 (?:[a-z-]+ ){0,3}?(?:images|classes|seeds|jobs|results|samples|groups|detectors|classifiers|ones|bytes|duplicates)\b"
 
 
@@ -349,14 +259,6 @@ def test_every_section_has_a_template_and_a_key_of_its_own() -> None:
     assert len(set(keys)) == len(keys)
     pages = {"page", "answer", "gallery", "macros", "curves"}
     assert {path.stem for path in build.TEMPLATES.glob("*.html")} == {*keys, *pages}
-
-
-def test_unprepared_data_is_an_error(plant: Plant, tmp_path: Path) -> None:
-    tree = plant(classifiers=(), generators=(), detectors=())
-    shutil.rmtree(tree.data)
-    with pytest.raises(FileNotFoundError, match=r"manifest\.json"):
-        tree.build(tmp_path / "out")
-    assert not (tmp_path / "out").exists()
 
 
 def test_the_report_imports_no_model_code() -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from tests.workflow.conftest import ROOT
 from tests.workflow.edits import ALL, BASE, CHANGED, REPORT, settings, together
-from tests.workflow.rows import NEW, ROWS, Row
+from tests.workflow.row import NEW, Row
+from tests.workflow.rows import ROWS
 
 from darkroom.augment.config import Policy
 from darkroom.config import load as config

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.report.conftest import write_examples
 from tests.report.page import Page, findings, table_of
+from tests.report.written import write_examples
 
 from darkroom import files
 from darkroom.report.intervals import Difference, Number

@@ -1,0 +1,45 @@
+"""A row of docs/reruns.md, and patterns of the jobs that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.workflow.edits import (
+    Change,
+    settings,
+)
+
+NEW = "the new jobs"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was changed, the jobs that then run (patterns; none without patterns), and why."""
+
+    what: str
+    change: Change
+    jobs: tuple[str, ...] = ()
+    which: str = ""
+    """The jobs in words, for the table; the report, which runs after any other, is not said again."""
+    why: str = ""
+    """A part of the reason of some job."""
+    arguments: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    """Jobs that the base plan does not have."""
+    quick: bool = False
+
+
+LR = settings(classify__models__mlp__training__optimizer__lr=0.01)
+MLP = ("classifier: mlp",)
+RESNETS = ("classifier: resnet", "fold", "audit", "train judge of", "evaluate generator", "draw", "on drawn")
+TRAINED = ("fold", "audit", "classifier", "train judge of", "generator", "draw", "detector: autoencoder")
+PREPARED = ("^(?!fetch)",)
+EVERYTHING = ("",)
+ONLY_REPORT = ("^write",)
+SYNTHETIC_COPIES = ("draw", "on drawn")
+STANDARD = ("augment: standard", "audit: standard", "on standard")
+OF_POLICY = "this policy's copies and audit, classifiers on it"
+ONLINE = ("audit: standard", "classifier: .* on standard")
+JUDGED = ("fold", "audit: ")
+GENERATORS = ("generator: ", *SYNTHETIC_COPIES)
+OF_GENERATORS = "generators, drawn copies and classifiers on them"
