@@ -1,4 +1,4 @@
-"""What many tests need: few threads, and a small real data set prepared once."""
+"""Fixtures for all tests: few threads, and a small real data set prepared once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SMOKE = Path(__file__).parent / "workflow/smoke"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Another draw of everything random that tests ask for by a seed: splits, weights, batches, noise."""
-    parser.addoption("--seed", type=int, default=0, help="other splits, weights and batches than 0, the default")
+    """Add `--seed`, which changes all seeded randomness in tests: splits, weights, batches, noise."""
+    parser.addoption("--seed", type=int, default=0, help="use different splits, weights and batches (default: 0)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Shift every seed before a module takes hold of what makes them."""
+    """Shift every seed before any module imports the functions that derive them."""
     if offset := config.getoption("--seed"):
         import torch
 
@@ -55,7 +55,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """scikit-learn's 1,797 8x8 digits, fetched and prepared by the stages themselves: the folder of the store."""
+    """Return the store of scikit-learn's 1,797 8×8 digits, fetched and prepared by the stages themselves."""
     from darkroom import registry
     from darkroom.data import fetch, prepare
     from darkroom.data.config import FetchSpec, PrepareSpec
@@ -70,7 +70,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_disk() -> Iterator[Callable[..., Path]]:
-    """Mounts disks of their own in memory: `small_disk(folder, size)`, of so many bytes, with further options of tmpfs."""
+    """Return `small_disk(folder, size, *options)`, which mounts a tmpfs of `size` bytes with these options."""
     mounted: list[Path] = []
 
     def mount(folder: Path, size: int, *options: str) -> Path:
@@ -89,7 +89,7 @@ def small_disk() -> Iterator[Callable[..., Path]]:
 
 @pytest.fixture(scope="session")
 def editor() -> jsonschema.protocols.Validator:
-    """The JSON schema of configs that editors use."""
+    """Return a validator of the JSON schema that editors use."""
     from darkroom.config import reference
 
     return jsonschema.Draft202012Validator(reference.schema())
