@@ -41,9 +41,9 @@ from darkroom.data.store import Store, labelled, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.model import predict
 from darkroom.fit.precision import resolve
-from darkroom.fit.standardize import standardize
 from darkroom.fit.task import Observer, Task
 from darkroom.fit.trainer import fit
+from darkroom.fit.untrained import standardize
 from darkroom.log import silent
 from darkroom.randomness import derive
 
