@@ -143,7 +143,7 @@ def test_a_table_that_names_other_files_leaves_the_class_folders(
     assert "labels.csv is not used: 0 of the 1 images it names exist" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ['d\'été "1" #2', "a: b", "no", "1e3"])
+@pytest.mark.parametrize("name", ['d\'été "1" #2', "a: b", "no", "1e3", "a\u2028b\nc\x1b[31m"])
 def test_any_folder_name_survives_the_way_into_the_config(init: Any, tmp_path: Path, name: str) -> None:
     root = folder(tmp_path / name, {f"{name} x": 20, "other": 20})
     found = init(root)

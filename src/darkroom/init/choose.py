@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom import registry
+from darkroom.classify.config import Classifier
 from darkroom.config import photographs
 from darkroom.data.summary import shown
 from darkroom.init.scene import Scene
@@ -143,13 +144,23 @@ def _augment(scene: Scene) -> Iterator[Choice]:
 
 
 def _classify(scene: Scene) -> Iterator[Choice]:
+    yield from _models(scene)
+    views = [name for name, keeps in (("hflip", scene.mirrors), ("vflip", scene.turns)) if keeps] or ["shift"]
+    flips = "with the flips of the policy" if scene.mirrors else "without flips"
+    yield Choice("classify.tta", views, f"test-time augmentation {flips}")
+
+
+def _models(scene: Scene) -> Iterator[Choice]:
     if uses_pretrained(scene):
-        small = max(scene.size) <= FROM_SCRATCH
-        network: Any = {"name": "pretrained", "size": UPSCALED} if small else "pretrained"
+        network: Any = {"name": "pretrained", "size": UPSCALED} if max(scene.size) <= FROM_SCRATCH else "pretrained"
+        why = "the images look like photographs, for which a pretrained network needs few examples"
+        if "transfer" not in Classifier.model_fields:
+            yield Choice("classify.models.pretrained", {"network": network}, why)
+            return
         yield Choice(
             "classify.models.probe",
             {"network": network, "transfer": "probe"},
-            "the images look like photographs: a linear classifier on a pretrained network's features trains in seconds",
+            f"{why}: a linear classifier on its features trains in seconds",
         )
         yield Choice(
             "classify.models.fine_tune",
@@ -158,13 +169,6 @@ def _classify(scene: Scene) -> Iterator[Choice]:
         )
     else:
         yield Choice("classify.models.resnet", {}, _why_from_scratch(scene))
-    views = [name for name, keeps in (("hflip", scene.mirrors), ("vflip", scene.turns)) if keeps] or ["shift"]
-    why = (
-        "test-time augmentation with the flips of the policy"
-        if scene.mirrors
-        else "test-time augmentation without flips"
-    )
-    yield Choice("classify.tta", views, why)
 
 
 def _why_from_scratch(scene: Scene) -> str:

@@ -11,7 +11,7 @@ from darkroom.data.summary import shown
 from darkroom.init.choose import Choice
 from darkroom.init.sample import Sample
 from darkroom.init.scene import Scene
-from darkroom.init.write import flow
+from darkroom.init.write import flow, printable
 
 WIDTH = 100
 LABEL = 14
@@ -62,7 +62,7 @@ def seen(scene: Scene) -> Iterator[Fact]:
 
 def page(title: str, facts: Sequence[Fact], chosen: Sequence[Choice], path: Path, time: str) -> str:
     """Return the whole text; `time` says how long the run takes."""
-    lines = [title, ""]
+    lines = [printable(title), ""]
     for label, words in facts:
         first = f"  {label}".ljust(LABEL)
         lines += _wrapped(words, first, " " * LABEL)
@@ -74,7 +74,9 @@ def page(title: str, facts: Sequence[Fact], chosen: Sequence[Choice], path: Path
 
 
 def _wrapped(words: str, first: str, indent: str) -> list[str]:
-    return textwrap.wrap(words, WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(
+        printable(words), WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
+    )
 
 
 def _layout(scene: Scene) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from darkroom import settings
 from darkroom.config import load
 from darkroom.init.choose import Choice
 
@@ -72,15 +73,32 @@ def save(path: Path, written: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _comment(words: str, depth: int) -> list[str]:
-    start = f"{'  ' * depth}# "
-    return textwrap.wrap(words, WIDTH, initial_indent=start, subsequent_indent=start, break_on_hyphens=False)
+def printable(words: str) -> str:
+    """Return words on one line; control characters in file names become escapes."""
+    return settings.printable(words, 10_000)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts with line breaks and control characters, so that each stays on one line."""
+
+
+def _quoted(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _quoted)
 
 
 def flow(value: Any) -> str:
-    """Return a value on one line; an empty mapping as nothing, which takes every default."""
+    """Return a value as YAML on one line; an empty mapping as nothing, which takes every default."""
     if value == {}:
         return ""
-    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6).split("\n")[
-        0
-    ]
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6
+    )
+    return text.split("\n")[0]
+
+
+def _comment(words: str, depth: int) -> list[str]:
+    start = f"{'  ' * depth}# "
+    return textwrap.wrap(printable(words), WIDTH, initial_indent=start, subsequent_indent=start, break_on_hyphens=False)
