@@ -63,11 +63,14 @@ class StandIn(GenerativeModel):
 
 
 class Stepping(StandIn):
-    """Replaces all but `steps` of every hundred images by noise."""
+    """Replaces all but `steps` of every hundred images by noise; `sample`, of a hundred steps, replaces none."""
+
+    steps = 100
 
     def sample_with(
         self, labels: Tensor, generator: torch.Generator, *, steps: int, sampler: str | None = None
     ) -> Tensor:
+        assert steps != self.steps, "these samples exist already"
         images = self.sample(labels, generator)
         noise = torch.rand(images.shape, generator=generator)
         return torch.where(torch.arange(len(images))[:, None, None, None] % 100 < steps, images, noise)

@@ -70,6 +70,9 @@ class GenerativeModel(nn.Module, ABC):
 class Stepwise(Protocol):
     """A generative model that samples in a number of steps."""
 
+    steps: int
+    """Steps that `sample` takes."""
+
     def sample_with(self, labels: Tensor, generator: torch.Generator, *, steps: int) -> Tensor:
         """Draw as `GenerativeModel.sample` does, in `steps` steps."""
 
