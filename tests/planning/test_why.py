@@ -12,23 +12,25 @@ def test_jobs_that_run_for_the_same_reason_are_told_together() -> None:
         ("train b", LR),
         ("fetch", "1 new image"),
         ("train a", LR),
-        ("evaluate b", f"results/x/b/model is made anew ({LR})"),
-        ("evaluate a", f"results/x/a/model and 2 more of its inputs are made anew ({LR})"),
+        ("evaluate b", f"results/x/b/model is rebuilt ({LR})"),
+        ("evaluate a", f"results/x/a/model and 2 more of its inputs are rebuilt ({LR})"),
         ("train c", f"{LR}; {CODE}"),
     ]
     assert list(why.together(jobs)) == [
         *("train a", "train b", f"  {LR}"),
         *("fetch", "  1 new image"),
-        *("evaluate a", "evaluate b", f"  what it is made from is made anew ({LR})"),
+        *("evaluate a", "evaluate b", f"  its inputs are rebuilt ({LR})"),
         *("train c", f"  {LR}", f"  {CODE}"),
         "6 jobs would run",
     ]
 
 
 def test_one_job_is_told_with_its_own_input() -> None:
-    jobs = [("evaluate a", f"{CODE}; results/x/a/model is made anew")]
-    assert list(why.together(jobs)) == ["evaluate a", f"  {CODE}", "  results/x/a/model is made anew"]
+    jobs = [("evaluate a", f"{CODE}; results/x/a/model is rebuilt")]
+    assert list(why.together(jobs)) == ["evaluate a", f"  {CODE}", "  results/x/a/model is rebuilt"]
 
 
 def test_no_job_is_told_too() -> None:
-    assert list(why.together([])) == ["nothing would run: what is there is what the config, the code and the data give"]
+    assert list(why.together([])) == [
+        "nothing would run: all results are up to date with the config, the code and the data"
+    ]

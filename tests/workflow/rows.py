@@ -186,13 +186,13 @@ ROWS = [
         away("results/stale/classify/none/mlp/seed-0/model"),
         ("classifier: mlp on none, seed 0",),
         "it, and what follows",
-        "it is gone",
+        "it was deleted",
     ),
     Row(
         "a result's manifest deleted, as by a training that failed",
         away("results/stale/classify/none/mlp/seed-0/model/manifest.json"),
         ("classifier: mlp on none, seed 0",),
         "it, and what follows",
-        "its last run failed, or was broken off",
+        "its last run failed or was interrupted",
     ),
 ]

@@ -31,7 +31,7 @@ def test_the_others_finish_and_the_page_says_what_is_missing_and_why(project) ->
     failed = project.call(*config, check=False)
     page = project.root / "results/one/report/index.html"
     assert failed.returncode == 1
-    assert "1 job failed, and 1 more could not run. What is there, what is missing and why: results/one/report" in (
+    assert "1 job failed, and 1 more could not run. For available and missing results, see results/one/report" in (
         failed.stdout + failed.stderr
     )
     told = words(page.read_text(encoding="utf-8"))

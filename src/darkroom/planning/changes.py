@@ -111,7 +111,7 @@ def _names(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     """Describe what changed in one file; a file without functions, such as a template, has only the empty name."""
     if list(new) == list(old) == [""]:
         return "changed"
-    told: list[str] = []
+    parts: list[str] = []
     for word, names in (
         ("changed", [name for name in old if name in new and old[name] != new[name]]),
         ("added", sorted(new.keys() - old.keys())),
@@ -120,8 +120,8 @@ def _names(old: Mapping[str, str], new: Mapping[str, str]) -> str:
         if names:
             shown = ", ".join(_kind(name) for name in names[:MOST_NAMES])
             more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-            told.append(f"{shown}{more} {word}")
-    return ", ".join(told)
+            parts.append(f"{shown}{more} {word}")
+    return ", ".join(parts)
 
 
 def _kind(name: str) -> str:

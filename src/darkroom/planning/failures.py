@@ -29,9 +29,11 @@ def report(workflow: Any, plan: Plan) -> str:
     if found is None or _below(out, plan) not in found.waiting:
         return ""  # interrupted, or no page was requested
     failed, others = len(found.failed), len(found.waiting) - 1
-    told = f"{failed} job{'s' if failed > 1 else ''} failed" + (f", and {others} more could not run" if others else "")
+    counts = f"{failed} job{'s' if failed > 1 else ''} failed" + (
+        f", and {others} more could not run" if others else ""
+    )
     if plan.folder("data prepare") in found:
-        return f"{told}; there is no page, as the data could not be prepared"
+        return f"{counts}; there is no report, as the data could not be prepared"
     place = Path(plan.results, "logs", "unfinished.json")
     command = [sys.executable, "-m", "darkroom", "report", "build", "--spec", plan.argument("report build")]
     command += [*plan.options("report build").split(), "--out", str(out)]
@@ -42,8 +44,8 @@ def report(workflow: Any, plan: Plan) -> str:
     except OSError as error:
         problem = str(error)
     if problem:
-        return f"{told}; the page could not be made: {problem}"
-    return f"{told}. What is there, what is missing and why: {out}/index.html"
+        return f"{counts}; the report could not be built: {problem}"
+    return f"{counts}. For available and missing results, see {out}/index.html"
 
 
 def unfinished(workflow: Any, plan: Plan) -> Unfinished | None:

@@ -24,21 +24,21 @@ BUILDING = "Building DAG of jobs..."
 """Snakemake's line between making its graph of jobs and deciding which of them run."""
 OWN = "its settings or its code changed since it was made"
 SNAKEMAKE = {
-    "Incomplete output files": "it was broken off",
-    "Updated input files": "what it is made from changed",
-    "Set of input files has changed": "it is made from other files than before",
+    "Incomplete output files": "it was interrupted",
+    "Updated input files": "its inputs changed",
+    "Set of input files has changed": "it has a different set of inputs",
     "Code has changed": "the command of its rule changed",
     "Params have changed": OWN,
     "Forced execution": "forced",
 }
 """Snakemake's reasons, worded for readers who do not know Snakemake."""
-FAILED = "its last run failed, or was broken off"
-"""Snakemake has taken its manifest away, and nothing else."""
+FAILED = "its last run failed or was interrupted"
+"""Only the manifest is gone: Snakemake removes it before a run."""
 SEPARATOR = "; "
-REMADE = re.compile(r"[^ ;]+(?: is| and \d+ more of its inputs are) made anew")
-"""What is told of an input, which differs among jobs that run for the same reason."""
+REMADE = re.compile(r"[^ ;]+(?: is| and \d+ more of its inputs are) rebuilt")
+"""The part of a reason that names inputs, which differs among jobs that run for the same reason."""
 MOST_ROOTS = 3
-"""Reasons of what is made anew that are told again where it is used."""
+"""Maximum number of an input's reasons that are repeated where it is used."""
 
 
 class Reasons(logging.Filter):
@@ -48,12 +48,12 @@ class Reasons(logging.Filter):
         super().__init__()
         self.workflow, self.plan = workflow, plan
         self.roots: dict[str, list[str]] = {}
-        """Of each file that is made anew: the reasons that began it."""
+        """For each rebuilt file, the original reasons."""
         self.gone: set[str] = set()
-        """Results that were there once."""
+        """Results that have been deleted."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Takes nothing out."""
+        """Rewrite reasons; keeps every record."""
         if record.msg == BUILDING and self.workflow.is_main_process:
             self._remember()
         elif getattr(record, "event", None) == "job_info" and _stage(vars(record)["rule_name"]) in self.plan.stages:
@@ -61,8 +61,8 @@ class Reasons(logging.Filter):
         return True
 
     def _remember(self) -> None:
-        """Have made anew what Snakemake would leave: a result that is gone, which it passes over where those made from it are
-        there, and a result that it has no memory of, whose record differs from the plan."""
+        """Force what Snakemake would not rebuild: deleted results whose dependents still exist, and results that Snakemake has
+        no metadata for and whose record differs from the plan."""
         if "params" not in map(str, self.workflow.rerun_triggers):
             return
         rules = {rule.name: rule for rule in self.workflow.rules}
@@ -84,7 +84,7 @@ class Reasons(logging.Filter):
         try:
             old, new = files.read_json(folder / files.RECORD), self.plan.record(stage, **wildcards)
             if stage == "report build" and old["spec"]["config"] != new["spec"]["config"]:
-                # the config that it shows says the same as its lists of results, and better
+                # its config says the same as its lists of results, more clearly
                 old, new = ({**made, "spec": made["spec"]["config"]} for made in (old, new))
             found = changes(old, new)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -97,15 +97,15 @@ class Reasons(logging.Filter):
         return found
 
     def _images(self, raw: Path) -> list[str]:
-        """What became of the images that a fetch saw; nothing is known of what is inside of archives."""
+        """Return what changed among the images that a fetch saw; the contents of archives are not compared."""
         try:
             old = files.read_json(raw / place.SEEN)["files"]
         except FileNotFoundError:
             return ["the source's file changed"]
         new = {readable(name): digest for name, digest in self.plan.sources.contents().items()}
-        if hasattr(self.plan.config.data.source, "root"):  # a table names its images; what lies beside them is not seen
+        if hasattr(self.plan.config.data.source, "root"):  # a table lists its images; ignore other files next to them
             new = {name: digest for name, digest in new.items() if name in old}
-        return images(old, new) or ["the files beside the source's table changed"]
+        return images(old, new) or ["the files next to the source's table changed"]
 
     def _tell(self, record: logging.LogRecord) -> None:
         job = vars(record)
@@ -114,7 +114,7 @@ class Reasons(logging.Filter):
         if "Missing output files" in given and output[0] not in self.gone:
             own = ["never made"]
         else:
-            own = [FAILED if (folder / files.RECORD).exists() else "it is gone"] if output[0] in self.gone else []
+            own = [FAILED if (folder / files.RECORD).exists() else "it was deleted"] if output[0] in self.gone else []
             own += self._changes(folder, stage, job["wildcards"]) or ()
         for begin, words in SNAKEMAKE.items():
             if begin in given and not (own and words in (OWN, "forced")):
@@ -125,15 +125,15 @@ class Reasons(logging.Filter):
         if inherited and own not in (["never made"], ["forced"]):
             remade = [str(Path(name).parent) for name in job["input"] if name in self.roots]
             more = f" and {len(remade) - 1} more of its inputs are" if len(remade) > 1 else " is"
-            further = [text for text in inherited if text not in own]  # what is its own reason was said already
+            further = [text for text in inherited if text not in own]  # its own reasons are listed already
             others = f", and {len(further) - MOST_ROOTS} more changes" if len(further) > MOST_ROOTS else ""
-            told = f" ({', '.join(further[:MOST_ROOTS])}{others})" if further else ""
-            own.append(f"{remade[0]}{more} made anew{told}")
+            roots = f" ({', '.join(further[:MOST_ROOTS])}{others})" if further else ""
+            own.append(f"{remade[0]}{more} rebuilt{roots}")
         job["reason"] = SEPARATOR.join(own) or given
 
 
 def run(words: Sequence[str]) -> int:
-    """Print why each job would run that the targets need; targets are files or folders of results, then Snakemake's options."""
+    """Print why each job needed for the targets would run; takes files or folders of results, then Snakemake's options."""
     at = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
     targets = [word if Path(word).suffix else f"{word.rstrip('/')}/{files.MANIFEST}" for word in words[:at]]
     command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", *words[at:]]
@@ -148,13 +148,13 @@ def run(words: Sequence[str]) -> int:
 
 
 def together(jobs: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Jobs (message, reason) in the lines that are printed: those that run for the same reason under each other, then it."""
+    """Yield the lines to print for jobs (message, reason): jobs with the same reason together, followed by the reason."""
     if not jobs:
-        yield "nothing would run: what is there is what the config, the code and the data give"
+        yield "nothing would run: all results are up to date with the config, the code and the data"
         return
     groups: dict[str, list[tuple[str, str]]] = {}
     for message, reason in jobs:
-        groups.setdefault(REMADE.sub("what it is made from is made anew", reason), []).append((message, reason))
+        groups.setdefault(REMADE.sub("its inputs are rebuilt", reason), []).append((message, reason))
     for shared, members in groups.items():
         yield from sorted(message for message, _ in members)
         yield from (f"  {line}" for line in (shared if len(members) > 1 else members[0][1]).split(SEPARATOR))

@@ -63,7 +63,7 @@ def test_results_know_what_they_were_made_of_without_snakemakes_memory(smoke) ->
     assert sorted(trained) == [f"train classifier: mlp on {policy}, seed 0" for policy in ("none", "standard")]
     assert len(reasons) == 5
     assert all("network.hidden [64] → [32]" in reason for reason in reasons.values())
-    assert all("made anew" in reason for job, reason in reasons.items() if job not in trained)
+    assert all("rebuilt" in reason for job, reason in reasons.items() if job not in trained)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_the_command_why(smoke) -> None:
         whole = smoke.python("-m", "darkroom", "why", *CONFIG).stdout
     assert told == "fit detector: pca on normal-1, seed 0\n  detect/methods/pca.py: class PCA changed\n"
     assert (
-        f"evaluate detector: pca on normal-1, seed 0\n  detect/methods/pca.py: class PCA changed\n  {model} is made anew\n"
+        f"evaluate detector: pca on normal-1, seed 0\n  detect/methods/pca.py: class PCA changed\n  {model} is rebuilt\n"
         in whole
     )
     assert whole.endswith("\n3 jobs would run\n")
