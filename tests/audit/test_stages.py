@@ -63,6 +63,9 @@ def test_half_a_turn_is_dropped_for_six_and_nine_and_kept_for_zero(digits: Path,
     learnable = [told for told in retrained if told["verdict"] == "keep"]
     assert learnable  # some turned digits look like no other, and are easily learned
     assert all("trained with the transform recognizes" in told["reason"] for told in learnable)
+    turned = found["cues"]["offline/rotate90"]
+    assert (turned["where"], {"6", "9"} <= set(turned["without"])) == ("suggestion", True)
+    assert turned["accuracy"]["low"] > 0.5  # seen for most digits
     assert "online/mixup" not in found["cells"]  # it changes labels on purpose
     assert all(cell["numbers"]["kept"]["low"] <= cell["numbers"]["kept"]["value"] for cell in found["whole"].values())
     audited(digits, models, tmp_path / "two", POLICY)

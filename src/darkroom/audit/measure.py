@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.audit import evidence, suggest
+from darkroom.audit import cue, evidence, suggest
 from darkroom.audit.cells import Setting, cell, limit, measured
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Part, Subject
@@ -58,6 +58,7 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, out: Path, log: Log) -> 
         counts=class_counts(store.labels[store.rows("train")], len(store.classes)),
     )
     result = _audited(spec, store, subjects, settings, Relearning(spec, store, rows, fold))
+    result["cues"] = _cues(spec, store, rows, fold, result)
     lines = _examples(result, subjects, settings, Setting(spec, store.classes, _size(store)))
     with files.folder(out) as fresh:
         files.write_json(fresh / "audit.json", result)
@@ -133,6 +134,19 @@ def _audited(
         "whole": together,
         "suggested": suggest.suggest(spec.policy, store.classes, limits),
     }
+
+
+def _cues(spec: MeasureSpec, store: Store, rows: Rows, fold: Rows, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return, for each transform that some classes go without, how visible its traces are at its largest strength."""
+    found = {}
+    for step in steps(spec.policy):
+        row = result["cells"].get(step.key, {})
+        own = {name: entry["strength"] for name, entry in row.items()}
+        known = cue.partial(own, {name: limit(entry) for name, entry in row.items()})
+        if known is not None:
+            accuracy = cue.measure(spec, store, rows, fold, step, max(own.values()))
+            found[step.key] = {**known, "accuracy": accuracy}
+    return found
 
 
 def _strength(settings: PerClass, label: int, name: str) -> tuple[float, float]:

@@ -66,7 +66,7 @@ class Relearning:
         spec, store = self.spec, self.store
         change = alone(step, strength, (store.shape[1], store.shape[2]), seed=derive(spec.seed, "relearn"))
         held_out = self.fold == HELD_OUT_FOLD
-        network = _trained(spec, store, self.rows[~held_out], change)
+        network = self._trained(self.rows[~held_out], change)
 
         def right(images: Tensor, label: int) -> int:
             with torch.inference_mode():
@@ -83,24 +83,29 @@ class Relearning:
             plain[label] = wilson(right(as_float(images), label) if len(chosen) else 0, len(chosen), reason=NO_IMAGES)
         return Relearned(changed, plain)
 
+    def _trained(self, rows: Rows, change: Change) -> torch.nn.Module:
+        spec, store = self.spec, self.store
+        copies = as_bytes(change(store.images[rows], store.items["id"].iloc[rows].tolist(), 0))
+        variants = np.stack([rows, len(store.images) + np.arange(len(rows))], axis=1)
+        batches = Batches(
+            Pool([store.images, copies]),
+            variants,
+            store.labels[rows],
+            batch_size=spec.training.batch_size,
+            seed=derive(spec.seed, "relearn batches"),
+        )
+        return trained(spec, store, rows, batches, classes=len(store.classes))
 
-def _trained(spec: MeasureSpec, store: Store, rows: Rows, change: Change) -> torch.nn.Module:
+
+def trained(spec: MeasureSpec, store: Store, rows: Rows, batches: Batches, *, classes: int) -> torch.nn.Module:
+    """Train the audit's network on `batches` of images of `classes` classes; its preprocessing fits the images of `rows`."""
     from darkroom.classify.losses import CrossEntropy
     from darkroom.classify.train import ClassifierTask
     from darkroom.fit.trainer import fit  # importing Lightning takes seconds, and few audits train
 
     torch.manual_seed(derive(spec.seed, "relearn weights"))
-    network: torch.nn.Module = untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=rows)
-    copies = as_bytes(change(store.images[rows], store.items["id"].iloc[rows].tolist(), 0))
-    variants = np.stack([rows, len(store.images) + np.arange(len(rows))], axis=1)
-    batches = Batches(
-        Pool([store.images, copies]),
-        variants,
-        store.labels[rows],
-        batch_size=spec.training.batch_size,
-        seed=derive(spec.seed, "relearn batches"),
-    )
-    task = ClassifierTask(network, spec.training, classes=len(store.classes), loss=CrossEntropy())
+    network: torch.nn.Module = untrained(spec.network, store.shape, classes, images=store.images, rows=rows)
+    task = ClassifierTask(network, spec.training, classes=classes, loss=CrossEntropy())
     fit(task, batches, None, seed=spec.seed, log=silent)
     torch.set_num_threads(1)  # as for the rest of the audit
     return network.eval()

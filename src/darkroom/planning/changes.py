@@ -61,7 +61,7 @@ def code(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, st
             lines.append(f"{file}: {_names(old[file], new[file])}")
     if len(lines) > MOST_FILES:
         lines[MOST_FILES:] = [f"{len(lines) - MOST_FILES} more files of code changed"]
-    return lines or ["the order of definitions in the code changed"]
+    return lines
 
 
 def libraries(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:

@@ -37,7 +37,14 @@ def cell(verdict: str, kept: float, into: str) -> dict[str, Any]:
     return entry
 
 
-def write(folder: Path, policy: str, classes: list[str], verdicts: Verdicts, listed: Steps = STEPS) -> None:
+def write(
+    folder: Path,
+    policy: str,
+    classes: list[str],
+    verdicts: Verdicts,
+    listed: Steps = STEPS,
+    cues: dict[str, Any] | None = None,
+) -> None:
     """Write an audit as its stage does; what `verdicts` does not name is kept."""
     steps = [
         {"key": f"{part}/{name}", "title": name, "name": name, "part": part, "judged": judged}
@@ -55,7 +62,7 @@ def write(folder: Path, policy: str, classes: list[str], verdicts: Verdicts, lis
     about = {"policy": policy, "classes": classes, "tolerance": 0.05, "folds": 3, "draws": 4, "steps": steps}
     whole = {name: cell("keep", 0.903, classes[-1]) for name in classes}
     with files.folder(folder) as fresh:
-        files.write_json(fresh / "audit.json", {**about, "cells": cells, "whole": whole})
+        files.write_json(fresh / "audit.json", {**about, "cells": cells, "whole": whole, "cues": cues or {}})
         (fresh / "policy.yaml").write_text(f"augment:\n  {policy}: {{copies: 1}}\n", encoding="utf-8")
         Image.fromarray(np.zeros((60, 90), np.uint8)).save(fresh / "examples.png")
 
@@ -67,13 +74,14 @@ def built(
     *,
     audits: Sequence[str] = ("standard",),
     steps: Steps = STEPS,
+    cues: dict[str, Any] | None = None,
     **options: Any,
 ) -> str:
     """Build the report of a run in which these policies were audited."""
     tree = plant(**options)
     for policy in audits:
         classes = list(options.get("classes", [str(k) for k in range(10)]))
-        write(tree.results / "audit" / "policies" / policy, policy, classes, verdicts, steps)
+        write(tree.results / "audit" / "policies" / policy, policy, classes, verdicts, steps, cues)
     spec = tree.spec.model_copy(
         update={"audits": [ResultEntry(name=name, folder=f"audit/policies/{name}") for name in audits]}
     )
@@ -219,3 +227,20 @@ def test_a_hundred_classes_leave_a_table_of_those_that_matter(plant: Any, tmp_pa
     assert "rotate90 (15 classes)" in page  # in the answer, which has no room for all
     assert section(page).count("</b> dropped") == 12
     assert "3 more classes in" in section(page)
+
+
+def test_a_transform_of_some_classes_only_is_warned_about_with_its_cue(plant: Any, tmp_path: Path) -> None:
+    seen = {"value": 0.962, "low": 0.94, "high": 0.98}
+    cues: dict[str, Any] = {"offline/translate": {"where": "policy", "without": ["6", "9"], "accuracy": seen}}
+    page = built(plant, tmp_path / "seen", {}, cues=cues)
+    assert "not to <b>6</b>; <b>9</b>" in section(page)
+    assert "with accuracy 96.2% (94.0–98.0)" in section(page)
+    assert "applies translate to some classes only, and leaves visible traces" in page
+    cues["offline/translate"]["accuracy"] = {"value": 0.52, "low": 0.46, "high": 0.58}
+    page = built(plant, tmp_path / "unseen", {}, cues=cues)
+    assert "no better than chance" in section(page)
+    assert "leaves visible traces" not in page
+    cues["offline/translate"] |= {"where": "suggestion", "accuracy": seen}
+    page = built(plant, tmp_path / "suggested", {}, cues=cues)
+    assert "as the audit suggests, applies <b>translate</b> to some classes only" in section(page)
+    assert "leaves visible traces" not in page

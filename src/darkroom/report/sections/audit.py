@@ -26,6 +26,8 @@ LISTED = 12
 """Classes named per transform in the section, those that lose most labels first."""
 RULED = ("drop", "weaken")
 SHADES = 9
+CHANCE = 0.5
+"""Accuracy of guessing whether an image is transformed."""
 NUMBERS = {"kept": "percent", "realism": "compact", "spread": "compact", "surprise": "compact"}
 """What the audit measures, with its style."""
 
@@ -33,6 +35,9 @@ NUMBERS = {"kept": "percent", "realism": "compact", "spread": "compact", "surpri
 @dataclass(frozen=True)
 class Audit:
     """The audit of one policy.
+
+    `cues` has a sentence on each transform that some classes go without; `given_away` names those of the policy itself whose
+    traces can be seen.
 
     `ruled` has the transforms that were ruled out for some classes, with those classes, the worst first; `judged` says
     whether the audit reached a verdict on none, some or all of the classes.
@@ -44,6 +49,8 @@ class Audit:
     heat: Table
     hidden: int
     ruled: list[tuple[str, list[Markup]]]
+    cues: list[Markup]
+    given_away: list[str]
     listed: int
     judged: Literal["none", "some", "all"]
     transforms: int
@@ -62,7 +69,8 @@ def read(results: Results) -> list[Audit] | None:
 
 def answer(audits: list[Audit]) -> Answer:
     """State what the audits found, one sentence per policy; a policy that only mixes images gets none."""
-    return Answer(findings=[_finding(audit) for audit in audits if audit.transforms])
+    findings = [_finding(audit) for audit in audits if audit.transforms]
+    return Answer(findings=findings + [_class_cue(audit) for audit in audits if audit.given_away])
 
 
 SECTION = Section("audit", "Audit", read, answer, rank=4)
@@ -80,6 +88,12 @@ def _finding(audit: Audit) -> Finding:
     words += say(" {} the labels of some classes: ", "changes" if len(audit.ruled) == 1 else "change")
     words += Markup("; ").join(say("{} ({})", name, _few(lost)) for name, lost in audit.ruled) + Markup(".")
     return Finding("Audit", "labels change", "bad", words)
+
+
+def _class_cue(audit: Audit) -> Finding:
+    words = say("<b>{}</b> applies {} to some classes only", audit.policy, text.listed(audit.given_away))
+    words += Markup(", and leaves visible traces: a network may take them for a sign of the class.")
+    return Finding("Audit", "class cue", "bad", words)
 
 
 def _audit(folder: Path, policy: str, results: Results) -> Audit:
@@ -105,6 +119,8 @@ def _audit(folder: Path, policy: str, results: Results) -> Audit:
         heat=_heat(found, titles, classes),
         hidden=len(found["classes"]) - len(classes),
         ruled=ruled,
+        cues=[_cue(titles[key], cue) for key, cue in found["cues"].items()],
+        given_away=[titles[k] for k, cue in found["cues"].items() if cue["where"] == "policy" and _visible(cue)],
         listed=LISTED,
         judged=_judged(cells),
         transforms=len(cells),
@@ -157,6 +173,27 @@ def _ruled(name: str, entry: dict[str, Any]) -> Markup:
         return say("<b>{}</b> {}", name, done)
     share = text.plain(Number(into[0]["share"]), "percent")
     return say("<b>{}</b> {}, {} predicted as {}", name, done, share, into[0]["class"])
+
+
+def _cue(title: str, cue: dict[str, Any]) -> Markup:
+    """Say which classes go without a transform, and whether that gives the others away."""
+    where = "The policy applies" if cue["where"] == "policy" else "The policy below, as the audit suggests, applies"
+    words = say("{} <b>{}</b> to some classes only, not to ", where, title)
+    words += _few([say("<b>{}</b>", name) for name in cue["without"]])
+    accuracy = number(cue, "accuracy")
+    if accuracy.value is None:
+        return words + say(". Whether its traces can be seen is unknown: {}.", accuracy.reason)
+    words += say(
+        ". A classifier tells transformed images from originals with accuracy {}", text.full(accuracy, "percent")
+    )
+    if _visible(cue):
+        return words + Markup(", so the trace alone is a cue to the class: apply it to all classes or to none.")
+    return words + Markup(", no better than chance: its traces give no class away.")
+
+
+def _visible(cue: dict[str, Any]) -> bool:
+    accuracy = number(cue, "accuracy")
+    return accuracy.low is not None and accuracy.low > CHANCE
 
 
 def _few(lost: list[Markup]) -> Markup:
