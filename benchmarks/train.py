@@ -33,7 +33,7 @@ from torchvision.transforms import v2
 from darkroom import registry
 from darkroom.augment import apply
 from darkroom.classify.losses import CrossEntropy
-from darkroom.classify.train import ClassifierTask
+from darkroom.classify.task import ClassifierTask
 from darkroom.config.load import read
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec

@@ -150,3 +150,9 @@ def test_steps_are_recorded_with_the_norm_of_their_gradients(monkeypatch: pytest
     assert (fitted.steps["gradient_norm"] > 0).all()  # type: ignore[attr-defined]
     assert sorted(told) == [1, 3, 5, 7, 9, 11]
     assert told[3]["step/gradient_norm"] == pytest.approx(fitted.steps["gradient_norm"][1])  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said_before_the_training() -> None:
+    with pytest.raises(ValueError, match=r"training\.accelerator is gpu, but torch finds no GPU here"):
+        train(1, accelerator="gpu")

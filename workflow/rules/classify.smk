@@ -1,5 +1,27 @@
 """Classifiers: a network under a policy with a seed, trained and evaluated."""
 
+classify_features = StageRule(plan, "classify features", "--workers {threads}")
+
+
+rule classify_features:
+    input:
+        classify_features.inputs,
+    output:
+        classify_features.manifest,
+    log:
+        classify_features.log,
+    priority: classify_features.priority
+    threads: classify_features.threads
+    resources:
+        **classify_features.resources,
+    params:
+        **classify_features.params,
+    message:
+        classify_features.message
+    shell:
+        classify_features.command
+
+
 classify_train = StageRule(plan, "classify train")
 
 
@@ -24,7 +46,7 @@ rule classify_train:
         classify_train.command
 
 
-classify_evaluate = StageRule(plan, "classify evaluate")
+classify_evaluate = StageRule(plan, "classify evaluate", "--workers {threads}")
 
 
 rule classify_evaluate:
@@ -59,6 +81,7 @@ rule classify_evaluate:
     priority: classify_evaluate.priority
     group:
         bundle(classify_evaluate, "classify")
+    threads: classify_evaluate.threads
     resources:
         **classify_evaluate.resources,
     params:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from darkroom import registry
 from darkroom.augment.batch.warp import Move, Mover
+from darkroom.augment.classes import resolve
+from darkroom.augment.config import MIXING, OnlineSpec
 from darkroom.settings import Section
 
 
@@ -87,3 +91,18 @@ class OnlinePipeline:
                     changed.append(transform(view, targets, strength, draws))
                 views, targets = [view for view, _ in changed], changed[0][1]
         return [waiting.apply(view) for view in views] if waiting else views, targets
+
+
+def from_policy(
+    policy: OnlineSpec, classes: tuple[str, ...], counts: NDArray[np.int64], *, mixing: bool = True
+) -> OnlinePipeline | None:
+    """Return a policy's online part for classes with `counts` (K,) training images; None if it changes nothing.
+
+    Without `mixing`, transforms that mix images are left out.
+    """
+    steps = [step for step in policy.online if mixing or step.name not in MIXING]  # type: ignore[attr-defined]
+    if not steps:
+        return None
+    own = resolve(copies=0, own=policy.classes, balance=policy.balance, classes=classes, counts=counts)
+    names = {step.name for step in steps}  # type: ignore[attr-defined]
+    return OnlinePipeline(steps, {name: torch.from_numpy(own.table(name)) for name in names})

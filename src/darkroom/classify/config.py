@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from darkroom import registry
 from darkroom.augment.config import OnlineSpec
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Section, unique
+from darkroom.settings import Count, Name, Probability, Section, unique
 
 Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)]
+DEFAULT = "fine_tune"
+"""How a pretrained network is trained unless the config says otherwise."""
 Merge = Literal["mean", "geometric_mean", "max", "learned"]
 
 
@@ -20,12 +23,33 @@ class Classifier(Section):
 
     network: Annotated[Section, Plugin("network", named_by_entry=True)]
     """Which network. Default: the one named like this entry."""
+    transfer: Annotated[Section, Plugin("transfer")] | None = None
+    """How a pretrained network is trained. Default: `fine_tune`; other networks have random weights and none of these."""
     loss: Annotated[Section, Plugin("loss", default="cross_entropy"), Field(validate_default=True)] = {
         "name": "cross_entropy"
     }  # type: ignore[assignment]
-    """What training minimises."""
+    """What training minimizes."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of an exponential moving average of the weights, which is then validated and saved. Default: no average."""
+    mixing_off: Probability = 0.0
+    """Share of the run, at its end, in which the policy's MixUp and CutMix are off."""
     training: Training = Training()
     """Overrides of `classify.training`, key by key."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _way(cls, value: Any) -> Any:
+        return _with_transfer(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _pretrained(self) -> Self:
+        name = self.network.name  # type: ignore[attr-defined]
+        if self.transfer is not None and not _has_weights(name):
+            raise ValueError(
+                f"transfer is {self.transfer.name}, but the network {name} is not pretrained; "  # type: ignore[attr-defined]
+                "set network to pretrained, or leave transfer out"
+            )
+        return self
 
 
 class Classify(Section):
@@ -54,7 +78,26 @@ class Classify(Section):
             value = {}
         if isinstance(value, dict) and value.get("models") in (None, {}):
             value = {**value, "models": {"mlp": {}, "resnet": {}}}
-        return inherit(value, "models", "network")
+        if isinstance(value, dict) and isinstance(value["models"], dict):
+            models = {name: _with_transfer(model, name) for name, model in value["models"].items()}
+            value = {**value, "models": models}
+        return inherit(value, "models", "network", "transfer")
+
+
+def _has_weights(network: Any) -> bool:
+    """Return whether a network of this name is pretrained."""
+    known = registry.entries("network")
+    return isinstance(network, str) and network in known and "load_pretrained" in known[network].methods
+
+
+def _with_transfer(model: Any, entry: str | None = None) -> Any:
+    """Fill in how to train a model whose network is pretrained, before its training inherits the defaults of that."""
+    model = {} if model is None else model
+    if not isinstance(model, dict) or model.get("transfer") is not None:
+        return model
+    network = model.get("network")
+    name = getattr(network, "name", network.get("name") if isinstance(network, dict) else network)
+    return {**model, "transfer": {"name": DEFAULT}} if _has_weights(name or entry) else model
 
 
 class TrainSpec(Classifier):
@@ -64,6 +107,19 @@ class TrainSpec(Classifier):
     """The policy's online part; its copies are an input of the job."""
     backbone: str | None = None
     """Fingerprint of the network's pretrained weights, so that other weights make the job stale."""
+    seed: int
+
+
+class FeaturesSpec(Section):
+    """The job `classify features`."""
+
+    network: Annotated[Section, Plugin("network")]
+    backbone: str | None
+    """Identifies its weights."""
+    policy: OnlineSpec
+    """The policy's online part, for augmented views of the training images."""
+    views: Annotated[int, Field(ge=0)]
+    """Augmented views of each training image."""
     seed: int
 
 

@@ -31,10 +31,10 @@ NO_ITEM = "the test split has no image of this class"
 NO_VALIDATION = "no labeled validation images to learn weights from, so all views have equal weight"
 
 
-def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
+def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, workers: int = 1) -> None:
     """Evaluate the model in `model` on the test split; temperature and TTA weights are fitted on the validation split.
 
-    Raises ValueError if the test split has no labeled image.
+    The results do not depend on `workers`, the number of threads. Raises ValueError if the test split has no labeled image.
     """
     torch.set_num_threads(1)  # floating-point sums depend on it
     store = open_store(data)
@@ -46,12 +46,15 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     views = [registry.build(view) for view in spec.tta]
     names = look_names(views, [view.name for view in spec.tta])  # type: ignore[attr-defined]
 
+    # batches of a pretrained network, which is large, are small enough for the caches and for every thread to have some
+    how = {"batch_size": 32 if hasattr(network, "load_pretrained") else 256, "workers": workers}
+
     def looks(rows: Labels) -> NDArray[np.float32]:
-        return predict(lambda images: all_logits(network, views, images), store.images, rows)
+        return predict(lambda images: all_logits(network, views, images), store.images, rows, **how)
 
     held_out = looks(val) if len(val) else np.empty((0, len(names), len(store.classes)), np.float32)
     started = time.monotonic()
-    plain = predict(lambda images: plain_logits(network, images), store.images, test).astype(np.float64)
+    plain = predict(lambda images: plain_logits(network, images), store.images, test, **how).astype(np.float64)
     seconds = {"plain": time.monotonic() - started}
 
     def calibrated(logits: Floats) -> Calibration:

@@ -3,81 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from darkroom import files, registry, settings
-from darkroom.augment.classes import class_counts, resolve
+from darkroom.augment.classes import class_counts
 from darkroom.augment.config import OnlineSpec
-from darkroom.augment.online import OnlinePipeline
+from darkroom.augment.online import from_policy
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.losses import class_weights, jensen_shannon, soft_accuracy
+from darkroom.classify.losses import class_weights
+from darkroom.classify.task import Adaptation, ClassifierTask
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
-from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, save_model
 from darkroom.fit.sampling import Sampling
-from darkroom.fit.task import Task
-from darkroom.fit.trainer import fit
 from darkroom.fit.untrained import untrained
 from darkroom.log import Log
 from darkroom.randomness import derive
 
 
-class ClassifierTask(Task):
-    """Minimises a loss of the logits, on images that the policy's online part transforms batch by batch."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        training: Training,
-        *,
-        classes: int,
-        loss: nn.Module,
-        online: OnlinePipeline | None = None,
-    ) -> None:
-        super().__init__(network, training)
-        self.classes, self.loss, self.online = classes, loss, online
-
-    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`loss`: the classifier's own, plus AugMix's consistency loss if the policy asks for it.
-
-        The consistency loss is the Jensen-Shannon divergence between the transformed image and two AugMix views of it;
-        the classifier's own loss sees the first of the three alone (Hendrycks et al. 2020, section 3). `accuracy` counts
-        a mixed image by the share of its predicted class.
-        """
-        views, targets = self._views(images, labels)
-        together = torch.cat(views) if len(views) > 1 else views[0]
-        logits, *others = self.network(together).float().chunk(len(views))
-        loss = self.loss(logits, targets)
-        if self.online is not None and others:
-            loss = loss + self.online.consistency * jensen_shannon(logits, *others)
-        return {"loss": loss, "accuracy": soft_accuracy(logits.detach(), targets)}
-
-    def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy in nats, whatever the training minimises, and accuracy."""
-        logits = self.network(images).float()
-        return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
-
-    @torch.no_grad()
-    def _views(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Apply the policy's online part in full precision: bf16 coordinates would blur the images."""
-        if self.online is None:
-            return [images], F.one_hot(labels, self.classes).float()
-        with torch.autocast(images.device.type, enabled=False):
-            return self.online.views(images, labels, self.draws)
-
-
 def run(
-    spec: TrainSpec, *, data: Path, copies: Path | None = None, out: Path, checkpoints: Path | None = None, log: Log
+    spec: TrainSpec,
+    *,
+    data: Path,
+    copies: Path | None = None,
+    features: Path | None = None,
+    out: Path,
+    checkpoints: Path | None = None,
+    log: Log,
 ) -> None:
     """Train on the train split of the prepared store `data`, with the augmented `copies` if there are any.
 
-    Raises ValueError if the training images have fewer than two classes, or there are no test images to evaluate on.
+    A pretrained network begins with a head fitted to `features`. Raises ValueError if the training images have fewer than
+    two classes, or there are no test images to evaluate on.
     """
     store = open_store(data)
     needed(store, "test")  # fail before the training, not after it
@@ -87,6 +49,7 @@ def run(
         labelled(store, "train"),
         held_out=labelled(store, "val"),
         copies=open_store(copies) if copies else None,
+        features=features,
         checkpoints=checkpoints,
         log=log,
     )
@@ -102,6 +65,7 @@ def train(
     *,
     held_out: NDArray[np.int64],
     copies: Store | None = None,
+    features: Path | None = None,
     checkpoints: Path | None = None,
     log: Log,
 ) -> tuple[nn.Module, Fitted]:
@@ -120,7 +84,32 @@ def train(
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
     network = untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=rows)
-    policy, counts = spec.policy, class_counts(labels, len(store.classes))
+    if spec.transfer is None:
+        return network, _fit(spec, network, None, store, rows, held_out, copies, checkpoints, log)
+    way = registry.build(spec.transfer)
+    known: dict[str, Any] = {"features": features, "policy": spec.policy, "seed": spec.seed}
+    if not way.gradient:
+        return network.eval(), way.fit(network, store, rows, held_out, **known)
+    way.begin(network, store, rows, **known)
+    way.prepare(network)
+    return network, _fit(spec, network, way, store, rows, held_out, copies, checkpoints, log)
+
+
+def _fit(
+    spec: TrainSpec,
+    network: nn.Module,
+    adaptation: Adaptation | None,
+    store: Store,
+    rows: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    copies: Store | None,
+    checkpoints: Path | None,
+    log: Log,
+) -> Fitted:
+    """Train a network by gradient steps."""
+    from darkroom.fit.trainer import fit  # Lightning takes seconds to import, and a probe does not train
+
+    policy, counts = spec.policy, class_counts(store.labels[rows], len(store.classes))
     batches = training_batches(
         store,
         rows,
@@ -135,22 +124,20 @@ def train(
         spec.training,
         classes=len(store.classes),
         loss=registry.build(spec.loss, weights),
-        online=_online(policy, store.classes, counts),
+        online=from_policy(policy, store.classes, counts),
+        unmixed=from_policy(policy, store.classes, counts, mixing=False),
+        mixing_off=spec.mixing_off,
+        ema=spec.ema,
+        adaptation=adaptation,
     )
-    val = plain_batches(store, held_out, batch_size=256) if len(held_out) else None
-    return network, fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
+    batch_size = 256 if adaptation is None else spec.training.batch_size
+    val = plain_batches(store, held_out, batch_size=batch_size) if len(held_out) else None
+    fitted = fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
+    task.finish()
+    return fitted
 
 
 def _sampling(policy: OnlineSpec) -> Sampling:
     if policy.balance or policy.imbalance == "oversampling":
         return "even"
     return "balanced_sampler" if policy.imbalance == "balanced_sampler" else "shuffled"
-
-
-def _online(policy: OnlineSpec, classes: tuple[str, ...], counts: NDArray[np.int64]) -> OnlinePipeline | None:
-    if not policy.online:
-        return None
-    own = resolve(copies=0, own=policy.classes, balance=policy.balance, classes=classes, counts=counts)
-    names = {step.name for step in policy.online}  # type: ignore[attr-defined]
-    strengths = {name: torch.from_numpy(own.table(name)) for name in names}
-    return OnlinePipeline(policy.online, strengths)

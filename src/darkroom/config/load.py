@@ -13,7 +13,7 @@ from darkroom.audit.config import Audit
 from darkroom.augment.config import NONE, Policy
 from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
-from darkroom.config import explain, photographs, strict_yaml
+from darkroom.config import architectures, explain, photographs, strict_yaml
 from darkroom.data.config import Data
 from darkroom.detect.config import Detect, classifiers, members
 from darkroom.generate.config import Generate
@@ -108,6 +108,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _policy_problems,
         _synthetic_problems,
         _label_problems,
+        _transfer_problems,
         _detector_problems,
         _backbone_problems,
         _size_problems,
@@ -198,6 +199,24 @@ def _backbone_problems(config: Config) -> Iterator[str]:
         for seed in section.seeds if section and found and trained else ():
             if seed not in seeds:
                 yield f"detect.seeds: {seed} is not in classify.seeds, but {name} needs a classifier of that seed"
+
+
+def _transfer_problems(config: Config) -> Iterator[str]:
+    """Find ways to train a pretrained network that its architecture does not have the parts for."""
+    for name, model in config.classify.models.items() if config.classify else ():
+        way: Any = model.transfer
+        if way is None or way.name not in ("lora", "partial"):
+            continue
+        place, backbone = f"classify.models.{name}.transfer", model.network.backbone  # type: ignore[attr-defined]
+        try:
+            known = architectures.architecture(backbone)
+        except ValueError as error:
+            yield f"classify.models.{name}.network: {error}"
+            continue
+        if way.name == "lora" and not known.attention:
+            yield f"{place}: lora adapts attention layers, and {backbone} has none; use fine_tune or partial"
+        if way.name == "partial" and way.blocks > known.blocks:
+            yield f"{place}.blocks: {way.blocks}, but {backbone} has {known.blocks}; lower it, or use fine_tune"
 
 
 def _detector_problems(config: Config) -> Iterator[str]:

@@ -23,6 +23,7 @@ OPTIONS = {
     "classifier": "folder of the trained classifier that the detector uses as its backbone",
     "copies": "folder of augmented copies to train on besides the images",
     "data": "folder of the prepared images, as `data prepare` writes it",
+    "features": "folder of features, as `classify features` writes it",
     "images": "image, or folder of images",
     "judge": "folder of the classifier that judges generated images",
     "model": "folder of the trained model",
@@ -32,7 +33,7 @@ OPTIONS = {
     "raw": "folder that `data fetch` has filled",
     "results": "folder of all results of the data set",
     "unfinished": "JSON file that lists which jobs failed",
-    "workers": "number of processes",
+    "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""
 OTHERS = {

@@ -130,8 +130,8 @@ def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd
     files.write_json(root / "store.json", {"name": name, "classes": list(classes)})
 
 
-def new_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Create a uint8 array on disk to fill in place, so that a set larger than memory can be written."""
-    array: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+def new_array(path: Path, shape: tuple[int, ...], dtype: type[Any] = np.uint8) -> NDArray[Any]:
+    """Create an array on disk to fill in place, so that a set larger than memory can be written."""
+    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     files.reserve(path, path.stat().st_size)  # on a full disk, writing to a sparse file would kill the process
     return array

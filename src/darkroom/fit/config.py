@@ -29,6 +29,8 @@ class Training(Section):
     """How the learning rate, and with some schedules the momentum, changes over the run."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` is bf16 on hardware that multiplies in it, else fp32; the result records which it was."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to train: `auto` is a GPU if there is one, `gpu` stops the training if there is none."""
     clip: Positive | None = None
     """Maximum gradient norm; larger gradients are scaled down to it."""
     devices: Count = 1
@@ -55,10 +57,11 @@ Seeds = Annotated[
 """Seeds as a count (`3` means 0, 1, 2) or as a list."""
 
 
-def inherit(section: Any, members: str, member_key: str) -> Any:
+def inherit(section: Any, members: str, member_key: str, *more_keys: str) -> Any:
     """Merge a section's shared `training` into each of its `members`.
 
-    It overrides the plug-in's defaults, and the member's own keys override it. A bare member is named after its plug-in,
+    It overrides the defaults of the member's plug-ins, those under `more_keys` included, and the member's own keys
+    override it. A bare member is named after its plug-in,
     whose kind is `member_key`: `{models: {mlp: null}}` becomes `{models: {mlp: {network: {name: mlp}}}}`.
     """
     if not isinstance(section, Mapping) or not isinstance(section.get(members), Mapping):
@@ -75,6 +78,8 @@ def inherit(section: Any, members: str, member_key: str) -> Any:
             own = {} if member.get("training") is None else member["training"]
             if isinstance(own, Mapping):
                 base = _family_defaults(member_key, plugin)
+                for key in more_keys:
+                    base = _merged(base, _family_defaults(key, member.get(key)))
                 own = _merged(_merged(base, shared) if isinstance(shared, Mapping) else base, own)
             member["training"] = own
         filled[name] = member

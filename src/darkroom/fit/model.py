@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from darkroom.fit.batches import as_float
 from darkroom.nets import state_dict
 from darkroom.settings import Section
 
+Batch = TypeVar("Batch")
 WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "steps.csv"
 
 
@@ -140,7 +141,7 @@ def predict(
 
 
 def applied(
-    function: Callable[[Tensor], Tensor], batches: Iterable[Tensor], *, workers: int = 1
+    function: Callable[[Batch], Tensor], batches: Iterable[Batch], *, workers: int = 1
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the output of a function for each batch, in order, as float32; few batches are in memory at a time.
 
@@ -152,7 +153,7 @@ def applied(
         raise ValueError(f"--workers is {workers}; it must be at least 1")
 
     @torch.inference_mode()
-    def one(batch: Tensor) -> NDArray[np.float32]:
+    def one(batch: Batch) -> NDArray[np.float32]:
         return function(batch).float().cpu().numpy()
 
     if workers == 1:

@@ -1,7 +1,7 @@
 """Optimizers by name, with a learning rate of its own for each layer where a task asks for that.
 
-Weight decay does not apply to biases and normalization scales, which have one dimension, nor to what a network lists in
-`no_weight_decay()`, as timm's transformers do for their position embeddings.
+Weight decay does not apply to biases and normalization scales, which have one dimension, nor to what a part of the network
+lists in `no_weight_decay()`, as timm's transformers list their position embeddings.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ def groups(
 
     `rates` maps names of parameters to factors on `lr`; a parameter without one takes 1.
     """
-    exempt: frozenset[str] = frozenset(getattr(network, "no_weight_decay", frozenset)())
+    exempt = {
+        f"{place}.{name}".lstrip(".")
+        for place, module in network.named_modules()
+        for name in getattr(module, "no_weight_decay", tuple)()
+    }
     found: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:

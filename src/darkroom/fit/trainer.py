@@ -54,9 +54,12 @@ def fit(
 ) -> Fitted:
     """Train a task for its epochs, resuming from the checkpoint in `checkpoints` if there is one.
 
-    The network must already be built, from a seed of its own. Raises FloatingPointError when the loss is not finite.
+    The network must already be built, from a seed of its own. Raises FloatingPointError when the loss is not finite,
+    ValueError when a GPU is asked for and there is none.
     """
     settings = task.settings
+    if settings.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ValueError("training.accelerator is gpu, but torch finds no GPU here; set it to auto or cpu")
     precision = resolve(settings.precision)
     torch.set_num_threads(settings.threads)
     channels_last = any(isinstance(module, torch.nn.Conv2d) for module in task.network.modules())
@@ -72,7 +75,7 @@ def fit(
     history = _History(train, val, seed, log, checkpoints)
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
-        accelerator="auto",
+        accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.nodes,
         strategy="ddp" if several else "auto",

@@ -75,6 +75,11 @@ def once(config: Config) -> Iterable[Wildcards]:
     return ({},)
 
 
+def one(plan: Planned, wildcards: Wildcards) -> int:
+    """Return the threads of a stage that uses one."""
+    return 1
+
+
 def prepared(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     """Return the inputs of a stage that reads only the prepared images."""
     return {"data": PREPARED}
@@ -97,6 +102,8 @@ class Stage:
     """Return the wildcards of every job that a config requests."""
     inputs: Callable[[Planned, Wildcards], Mapping[str, Job | Within | None]] = prepared
     """Inputs of a job by command option, images first; None omits an option."""
+    threads: Callable[[Planned, Wildcards], int] = one
+    """How many CPU threads a job can use without a change of its result; a training says so in its spec."""
     resumes: bool = False
     """Whether the command takes `--checkpoints` and resumes from there."""
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom.nets import pretrained
 from darkroom.nets.backbone import Backbone
+from darkroom.nets.neighbors import Neighbors
 from darkroom.registry import register
 from darkroom.settings import Count
 
@@ -42,9 +43,9 @@ class Pretrained(nn.Module):
         ] = 0.0,
     ) -> None:
         super().__init__()
-        self.weights = weights
+        self.weights, self.classes = weights, classes
         self.backbone = Backbone(backbone, pretrained=False, side=size)
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.features_size, classes))
+        self.head: nn.Module = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.features_size, classes))
 
     def load_pretrained(self, path: Path | None = None) -> None:
         """Fill in the backbone's weights from a file, by default the one that the options name.
@@ -53,6 +54,15 @@ class Pretrained(nn.Module):
         is no such file, or it does not fit.
         """
         self.backbone.load(path or pretrained.find(self.backbone.architecture, self.weights))
+
+    def set_head(self, head: nn.Module) -> None:
+        """Replace the last layer by a fitted one: a linear layer, or the nearest neighbors."""
+        self.head = nn.Sequential(next(self.head.children()), head) if isinstance(head, nn.Linear) else head
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        if f"{prefix}head.bank" in state_dict:
+            self.head = Neighbors(self.backbone.features_size, self.classes)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def features(self, images: Tensor) -> Tensor:
         """Return what the head decides on: (B, C, H, W) in [0, 1] to (B, D)."""

@@ -144,9 +144,10 @@ class Plan:
         return getattr(self.resolved(stage, **wildcards), "training", None)
 
     def threads(self, stage: str, **wildcards: Any) -> int:
-        """Return the number of CPU threads that a job's spec requests per node."""
-        training = self._training(stage, wildcards)
-        return training.threads * training.devices if training else 1
+        """Return the number of CPU threads that a job requests per node."""
+        if training := self._training(stage, wildcards):
+            return training.threads * training.devices
+        return self.stages[stage].threads(self, {key: str(value) for key, value in wildcards.items()})
 
     @functools.cached_property
     def priorities(self) -> Mapping[str, int]:

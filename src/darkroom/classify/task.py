@@ -1,0 +1,112 @@
+"""The task of a classifier: its loss on batches that the policy transforms, and what is done to its weights on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from darkroom.augment.online import OnlinePipeline
+from darkroom.classify.losses import jensen_shannon, soft_accuracy
+from darkroom.fit.average import averaged
+from darkroom.fit.config import Training
+from darkroom.fit.task import Optimized, Task
+
+
+class Adaptation(Protocol):
+    """Decides how a pretrained network trains; see `darkroom.classify.transfer.adaptation`."""
+
+    def rates(self, network: Any) -> Mapping[str, float]: ...
+
+    def set_mode(self, network: Any) -> None: ...
+
+    def resize(self, network: Any, progress: float) -> None: ...
+
+    def finish(self, network: Any) -> None: ...
+
+
+class ClassifierTask(Task):
+    """Minimizes a loss of the logits, on images that the policy's online part transforms batch by batch.
+
+    In the last share `mixing_off` of the run, `unmixed` takes the place of `online`. `ema` is the decay of an average of
+    the weights, which is what is validated and saved. An `adaptation` decides how a pretrained network trains.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: Training,
+        *,
+        classes: int,
+        loss: nn.Module,
+        online: OnlinePipeline | None = None,
+        unmixed: OnlinePipeline | None = None,
+        mixing_off: float = 0.0,
+        ema: float | None = None,
+        adaptation: Adaptation | None = None,
+    ) -> None:
+        super().__init__(network, training)
+        self.classes, self.loss, self.online = classes, loss, online
+        self.unmixed, self.mixing_off, self.adaptation = unmixed, mixing_off, adaptation
+        self.average: AveragedModel | None = averaged(network, ema) if ema else None
+
+    def train(self, mode: bool = True) -> ClassifierTask:
+        """Set training mode, except for layers of a pretrained network that must not follow the batch."""
+        super().train(mode)
+        if mode and self.adaptation is not None:
+            self.adaptation.set_mode(self.network)
+        return self
+
+    def optimizers(self) -> list[Optimized]:
+        rates = self.adaptation.rates(self.network) if self.adaptation is not None else None
+        return [self.scheduled(self.trained, self.steps, rates=rates)]
+
+    def updated(self) -> None:
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def finish(self) -> None:
+        """Give the network the averaged weights, if there are any, and the form in which it is saved."""
+        if self.average is not None:
+            self.network.load_state_dict(self.average.module.state_dict())
+        if self.adaptation is not None:
+            self.adaptation.resize(self.network, 1.0)
+            self.adaptation.finish(self.network)
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`loss`: the classifier's own, plus AugMix's consistency loss if the policy asks for it.
+
+        The consistency loss is the Jensen-Shannon divergence between the transformed image and two AugMix views of it;
+        the classifier's own loss sees the first of the three alone (Hendrycks et al. 2020, section 3). `accuracy` counts
+        a mixed image by the share of its predicted class.
+        """
+        if self.adaptation is not None:
+            self.adaptation.resize(self.network, self.step / self.steps)
+        views, targets = self._views(images, labels)
+        together = torch.cat(views) if len(views) > 1 else views[0]
+        logits, *others = self.network(together).float().chunk(len(views))
+        loss = self.loss(logits, targets)
+        if self.online is not None and others:
+            loss = loss + self.online.consistency * jensen_shannon(logits, *others)
+        return {"loss": loss, "accuracy": soft_accuracy(logits.detach(), targets)}
+
+    def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return cross-entropy in nats, whatever the training minimizes, and accuracy; of averaged weights, if any."""
+        if self.adaptation is not None:
+            self.adaptation.resize(self.network, 1.0)
+        network = self.network if self.average is None else self.average.module
+        logits = network(images).float()
+        return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
+
+    @torch.no_grad()
+    def _views(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Apply the policy's online part in full precision: bf16 coordinates would blur the images."""
+        online = self.unmixed if self.step >= (1 - self.mixing_off) * self.steps else self.online
+        if online is None:
+            return [images], F.one_hot(labels, self.classes).float()
+        with torch.autocast(images.device.type, enabled=False):
+            return online.views(images, labels, self.draws)

@@ -1,0 +1,41 @@
+"""Where every way to train a pretrained network starts: a head fitted to frozen features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darkroom.augment.config import OnlineSpec
+from darkroom.classify.transfer.frozen import Features, Rows, compute, open_features
+from darkroom.data.store import Store
+from darkroom.nets.transfer import Pretrained
+
+
+class HeadFirst:
+    """Fits a head to the features of a pretrained network, and puts it there."""
+
+    def __init__(self, head: Any) -> None:
+        self.head = head
+
+    def begin(
+        self,
+        network: Pretrained,
+        store: Store,
+        rows: Rows,
+        *,
+        features: Path | None,
+        policy: OnlineSpec,
+        seed: int,
+        also: Rows | None = None,
+    ) -> Features:
+        """Fit the head to these rows of a store, and return the features of them and of the rows `also`.
+
+        `features` is the folder of `classify features`; without it they are computed here.
+        """
+        every = rows if also is None else np.concatenate([rows, also])
+        known = open_features(features) if features else compute(network, store, every)
+        balanced = policy.balance or policy.imbalance is not None
+        network.set_head(self.head.fit(known.examples(store, rows, balanced=balanced, seed=seed)))
+        return known

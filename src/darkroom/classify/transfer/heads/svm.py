@@ -1,0 +1,51 @@
+"""Linear support vector machines."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from darkroom.classify.calibration import fit_temperature
+from darkroom.classify.transfer.heads.examples import Examples
+from darkroom.classify.transfer.heads.linear import Linear, best_strength
+from darkroom.registry import register
+from darkroom.settings import Positive
+
+
+@register("head", "svm")
+class Svm:
+    """One linear support vector machine per class against all others, with squared hinge loss (Fan et al. 2008).
+
+    As in LIBLINEAR, biases are penalized too. Its scores are no log-probabilities: they are multiplied by the factor that
+    gives held-out examples the lowest cross-entropy.
+    """
+
+    def __init__(
+        self,
+        *,
+        c: Annotated[
+            Positive | None,
+            Field(
+                description="inverse strength of the penalty, as in scikit-learn; default: the best in cross-validation"
+            ),
+        ] = None,
+    ) -> None:
+        self.c = c
+
+    def fit(self, examples: Examples) -> nn.Linear:
+        """Return the fitted head."""
+        data = examples.standardized()
+        best, rows, logits = best_strength(data, squared_hinge, penalize_bias=True)
+        linear = Linear(data, 1)
+        linear.fit(squared_hinge, examples.weights[None], best if self.c is None else self.c, penalize_bias=True)
+        return linear.module(1 / fit_temperature(logits.double().numpy(), examples.labels[rows].numpy()))
+
+
+def squared_hinge(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the squared hinge losses (N, F) of scores (N, F, K), summed over classes, and their gradients."""
+    signs = 2 * F.one_hot(labels, logits.shape[2]).to(logits)[:, None] - 1
+    missing = (1 - signs * logits).clamp(min=0)
+    return missing.square().sum(2), -2 * signs * missing
