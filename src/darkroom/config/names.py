@@ -78,7 +78,11 @@ ELSEWHERE = {
         "ten_crop": "TenCrop",
         "vflip": "VerticalFlip RandomVerticalFlip flipud",
     },
-    "network": {"mlp": "MLPClassifier Dense", "resnet": "ResNet18 ResNet34 ResNet50 ResNet101 CNN"},
+    "network": {
+        "mlp": "MLPClassifier Dense",
+        "pretrained": "EfficientNet VisionTransformer vision_learner create_model timm",
+        "resnet": "ResNet18 ResNet34 ResNet50 ResNet101 CNN",
+    },
     "loss": {
         "cross_entropy": "CrossEntropyLoss NLLLoss CategoricalCrossentropy SparseCategoricalCrossentropy log_loss"
     },
