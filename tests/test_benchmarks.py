@@ -123,6 +123,13 @@ def test_augment(run: Run) -> None:
     run("augment", IMAGES=20, COPIES=2, ROUNDS=1)
 
 
+@pytest.mark.skipif(pretrained.installed() is None, reason="needs the extra backbone")
+def test_transfer(run: Run, digits_archive: Path) -> None:
+    for what in ("probe", "fine_tune", "speed"):
+        run("transfer", what, digits_archive, "--images", 4, "--test", 2, "--size", 32, "--epochs", 2)
+    run("transfer", "memory", "--size", 32)
+
+
 def test_detectors(run: Run) -> None:
     run("detectors", "digits", "--set", "digits-8x8", DIGITS={"pca": {}}, SETS={"digits-8x8": ("sklearn", 1)})
 

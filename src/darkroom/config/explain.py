@@ -48,8 +48,9 @@ class Kind:
 
     @property
     def plugin(self) -> Plugin | None:
-        """The plug-in marker, if any."""
-        return next((part for part in self.about if isinstance(part, Plugin)), None)
+        """The plug-in marker, if any; an optional plug-in has it too."""
+        own = next((part for part in self.about if isinstance(part, Plugin)), None)
+        return own or (self.parts[0].plugin if len(self.parts) == 1 and self.parts[0].hint is not self.hint else None)
 
     @property
     def parts(self) -> list[Kind]:
