@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom import registry
-from darkroom.classify.config import Classifier
 from darkroom.config import photographs
 from darkroom.data.summary import shown
+from darkroom.init import cost
 from darkroom.init.scene import Scene
 from darkroom.nets import pretrained
 
@@ -23,6 +22,8 @@ ENOUGH = 100
 """Images that validation and test should have in all."""
 SHARES = 0.1, 0.2
 """Smallest and largest share of each."""
+PATIENCE = 30.0
+"""Minutes that fine-tuning may take to be part of a first run."""
 RARE = 3.0
 """Largest class over smallest one from which rare classes are drawn as often as the others."""
 CROPPED = 1.5
@@ -52,7 +53,7 @@ def choose(scene: Scene, *, name: str) -> list[Choice]:
 
 def uses_pretrained(scene: Scene) -> bool:
     """Return whether classifiers start from a pretrained network: for photographs, if its weights are installed."""
-    return scene.photographs and "pretrained" in registry.entries("network") and pretrained.installed() is not None
+    return scene.photographs and pretrained.installed() is not None
 
 
 def _size(scene: Scene) -> Iterator[Choice]:
@@ -152,21 +153,18 @@ def _classify(scene: Scene) -> Iterator[Choice]:
 
 def _models(scene: Scene) -> Iterator[Choice]:
     if uses_pretrained(scene):
-        network: Any = {"name": "pretrained", "size": UPSCALED} if max(scene.size) <= FROM_SCRATCH else "pretrained"
-        why = "the images look like photographs, for which a pretrained network needs few examples"
-        if "transfer" not in Classifier.model_fields:
-            yield Choice("classify.models.pretrained", {"network": network}, why)
-            return
-        yield Choice(
-            "classify.models.probe",
-            {"network": network, "transfer": "probe"},
-            f"{why}: a linear classifier on its features trains in seconds",
+        small = max(scene.size) <= FROM_SCRATCH
+        network: Any = {"name": "pretrained", "size": UPSCALED} if small else "pretrained"
+        why = (
+            "the images look like photographs: a linear classifier on a pretrained network's features trains in seconds"
         )
-        yield Choice(
-            "classify.models.fine_tune",
-            {"network": network, "transfer": "fine_tune"},
-            "trains the whole pretrained network: slower, and often more accurate",
-        )
+        minutes = cost.fine_tuning(scene, UPSCALED if small else photographs.SIDE)
+        if minutes > PATIENCE:
+            why += f"; fine-tuning would take {cost.about(minutes)}, to try it, add a model with transfer: fine_tune"
+        yield Choice("classify.models.probe", {"network": network, "transfer": "probe"}, why)
+        if minutes <= PATIENCE:
+            why = "trains the whole pretrained network: slower, and often more accurate"
+            yield Choice("classify.models.fine_tune", {"network": network, "transfer": "fine_tune"}, why)
     else:
         yield Choice("classify.models.resnet", {}, _why_from_scratch(scene))
 

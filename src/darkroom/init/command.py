@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Sequence
 
@@ -29,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
         head = f"Written by `darkroom init` for {title}. Every key: config/README.md"
         write.save(target, write.text(chosen, head))
         minutes = cost.minutes(scene, load.read(target))
-    time = f"{cost.about(minutes)} on {os.cpu_count()} CPU cores"
+    time = f"{cost.about(minutes)} on {cost.CORES} CPU cores"
     print(words.page(title, facts, chosen[2:], target, time))
     return 0
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from darkroom.classify.config import Classifier
 from darkroom.classify.jobs import policies
+from darkroom.config import photographs
 from darkroom.config.load import Config
 from darkroom.init.scene import Scene
 
@@ -18,33 +20,48 @@ SCRATCH = 1.0e6
 """Pixels per second in training the default residual network."""
 DETECTOR = 0.02
 """Seconds per image that a detector adds to its features."""
+VIEWS = 4
+"""Augmented views of each training image that a probe learns from."""
+TUNED_EPOCHS = 10
+"""Epochs of fine-tuning by default."""
+TRAINED = 0.8
+"""Share of the images in training."""
+CORES = os.cpu_count() or 1
 FIXED = 6
 """Jobs that every config has: fetch, prepare, card, sheets, report."""
 
 
-def minutes(scene: Scene, config: Config, *, cores: int | None = None) -> float:
-    """Return the minutes that a first run takes on this number of cores, by default all."""
-    cores = cores or os.cpu_count() or 1
+def minutes(scene: Scene, config: Config) -> float:
+    """Return the minutes that a first run takes on all cores."""
     pixels = _pixels(scene, config)
-    trained = 0.8 * scene.images
     work = [STARTS * FIXED, scene.images * scene.sample.seconds]
     if config.detect:
         seconds = scene.images * (pixels / FORWARD + DETECTOR)
         work += [2 * STARTS + seconds] * (len(config.detect.detectors) * len(config.detect.seeds))
     if config.classify:
-        section = config.classify
-        for model in section.models.values():
-            name, way = model.network.name, getattr(getattr(model, "transfer", None), "name", "")  # type: ignore[attr-defined]
-            if name == "pretrained":
-                pixels = (getattr(model.network, "size", None) or 224) ** 2
-            forward = pixels / (FORWARD if name == "pretrained" else SCRATCH * BACKWARD)
-            epochs = 0 if way == "probe" else model.training.epochs
-            seconds = epochs * trained * BACKWARD * forward + scene.images * forward
-            work += [2 * STARTS + seconds] * (len(section.seeds) * len(policies(config)))
+        for model in config.classify.models.values():
+            training = _training(model, scene.images, pixels)
+            work += [2 * STARTS + training] * (len(config.classify.seeds) * len(policies(config)))
     if config.generate:
         epochs = max(model.training.epochs for model in config.generate.models.values())
-        work.append(3 * STARTS + 2 * epochs * trained * pixels / SCRATCH)
-    return max(max(work), sum(work) / cores) / 60
+        work.append(3 * STARTS + 2 * epochs * TRAINED * scene.images * pixels / SCRATCH)
+    return sum(work) / CORES / 60
+
+
+def fine_tuning(scene: Scene, side: int) -> float:
+    """Return the minutes to fine-tune the pretrained network with images of this side, with and without augmentation."""
+    return 2 * TUNED_EPOCHS * TRAINED * scene.images * BACKWARD * side**2 / FORWARD / CORES / 60
+
+
+def _training(model: Classifier, images: int, pixels: int) -> float:
+    """Return the processor seconds to train and evaluate a classifier on images with this number of pixels."""
+    if model.transfer is None:
+        return model.training.epochs * TRAINED * images * pixels / SCRATCH
+    network = model.network.model_dump()
+    forward = (network["size"] or photographs.SIDE) ** 2 / FORWARD
+    frozen = model.transfer.name == "probe"  # type: ignore[attr-defined]
+    passes = VIEWS if frozen else model.training.epochs * BACKWARD
+    return images * forward * (2 + TRAINED * passes)
 
 
 def _pixels(scene: Scene, config: Config) -> int:
