@@ -13,7 +13,7 @@ from PIL import Image
 from darkroom import __main__ as command_line
 from darkroom.config import load, photographs
 from darkroom.config.load import Config
-from darkroom.init import sample, symmetry
+from darkroom.init import choose, sample, symmetry
 from darkroom.nets import pretrained
 
 Draw = Callable[[np.random.Generator], np.ndarray]
@@ -98,6 +98,31 @@ def test_small_and_unbalanced_classes_get_larger_test_splits_and_more_draws(init
     found = init(folder(tmp_path / "set", {"common": 60, "rare": 6}))
     assert (found.data.split.val, found.data.split.test) == (0.2, 0.2)
     assert found.augment["standard"].imbalance == "oversampling"
+
+
+@pytest.mark.parametrize(
+    ("installed", "patience", "models"),
+    [
+        (True, 30.0, ["probe", "fine_tune"]),
+        (True, 0.0, ["probe"]),
+        (False, 30.0, ["resnet"]),
+    ],
+)
+def test_photographs_start_from_a_pretrained_network(
+    init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool, patience: float, models: list[str]
+) -> None:
+    monkeypatch.setattr(pretrained, "installed", lambda: "weights==1" if installed else None)
+    monkeypatch.setattr(choose, "PATIENCE", patience)
+    found = init(folder(tmp_path / "set", {"rose": 20, "tulip": 20}))
+    assert list(found.classify.models) == models
+    assert found.data.size is None  # they have 40 pixels, which the network enlarges
+
+
+def test_drawings_are_learned_from_scratch(init: Any, tmp_path: Path) -> None:
+    drawing = np.full((40, 40), 255, np.uint8)
+    drawing[10:20, 15:25] = 0
+    found = init(folder(tmp_path / "set", {"a": 20, "b": 20}, lambda rng: np.roll(drawing, rng.integers(9), axis=0)))
+    assert list(found.classify.models) == ["resnet"]
 
 
 def test_given_splits_are_kept_and_only_the_missing_one_is_drawn(
