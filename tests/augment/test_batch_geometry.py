@@ -234,3 +234,12 @@ def test_affine_blends_pixels_of_large_images_alone(side, blends):
     images = torch.randint(0, 2, (4, 1, side, side), generator=torch.Generator().manual_seed(0)).float()
     made, _ = run(build("affine", p=1), images)
     assert bool(((made > 0.01) & (made < 0.99)).any()) == blends
+
+
+@pytest.mark.parametrize("name", ["affine", "crop", "elastic", "perspective", "rotate"])
+@pytest.mark.parametrize(("side", "blends"), [(28, False), (96, True)])
+def test_pixels_of_large_images_alone_are_blended(name, side, blends):
+    """By default, as offline: small images stay sharp."""
+    images = torch.randint(0, 2, (4, 1, side, side), generator=torch.Generator().manual_seed(0)).float()
+    made, _ = run(build(name, p=1), images)
+    assert bool(((made > 0.01) & (made < 0.99)).any()) == blends

@@ -91,13 +91,14 @@ def test_constant_fill_is_black_and_the_others_are_not(name):
     assert darkest == {"reflect": 255, "constant": 0, "edge": 255}
 
 
+@pytest.mark.parametrize("name", ["crop", "perspective", *FILLED])
 @pytest.mark.parametrize(
     ("size", "few", "blends"), [((28, 28), False, False), ((96, 80), True, False), ((96, 80), False, True)]
 )
-def test_affine_blends_pixels_of_photographs_alone(size, few, blends):
+def test_pixels_of_photographs_alone_are_blended(name, size, few, blends):
     """By default: images that are small, or of few values, keep their values."""
     image = (blobs(size) if few else 2 * (noise(size)[..., 0] // 4))[..., None]  # even values alone
-    drawn = [pipeline({"name": "affine", "p": 1}, size=size).draw(image, item="x", copy=k).image for k in range(5)]
+    drawn = [pipeline(always(name), size=size).draw(image, item="x", copy=k).image for k in range(5)]
     assert any(set(np.unique(made)) - set(np.unique(image)) for made in drawn) == blends
 
 

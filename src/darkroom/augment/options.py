@@ -25,15 +25,11 @@ Chance = Annotated[float, Field(ge=0, le=1, description="probability of applying
 
 SMALL = 64
 """Images with a shorter side below this many pixels are small: linear interpolation would visibly blur them."""
-Interpolation = Annotated[Literal["nearest", "linear"], Field(description="nearest keeps small images sharp")]
-OfflineInterpolation = Annotated[
-    Literal["nearest", "linear", "cubic"], Field(description="nearest keeps small images sharp")
-]
-AutoInterpolation = Annotated[
+Interpolation = Annotated[
     Literal["auto", "nearest", "linear"],
     Field(description="`auto`: nearest for images below 64 pixels, which it keeps sharp, and linear for larger ones"),
 ]
-OfflineAutoInterpolation = Annotated[
+OfflineInterpolation = Annotated[
     Literal["auto", "nearest", "linear", "cubic"],
     Field(
         description="`auto`: nearest for images below 64 pixels or with few distinct values, which it keeps sharp, and "

@@ -9,18 +9,17 @@ import torch
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, coins, either_way
-from darkroom.augment.batch.warp import Move, Mover, sources
+from darkroom.augment.batch.warp import Move, Mover, by_size, sources
 from darkroom.augment.options import (
-    SMALL,
     AffineRotation,
     AffineScale,
     AffineShear,
     AffineShift,
     Amount,
     Angle,
-    AutoInterpolation,
     Chance,
     Fill,
+    Interpolation,
 )
 from darkroom.registry import register
 
@@ -64,7 +63,7 @@ class Affine(Mover):
         scale: AffineScale = 0.1,
         shear: AffineShear = 5.0,
         fill: Fill = "reflect",
-        interpolation: AutoInterpolation = "auto",
+        interpolation: Interpolation = "auto",
         p: Chance = 1.0,
     ) -> None:
         self.rotate, self.translate, self.scale, self.shear = rotate, translate, scale, shear
@@ -82,10 +81,7 @@ class Affine(Mover):
             shift_x=either_way(shift * width, draws),
             shift_y=either_way(shift * height, draws),
         )
-        interpolation = self.interpolation
-        if interpolation == "auto":
-            interpolation = "nearest" if min(size) < SMALL else "linear"
-        return Move(chosen, maps, self.fill, interpolation)
+        return Move(chosen, maps, self.fill, by_size(self.interpolation, size))
 
 
 @register("batch transform", "rotate")
@@ -97,7 +93,7 @@ class Rotate(Mover):
         *,
         degrees: Angle = 15.0,
         fill: Fill = "reflect",
-        interpolation: AutoInterpolation = "auto",
+        interpolation: Interpolation = "auto",
         p: Chance = 1.0,
     ) -> None:
         self._affine = Affine(

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.augment.batch.drawing import amount, between, change, coins, either_way
-from darkroom.augment.batch.warp import Move, Mover, resample, smoothing
+from darkroom.augment.batch.warp import Move, Mover, by_size, resample, smoothing
 from darkroom.augment.options import (
     Amount,
     Chance,
@@ -34,7 +34,7 @@ class Crop(Mover):
         *,
         area: CropArea = 0.7,
         ratio: CropRatio = 1.2,
-        interpolation: Interpolation = "nearest",
+        interpolation: Interpolation = "auto",
         p: Chance = 1.0,
     ) -> None:
         self.area, self.ratio, self.interpolation, self.p = area, ratio, interpolation, p
@@ -50,7 +50,7 @@ class Crop(Mover):
         x = either_way((1 - across).clamp(min=0) / 2 * width, draws)
         y = either_way((1 - down).clamp(min=0) / 2 * height, draws)
         maps = torch.stack([across, zero, x, zero, down, y], dim=1).view(-1, 2, 3)
-        return Move(chosen, maps, "edge", self.interpolation)
+        return Move(chosen, maps, "edge", by_size(self.interpolation, size))
 
 
 @register("batch transform", "pad_crop")
@@ -88,7 +88,7 @@ class Perspective:
         self,
         *,
         scale: PerspectiveScale = 0.1,
-        interpolation: Interpolation = "nearest",
+        interpolation: Interpolation = "auto",
         p: Chance = 0.5,
     ) -> None:
         self.scale, self.interpolation, self.p = scale, interpolation, p
@@ -110,7 +110,7 @@ class Perspective:
         a, b, c, d, e, f, g, h = maps[:, :, None, None].unbind(1)
         depth = g * u + h * v + 1
         x, y = (a * u + b * v + c) * (width - 1) / depth, (d * u + e * v + f) * (height - 1) / depth
-        return resample(images, torch.stack([x, y], dim=1), "edge", self.interpolation)
+        return resample(images, torch.stack([x, y], dim=1), "edge", by_size(self.interpolation, (height, width)))
 
 
 def homography(corners: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class Elastic:
         displacement: ElasticShift = 0.03,
         sigma: ElasticSigma = 0.14,
         fill: Fill = "reflect",
-        interpolation: Interpolation = "nearest",
+        interpolation: Interpolation = "auto",
         p: Chance = 0.5,
     ) -> None:
         self.displacement, self.sigma = displacement, sigma
@@ -156,7 +156,7 @@ class Elastic:
             places = (down @ noise[own] @ across.T) * reach[:, None, None, None]
             places[:, 0] += torch.arange(width, device=part.device)
             places[:, 1] += torch.arange(height, device=part.device)[:, None]
-            return resample(part, places, self.fill, self.interpolation)
+            return resample(part, places, self.fill, by_size(self.interpolation, (height, width)))
 
         reach = amount(self.displacement, strength, high=0.5) * min(height, width)
         return change(images, drawn & (strength > 0), bend, reach, drawn.cumsum(0) - 1), targets

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from darkroom.augment.batch.drawing import blank, channels_last, pixels, put, take, together
+from darkroom.augment.options import SMALL
 
 TALLEST, CHANNELS = 2**15 - 1, 4
 """Limits of OpenCV: its integer coordinates, and the channels of its border color."""
@@ -53,6 +54,13 @@ def sources(
     x, y = center_x + shift_x.double(), center_y + shift_y.double()
     rows = [a, b, center_x - a * x - b * y, c, d, center_y - c * x - d * y]
     return torch.stack(rows, dim=1).view(-1, 2, 3).float()
+
+
+def by_size(interpolation: str, size: tuple[int, int]) -> str:
+    """Return the interpolation for images of this size (height, width): `auto` is nearest for small images, else linear."""
+    if interpolation != "auto":
+        return interpolation
+    return "nearest" if min(size) < SMALL else "linear"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from darkroom.augment.options import (
     Angle,
     Chance,
     Fill,
-    OfflineAutoInterpolation,
+    OfflineInterpolation,
 )
 from darkroom.augment.transforms import border
 from darkroom.registry import register
@@ -89,7 +89,7 @@ def rotate(
     *,
     degrees: Angle = 15.0,
     fill: Fill = "reflect",
-    interpolation: OfflineAutoInterpolation = "auto",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Rotate about the center by a random angle."""
@@ -103,7 +103,7 @@ def translate(
         float, Field(gt=0, lt=1, description="maximum shift along each side, as a fraction of it"), Amount("translate")
     ] = 0.1,
     fill: Fill = "reflect",
-    interpolation: OfflineAutoInterpolation = "auto",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Shift along both sides by random amounts."""
@@ -119,7 +119,7 @@ def scale(
         Amount("scale"),
     ] = 0.2,
     fill: Fill = "reflect",
-    interpolation: OfflineAutoInterpolation = "auto",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Zoom in or out about the center by a random factor."""
@@ -133,7 +133,7 @@ def shear(
         float, Field(gt=0, le=60, description="maximum shear angle in degrees, either way"), Amount("shear")
     ] = 10.0,
     fill: Fill = "reflect",
-    interpolation: OfflineAutoInterpolation = "auto",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Shear horizontally by a random angle."""
@@ -148,7 +148,7 @@ def affine(
     scale: AffineScale = 0.1,
     shear: AffineShear = 5.0,
     fill: Fill = "reflect",
-    interpolation: OfflineAutoInterpolation = "auto",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Rotate, shift, scale and shear in one step, each by a random amount."""

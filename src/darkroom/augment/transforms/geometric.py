@@ -86,31 +86,38 @@ def crop(
     *,
     area: CropArea = 0.7,
     ratio: Annotated[CropRatio, Amount("aspect", neutral=1.0)] = 1.2,
-    interpolation: Annotated[
-        Literal["nearest", "linear", "cubic", "area"], Field(description="nearest keeps small images sharp")
-    ] = "nearest",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 1.0,
 ) -> Any:
     """Cut out a random part and resize it to the full size."""
     aspect = size[1] / size[0]
-    return albumentations.RandomResizedCrop(
-        size=size,
-        scale=(area, 1.0),
-        ratio=(aspect / ratio, aspect * ratio),
-        interpolation=border.INTERPOLATIONS[interpolation],
-        p=p,
-    )
+    return Crop(interpolation, size=size, scale=(area, 1.0), ratio=(aspect / ratio, aspect * ratio), p=p)
+
+
+class Crop(albumentations.RandomResizedCrop):
+    """Albumentations' random resized crop with an interpolation that may depend on the image."""
+
+    def __init__(self, by: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.by = by
+
+    def apply(self, img: NDArray[np.uint8], crop_coords: tuple[int, int, int, int], **_: Any) -> NDArray[np.uint8]:
+        """Crop an image (H, W, C) to the corners (left, top, right, bottom) and enlarge it."""
+        left, top, right, bottom = crop_coords
+        height, width = self.size
+        part = cv2.resize(img[top:bottom, left:right], (width, height), interpolation=border.flag(self.by, img))
+        return np.asarray(part, np.uint8).reshape(height, width, *img.shape[2:])
 
 
 @register("transform", "perspective")
 def perspective(
     *,
     scale: PerspectiveScale = 0.1,
-    interpolation: OfflineInterpolation = "nearest",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 0.5,
 ) -> Any:
     """Change the perspective: each corner moves in by a random amount."""
-    return Perspective(scale, border.INTERPOLATIONS[interpolation], p=p)
+    return Perspective(scale, interpolation, p=p)
 
 
 class Perspective(albumentations.DualTransform):
@@ -121,9 +128,9 @@ class Perspective(albumentations.DualTransform):
 
     _targets = (Targets.IMAGE, Targets.MASK)
 
-    def __init__(self, scale: float, flag: int, *, p: float) -> None:
+    def __init__(self, scale: float, interpolation: str, *, p: float) -> None:
         super().__init__(p=p)
-        self.scale, self.flag = scale, flag
+        self.scale, self.interpolation = scale, interpolation
 
     def get_params(self) -> dict[str, Any]:
         """Draw how far each corner moves in: (4, 2) fractions of width and height, clockwise from the top left."""
@@ -131,7 +138,7 @@ class Perspective(albumentations.DualTransform):
 
     def apply(self, img: NDArray[np.uint8], corners: NDArray[np.float64], **_: Any) -> NDArray[np.uint8]:
         """Warp an image (H, W, C)."""
-        return self._warp(img, corners, self.flag)
+        return self._warp(img, corners, border.flag(self.interpolation, img))
 
     def apply_to_mask(self, mask: NDArray[np.uint8], corners: NDArray[np.float64], **_: Any) -> NDArray[np.uint8]:
         """Warp a mask (H, W) alike, with nearest-neighbor interpolation."""
@@ -154,18 +161,18 @@ def elastic(
     displacement: ElasticShift = 0.03,
     sigma: ElasticSigma = 0.14,
     fill: Fill = "reflect",
-    interpolation: OfflineInterpolation = "nearest",
+    interpolation: OfflineInterpolation = "auto",
     p: Chance = 0.5,
 ) -> Any:
     """Displace pixels along a smooth random field (Simard et al. 2003), more at the edges; sigma is at least a pixel."""
     side = min(size)
     pixels = max(1.0, sigma * side)  # Albumentations' minimum
     return Elastic(
+        interpolation,
         # uniform noise in [-1, 1] has std 1 / sqrt(3); smoothing by a Gaussian of sigma s multiplies it by 1 / (2 sqrt(pi) s)
         alpha=displacement * side * math.sqrt(3) * 2 * math.sqrt(math.pi) * pixels,
         sigma=pixels,
         border_mode=border.FILLS[fill],
-        interpolation=border.INTERPOLATIONS[interpolation],
         p=p,
     )
 
@@ -175,6 +182,18 @@ class Elastic(albumentations.ElasticTransform):
 
     Albumentations stacks them vertically before smoothing, so that they leak into each other at the seam.
     """
+
+    def __init__(self, by: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.by = by
+
+    def apply(
+        self, img: NDArray[np.uint8], map_x: NDArray[np.float32], map_y: NDArray[np.float32], **_: Any
+    ) -> NDArray[np.uint8]:
+        """Move the pixels of an image (H, W, C); `map_x` and `map_y` (H, W) are where each comes from."""
+        flag = border.flag(self.by, img)
+        moved = cv2.remap(img, map_x, map_y, interpolation=flag, borderMode=self.border_mode)
+        return np.asarray(moved, np.uint8).reshape(img.shape)
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw the source of each pixel."""
