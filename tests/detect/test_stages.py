@@ -199,6 +199,14 @@ def test_scores_do_not_depend_on_the_batches(digits: Path, monkeypatch: pytest.M
     assert np.allclose(whole, parts)
 
 
+def test_a_busy_moment_does_not_change_the_time_per_image() -> None:
+    steady = [(0.64, 64)] * 4 + [(0.07, 7)]
+    busy = [(0.64, 64), (9.0, 64), (0.64, 64), (0.64, 64), (0.07, 7)]
+    assert evaluate.timing(steady)["ms_per_image"] == pytest.approx(10)
+    assert evaluate.timing(busy)["ms_per_image"] == pytest.approx(10)
+    assert evaluate.timing(busy)["seconds"] == pytest.approx(10.99)
+
+
 @pytest.mark.training
 def test_each_rule_sets_its_threshold_without_the_test_images(
     digits: Path, changed: Callable[..., Path], tmp_path: Path

@@ -21,11 +21,12 @@ JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def store(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An empty project folder with a database of its own, and a client for it."""
     from mlflow import MlflowClient
 
     monkeypatch.chdir(tmp_path)
+    shutil.copy(tables, tmp_path / "mlflow.db")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv(spool.URI, uri)
     monkeypatch.setattr(sender, "PAUSE", 0.05)
@@ -253,6 +254,14 @@ def test_sync_needs_no_variable_where_a_run_had_one(store: Any, monkeypatch: pyt
     monkeypatch.delenv(spool.URI)
     assert spool.sync() == []
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
+
+
+def test_sync_says_what_it_waits_for(store: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    write()
+    monkeypatch.setattr(spool, "_start_sender", lambda folder: None)  # a server that never answers
+    monkeypatch.setattr(spool, "QUIET", 0.1)
+    assert len(spool.sync(patience=1)) == 1
+    assert capsys.readouterr().out == f"waiting for MLflow at {os.environ[spool.URI]} to receive 1 run\n"
 
 
 def test_a_full_disk_fails_no_stage(store: Any) -> None:

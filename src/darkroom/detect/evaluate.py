@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     threshold = _threshold(spec, detector, store, val_scores)
     metrics = Metrics(resamples=spec.resamples, recall=spec.recall, seed=spec.seed)
     pixels = None if store.masks is None else metrics.pixel_counts(len(test))
-    scores, seconds = scored(detector, store, test, anomalous, pixels, test_maps)
+    scores, times = scored(detector, store, test, anomalous, pixels, test_maps)
     flagged = scores > threshold.value
     result = {
         "normal": list(spec.normal),
@@ -83,8 +84,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         draw_histogram(val_scores, scores[~anomalous], scores[anomalous], threshold.value, fresh / "histogram.png")
         draw_roc(anomalous, scores, threshold.value, fresh / "roc.png")
         draw_strips(detector, store, test[~anomalous], test[anomalous], fresh)
-        times = {"seconds": seconds, "ms_per_image": seconds / len(test) * 1000}
-        files.write_json(fresh / files.TIMING, times)
+        files.write_json(fresh / files.TIMING, timing(times))
     log(_flat(result))
 
 
@@ -118,19 +118,21 @@ def scored(
     anomalous: Flags | None = None,
     pixels: PixelCounts | None = None,
     top: TopMaps | None = None,
-) -> tuple[Scores, float]:
-    """Return the scores (N,) of these rows and the seconds they took, with one batch in memory at a time.
+) -> tuple[Scores, list[tuple[float, int]]]:
+    """Return the scores (N,) of these rows, and the seconds and the number of images of each batch.
+
+    One batch is in memory at a time.
 
     Maps are added to `pixels` and `top`. Anomalous images without a mask, or with an empty one, are left out of `pixels`,
     since it is unknown which of their pixels are anomalous.
     """
-    found, seconds = np.empty(len(rows)), 0.0  # filled in place: keeping many small arrays would fragment memory
+    found, times = np.empty(len(rows)), []  # filled in place: keeping many small arrays would fragment memory
     masks = store.items["mask"].to_numpy(dtype=np.int64)
     for start, images in zip(range(0, len(rows), BATCH), chunks(store.images, rows, batch_size=BATCH), strict=True):
         begun = time.monotonic()
         scores, maps = detector.score(images)
         found[start : start + len(scores)] = scores.double().cpu().numpy()
-        seconds += time.monotonic() - begun
+        times.append((time.monotonic() - begun, len(scores)))
         if top is not None:
             top.add(found[start : start + len(scores)], None if maps is None else maps.float().cpu().numpy())
         if pixels is None or anomalous is None or store.masks is None or maps is None:
@@ -143,7 +145,13 @@ def scored(
             else:
                 pixels.leave_out()
         release(store.masks)
-    return found, seconds
+    return found, times
+
+
+def timing(times: Sequence[tuple[float, int]]) -> dict[str, float]:
+    """Return the total seconds, and the milliseconds per image of the median batch, which a busy moment does not change."""
+    per_image = [seconds / images for seconds, images in times]
+    return {"seconds": sum(seconds for seconds, _ in times), "ms_per_image": float(np.median(per_image)) * 1000}
 
 
 def _table(store: Store, rows: Rows, anomalous: Flags, scores: Scores, threshold: Threshold) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from darkroom.log import Log, complain, silent
 
 SPOOL = Path("results/.tracking")
 URI = "MLFLOW_TRACKING_URI"
+QUIET = 5.0
+"""Seconds until `sync` says what it is waiting for."""
 SENDER_LOCK = "sender.lock"
 SENDER_LOG = "sender.log"
 DESTINATION = "destination"
@@ -112,15 +115,24 @@ def destination(spool: Path) -> str | None:
 
 
 def sync(*, spool: Path = SPOOL, patience: float = 20.0) -> list[Path]:
-    """Send records left by earlier runs while deliveries make progress; return the remaining spool files."""
+    """Send records left by earlier runs while deliveries make progress; return the remaining spool files.
+
+    Says what it is waiting for if that takes longer than `QUIET` seconds.
+    """
     direct(spool)
     sender: subprocess.Popen[bytes] | None = None
-    before, deadline = -1, 0.0
+    before, deadline, quiet_until = -1, 0.0, time.monotonic() + QUIET
     while left := sorted(spool.glob("*.jsonl")):
         if len(left) != before:
             before, deadline = len(left), time.monotonic() + patience
         if time.monotonic() > deadline:
             break
+        if time.monotonic() > quiet_until:
+            quiet_until = math.inf
+            print(
+                f"waiting for MLflow at {destination(spool)} to receive {len(left)} run{'s' if len(left) > 1 else ''}",
+                flush=True,
+            )
         if not held(spool / SENDER_LOCK):
             if sender is not None and sender.poll() is not None:
                 break  # it has sent what it could
