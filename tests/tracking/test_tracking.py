@@ -252,7 +252,7 @@ def test_sync_needs_no_variable_where_a_run_had_one(store: Any, monkeypatch: pyt
     write()
     spool.direct(spool.SPOOL)
     monkeypatch.delenv(spool.URI)
-    assert spool.sync() == []
+    assert spool.sync(patience=120) == []  # a busy machine starts a sender slowly
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
 
 
