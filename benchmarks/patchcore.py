@@ -156,7 +156,7 @@ def anomalib(folder: Path) -> dict[str, Any]:
 
 
 def batches(path: Path) -> list[torch.Tensor]:
-    """Images as the backbone takes them, three channels standardised as in its training."""
+    """Images as the backbone takes them, three channels standardized as in its training."""
     images = torch.from_numpy(np.load(path)).permute(0, 3, 1, 2)
     return [((part.float() - 127) / 128).expand(-1, 3, -1, -1) for part in images.split(BATCH)]
 

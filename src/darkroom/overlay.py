@@ -53,7 +53,7 @@ def overlay(image: NDArray[np.uint8], values: NDArray[np.floating], colors: Scal
 
 
 def outline(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Draw the outline of a mask (H, W) on pixels (H, W, 3): on the unmarked neighbours of marked pixels, which stay visible."""
+    """Draw the outline of a mask (H, W) on pixels (H, W, 3): on the unmarked neighbors of marked pixels, which stay visible."""
     padded = np.pad(mask, 1)
     beside = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
     drawn = pixels.copy()

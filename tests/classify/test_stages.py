@@ -97,7 +97,7 @@ def without(store: Store, gone: pd.Series[bool], out: Path) -> Path:
 def test_a_missing_test_split_is_said_before_the_training(digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
     data = without(store, store.items["label"] >= 0, tmp_path / "data")
-    with pytest.raises(ValueError, match=r"no labelled test images; set data\.split\.test above 0"):
+    with pytest.raises(ValueError, match=r"no labeled test images; set data\.split\.test above 0"):
         train.run(train_spec(), data=data, out=tmp_path / "model", log=silent)
 
 

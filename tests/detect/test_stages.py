@@ -163,7 +163,7 @@ def test_what_is_missing_is_named(changed: Callable[..., Path], digits: Path, tm
     with pytest.raises(ValueError, match=r"the val split of digits has no image of 1; .* set data.split.val above 0"):
         fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
     without = changed(lambda items: items[items["split"] != "test"])
-    with pytest.raises(ValueError, match=r"no labelled test images; set data\.split\.test above 0"):
+    with pytest.raises(ValueError, match=r"no labeled test images; set data\.split\.test above 0"):
         fit.run(fit_spec(), data=without, out=tmp_path / "model", log=silent)
     assert not (tmp_path / "model").exists()
 

@@ -47,7 +47,7 @@ def test_the_same_spec_and_data_give_the_same_bytes(judge_spec: Spec, digits: Pa
 
 @pytest.mark.parametrize(
     ("label", "reason"),
-    [(-1, "no class has labelled training images"), (3, 'only "3" has labelled training images')],
+    [(-1, "no class has labeled training images"), (3, 'only "3" has labeled training images')],
 )
 def test_with_nothing_to_classify_its_weights_stay_random(
     label: int, reason: str, judge_spec: Spec, changed: Changed, tmp_path: Path

@@ -69,7 +69,7 @@ def train(
     checkpoints: Path | None = None,
     log: Log,
 ) -> tuple[nn.Module, Fitted]:
-    """Build a classifier and train it on labelled rows of a store, validating on the `held_out` rows if there are any.
+    """Build a classifier and train it on labeled rows of a store, validating on the `held_out` rows if there are any.
 
     Raises ValueError if the rows have fewer than two classes.
     """

@@ -24,7 +24,7 @@ from darkroom.data.item import readable
 from darkroom.data.preparation import Preparation
 
 BATCH, HELD = 64, 64_000_000
-"""Most files of a batch, and bytes of images at their own size that end a batch early."""
+"""Maximum number of files per batch, and of image bytes after which a batch ends early."""
 NOT_ALL = 3
 """Exit code if some files could not be read."""
 

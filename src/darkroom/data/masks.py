@@ -67,7 +67,7 @@ def _same_shape(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
 def _has_ringing(values: NDArray[Any]) -> bool:
     """Return whether a mask's low values are noise around its marked area rather than labels.
 
-    Labels fill areas, where neighbouring pixels agree; ringing and soft edges do not, and lie close to high values.
+    Labels fill areas, where neighboring pixels agree; ringing and soft edges do not, and lie close to high values.
     """
     if values.dtype != np.uint8 or values.max() < 128:
         return False

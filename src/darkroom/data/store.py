@@ -95,7 +95,7 @@ def needed(store: Store, split: str, *, labels: bool = True) -> NDArray[np.int64
     """Return the rows of a split that a stage requires. Raises ValueError with the config key if there are none."""
     rows = labelled(store, split) if labels else store.rows(split)
     if not len(rows):
-        what = f"labelled {split}" if labels else split
+        what = f"labeled {split}" if labels else split
         raise ValueError(
             f"{store.name} has no {what} images; set data.split.{split} above 0 or, if it is, add images "
             "(one image of each class goes to train first, and copies of a picture stay in one split)"

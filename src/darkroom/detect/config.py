@@ -118,9 +118,9 @@ class Detect(Section):
     `threshold: recall` sets the threshold by it."""
     threshold: Rule = "quantile"
     """How the threshold is set on validation images: `quantile` of the normal scores at that share of false alarms,
-    `extreme_value` from a fit to their largest scores, or, with labelled anomalies among them, `recall` or `best_f1`."""
+    `extreme_value` from a fit to their largest scores, or, with labeled anomalies among them, `recall` or `best_f1`."""
     examples: Count = 1000
-    """Most test images in the report's ranked list; those with the highest scores are kept."""
+    """Maximum number of test images in the report's ranked list, those with the highest scores."""
     resamples: Count = 1000
     """Bootstrap resamples behind each 95 % interval."""
 

@@ -38,7 +38,7 @@ BATCH = 64
 
 @torch.inference_mode()
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
-    """Evaluate the detector in `model`. Raises ValueError without normal validation images or labelled test images."""
+    """Evaluate the detector in `model`. Raises ValueError without normal validation images or labeled test images."""
     store = open_store(data)
     detector = read_detector(model)
     val, test = normal_rows(store, "val", spec.normal), needed(store, "test")

@@ -13,7 +13,7 @@ ErrorOption = Annotated[
     ErrorMeasure,
     Field(
         description="reconstruction error per pixel: squared, absolute, 1 - SSIM in a local window, or squared plus the "
-        "squared error of the differences between neighbouring pixels; an image's score is its mean"
+        "squared error of the differences between neighboring pixels; an image's score is its mean"
     ),
 ]
 SmoothingOption = Annotated[

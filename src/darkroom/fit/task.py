@@ -81,7 +81,7 @@ class Task(nn.Module):
         return self.network
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the scalars of one batch: `loss`, which is minimised, and any parts worth recording.
+        """Return the scalars of one batch: `loss`, which is minimized, and any parts worth recording.
 
         Images are floats (B, C, H, W) in [0, 1], labels integers (B,).
         """

@@ -29,7 +29,7 @@ def averaged(values: Mapping[str, Tensor], weight: float) -> dict[str, float]:
 
 @contextlib.contextmanager
 def normalized(network: nn.Module) -> Iterator[None]:
-    """Use whole-batch statistics in batch normalisation; unlike torch's SyncBatchNorm, on CPUs too."""
+    """Use whole-batch statistics in batch normalization; unlike torch's SyncBatchNorm, on CPUs too."""
     layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     for layer in layers:
         layer.forward = partial(_normalize, layer)  # type: ignore[method-assign]

@@ -74,7 +74,7 @@ class Generate(Section):
     judge: JudgeConfig = JudgeConfig()
     """The classifier that samples are classified by and measured in the features of."""
     samples: Count = 2000
-    """Most samples to evaluate a model on, compared with as many test images; never more than there are test images."""
+    """Maximum number of samples to evaluate a model on; compared with as many test images and limited to their number."""
     inception: str | None = None
     """Inception-v3 weights file for an FID that compares with published ones: pytorch-fid's
     `pt_inception-2015-12-05-6726825d.pth`, or torchvision's. Left out: not measured."""

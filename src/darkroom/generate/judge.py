@@ -51,7 +51,7 @@ def run(spec: JudgeSpec, *, data: Path, out: Path, checkpoints: Path | None = No
         )
         network.eval()
         named = f'only "{store.classes[present[0]]}" has' if len(present) else "no class has"
-        about = {"trained": False, "reason": f"{named} labelled training images, so there is nothing to classify"}
+        about = {"trained": False, "reason": f"{named} labeled training images, so there is nothing to classify"}
     with files.folder(out) as fresh:
         save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
         files.write_json(fresh / JUDGE, about)

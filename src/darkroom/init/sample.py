@@ -19,7 +19,7 @@ from darkroom.init.symmetry import told_from_mirror
 from darkroom.measure.proportion import Interval
 
 IMAGES = 400
-"""Most images that are decoded."""
+"""Maximum number of images to decode."""
 PIXELS = 400_000_000
 """Decoding stops after this many pixels: a few seconds."""
 BINS = 8

@@ -47,7 +47,7 @@ def ssim(images: Tensor, reconstructions: Tensor) -> Tensor:
 
 
 def gradient(images: Tensor, reconstructions: Tensor) -> Tensor:
-    """Return the squared error plus that of the differences between neighbouring pixels (after Mathieu et al. 2016).
+    """Return the squared error plus that of the differences between neighboring pixels (after Mathieu et al. 2016).
 
     Their gradient difference loss with α = 2 compares the differences' absolute values; comparing the signed ones also
     penalizes an edge of the wrong direction. Half of each difference's error goes to either of its two pixels.

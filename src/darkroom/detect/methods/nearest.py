@@ -1,4 +1,4 @@
-"""Nearest-neighbour search and k-center coresets: Euclidean distances as matrix products in preallocated buffers."""
+"""Nearest-neighbor search and k-center coresets: Euclidean distances as matrix products in preallocated buffers."""
 
 from __future__ import annotations
 

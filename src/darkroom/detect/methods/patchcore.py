@@ -1,4 +1,4 @@
-"""PatchCore (Roth et al. 2022): the distance of each patch to its nearest neighbour in a memory bank of normal patches.
+"""PatchCore (Roth et al. 2022): the distance of each patch to its nearest neighbor in a memory bank of normal patches.
 
 The bank is a coreset, chosen so that every normal patch has a nearby one in it. Two deviations from the paper bound the cost:
 the bank has a largest size, and very large sets are subsampled image by image before the coreset is selected.
@@ -31,7 +31,7 @@ from darkroom.registry import register
 from darkroom.settings import Count
 
 PATCH = 3
-"""Side of the neighbourhood over which features are averaged; the paper's p."""
+"""Side of the neighborhood over which features are averaged; the paper's p."""
 PROJECTED = 128
 """Dimensions of the random projection, nearly distance-preserving, in which the authors' code selects the coreset."""
 HELD = 100_000_000
@@ -40,7 +40,7 @@ HELD = 100_000_000
 
 @register("detector", "patchcore")
 class PatchCore(FeatureDetector):
-    """Nearest neighbours in a coreset of patches of a pretrained network's feature maps."""
+    """Nearest neighbors in a coreset of patches of a pretrained network's feature maps."""
 
     bank: Tensor  # (M, D), M is set by the fit
 
@@ -57,7 +57,7 @@ class PatchCore(FeatureDetector):
             int,
             Field(
                 ge=0,
-                description="neighbours in the bank of the nearest patch that reweight an image's score; 0 for no reweighting",
+                description="neighbors in the bank of the nearest patch that reweight an image's score; 0 for no reweighting",
             ),
         ] = 9,
         levels: BackboneLevels = (2, 3),
@@ -99,7 +99,7 @@ class PatchCore(FeatureDetector):
         """Return the factor (B,) on the scores of patches (B, D), given their nearest patches in the bank (B,).
 
         Equation 7 of the paper: one minus the softmax of the distance to the nearest patch among the distances to that
-        patch's own neighbours in the bank. Near 1 if the nearest patch is itself rare.
+        patch's own neighbors in the bank. Near 1 if the nearest patch is itself rare.
         """
         count = min(self.neighbours, len(self.bank))
         if count < 2:  # the softmax of a single distance is 1, and every score 0

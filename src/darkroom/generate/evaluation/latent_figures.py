@@ -24,7 +24,7 @@ UNITS, VALUES = 10, np.linspace(-2.5, 2.5, 11)
 NAMED = 20
 """Classes with a color and a legend entry of their own; the rest are gray."""
 PLANES = 12
-"""Most classes for which a two-dimensional latent space is drawn."""
+"""Maximum number of classes for which a two-dimensional latent space is drawn."""
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from torch import Tensor
 Change = Literal["color", "translation", "cutout"]
 
 REACH = 1 / 8
-"""Largest shift as a fraction of the side."""
+"""Maximum shift as a fraction of the side."""
 HOLE = 1 / 2
 """Side of the cut-out rectangle as a fraction of the image's."""
 
