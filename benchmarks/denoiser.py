@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def equal_time(folder: Path, limit: float) -> None:
-    """Train both on the digits of an earlier run for so many seconds, one thread each, and print how near samples come."""
+    """Train both on the digits of an earlier run for `limit` seconds, one thread each, and print the quality of their samples."""
     torch.set_num_threads(1)
     store = open_store(folder / "data/digits/prepared")
     judge = read_judge(folder / "results/digits/generate/judge")
@@ -192,7 +192,7 @@ def training_step(network: Diffusion, precision: str, batch: int = BATCH) -> Cal
 
 
 def sampling(network: Diffusion, precision: str, steps: int, sampler: str | None) -> Callable[[], None]:
-    """Guided samples in so many steps."""
+    """Draw guided samples in `steps` steps."""
     labels = torch.arange(SAMPLES) % CLASSES
 
     def go() -> None:

@@ -149,7 +149,7 @@ def copy_rules(project: Path, config: str) -> None:
 
 
 def grow(jobs: int) -> None:
-    """Print what a plan of about so many jobs takes: 50 classifiers a seed, two jobs each."""
+    """Print the cost of planning about `jobs` jobs: 50 classifiers per seed, two jobs each."""
     models = "\n".join(f"    m{width}: {{network: {{name: mlp, hidden: [{width}]}}}}" for width in range(1, 26))
     config = f"""
 name: grown

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(root: Path, seed: Path, number: int, size: int) -> dict[str, tuple[float, float]]:
-    """Peak in MB and seconds of each command with so many test images; fits the detector first where it is not there."""
+    """Return peak memory in MB and seconds of each command with `number` test images, fitting the detector first if missing."""
     data, folder = root / "prepared", root / "images"
     make(data, folder, number, size)
     common = {"detector": {"name": "pca"}, "normal": ["good"], "seed": 0}
@@ -79,7 +79,7 @@ def command(stage: str, *options: str | Path) -> tuple[float, float]:
 
 
 def make(data: Path, folder: Path, number: int, size: int) -> None:
-    """A store of training, validation and so many test images, and a folder with the same test images as files."""
+    """Make a store of training, validation and `number` test images, and a folder with the same test images as files."""
     generator = np.random.default_rng(0)
     folder.mkdir(parents=True)
     unusual = np.arange(number) % 3 == 0

@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def rate(address: str, writers: int, seconds: float) -> str:
-    """Have so many threads write runs for some seconds; tell how it went."""
+    """Let `writers` threads write runs for some seconds, and print the rates."""
     client = MlflowClient(address)
     experiment = client.create_experiment(f"{writers} writers")
     began, done, failed = time.monotonic(), [0] * writers, [0] * writers

@@ -162,7 +162,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_full_disk_is_told_with_the_file_and_the_space(tmp_path: Path, small_disk: SmallDisk, name: str) -> None:
+def test_a_full_disk_is_reported_with_the_file_and_the_space(tmp_path: Path, small_disk: SmallDisk, name: str) -> None:
     (tmp_path / "folder").mkdir()
     for large in ("large", "folder/copy"):
         (tmp_path / large).write_bytes(bytes(8 * MOST))
@@ -196,7 +196,7 @@ def test_a_full_disk_elsewhere_is_not_taken_for_that_of_the_target(
     assert "could not write" not in str(caught.value)
 
 
-def test_a_disk_without_room_for_another_file_is_told_so(tmp_path: Path, small_disk: SmallDisk) -> None:
+def test_a_disk_without_room_for_another_file_is_reported_so(tmp_path: Path, small_disk: SmallDisk) -> None:
     disk = small_disk(tmp_path / "disk", MOST, "nr_inodes=4")
     with pytest.raises(OSError, match=r"out of inodes"), files.folder(disk / "out") as fresh:
         [(fresh / str(index)).touch() for index in range(4)]
@@ -222,7 +222,7 @@ def test_a_result_that_is_not_whole_has_no_manifest(target: Path) -> None:
     assert set(contents(target)) == {"part"}
 
 
-def test_what_a_stage_cannot_read_is_told_as_it_is(tmp_path: Path) -> None:
+def test_what_a_stage_cannot_read_is_reported_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"input\.npy") as caught, files.folder(tmp_path / "out"):
         (tmp_path / "input.npy").read_bytes()
     assert "could not write" not in str(caught.value)

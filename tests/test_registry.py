@@ -128,7 +128,7 @@ def test_dumping_keeps_the_options() -> None:
 
 
 @pytest.mark.parametrize("value", ["mlpp", {"name": "mlpp"}, {}, {"name": 3}, None, 3, [], ["mlp"], {"nam": "mlp"}])
-def test_what_names_no_plug_in_is_told_the_names_there_are(value: Any) -> None:
+def test_what_names_no_plug_in_is_reported_the_names_there_are(value: Any) -> None:
     with pytest.raises(ValidationError, match=r"There are: .*mlp"):
         Holder.model_validate({"network": value})
 

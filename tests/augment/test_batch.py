@@ -16,7 +16,7 @@ COLOR_ONLY = {"saturation", "hue", "grayscale"}
 
 
 def make(name, **options):
-    """A transform that is always applied, unless told otherwise."""
+    """Build a transform that is always applied, unless its options say otherwise."""
     model = registry.options("batch transform", name)
     always = {"p": 1} if "p" in model.model_fields else {}
     return registry.build(model(**{**always, **options}))

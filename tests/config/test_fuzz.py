@@ -1,4 +1,4 @@
-"""Broken and hostile configs: each either plans all of its jobs or is told in readable lines, never a traceback.
+"""Broken and hostile configs: each either plans all of its jobs or is reported in readable lines, never a traceback.
 
 `pytest -m long tests/test_fuzz.py` tries 10,000 changes in place of 500, and asks Snakemake about twenty of them.
 """
@@ -243,7 +243,7 @@ def content(number: int, start: list[dict[str, Any]]) -> Any:
 
 
 def plans(changed: Any) -> bool:
-    """Whether a config loads, and then everything Snakemake asks for is there; else it is told in readable lines."""
+    """Return whether a config loads and answers everything Snakemake asks for; otherwise its errors must be readable."""
     try:
         if isinstance(changed, bytes):
             Path("c.yaml").write_bytes(changed)
@@ -264,7 +264,7 @@ def test_the_configs_to_start_from_plan(here: Path) -> None:
 
 
 @pytest.mark.parametrize("tried", [500, pytest.param(10_000, marks=pytest.mark.long)])
-def test_any_change_of_a_config_plans_or_is_told(
+def test_any_change_of_a_config_plans_or_is_reported(
     here: Path, editor: jsonschema.protocols.Validator, tried: int
 ) -> None:
     start, planned = bases("set"), 0
@@ -291,7 +291,7 @@ def test_snakemake_plans_what_plans_and_tells_what_does_not(here: Path) -> None:
         changed = content(number, start)
         try:
             text = changed.decode() if isinstance(changed, bytes) else yaml.safe_dump(changed, sort_keys=False)
-            yaml.safe_load(text)  # what is no YAML is told by Snakemake itself
+            yaml.safe_load(text)  # Snakemake itself reports invalid YAML
         except (ValueError, yaml.YAMLError):
             continue
         Path("c.yaml").write_text(text, encoding="utf-8")

@@ -201,7 +201,7 @@ def test_one_slip_gives_one_line(sections: dict[str, Any], line: str) -> None:
     assert found.startswith(line)
 
 
-def test_all_slips_are_told_at_once() -> None:
+def test_all_slips_are_reported_at_once() -> None:
     found = problems(name="a b", dat=1, classify={"seeds": 0, "training": {"epochs": 0}}, generate={"smples": 1})
     assert {line.split(":")[0] for line in found} == {
         "name", "classify.training.epochs", "classify.seeds", "generate.smples", "dat",
@@ -209,7 +209,7 @@ def test_all_slips_are_told_at_once() -> None:
     assert len(found) == 5
 
 
-def test_a_slip_in_shared_training_is_told_once_and_where_it_was_written() -> None:
+def test_a_slip_in_shared_training_is_reported_once_and_where_it_was_written() -> None:
     models = {
         "mlp": None,
         "resnet": {"training": {"batch_size": 8}},

@@ -39,7 +39,7 @@ def test_the_reference_has_not_drifted() -> None:
     assert not list(reference.drift(CONFIGS))
 
 
-def test_drift_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_drift_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reference.main([str(tmp_path)]) == 0
     assert reference.main(["--check", str(tmp_path)]) == 0
     assert capsys.readouterr().out == ""

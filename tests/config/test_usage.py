@@ -46,7 +46,7 @@ def test_help_of_a_command_has_a_line_for_every_option_and_key(name: str, capsys
     assert ("keys of the spec:" in told) == ("spec" in run.parameters)
 
 
-def test_keys_are_told_with_type_default_and_description(capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_are_reported_with_type_default_and_description(capsys: pytest.CaptureFixture[str]) -> None:
     told = said(capsys, "classify", "evaluate", "--help")
     assert re.search(r"^  resamples +whole number ≥ 1, required\. .{10,}$", told, re.MULTILINE)
     told += said(capsys, "classify", "train", "--help")

@@ -43,7 +43,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("text", "line"), TEXTS, ids=[line[:40] for _, line in TEXTS])
-def test_bad_yaml_is_told_in_one_line(text: str, line: str, tmp_path: Path) -> None:
+def test_bad_yaml_is_reported_in_one_line(text: str, line: str, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
@@ -98,7 +98,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     assert config.read(tmp_path / "c.yaml").name == "a"
 
 
-def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         config.read(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):

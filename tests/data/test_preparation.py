@@ -60,7 +60,7 @@ def test_a_file_prepared_later_has_the_bytes_of_the_store(
             assert way.remark(way.decode(path)) == ""
 
 
-def test_what_the_set_did_not_have_is_told(
+def test_what_the_set_did_not_have_is_reported(
     run: Callable[..., Any], picture: Callable[..., Path], tmp_path: Path
 ) -> None:
     picture(tmp_path / "set" / "a" / "one.png", 0, (8, 16))

@@ -119,7 +119,7 @@ def test_copies_stand_in_one_split(run: Callable[..., Any], classes: Path) -> No
     assert listed == ["id,duplicate_of", *(f"{id_},cat/01.png" for id_ in copies)]
 
 
-def test_copies_with_other_labels_are_told(run: Callable[..., Any], classes: Path) -> None:
+def test_copies_with_other_labels_are_reported(run: Callable[..., Any], classes: Path) -> None:
     shutil.copy(classes / "cat/01.png", classes / "dog/same.png")
     got = run(folder(classes))
     assert got.warned('pictures whose copies carry different labels: 1: "cat/01.png"')

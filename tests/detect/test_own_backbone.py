@@ -105,7 +105,7 @@ def test_another_classifier_than_at_the_fit_is_refused(
         ({"levels": [4]}, "own", "levels: the classifier has levels 0 to 3, got 4"),
     ],
 )
-def test_what_cannot_be_looked_through_is_told(
+def test_classifiers_that_cannot_serve_as_feature_extractors_are_reported(
     options: dict[str, Any], name: str | None, message: str, digits: Path, classifiers: dict[str, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=message):

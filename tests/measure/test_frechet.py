@@ -45,7 +45,7 @@ def test_a_set_is_at_no_distance_from_itself_however_few_its_images() -> None:
     assert frechet_distance(x, x + 1) == pytest.approx(100, rel=1e-5)
 
 
-def test_what_has_no_distance_is_told() -> None:
+def test_what_has_no_distance_is_reported() -> None:
     with pytest.raises(ValueError, match="at least two images, got 1 and 5"):
         frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
     with pytest.raises(ValueError, match=r"got \(4, 3\) and \(4, 2\)"):

@@ -47,6 +47,6 @@ def test_leaving_images_out_one_by_one_is_what_the_shortcut_does() -> None:
     assert kernel_distance(x, y).sd == pytest.approx(expected)
 
 
-def test_too_few_images_are_told() -> None:
+def test_too_few_images_are_reported() -> None:
     with pytest.raises(ValueError, match="at least three images of each kind, got 2 and 3"):
         kernel_distance(np.zeros((2, 1)), np.zeros((3, 1)))

@@ -72,6 +72,6 @@ def test_each_measure_has_the_neighbours_of_its_paper() -> None:
     assert manifold(real, made) == pytest.approx((precision, recall, density, coverage))
 
 
-def test_too_few_images_are_told() -> None:
+def test_too_few_images_are_reported() -> None:
     with pytest.raises(ValueError, match="got 5 generated images; 5 nearest neighbors each need at least 6"):
         manifold(np.zeros((10, 2)), np.zeros((5, 2)))

@@ -25,7 +25,7 @@ def test_agrees_with_all_distances_in_blocks_too(cells: int, monkeypatch: pytest
     assert np.allclose(found.ratio, every.min(1) / np.sort(every, axis=1)[:, :7].mean(1), rtol=1e-12)
 
 
-def test_a_copy_is_at_no_distance_and_of_equals_the_first_is_told() -> None:
+def test_a_copy_is_at_no_distance_and_of_equals_the_first_is_reported() -> None:
     training = images(60)
     training[41] = training[17]
     found = nearest(training[[41, 3]], training)
@@ -53,6 +53,6 @@ def test_learning_by_heart_is_seen_and_chance_is_not() -> None:
     assert threshold(ratios[1]) == quantiles(ratios[1])["q01"]
 
 
-def test_images_of_another_size_are_told() -> None:
+def test_images_of_another_size_are_reported() -> None:
     with pytest.raises(ValueError, match="of one size"):
         nearest(images(2), images(2)[:, :4])

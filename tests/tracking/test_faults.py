@@ -32,7 +32,7 @@ class Faulty:
         self.calls = 0
         self.delay = 0.0
         self.refuses: set[int] = set()
-        """Calls, by number, that are not even looked at."""
+        """Numbers of the calls to ignore."""
         self.forgets: set[int] = set()
         """Calls that are done, but whose answer is lost."""
 

@@ -182,7 +182,7 @@ def test_without_a_server_the_records_stay_and_go_later(store: Any, monkeypatch:
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
 
 
-def test_what_is_kept_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
+def test_what_is_kept_is_reported_with_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(spool, "sync", lambda: [Path("one.jsonl")])
     assert main(["sync"]) == 1

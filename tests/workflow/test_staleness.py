@@ -48,7 +48,7 @@ SEVERAL = [
         new=named("a classifier added").new,
     ),
 ]
-"""Rows in one plan, whose jobs can be told apart: each alone is tried by `-m long`."""
+"""Rows that share one plan, as their jobs can be distinguished; `-m long` tests each of them alone."""
 
 
 def expected(row: Row) -> set[str]:

@@ -98,7 +98,7 @@ def test_zero_and_huge_values_are_counted() -> None:
     assert counts.metrics()["auroc"]["value"] == 1
 
 
-def test_masks_of_one_kind_are_told() -> None:
+def test_masks_of_one_kind_are_reported() -> None:
     found = counted(np.ones((1, 4, 4)), np.zeros((1, 4, 4), bool)).metrics()
     assert found == {"value": None, "reason": "no test image has a mask with anomalous pixels"}
     found = counted(np.ones((1, 4, 4)), np.ones((1, 4, 4), bool)).metrics()

@@ -29,7 +29,7 @@ def test_keeps_its_promise_on_new_normals() -> None:
     assert 0.03 < np.mean(rates) <= 0.05
 
 
-def test_too_few_normals_are_told() -> None:
+def test_too_few_normals_are_reported() -> None:
     found = from_normals(np.arange(10.0), 0.05)
     assert found.value == 9
     assert "too few to guarantee a false-alarm rate of 5 %, which needs 19" in found.rule

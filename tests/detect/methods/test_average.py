@@ -113,12 +113,12 @@ def test_tables_and_metrics_of_training_say_whose_they_are(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("rows", [[], [200]])
-def test_too_few_held_out_images_are_told(rows: list[int]) -> None:
+def test_too_few_held_out_images_are_reported(rows: list[int]) -> None:
     with pytest.raises(ValueError, match=rf"needs two or more; got {len(rows)}: increase data\.split\.val"):
         fit(average("pca", "mahalanobis"), np.array(rows, np.int64))
 
 
-def test_held_out_images_that_are_all_alike_are_told() -> None:
+def test_held_out_images_that_are_all_alike_are_reported() -> None:
     with pytest.raises(ValueError, match="cannot standardize the scores of 0-pca"):
         fit(average("pca", "mahalanobis"), np.array([200, 200, 200]))
 

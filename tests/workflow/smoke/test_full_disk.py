@@ -32,7 +32,7 @@ ROOMS = (2**17, 2**18, 2**20, 2**21, 2**22, 2**23, 2**24, 2**25, 2**26)
 
 
 def fill(disk: Path, left: int) -> Path:
-    """A file that leaves so many bytes."""
+    """Fill the disk with a file, leaving `left` bytes."""
     filler = disk / "filler"
     with filler.open("wb") as stream:
         size = max(0, shutil.disk_usage(disk).free - left)

@@ -183,7 +183,7 @@ def test_a_training_survives_a_power_cut(smoke: Project) -> None:
     assert differences(expected, contents(smoke.root)) == []
 
 
-def test_a_second_snakemake_is_told_to_wait_and_harms_nothing(project: Project) -> None:
+def test_a_second_snakemake_is_reported_to_wait_and_harms_nothing(project: Project) -> None:
     target = "data/twice/prepared/manifest.json"
     config = ("--configfile", str(project.config("twice", {"name": "twice", "data": {"source": "sklearn"}})))
     first = project.start(target, *config)
