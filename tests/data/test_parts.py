@@ -89,6 +89,27 @@ def test_a_leaking_split_is_regrouped_on_request(
     assert abs((got.store.items["split"] == "test").sum() - 30) <= 2
 
 
+def test_the_one_part_held_out_can_serve_as_the_other(
+    run: Callable[..., Any], surfaces: Callable[..., dict[str, Any]]
+) -> None:
+    source = surfaces(lambda number, shot: "val" if number >= 30 else "train", cameras=False)
+    as_named, changed = run(source), run(source, to="changed", split={"held_out": "test"})
+    held_out = {id_ for id_, item in as_named.by_id.items() if item["split"] == "val"}
+    assert {id_ for id_, item in changed.by_id.items() if item["split"] == "test"} == held_out
+    assert {item["split"] for id_, item in changed.by_id.items() if id_ not in held_out} == {"train", "val"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "there"), [(("val", "test"), "holds out both val and test"), (("train",) * 2, "holds out no images")]
+)
+def test_a_part_to_rename_must_be_the_only_one(
+    run: Callable[..., Any], surfaces: Callable[..., dict[str, Any]], parts: tuple[str, str], there: str
+) -> None:
+    source = surfaces(lambda number, shot: parts[number % 2] if number >= 30 else "train", cameras=False)
+    with pytest.raises(ValueError, match=f"data.split.held_out: test: the source's own split {there}"):
+        run(source, split={"held_out": "test"})
+
+
 def test_the_folds_test_every_image_once(run: Callable[..., Any], surfaces: Callable[..., dict[str, Any]]) -> None:
     source, tested = surfaces(), Counter[str]()
     for fold in range(4):

@@ -27,6 +27,9 @@ class Split(Section):
     """For `kfold`: the part to test on, from 0 to folds - 1."""
     group: str | None = None
     """For `leave_one_group_out`: the group to test on, as the source names it (a patient, a place, a camera)."""
+    held_out: Literal["val", "test"] | None = None
+    """What the one part is used for that the source's own split holds out from training, whatever the source calls it; the
+    other part is drawn from the training images. Default: what the source calls it."""
     seed: Seed = 0
     """Seed of the random split."""
     near_duplicates: bool = True

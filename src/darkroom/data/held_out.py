@@ -18,10 +18,13 @@ from darkroom.data.split import Labels
 def parts(spec: Split, items: Sequence[Item], labels: Labels, links: dict[int, int]) -> tuple[list[str], Labels]:
     """Return the split of every item and its group number; `links` join rows that show one picture or object.
 
-    Raises ValueError if the method chooses a test split but the source has its own, or has no such group.
+    Raises ValueError if the method chooses a test split but the source has its own, or has no such group, or
+    if `held_out` is set and the source does not hold out exactly one part.
     """
     ids, given = [item.id for item in items], [item.split for item in items]
     named = [item.group for item in items]
+    if spec.held_out is not None:
+        given = _renamed(given, spec.held_out)
     if spec.regroup:
         given = split.regroup(ids, labels, group_numbers(named, links), given, seed=spec.seed)
     if spec.method != "random":
@@ -37,6 +40,15 @@ def parts(spec: Split, items: Sequence[Item], labels: Labels, links: dict[int, i
     groups = group_numbers(named, links)
     share = spec.test if spec.method == "random" else 0
     return split.assign(ids, labels, groups, given, val=spec.val, test=share, seed=spec.seed), groups
+
+
+def _renamed(given: Sequence[str | None], name: str) -> list[str | None]:
+    """Return the given splits with the one that is not for training under another name. Raises ValueError unless it is one."""
+    found = sorted({part for part in given if part is not None} - {"train"})
+    if len(found) != 1:
+        there = "holds out both val and test" if found else "holds out no images"
+        raise ValueError(f"data.split.held_out: {name}: the source's own split {there}; leave held_out out")
+    return [name if part == found[0] else part for part in given]
 
 
 def _fold(

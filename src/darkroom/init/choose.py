@@ -89,21 +89,34 @@ def _size(scene: Scene) -> Iterator[Choice]:
 
 
 def _split(scene: Scene) -> Iterator[Choice]:
-    missing = scene.missing_parts
-    if not missing or not scene.trained:
+    if not scene.trained:
         return
+    chosen: dict[str, Any] = {}
+    reasons = []
+    if scene.only_val:
+        chosen["held_out"] = "test"
+        reasons.append("tests on the one part that your own split holds out, val, and draws validation from train")
+    if missing := scene.missing_parts:
+        share, why = _share(scene, missing)
+        if share != SHARES[0]:
+            chosen |= dict.fromkeys(missing, share)
+            reasons.append(why)
+    if chosen:
+        yield Choice("data.split", chosen, "; ".join(reasons))
+
+
+def _share(scene: Scene, missing: list[str]) -> tuple[float, str]:
+    """Return the share of each missing part, by the size of the smallest class, and why."""
     rarest = min(scene.trained, key=lambda name: scene.trained[name])
     count, total = scene.trained[rarest], sum(scene.trained.values())
     share = round(min(max(FEW / count, ENOUGH / total, SHARES[0]), SHARES[1]), 2)
-    if share == SHARES[0]:
-        return
     number, each = max(1, round(share * total)), " each" if len(missing) > 1 else ""
     parts = " and ".join({"val": "validation", "test": "testing"}[part] for part in missing)
     why = f"more than the default 0.1 because the set is small: about {number} images{each} for {parts}"
     if len(scene.trained) > 1:
         share_of_it = f"{max(1, round(share * count))} of them from" if count > 2 else "too many for"
         why += f", {share_of_it} the smallest class, {shown(rarest)} ({count})"
-    yield Choice("data.split", dict.fromkeys(missing, share), why)
+    return share, why
 
 
 def _labels(scene: Scene) -> Iterator[Choice]:
@@ -163,7 +176,7 @@ def _models(scene: Scene) -> Iterator[Choice]:
             why += f"; fine-tuning would take {cost.about(minutes)}, to try it, add a model with transfer: fine_tune"
         yield Choice("classify.models.probe", {"network": network, "transfer": "probe"}, why)
         if minutes <= PATIENCE:
-            why = "trains the whole pretrained network: slower, and often more accurate"
+            why = "trains the whole pretrained network: slower; the report compares it with the probe"
             yield Choice("classify.models.fine_tune", {"network": network, "transfer": "fine_tune"}, why)
     else:
         yield Choice("classify.models.resnet", {}, _why_from_scratch(scene))

@@ -1,4 +1,4 @@
-"""Estimate how long a run takes without a GPU, from costs per pixel measured on one core."""
+"""Estimate how long a run takes without a GPU, from rough costs per pixel on one core."""
 
 from __future__ import annotations
 

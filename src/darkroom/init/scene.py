@@ -125,7 +125,13 @@ class Scene:
     @property
     def missing_parts(self) -> list[str]:
         """The parts among validation and test that are drawn at random, since the source does not give them."""
-        return [part for part in ("val", "test") if part not in self.splits]
+        given = {"test" if self.only_val and part == "val" else part for part in self.splits}
+        return [part for part in ("val", "test") if part not in given]
+
+    @property
+    def only_val(self) -> bool:
+        """Whether the source's own split holds out one part, which it calls validation: images to test on."""
+        return "val" in self.splits and "test" not in self.splits
 
     @property
     def about_upright(self) -> str:

@@ -101,8 +101,8 @@ def _splits(scene: Scene) -> Iterator[Fact]:
     missing = scene.missing_parts
     found = ", ".join(f"{part} {count:,}" for part, count in scene.splits.items())
     yield "splits", found + (f"; no {' or '.join(missing)}, which is drawn from train" if missing else "")
-    if "test" in missing and "val" in scene.splits:
-        yield "", "If your val is meant for testing, rename it to test and run init again."
+    if scene.only_val:
+        yield "", "The one part held out, val, is used for testing."
 
 
 def _sizes(scene: Scene) -> str:
