@@ -90,3 +90,23 @@ rule classify_evaluate:
         classify_evaluate.message
     shell:
         classify_evaluate.command
+
+
+classify_explain = StageRule(plan, "classify explain")
+
+
+rule classify_explain:
+    input:
+        classify_explain.inputs,
+    output:
+        classify_explain.manifest,
+    log:
+        classify_explain.log,
+    resources:
+        **classify_explain.resources,
+    params:
+        **classify_explain.params,
+    message:
+        classify_explain.message
+    shell:
+        classify_explain.command

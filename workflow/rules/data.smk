@@ -42,6 +42,26 @@ rule data_prepare:
         data_prepare.command
 
 
+data_attributes = StageRule(plan, "data attributes")
+
+
+rule data_attributes:
+    input:
+        data_attributes.inputs,
+    output:
+        data_attributes.manifest,
+    log:
+        data_attributes.log,
+    resources:
+        **data_attributes.resources,
+    params:
+        **data_attributes.params,
+    message:
+        data_attributes.message
+    shell:
+        data_attributes.command
+
+
 data_card = StageRule(plan, "data card")
 
 

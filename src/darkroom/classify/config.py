@@ -131,3 +131,18 @@ class EvaluateSpec(Section):
     tta_merge: Merge
     resamples: Count
     seed: int
+
+
+class ExplainedClassifier(Section):
+    """The first seed of one classifier; its folder is relative to the classifiers'."""
+
+    policy: str
+    model: str
+    folder: str
+    network: Annotated[Section, Plugin("network")]
+
+
+class ExplainSpec(Section):
+    """The job `classify explain`."""
+
+    classifiers: list[ExplainedClassifier]

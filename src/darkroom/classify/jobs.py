@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 from darkroom import files
 from darkroom.augment.config import NONE, OnlineSpec
 from darkroom.augment.jobs import copies
-from darkroom.classify.config import Classifier, Classify, EvaluateSpec, FeaturesSpec, TrainSpec
+from darkroom.classify.config import (
+    Classifier,
+    Classify,
+    EvaluateSpec,
+    ExplainedClassifier,
+    ExplainSpec,
+    FeaturesSpec,
+    TrainSpec,
+)
 from darkroom.fit.config import Training
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, fields
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
 from darkroom.nets import pretrained
 
 if TYPE_CHECKING:
@@ -111,6 +119,28 @@ def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
     return EvaluateSpec(network=network, seed=int(wildcards["seed"]), **shared)
 
 
+def _first_seeds(config: Config) -> list[Wildcards]:
+    return [one for one in _seeds(config) if config.classify and one["seed"] == str(config.classify.seeds[0])]
+
+
+def _explained_once(config: Config) -> Iterable[Wildcards]:
+    return ({} for _ in range(config.classify is not None))
+
+
+def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:
+    return ExplainSpec(
+        classifiers=[
+            ExplainedClassifier(
+                policy=one["policy"],
+                model=one["model"],
+                folder="{policy}/{model}/seed-{seed}".format(**one),
+                network=_section(plan).models[one["model"]].network,
+            )
+            for one in _first_seeds(plan.config)
+        ]
+    )
+
+
 def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | None]:
     frozen = _frozen(plan.config, wildcards["policy"], wildcards["model"])
     made = None if _views(_section(plan).models[wildcards["model"]]) is not None else wildcards["policy"]
@@ -132,6 +162,15 @@ def _workers(plan: Planned, wildcards: Wildcards) -> int:
 
 def _model(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"data": PREPARED, "model": Job("classify train", wildcards)}
+
+
+def _classifiers(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within]:
+    needed = (Job(f"classify {step}", one) for one in _first_seeds(plan.config) for step in ("train", "evaluate"))
+    return {
+        "data": PREPARED,
+        "attributes": Job("data attributes"),
+        "classifiers": Within("{results}/classify", tuple(needed)),
+    }
 
 
 STAGES = (
@@ -164,5 +203,14 @@ STAGES = (
         inputs=_model,
         cost=Cost(TORCH, 4, seconds=4),
         threads=_workers,
+    ),
+    Stage(
+        name="classify explain",
+        folder="{results}/explanation",
+        title="explain the classifiers of {name}",
+        each=_explained_once,
+        spec=_explain,
+        inputs=_classifiers,
+        cost=Cost(TORCH, 4, seconds=8),
     ),
 )

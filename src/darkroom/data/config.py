@@ -102,5 +102,11 @@ class PrepareSpec(Images):
     name: Name
 
 
+class AttributesSpec(Section):
+    """The job `data attributes`."""
+
+    source: Annotated[Section, Plugin("source")]
+
+
 class CardSpec(Section):
     """The job `data card`, which has no settings."""

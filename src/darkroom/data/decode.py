@@ -32,7 +32,10 @@ GRAY_TOLERANCE = 2
 """Channels of a gray image may differ by this many levels: lossy formats round them separately."""
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 NO_IMAGE = "not an image in a supported format"
-ORIENTATION = 0x0112
+ORIENTATION, MAKE, MODEL = 0x0112, 0x010F, 0x0110
+"""EXIF tags."""
+LONGEST_CAMERA = 60
+"""Characters of a camera's name that are kept."""
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
@@ -52,6 +55,11 @@ class Head:
     """Whether the file holds more than the one image that is used."""
     orientation: int = 1
     """The EXIF orientation, 1 to 8."""
+    width: int | None = None
+    height: int | None = None
+    """The size in pixels, upright; None if the image has to be decoded for it."""
+    camera: str | None = None
+    """The maker and model in the EXIF data, if there are any."""
 
 
 def native(image: Pixels, background: int = 255) -> NDArray[Any]:
@@ -75,16 +83,22 @@ def native(image: Pixels, background: int = 255) -> NDArray[Any]:
 def head(image: Pixels) -> Head:
     """Read an image's head; of a broken file, an empty one."""
     if isinstance(image, np.ndarray):
-        return Head(deep=image.dtype != np.uint8)
+        height, width = image.shape[:2] if image.ndim >= 2 else (None, None)
+        return Head(deep=image.dtype != np.uint8, width=width, height=height)
     if not isinstance(image, Path):
         return Head(deep=True)
     try:
         with image.open("rb") as stream, _identified(stream) as opened:
+            orientation = _orientation(opened)
+            width, height = opened.size[::-1] if orientation >= 5 else opened.size
             return Head(
                 format=opened.format,
                 deep=opened.mode in DEEP_MODES or _is_deep_color(opened),
                 frames=opened.format in FRAMED and bool(getattr(opened, "is_animated", False)),
-                orientation=_orientation(opened),
+                orientation=orientation,
+                width=width,
+                height=height,
+                camera=_camera(opened),
             )
     except Exception:  # listed when it is decoded
         return Head()
@@ -174,6 +188,16 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # the picture itself is intact
         return 1
     return found if found in range(1, 9) else 1
+
+
+def _camera(image: Image.Image) -> str | None:
+    """Return the maker and model of the camera in the EXIF data; None without them or if the data is broken."""
+    try:
+        found = [str(image.getexif().get(tag, "")) for tag in (MAKE, MODEL)]
+    except Exception:  # the picture itself is intact
+        return None
+    words = " ".join(found).replace("\0", " ").encode("utf-8", "replace").decode("utf-8").split()
+    return " ".join(words)[:LONGEST_CAMERA] or None
 
 
 def _values(image: Image.Image, background: int) -> NDArray[Any]:

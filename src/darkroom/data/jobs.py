@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from darkroom.data.config import CardSpec, FetchSpec, PrepareSpec
-from darkroom.job.stage import LIGHT, Cost, Job, Planned, Stage, Wildcards, part
+from darkroom.data.config import AttributesSpec, CardSpec, FetchSpec, PrepareSpec
+from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, part
+
+if TYPE_CHECKING:
+    from darkroom.config.load import Config
 
 
 def _fetch(plan: Planned, wildcards: Wildcards) -> FetchSpec:
@@ -14,6 +18,10 @@ def _fetch(plan: Planned, wildcards: Wildcards) -> FetchSpec:
 
 def _prepare(plan: Planned, wildcards: Wildcards) -> PrepareSpec:
     return part(PrepareSpec, plan.config.data, name=plan.config.name)
+
+
+def _attributes(plan: Planned, wildcards: Wildcards) -> AttributesSpec:
+    return AttributesSpec(source=plan.config.data.source)
 
 
 def _card(plan: Planned, wildcards: Wildcards) -> CardSpec:
@@ -26,6 +34,14 @@ def _no_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
 
 def _raw(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"raw": Job("data fetch")}
+
+
+def _prepared_and_raw(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
+    return {"data": PREPARED, "raw": Job("data fetch")}
+
+
+def _if_classified(config: Config) -> Iterable[Wildcards]:
+    return ({} for _ in range(config.classify is not None))
 
 
 STAGES = (
@@ -44,6 +60,15 @@ STAGES = (
         spec=_prepare,
         inputs=_raw,
         cost=Cost(LIGHT + 400, 6, seconds=2),  # the size of a source of files is not known before
+    ),
+    Stage(
+        name="data attributes",
+        folder="{data}/attributes",
+        title="attributes of {name}",
+        each=_if_classified,
+        spec=_attributes,
+        inputs=_prepared_and_raw,
+        cost=Cost(LIGHT + 300, 6, seconds=1),
     ),
     Stage(
         name="data card",

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from markupsafe import Markup
@@ -16,6 +16,7 @@ from darkroom import files
 from darkroom.log import Log
 from darkroom.report.config import BuildSpec
 from darkroom.report.parts.pictures import BUDGET, THUMBNAILS, Album, Sheet
+from darkroom.report.parts.plane import EmbeddingMap
 from darkroom.report.parts.table import Figure
 from darkroom.report.results import Results, read
 from darkroom.report.section import Answer, Section
@@ -40,6 +41,7 @@ SECTIONS: tuple[Section, ...] = (
 )
 """In the order of the page."""
 TEMPLATES = Path(__file__).parent / "templates"
+T = TypeVar("T")
 GALLERY = 8_000_000
 """Bytes of all images on the gallery page."""
 
@@ -73,6 +75,7 @@ def _page(results: Results, left: Unfinished) -> str:
     parts = [Part(section, content) for section in SECTIONS if (content := section.read(results)) is not None]
     failed, unknown = problems(left, results.missing)
     contents = [part.content for part in parts]
+    mapped = any(True for _ in _within(contents, EmbeddingMap))
     return _filled(
         "page.html",
         name=results.name,
@@ -82,6 +85,7 @@ def _page(results: Results, left: Unfinished) -> str:
         missing=unknown,
         album=_album(contents, Figure, BUDGET),
         thumbnails=_album(contents, Sheet, THUMBNAILS),
+        script=_plain("map.js") if mapped else "",
     )
 
 
@@ -106,9 +110,8 @@ def _gallery(name: str, folder: Path) -> str:
     return _filled("gallery.html", name=name, gallery=shown, where=gallery.WHERE, album=album)
 
 
-def _filled(template: str, **content: Any) -> str:
-    """Render a page with its style sheet inlined."""
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+def _filled(template: str, *, script: str = "", **content: Any) -> str:
+    """Render a page with its style sheet and its script inlined."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -116,9 +119,18 @@ def _filled(template: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": text.count, "listed": text.listed, "plural": text.plural}
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    return environment.get_template(template).render(**content, style=Markup(style), style_hash=digest)
+    environment.filters |= {"count": text.count, "listed": text.listed, "plural": text.plural, "digest": _digest}
+    return environment.get_template(template).render(**content, style=_plain("style.css"), script=script)
+
+
+def _plain(name: str) -> Markup:
+    """Read a style sheet or script, to be inlined as it is."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _digest(inlined: str) -> str:
+    """Return the hash by which the content security policy allows an inlined style sheet or script."""
+    return base64.b64encode(hashlib.sha256(inlined.encode()).digest()).decode("ascii")
 
 
 def _album(content: Any, kind: type[Figure | Sheet], budget: int) -> Album:
@@ -130,7 +142,7 @@ def _album(content: Any, kind: type[Figure | Sheet], budget: int) -> Album:
     return album
 
 
-def _within(value: Any, kind: type[Figure | Sheet]) -> Iterator[Figure | Sheet]:
+def _within(value: Any, kind: type[T]) -> Iterator[T]:
     if isinstance(value, kind):
         yield value
     elif isinstance(value, list | tuple):

@@ -63,6 +63,8 @@ class BuildSpec(Section):
     audits: list[ResultEntry] = []
     """Policies with an audit."""
     classifiers: list[ClassifierEntry]
+    explanation: ResultEntry | None = None
+    """Why the classifiers err."""
     generators: list[GeneratorEntry]
     detectors: list[DetectorEntry]
     config: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from darkroom.detect.jobs import tasks
 from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, Within
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry, ResultEntry
 
-NOT_SHOWN = {"data fetch", "generate judge", "audit train", "report build"}
+NOT_SHOWN = {"data fetch", "data attributes", "generate judge", "audit train", "report build"}
 """Stages whose results the page does not read, as they only feed other stages."""
 
 
@@ -38,6 +38,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         gallery=next(iter(entries("augment gallery")), None),
         audits=entries("audit measure"),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
+        explanation=next(iter(entries("classify explain")), None),
         generators=[GeneratorEntry(**entry) for entry in seeds("generate evaluate", "generate train")],
         detectors=[
             DetectorEntry(**entry, normal=found[entry["task"]][0], contamination=found[entry["task"]][1])

@@ -158,6 +158,8 @@ class Results:
     """The folders of synthetic images, by policy."""
     audits: dict[str, Path] = field(default_factory=dict)
     """The audits, by policy."""
+    explanation: Path | None = None
+    """Why the classifiers err."""
     missing: list[str] = field(default_factory=list)
     """Folders, relative to the results, of what the page should show and could not find."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -207,6 +209,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
         synthetic=whole(spec.synthetic),
         audits=whole(spec.audits),
+        explanation=next(iter(whole([spec.explanation] if spec.explanation else []).values()), None),
         missing=folders.missing,
         config=spec.config,
     )

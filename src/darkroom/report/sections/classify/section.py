@@ -13,11 +13,12 @@ from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Figure, Table, figure
 from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.section import Answer, Section
-from darkroom.report.sections.classify import calibration, findings, imbalance, tables, tta
+from darkroom.report.sections.classify import calibration, findings, imbalance, tables, tta, why
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.sections.classify.imbalance import Imbalance
 from darkroom.report.sections.classify.tables import Classes, Confusion
 from darkroom.report.sections.classify.tta import Tta
+from darkroom.report.sections.classify.why import Why
 from darkroom.report.words import text
 from darkroom.report.words.finding import bracketed, tile
 from darkroom.report.words.text import say
@@ -45,6 +46,7 @@ class Classifiers:
     confusions: list[Confusion]
     figures: list[Figure]
     others: list[tuple[str, list[Figure]]]
+    why: Why | None
 
     @property
     def best(self) -> ClassifierRuns:
@@ -80,6 +82,7 @@ def read(results: Results) -> Classifiers | None:
         confusions=tables.confusions(best),
         figures=_figures(best),
         others=[(c.title, _figures(c)) for c in ranked[1:]],
+        why=why.subsection(ranked, results),
     )
 
 
@@ -109,6 +112,7 @@ def answer(found: Classifiers) -> Answer:
             *tta.findings(best),
             *calibration.findings(best),
             *findings.classes(found.classes.weak, found.classes.lowest),
+            *why.findings(found.why, best),
         ],
     )
 
