@@ -257,7 +257,7 @@ def test_a_section_is_a_module_a_template_and_its_name_in_build(
 def test_every_section_has_a_template_and_a_key_of_its_own() -> None:
     keys = [section.key for section in build.SECTIONS]
     assert len(set(keys)) == len(keys)
-    pages = {"page", "answer", "gallery", "macros", "curves"}
+    pages = {"page", "answer", "gallery", "macros", "curves", "why"}
     assert {path.stem for path in build.TEMPLATES.glob("*.html")} == {*keys, *pages}
 
 

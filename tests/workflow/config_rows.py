@@ -17,6 +17,7 @@ from tests.workflow.edits import (
 )
 from tests.workflow.row import (
     EVERYTHING,
+    EXPLAINED,
     GENERATORS,
     JUDGED,
     LR,
@@ -121,7 +122,12 @@ ROWS = [
         "its trainings and evaluations",
         "network.hidden",
     ),
-    Row("`classify.policies` without one", settings(classify__policies=["none", "standard"]), ONLY_REPORT),
+    Row(
+        "`classify.policies` without one",
+        settings(classify__policies=["none", "standard"]),
+        EXPLAINED,
+        "the explanation",
+    ),
     Row(
         "the learning rate of one classifier",
         LR,
@@ -246,7 +252,7 @@ ROWS = [
         ),
         why="never made",
     ),
-    Row("a classifier removed", settings(classify__models__mlp=None), ONLY_REPORT),
+    Row("a classifier removed", settings(classify__models__mlp=None), EXPLAINED, "the explanation"),
     Row(
         "a policy added",
         settings(augment__strong={"copies": 2}),
@@ -262,7 +268,7 @@ ROWS = [
             ),
         ),
     ),
-    Row("a policy removed", settings(augment__drawn=None), ONLY_REPORT),
+    Row("a policy removed", settings(augment__drawn=None), EXPLAINED, "the explanation"),
     Row(
         "a seed added",
         settings(classify__seeds=[0, 1, 2]),

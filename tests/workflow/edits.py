@@ -40,9 +40,11 @@ BASE: dict[str, Any] = {
 }
 """The config of the run before; there are no others but that with a change, `CHANGED`."""
 REPORT = "write results/stale/report/index.html"
+EXPLANATION = "explain the classifiers of stale"
 ALL = {
     "fetch stale",
     "prepare stale",
+    "attributes of stale",
     "data card of stale",
     "augment: standard",
     "augment: standard, contact sheet",
@@ -57,6 +59,7 @@ ALL = {
         for policy in ("none", "standard", "drawn")
         for seed in (0, 1)
     ),
+    EXPLANATION,
     "train judge of generators",
     *(f"{do} generator: {model}, seed 0" for do in ("train", "evaluate") for model in ("vae", "gan")),
     "draw copies for drawn",

@@ -20,7 +20,7 @@ class Row:
     change: Change
     jobs: tuple[str, ...] = ()
     which: str = ""
-    """The jobs in words, for the table; the report, which runs after any other, is not said again."""
+    """The jobs in words, for the table; the report and the explanation, which follow others, are not named."""
     why: str = ""
     """A part of the reason of some job."""
     arguments: tuple[str, ...] = ()
@@ -36,6 +36,7 @@ TRAINED = ("fold", "audit", "classifier", "train judge of", "generator", "draw",
 PREPARED = ("^(?!fetch)",)
 EVERYTHING = ("",)
 ONLY_REPORT = ("^write",)
+EXPLAINED = ("^explain",)
 SYNTHETIC_COPIES = ("draw", "on drawn")
 STANDARD = ("augment: standard", "audit: standard", "on standard")
 OF_POLICY = "this policy's copies and audit, classifiers on it"

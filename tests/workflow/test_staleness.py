@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 from tests.workflow.conftest import ROOT
-from tests.workflow.edits import ALL, BASE, CHANGED, REPORT, settings, together
+from tests.workflow.edits import ALL, BASE, CHANGED, EXPLANATION, REPORT, settings, together
 from tests.workflow.row import NEW, Row
 from tests.workflow.rows import ROWS
 
@@ -52,8 +52,10 @@ SEVERAL = [
 
 
 def expected(row: Row) -> set[str]:
-    """The jobs of a row."""
+    """The jobs of a row; the explanation is of the first seed of every classifier."""
     found = {job for job in ALL if any(re.search(pattern, job) for pattern in row.jobs)} | set(row.new)
+    if any(re.search("classifier: .* seed 0$", job) for job in found):
+        found.add(EXPLANATION)
     return found | {REPORT} if found else found
 
 

@@ -140,5 +140,5 @@ runs = client.search_runs([client.get_experiment_by_name("smoke").experiment_id]
 print(json.dumps([[r.data.tags["job"], r.info.status] for r in runs if "job" in r.data.tags]))
 """
     runs = json.loads(project.python("-c", script).stdout.splitlines()[-1])
-    assert Counter(status for _, status in runs) == {"FINISHED": 29}
-    assert len({job for job, _ in runs}) == 29
+    assert Counter(status for _, status in runs) == {"FINISHED": 31}
+    assert len({job for job, _ in runs}) == 31

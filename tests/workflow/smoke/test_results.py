@@ -31,7 +31,7 @@ def edited(path: Path, before: str, after: str) -> Iterator[None]:
 def test_every_stage_leaves_a_whole_folder(smoke) -> None:
     results = smoke.root / "results" / "smoke"
     manifests = [*results.rglob("manifest.json"), *(smoke.root / "data" / "smoke").rglob("manifest.json")]
-    assert len(manifests) == 3 + 3 + 3 + 8 + 7 + 4 + 1
+    assert len(manifests) == 4 + 3 + 3 + 9 + 7 + 4 + 1
     for manifest in manifests:
         for name, digest in files.read_manifest(manifest.parent).items():
             assert files.sha256(manifest.parent / name) == digest
@@ -61,7 +61,7 @@ def test_results_know_what_they_were_made_of_without_snakemakes_memory(smoke) ->
         kept.rename(memory)
     trained = [job for job, reason in reasons.items() if reason == "network.hidden [64] → [32]"]
     assert sorted(trained) == [f"train classifier: mlp on {policy}, seed 0" for policy in ("none", "standard")]
-    assert len(reasons) == 5
+    assert len(reasons) == 6
     assert all("network.hidden [64] → [32]" in reason for reason in reasons.values())
     assert all("rebuilt" in reason for job, reason in reasons.items() if job not in trained)
 
@@ -69,13 +69,13 @@ def test_results_know_what_they_were_made_of_without_snakemakes_memory(smoke) ->
 @pytest.mark.parametrize(
     ("module", "before", "after", "rules", "stale"),
     [
-        ("data/twins.py", "NEAREST = 1e-3", "NEAREST = 2e-3 / 2", ["data_prepare"], 28),
+        ("data/twins.py", "NEAREST = 1e-3", "NEAREST = 2e-3 / 2", ["data_prepare"], 30),
         pytest.param(
             "classify/losses.py",
             "    if weights is not None:",
             "    if not weights is None:",
             ["classify_train"],
-            9,
+            10,
             marks=pytest.mark.long,
         ),
     ],
@@ -148,7 +148,7 @@ def test_every_job_is_a_run_in_mlflow(smoke, monkeypatch: pytest.MonkeyPatch) ->
     assert not list(Path("results/.tracking").glob("*.jsonl"))
     jobs = {run.data.tags["job"]: run for run in runs if "job" in run.data.tags}
     parents = {run.data.tags["method"]: run for run in runs if "method" in run.data.tags}
-    assert len(jobs) == 29
+    assert len(jobs) == 31
     assert {run.info.status for run in jobs.values()} == {"FINISHED"}
     assert set(parents) >= {"classify/none/mlp", "generate/vae", "detect/normal-1/pca"}
     trained = jobs["results/smoke/classify/standard/resnet/seed-0/model"]
