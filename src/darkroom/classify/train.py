@@ -132,6 +132,7 @@ def _fit(
     )
     batch_size = 256 if adaptation is None else spec.training.batch_size
     val = plain_batches(store, held_out, batch_size=batch_size) if len(held_out) else None
+    task.train()  # Lightning keeps the mode that it finds
     fitted = fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
     task.finish()
     return fitted
