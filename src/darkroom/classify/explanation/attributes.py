@@ -14,7 +14,6 @@ from darkroom.data.store import Store, release
 PIXELS = ("brightness", "contrast", "sharpness", "border_rows", "border_columns")
 PLAIN = 8
 """Gray levels by which pixels of a plain border may differ, since JPEG adds noise."""
-BATCH = 256
 
 
 def measure(store: Store, rows: NDArray[np.int64]) -> pd.DataFrame:

@@ -42,7 +42,9 @@ class EmbeddingMap:
     """JSON for the script: both planes' coordinates, predictions and confidences."""
 
 
-def embedding_map(title: str, about: dict[str, Any], labels: Sequence[int], classes: Sequence[str], of: int) -> Any:
+def embedding_map(
+    title: str, about: dict[str, Any], labels: Sequence[int], classes: Sequence[str], of: int
+) -> EmbeddingMap:
     """Draw the map that an explanation describes, of images with these labels."""
     predicted = about["predicted"]
     colors = [color(number, len(classes)) for number in range(len(classes))] if len(classes) <= NAMED else []
