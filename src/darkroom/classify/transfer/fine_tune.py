@@ -17,14 +17,19 @@ from darkroom.registry import register
 class FineTune(Adaptation):
     """Fit the head, then train the whole network with learning rates that fall towards the input."""
 
-    TRAINING = {"epochs": 10, "batch_size": 32, "threads": 2, "optimizer": {"name": "adamw", "lr": 0.0005}}
+    TRAINING = {
+        "epochs": 10,
+        "batch_size": 32,
+        "threads": 2,
+        "optimizer": {"name": "adamw", "lr": 0.0003, "weight_decay": 0.05},
+    }
 
     def __init__(
         self,
         *,
         layer_decay: Annotated[
             float, Field(gt=0, le=1, description="factor on the learning rate from each block to the one before it")
-        ] = 0.75,
+        ] = 0.9,
         frozen_norm: Annotated[
             bool, Field(description="keep the running statistics of batch normalization; scales and biases train")
         ] = True,

@@ -17,7 +17,12 @@ from darkroom.settings import Count
 class Partial(Adaptation):
     """Fit the head, then train it with the last blocks of the network."""
 
-    TRAINING = {"epochs": 10, "batch_size": 32, "threads": 2, "optimizer": {"name": "adamw", "lr": 0.0005}}
+    TRAINING = {
+        "epochs": 10,
+        "batch_size": 32,
+        "threads": 2,
+        "optimizer": {"name": "adamw", "lr": 0.0003, "weight_decay": 0.05},
+    }
 
     def __init__(
         self,
