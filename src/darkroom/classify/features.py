@@ -1,4 +1,4 @@
-"""The job `classify features`: features of all labelled images, from a pretrained network that no training changes.
+"""The job `classify features`: features of all labeled images, from a pretrained network that no training changes.
 
 One job serves all models and seeds that share backbone, weights, image size and policy. Of every training image it also
 takes some views under the policy: its copies by turns, transformed as batches are in training. Transforms that mix images
@@ -38,12 +38,13 @@ def run(
 ) -> None:
     """Compute the features of the prepared store `data`; the bytes do not depend on `workers`, the number of threads.
 
-    Raises ValueError if there are no labelled training images, or the weights do not fit.
+    Raises ValueError if there are no labeled training images, or the weights do not fit.
     """
+    torch.set_num_threads(1)  # floating-point sums depend on it; all cores are kept busy by `workers`
     store = open_store(data)
     rows = {name: labelled(store, name) for name in SPLITS}
     if not len(rows["train"]):
-        raise ValueError(f"{store.name} has no labelled training images to compute features of")
+        raise ValueError(f"{store.name} has no labeled training images to compute features of")
     network = registry.build(spec.network, store.shape, len(store.classes))
     network.load_pretrained(weights)
     shown = [(view, rows["train"]) for view in range(spec.views + 1)] + [(0, rows["val"]), (0, rows["test"])]

@@ -51,7 +51,10 @@ def frozen(digits: Path, weights: Weights, tmp_path_factory: pytest.TempPathFact
 def test_features_are_the_networks_own_whatever_the_number_of_workers(
     frozen: Path, digits: Path, weights: Weights, tmp_path: Path
 ) -> None:
+    torch.set_num_threads(2)  # as a process begins on two cores
+    features.run(features_spec(weights, 2), data=digits, out=tmp_path / "one", log=silent)
     features.run(features_spec(weights, 2), data=digits, out=tmp_path / "again", log=silent, workers=3)
+    assert files.read_manifest(tmp_path / "one") == files.read_manifest(frozen)
     assert files.read_manifest(tmp_path / "again") == files.read_manifest(frozen)
     store, known = open_store(digits), open_features(frozen)
     test = labelled(store, "test")[:5]
