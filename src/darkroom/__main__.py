@@ -140,7 +140,12 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
 def _digest(made_of: dict[str, Any], options: dict[str, Any]) -> str:
     """Hash a job's definition and inputs: training resumes only from a checkpoint of the same job."""
     places = [v for k, v in sorted(options.items()) if isinstance(v, Path) and k not in {"out", "checkpoints"}]
-    inputs = [files.sha256(p / files.MANIFEST) for p in places]
+    inputs = [
+        files.sha256(m)
+        for p in places
+        for m in sorted({p / files.MANIFEST, *p.glob(f"*/{files.MANIFEST}")})
+        if m.exists()
+    ]
     text = files.canonical([options["out"].as_posix(), made_of, inputs])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

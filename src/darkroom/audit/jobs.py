@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from darkroom.audit.config import Audit, MeasureSpec, TrainSpec
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, part
 from darkroom.nets import pretrained
+from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
@@ -42,9 +43,13 @@ def _measure(plan: Planned, wildcards: Wildcards) -> MeasureSpec:
     return part(MeasureSpec, section, name=name, policy=plan.config.augment[name], backbone=backbone)
 
 
-def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within]:
+def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    return {"data": PREPARED, "weights": fetched(_section(plan).network)}
+
+
+def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
     folds = tuple(Job("audit train", fold) for fold in _folds(plan.config))
-    return {"data": PREPARED, "models": Within("{results}/audit/models", folds)}
+    return {**_images(plan, wildcards), "models": Within("{results}/audit/models", folds)}
 
 
 STAGES = (
@@ -54,6 +59,7 @@ STAGES = (
         title="train judge: fold {fold}",
         each=_folds,
         spec=_train,
+        inputs=_images,
         cost=Cost(TORCH, 4, seconds=15),
         resumes=True,
     ),

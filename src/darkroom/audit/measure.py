@@ -27,6 +27,7 @@ from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.data.store import Store, open_store
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.log import Log
+from darkroom.nets import pretrained
 from darkroom.randomness import derive
 
 REAL = 200
@@ -37,14 +38,14 @@ NUMBERS = ("clean", "kept", "loss", "turned", "relearned", "realism", "spread", 
 Rows = NDArray[np.int64]
 
 
-def run(spec: MeasureSpec, *, data: Path, models: Path, out: Path, log: Log) -> None:
+def run(spec: MeasureSpec, *, data: Path, models: Path, weights: Path | None = None, out: Path, log: Log) -> None:
     """Audit a policy on the training images of the store at `data`, judged by the classifiers `models`/fold-F.
 
     Raises FileNotFoundError if one of them is missing.
     """
     torch.set_num_threads(1)  # sums depend on the number of threads
     started = time.monotonic()
-    store = open_store(data)
+    spec, store = pretrained.localized(spec, weights), open_store(data)
     rows, fold = folds(store, spec)
     order = np.argsort([derive(spec.seed, "judged", item) for item in store.items["id"].iloc[rows]], kind="stable")
     rows, fold = rows[order], fold[order]

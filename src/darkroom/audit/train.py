@@ -14,14 +14,17 @@ from darkroom.classify.train import train
 from darkroom.data.store import open_store
 from darkroom.fit.model import save_model
 from darkroom.log import Log
+from darkroom.nets import pretrained
 
 
-def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
+def run(
+    spec: TrainSpec, *, data: Path, weights: Path | None = None, out: Path, checkpoints: Path | None = None, log: Log
+) -> None:
     """Train on all folds but one of the training images of the store at `data`.
 
     Raises ValueError if this fold is empty or the others have fewer than two classes.
     """
-    store = open_store(data)
+    spec, store = pretrained.localized(spec, weights), open_store(data)
     rows, fold = folds(store, spec)
     if not (fold == spec.fold).any():
         raise ValueError(f"fold {spec.fold} of {spec.folds} has no images; lower audit.folds")

@@ -23,6 +23,7 @@ from darkroom.classify.transfer.frozen import BATCH, ITEMS, VALUES, Load, Rows, 
 from darkroom.data.store import SPLITS, Store, labelled, new_array, open_store, release
 from darkroom.fit.batches import as_float, training_batches
 from darkroom.log import Log
+from darkroom.nets import pretrained
 from darkroom.randomness import derive
 
 
@@ -45,8 +46,8 @@ def run(
     rows = {name: labelled(store, name) for name in SPLITS}
     if not len(rows["train"]):
         raise ValueError(f"{store.name} has no labeled training images to compute features of")
-    network = registry.build(spec.network, store.shape, len(store.classes))
-    network.load_pretrained(weights)
+    network = registry.build(pretrained.localized(spec.network, weights), store.shape, len(store.classes))
+    network.load_pretrained()
     shown = [(view, rows["train"]) for view in range(spec.views + 1)] + [(0, rows["val"]), (0, rows["test"])]
     items = pd.concat([_items(store, some, view) for view, some in shown], ignore_index=True)
     load = _loader(spec, store, rows["train"], open_store(copies) if copies else None)

@@ -22,6 +22,7 @@ from darkroom.classify.config import (
 from darkroom.fit.config import Training
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
 from darkroom.nets import pretrained
+from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
@@ -141,18 +142,20 @@ def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:
     )
 
 
-def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | None]:
+def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
     frozen = _frozen(plan.config, wildcards["policy"], wildcards["model"])
     made = None if _views(_section(plan).models[wildcards["model"]]) is not None else wildcards["policy"]
     return {
         "data": PREPARED,
         "copies": copies(plan.config, made) if made else None,
         "features": frozen[0] if frozen else None,
+        "weights": fetched(_section(plan).models[wildcards["model"]].network),
     }
 
 
-def _viewed(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | None]:
-    return {"data": PREPARED, "copies": copies(plan.config, wildcards["policy"])}
+def _viewed(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    network = _features(plan, wildcards).network
+    return {"data": PREPARED, "copies": copies(plan.config, wildcards["policy"]), "weights": fetched(network)}
 
 
 def _workers(plan: Planned, wildcards: Wildcards) -> int:

@@ -23,6 +23,7 @@ from darkroom.fit.model import Fitted, save_model
 from darkroom.fit.sampling import Sampling
 from darkroom.fit.untrained import untrained
 from darkroom.log import Log
+from darkroom.nets import pretrained
 from darkroom.randomness import derive
 
 
@@ -32,16 +33,18 @@ def run(
     data: Path,
     copies: Path | None = None,
     features: Path | None = None,
+    weights: Path | None = None,
     out: Path,
     checkpoints: Path | None = None,
     log: Log,
 ) -> None:
     """Train on the train split of the prepared store `data`, with the augmented `copies` if there are any.
 
-    A pretrained network begins with a head fitted to `features`. Raises ValueError if the training images have fewer than
-    two classes, or there are no test images to evaluate on.
+    A pretrained network begins with a head fitted to `features`, and reads remote weights from `weights`, the folder of
+    `weights fetch`. Raises ValueError if the training images have fewer than two classes, or there are no test images to
+    evaluate on.
     """
-    store = open_store(data)
+    spec, store = pretrained.localized(spec, weights), open_store(data)
     needed(store, "test")  # fail before the training, not after it
     network, fitted = train(
         spec,

@@ -17,6 +17,7 @@ from darkroom.config import architectures, explain, photographs, strict_yaml
 from darkroom.data.config import Data
 from darkroom.detect.config import Detect, classifiers, members
 from darkroom.generate.config import Generate
+from darkroom.nets import pretrained
 from darkroom.settings import Name, Section
 
 MOST_PROBLEMS = 30
@@ -111,6 +112,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _transfer_problems,
         _detector_problems,
         _backbone_problems,
+        _weights_problems,
         _size_problems,
         *((_data_problems,) if need_data else ()),
     )
@@ -242,6 +244,11 @@ def _broken(declared: Mapping[str, bool | float], reached: Mapping[str, float]) 
             yield operation, f"does not preserve labels: data.label_preserving.{operation} is false"
         elif limit is not True and far > limit + 1e-9:
             yield operation, f"reaches {far:g}, but data.label_preserving.{operation} is {limit:g}"
+
+
+def _weights_problems(config: Config) -> Iterator[str]:
+    """Pretrained weights whose options do not go together."""
+    yield from {f"{chosen.architecture}: {chosen.problem}" for chosen in pretrained.choices(config) if chosen.problem}
 
 
 def _size_problems(config: Config) -> Iterator[str]:

@@ -33,6 +33,7 @@ OPTIONS = {
     "raw": "folder that `data fetch` has filled",
     "results": "folder of all results of the data set",
     "unfinished": "JSON file that lists which jobs failed",
+    "weights": "folder of the pretrained weights that `weights fetch` downloads",
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""

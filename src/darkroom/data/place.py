@@ -78,7 +78,7 @@ def bring(raw: Path, path: str, sha256: str | None, *, plain: Collection[str] = 
     """
     scheme = urllib.parse.urlsplit(path).scheme.lower()
     if scheme in ("http", "https", "file"):
-        with _downloaded(path, raw) as got:
+        with downloaded(path, raw) as got:
             _check(got, path, sha256)
             if not _unpacked(got, path, raw, plain):
                 kept = raw / KEPT / got.name
@@ -227,20 +227,22 @@ def _check(file: Path, path: str, sha256: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _downloaded(url: str, raw: Path) -> Iterator[Path]:
-    """Download a URL into a file that is deleted after the block unless it was moved."""
+def downloaded(url: str, raw: Path, *, key: str = "data.source.path") -> Iterator[Path]:
+    """Download a URL into a file in `raw` that is deleted after the block unless it was moved.
+
+    Raises ValueError with the config key for an error of the server or network, OSError for one of the local disk.
+    """
     name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name.replace("\0", "") or "download"
     target = raw / f".download-{hashlib.sha256(url.encode()).hexdigest()[:8]}" / name
     target.parent.mkdir()
     try:
-        _load(url, target)
+        _load(url, target, key)
         yield target
     finally:
         shutil.rmtree(target.parent, ignore_errors=True)
 
 
-def _load(url: str, target: Path) -> None:
-    """Raise ValueError for an error of the server or network, OSError for one of the local disk."""
+def _load(url: str, target: Path, key: str) -> None:
     with target.open("wb") as out:
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
@@ -249,7 +251,7 @@ def _load(url: str, target: Path) -> None:
                     out.write(block)
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             reason = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
-            raise ValueError(f"data.source.path: could not download {url}: {reason}") from None
+            raise ValueError(f"{key}: could not download {url}: {reason}") from None
     if expected and target.stat().st_size != int(expected):
         got = f"{target.stat().st_size:,} of {int(expected):,} bytes"
-        raise ValueError(f"data.source.path: could not download {url}: the connection ended after {got}")
+        raise ValueError(f"{key}: could not download {url}: the connection ended after {got}")

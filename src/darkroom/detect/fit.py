@@ -16,6 +16,7 @@ from darkroom.detect.detector import CLASSIFIER, FitInputs, build
 from darkroom.detect.items import contaminated, labels_given, normal_rows
 from darkroom.fit.model import save_model
 from darkroom.log import Log
+from darkroom.nets import pretrained
 from darkroom.randomness import derive
 
 
@@ -24,6 +25,7 @@ def run(
     *,
     data: Path,
     classifier: Path | None = None,
+    weights: Path | None = None,
     out: Path,
     checkpoints: Path | None = None,
     log: Log,
@@ -34,7 +36,7 @@ def run(
     ValueError if the train or the validation split has no normal image, the test split has no image, or the train split has
     too few other images for the contamination.
     """
-    store = open_store(data)
+    spec, store = pretrained.localized(spec, weights), open_store(data)
     normal, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
     train = contaminated(store, normal, spec.normal, spec.contamination, seed=spec.seed)
     needed(store, "test")  # raise before training, not after

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkroom.classify.jobs import policies
-from darkroom.detect.config import Detect, EvaluateSpec, FitSpec, classifiers, members, task_name
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, fields
+from darkroom.detect.config import Detect, EvaluateSpec, FitSpec, classifiers, task_name
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
 from darkroom.nets import pretrained
-from darkroom.settings import Section
+from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
@@ -54,20 +54,13 @@ def _classifier(plan: Planned, wildcards: Wildcards) -> Job | None:
 def _seen(plan: Planned, wildcards: Wildcards) -> dict[str, Any]:
     """Describe a detector's feature extractor for its spec, so that other weights make it stale."""
     detector = _section(plan).detectors[wildcards["detector"]].detector
-    found = pretrained.fingerprints(*_pretrained(detector))
+    found = pretrained.fingerprints(detector)
     job = _classifier(plan, wildcards)
     if job is None or plan.config.classify is None:
         return {"backbone": found, "network": None}
     own = f"{job.wildcards['policy']}/{job.wildcards['model']}"
     network = plan.config.classify.models[job.wildcards["model"]].network
     return {"backbone": f"{found} {own}" if found else own, "network": network}
-
-
-def _pretrained(detector: Section) -> Iterator[Section]:
-    """Yield the options that name pretrained weights: of the detectors that it averages, and of networks that these train."""
-    for part in members(detector):
-        if getattr(part, "classifier", None) is None:
-            yield getattr(part, "network", part)
 
 
 def _fit(plan: Planned, wildcards: Wildcards) -> FitSpec:
@@ -95,8 +88,9 @@ def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
     )
 
 
-def _fitted_on(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | None]:
-    return {"data": PREPARED, "classifier": _classifier(plan, wildcards)}
+def _fitted_on(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    detector = _section(plan).detectors[wildcards["detector"]].detector
+    return {"data": PREPARED, "classifier": _classifier(plan, wildcards), "weights": fetched(detector)}
 
 
 def _model(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:

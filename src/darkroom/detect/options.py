@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from darkroom.settings import Count, unique
+from darkroom.settings import Count, Sha256, unique
 
 ErrorMeasure = Literal["mse", "mae", "ssim", "gradient"]
 ErrorOption = Annotated[
@@ -41,10 +41,14 @@ BackboneSide = Annotated[int, Field(ge=1, description="longer side in pixels of 
 BackboneSmoothing = Annotated[
     float, Field(ge=0, description="standard deviation of the maps' Gaussian blur, in pixels at side 224")
 ]
-BackboneName = Annotated[str, Field(description="timm name of the backbone")]
+BackboneName = Annotated[
+    str, Field(description="backbone: a timm name, or `torchvision/` and a torchvision name; see docs/backbones.md")
+]
 BackboneWeights = Annotated[
     str | None,
     Field(
-        description="file with the backbone's state dict (.pt, .safetensors); by default the extra `backbone` has it"
+        description="the backbone's weights: a local file (.safetensors, .pt, .pth), a URL, or `hub`; by default the package "
+        "that the extra `backbone` installs"
     ),
 ]
+BackboneSha256 = Annotated[Sha256 | None, Field(description="sha256 of the weights, if `weights` is a URL")]

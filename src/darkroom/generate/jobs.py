@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from darkroom.augment.config import Synthetic
 from darkroom.generate.config import EvaluateSpec, Generate, JudgeSpec, SynthesizeSpec, TrainSpec, trained
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, fields
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
 from darkroom.nets import pretrained
+from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
     from darkroom.config.load import Config
@@ -49,6 +50,10 @@ def _synthetic(plan: Planned, wildcards: Wildcards) -> Synthetic:
 def _judge(plan: Planned, wildcards: Wildcards) -> JudgeSpec:
     judge = _section(plan).judge
     return JudgeSpec(backbone=pretrained.fingerprints(judge.network), **fields(judge))
+
+
+def _judged_by(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    return {"data": PREPARED, "weights": fetched(_section(plan).judge.network)}
 
 
 def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
@@ -96,6 +101,7 @@ STAGES = (
         title="train judge of generators",
         each=_judge_once,
         spec=_judge,
+        inputs=_judged_by,
         cost=Cost(TORCH, 4, seconds=31),
         resumes=True,
     ),

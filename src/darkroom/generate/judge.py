@@ -23,18 +23,21 @@ from darkroom.fit.untrained import untrained
 from darkroom.generate.config import JudgeSpec
 from darkroom.generate.evaluation.spaces import JUDGE
 from darkroom.log import Log
+from darkroom.nets import pretrained
 from darkroom.randomness import derive
 
 SEED = 0
 """One judge for all models and seeds, so that their measures compare."""
 
 
-def run(spec: JudgeSpec, *, data: Path, out: Path, checkpoints: Path | None = None, log: Log) -> None:
+def run(
+    spec: JudgeSpec, *, data: Path, weights: Path | None = None, out: Path, checkpoints: Path | None = None, log: Log
+) -> None:
     """Train on the labeled images of the training split of the prepared store `data`.
 
     Raises ValueError if there are no training images.
     """
-    store = open_store(data)
+    spec, store = pretrained.localized(spec, weights), open_store(data)
     rows = labelled(store, "train")
     present = np.unique(store.labels[rows])
     if len(present) > 1:

@@ -7,9 +7,15 @@ EfficientNet-Lite (Tan & Le 2019; Liu 2020), trained on ImageNet; they and timm 
 from __future__ import annotations
 
 import functools
+import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from darkroom import files, settings
 
@@ -41,6 +47,10 @@ PACKAGES = {
 }
 """Packages by timm's name of the architecture."""
 DEFAULT = "tf_efficientnet_lite0"
+HUB = "hub"
+"""The value of `weights` for what timm or torchvision offers for download under the architecture's name."""
+FETCHED = "weights.safetensors"
+"""The file in a folder of `weights fetch`."""
 
 
 def timm_installed() -> bool:
@@ -79,7 +89,7 @@ def find(architecture: str, weights: str | None = None) -> Path:
     if architecture not in PACKAGES:
         raise ValueError(
             f"weights: no package contains weights of {settings.quoted(architecture)}, only of {', '.join(PACKAGES)}; "
-            "set weights to a file with its state dict"
+            f"set weights to a file with its state dict, a URL, or {HUB}"
         )
     path = packaged(architecture)
     if path is None or not timm_installed():
@@ -87,10 +97,17 @@ def find(architecture: str, weights: str | None = None) -> Path:
     return path
 
 
-def fingerprint(weights: str | None, architecture: str = DEFAULT) -> str | None:
-    """Identify weights for a job's spec: the sha256 of a file, or the version of a package; None if there is neither."""
+def fingerprint(weights: str | None, architecture: str = DEFAULT, sha256: str | None = None) -> str | None:
+    """Identify weights for a job's spec; None if there are none.
+
+    That is the version of a package, the sha256 of a file or URL, or the architecture's name on the hub.
+    """
     if weights is None:
         return installed(architecture)
+    if weights == HUB:
+        return f"{HUB}:{architecture}"
+    if is_url(weights):
+        return sha256
     path = files.local(weights)
     try:
         return files.sha256(path) if path is not None and path.is_file() else None
@@ -98,13 +115,85 @@ def fingerprint(weights: str | None, architecture: str = DEFAULT) -> str | None:
         return None  # the stage reports that it is missing or unreadable
 
 
-def fingerprints(*options: settings.Section) -> str | None:
-    """Identify all pretrained weights that networks' and detectors' options name, for a job's spec; None without any."""
-    found = (fingerprint(*named) for part in options if (named := choice(part)))
+def is_url(weights: str) -> bool:
+    """Return whether weights come from a URL, as opposed to a file or a hub."""
+    return weights.startswith(("http://", "https://", "file://"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The pretrained weights that a plug-in's options choose."""
+
+    architecture: str
+    weights: str | None
+    sha256: str | None
+
+    @property
+    def remote(self) -> bool:
+        """Whether the stage `weights fetch` downloads them."""
+        return self.weights is not None and (self.weights == HUB or is_url(self.weights))
+
+    @property
+    def key(self) -> str:
+        """The name of their folder: readable, and different for other weights."""
+        digest = hashlib.sha256(f"{self.architecture} {self.weights} {self.sha256}".encode()).hexdigest()[:8]
+        return f"{re.sub(r'[^A-Za-z0-9_.]', '_', self.architecture)[:48]}-{digest}"
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the combination of options, if anything."""
+        url = self.weights is not None and is_url(self.weights)
+        if url and self.sha256 is None:
+            return f"sha256: weights from {self.weights} need their sha256, so that every run gets the same ones"
+        if self.sha256 is not None and not url:
+            return "sha256: only weights from a URL have one; leave it out"
+        return None
+
+
+def choices(value: Any) -> Iterator[Choice]:
+    """Yield the choices of all plug-ins with a pretrained backbone in a config value, at any depth."""
+    if isinstance(value, BaseModel):
+        if (chosen := _choice(value)) is not None:
+            yield chosen
+        for name in value.__class__.model_fields:
+            yield from choices(getattr(value, name))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from choices(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from choices(item)
+
+
+def fingerprints(value: Any) -> str | None:
+    """Identify all pretrained weights that a config value chooses, for a job's spec; None without any."""
+    found = (fingerprint(chosen.weights, chosen.architecture, chosen.sha256) for chosen in choices(value))
     return " ".join(dict.fromkeys(filter(None, found))) or None
 
 
-def choice(options: settings.Section) -> tuple[str | None, str] | None:
-    """Return the weights and the architecture that a plug-in's options name, or None if it uses no pretrained network."""
-    architecture = getattr(options, "backbone", None) or getattr(options, "architecture", None)
-    return None if architecture is None else (options.weights, architecture)  # type: ignore[attr-defined]
+Options = TypeVar("Options")
+
+
+def localized(value: Options, fetched: Path | None) -> Options:
+    """Replace remote weights in a spec by the files that `weights fetch` left in folders of `fetched`."""
+    changed: Any = value
+    if isinstance(value, list | tuple):
+        changed = type(value)(localized(item, fetched) for item in value)
+    elif isinstance(value, BaseModel):
+        chosen = _choice(value)
+        if chosen is not None and chosen.remote:
+            if fetched is None:
+                raise ValueError(f"weights: {chosen.weights} is read from the folder of `weights fetch`; got none")
+            changed = value.model_copy(update={"weights": str(fetched / chosen.key / FETCHED), "sha256": None})
+        else:
+            fields = {name: getattr(value, name) for name in value.__class__.model_fields}
+            changed = value.model_copy(update={name: localized(item, fetched) for name, item in fields.items()})
+    return changed  # type: ignore[no-any-return]
+
+
+def _choice(options: BaseModel) -> Choice | None:
+    """Return the choice of one plug-in's options, or None if it uses no pretrained backbone."""
+    architecture = getattr(options, "architecture", None) or getattr(options, "backbone", None)
+    if not hasattr(options, "weights") or architecture is None or getattr(options, "classifier", None) is not None:
+        return None
+    return Choice(architecture, options.weights, getattr(options, "sha256", None))

@@ -70,7 +70,7 @@ def _unwrapped(value: Any) -> dict[str, Tensor] | None:
 
 
 def fill(
-    network: nn.Module, known: Mapping[str, Tensor], *, name: str, path: Path, spare: Collection[str] = ()
+    network: nn.Module, known: Mapping[str, Tensor], *, name: str, path: Path | str, spare: Collection[str] = ()
 ) -> None:
     """Load a state dict of the architecture `name` into a network, whatever prefix its keys have.
 

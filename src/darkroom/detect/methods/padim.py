@@ -16,6 +16,7 @@ from darkroom.detect.options import (
     BackboneClassifier,
     BackboneLevels,
     BackboneName,
+    BackboneSha256,
     BackboneSide,
     BackboneSmoothing,
     BackboneWeights,
@@ -51,6 +52,7 @@ class PaDiM(FeatureDetector):
         smoothing: BackboneSmoothing = 4.0,
         architecture: BackboneName = "tf_efficientnet_lite0",
         weights: BackboneWeights = None,
+        sha256: BackboneSha256 = None,
         classifier: BackboneClassifier = None,
     ) -> None:
         maps = extractor(classifier, backbone, levels=levels, side=side, network=architecture, weights=weights)

@@ -22,6 +22,7 @@ from darkroom.detect.options import (
     BackboneClassifier,
     BackboneLevels,
     BackboneName,
+    BackboneSha256,
     BackboneSide,
     BackboneSmoothing,
     BackboneWeights,
@@ -65,6 +66,7 @@ class PatchCore(FeatureDetector):
         smoothing: BackboneSmoothing = 4.0,
         architecture: BackboneName = "tf_efficientnet_lite0",
         weights: BackboneWeights = None,
+        sha256: BackboneSha256 = None,
         classifier: BackboneClassifier = None,
     ) -> None:
         maps = extractor(
