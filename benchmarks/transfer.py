@@ -144,15 +144,18 @@ def probes(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     return {name: ours(folder, given, way, made, seconds) for name, way in PROBES.items()}
 
 
-def fine_tuned(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+def fine_tuned(folder: Path, given: argparse.Namespace, start_size: float = 1.0) -> dict[str, Any]:
     """Darkroom's fine-tuning with its default settings, the features that its head is fitted to included."""
-    found = {}
-    policy = {"online": ["hflip", "crop"]}
-    for name, way in (("fine_tune", "fine_tune"), ("resized", {"name": "fine_tune", "start_size": 0.5})):
-        started = time.perf_counter()
-        made = frozen(folder, given)
-        found[name] = ours(folder, given, way, made, time.perf_counter() - started, policy)
-    return found
+    way, policy = {"name": "fine_tune", "start_size": start_size}, {"online": ["hflip", "crop"]}
+    started = time.perf_counter()
+    made = frozen(folder, given)
+    found = ours(folder, given, way, made, time.perf_counter() - started, policy)
+    return {f"fine_tune, starting at {start_size:g} of the size": found}
+
+
+def resized(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """The same with progressive resizing."""
+    return fine_tuned(folder, given, 0.5)
 
 
 def frozen(folder: Path, given: argparse.Namespace) -> Path:
@@ -289,11 +292,18 @@ def held(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
 
 Side = Callable[[Path, argparse.Namespace], dict[str, Any]]
 SIDES: dict[str, Side] = {
-    "lines": lines, "probes": probes, "tuned": fine_tuned, "recipe": recipe, "stage": stage, "forward": forward, "held": held
-}  # fmt: skip
+    "lines": lines,
+    "probes": probes,
+    "recipe": recipe,
+    "tuned": fine_tuned,
+    "resized": resized,
+    "stage": stage,
+    "forward": forward,
+    "held": held,
+}
 TOGETHER = {
     "probe": ("lines", "probes"),
-    "fine_tune": ("recipe", "tuned"),
+    "fine_tune": ("recipe", "tuned", "resized"),
     "speed": ("forward", "stage", "forward", "stage"),
 }
 
