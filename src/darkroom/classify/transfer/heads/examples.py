@@ -12,7 +12,7 @@ from torch import Tensor
 
 from darkroom.data.store import release
 
-BLOCK = 4096
+BLOCK = 1024
 """Examples in memory at a time."""
 MANY = 5000
 """Up to this many examples are cross-validated; of more, one part is held out."""
