@@ -101,7 +101,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"classify": {"models": {"mlp": {"network": {"hidden": [0]}}}}},
      "classify.models.mlp.network.hidden[0]: got 0; expected whole number ≥ 1"),
     ({"classify": {"models": {"small": None}}}, 'classify.models.small.network: no network "small". There are: '),
-    ({"classify": {"models": []}}, "classify.models: got []; expected names, each with keys (network, loss, training)"),
+    ({"classify": {"models": []}}, "classify.models: got []; expected names, each with keys (network, transfer, "),
     ({"classify": {"policies": ["standart"]}, "augment": {"standard": None}},
      'classify.policies[0]: no policy "standart". Did you mean "standard"? There are: none, standard'),
     ({"classify": {"policies": ["none", "none"]}}, 'classify.policies: "none" is listed twice'),

@@ -19,8 +19,10 @@ from darkroom.config.explain import Kind, words
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = {
+    "attributes": "folder of recorded file attributes, as `data attributes` writes it",
     "checkpoints": "folder for checkpoints; an interrupted training of the same job resumes from it",
     "classifier": "folder of the trained classifier that the detector uses as its backbone",
+    "classifiers": "folder that contains all trained and evaluated classifiers",
     "copies": "folder of augmented copies to train on besides the images",
     "data": "folder of the prepared images, as `data prepare` writes it",
     "features": "folder of features, as `classify features` writes it",
