@@ -78,6 +78,18 @@ ELSEWHERE = {
         "ten_crop": "TenCrop",
         "vflip": "VerticalFlip RandomVerticalFlip flipud",
     },
+    "head": {
+        "class_means": "NearestCentroid NearestClassMean NCM",
+        "knn": "KNeighborsClassifier KNN",
+        "logistic": "LogisticRegression",
+        "svm": "SVC LinearSVC SVM",
+    },
+    "transfer": {
+        "fine_tune": "FineTuning FineTune",
+        "lora": "LoraConfig LoRA",
+        "partial": "PartialFineTuning",
+        "probe": "LinearProbe LinearEvaluation FeatureExtraction",
+    },
     "network": {
         "mlp": "MLPClassifier Dense",
         "pretrained": "EfficientNet VisionTransformer vision_learner create_model timm",
