@@ -16,9 +16,8 @@ from darkroom.settings import Count
 class ResNet(nn.Module):
     """Residual stages that halve the resolution and double the channels, then global average pooling."""
 
-    TRAINING = {
-        "optimizer": {"lr": 0.01}
-    }  # He's initialization and batch norm make the usual 0.003 a small relative step
+    TRAINING = {"optimizer": {"lr": 0.01}, "schedule": {"cycle_momentum": False}}
+    """After He's initialization, batch norm makes the usual rate of 0.003 a small relative step."""
 
     def __init__(
         self,
