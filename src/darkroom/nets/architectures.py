@@ -14,8 +14,8 @@ from darkroom import settings
 from darkroom.nets.pretrained import EXTRA, TORCHVISION
 
 Maps = Callable[[Tensor, Sequence[int]], list[Tensor]]
-AUXILIARY = ("AuxLogits", "aux1", "aux2")
-"""Torchvision's auxiliary classifiers, which only its own training uses."""
+AUXILIARY = ("AuxLogits", "aux1", "aux2", "mask_token")
+"""What only the training of Inception, GoogLeNet and DINOv2 uses."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Architecture:
     maps: Maps
     """Maps (B, D, h, w) of the levels asked for, in order."""
     heads: tuple[str, ...]
-    """Names of its classifiers, whose weights are left out."""
+    """Names of its classifiers and of other parts whose weights are left out."""
 
 
 def build(name: str) -> Architecture:
@@ -91,7 +91,7 @@ def _timm(name: str) -> Architecture:
         patch=patch,
         levels=len(info),
         maps=maps,
-        heads=(heads,) if isinstance(heads, str) else tuple(heads or ()),
+        heads=(*([heads] if isinstance(heads, str) else heads or ()), *AUXILIARY),
     )
 
 

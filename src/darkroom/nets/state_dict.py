@@ -79,7 +79,9 @@ def fill(
     """
     layout = network.state_dict()
     fitting = max(_renamed(known), key=lambda given: len(given.keys() & layout.keys()))
-    given = {key: value for key, value in fitting.items() if not key.startswith(tuple(f"{part}." for part in spare))}
+    given = {
+        key: value for key, value in fitting.items() if not f"{key}.".startswith(tuple(f"{part}." for part in spare))
+    }
     missing = [key for key in layout if key not in given and not key.endswith("num_batches_tracked")]
     extra = [key for key in given if key not in layout]
     shapes = [
