@@ -24,6 +24,7 @@ FULL: dict[str, Any] = {
         "training": {"epochs": 3, "optimizer": {"lr": 0.01}, "schedule": "cosine", "clip": 1.5},
         "tta": ["hflip", {"name": "shift", "pixels": 2}],
     },
+    "ladder": {},
     "audit": {"folds": 2, "training": {"epochs": 2}, "policies": ["heavy"]},
     "generate": {"models": {"vae": {"training": {"batch_size": 64}}}, "samples": 16},
     "detect": {"normal": ["1", ["2", "3"]], "detectors": {"pca": {}, "autoencoder": {}}, "false_alarms": 0.1},

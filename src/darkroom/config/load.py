@@ -17,6 +17,7 @@ from darkroom.config import architectures, explain, photographs, strict_yaml
 from darkroom.data.config import Data
 from darkroom.detect.config import Detect, classifiers, members
 from darkroom.generate.config import Generate
+from darkroom.ladder.config import Ladder
 from darkroom.nets import pretrained
 from darkroom.settings import Name, Section
 
@@ -45,6 +46,8 @@ class Config(Section):
     """Audit of whether policies preserve labels; a bare `audit:` uses the defaults."""
     classify: Classify | None = None
     """Classifiers; a bare `classify:` uses the defaults."""
+    ladder: Ladder | None = None
+    """Ways to classify from the simplest to the best, and what more images bring; a bare `ladder:` uses the defaults."""
     generate: Generate | None = None
     """Generative models; a bare `generate:` uses the defaults."""
     detect: Detect | None = None

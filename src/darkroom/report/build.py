@@ -20,7 +20,7 @@ from darkroom.report.parts.plane import EmbeddingMap
 from darkroom.report.parts.table import Figure
 from darkroom.report.results import Results, read
 from darkroom.report.section import Answer, Section
-from darkroom.report.sections import audit, augment, codes, contamination, data, gallery, made, synthetic
+from darkroom.report.sections import audit, augment, codes, contamination, data, gallery, ladder, made, synthetic
 from darkroom.report.sections.classify import section as classify
 from darkroom.report.sections.detect import section as detect
 from darkroom.report.sections.generate import section as generate
@@ -32,6 +32,7 @@ SECTIONS: tuple[Section, ...] = (
     augment.SECTION,
     audit.SECTION,
     classify.SECTION,
+    ladder.SECTION,
     generate.SECTION,
     synthetic.SECTION,
     detect.SECTION,

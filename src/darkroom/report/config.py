@@ -62,6 +62,8 @@ class BuildSpec(Section):
     """The images of every augmentation technique, if there are any."""
     audits: list[ResultEntry] = []
     """Policies with an audit."""
+    ladder: ResultEntry | None = None
+    """The ladder, if there is one."""
     classifiers: list[ClassifierEntry]
     explanation: ResultEntry | None = None
     """Why the classifiers err."""

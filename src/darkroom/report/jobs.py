@@ -37,6 +37,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         synthetic=entries("generate synthesize"),
         gallery=next(iter(entries("augment gallery")), None),
         audits=entries("audit measure"),
+        ladder=next(iter(entries("ladder climb")), None),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
         explanation=next(iter(entries("classify explain")), None),
         generators=[GeneratorEntry(**entry) for entry in seeds("generate evaluate", "generate train")],

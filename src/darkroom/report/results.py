@@ -156,6 +156,8 @@ class Results:
     """The images of the augmentation techniques, if there are any."""
     synthetic: dict[str, Path] = field(default_factory=dict)
     """The folders of synthetic images, by policy."""
+    ladder: Path | None = None
+    """The ladder, if there is one."""
     audits: dict[str, Path] = field(default_factory=dict)
     """The audits, by policy."""
     explanation: Path | None = None
@@ -208,6 +210,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         sheets=whole(spec.sheets),
         gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
         synthetic=whole(spec.synthetic),
+        ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
         audits=whole(spec.audits),
         explanation=next(iter(whole([spec.explanation] if spec.explanation else []).values()), None),
         missing=folders.missing,

@@ -1,0 +1,177 @@
+"""The ladder: accuracy of each rung against its minutes, which rung to use, and what more images would bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from darkroom import files
+from darkroom.report.intervals import Difference, Number, number, over_seeds, paired
+from darkroom.report.parts import chart
+from darkroom.report.parts.chart import Chart
+from darkroom.report.parts.curves import Curves, curves
+from darkroom.report.parts.table import Cell, Table, cell, change, rows, seconds
+from darkroom.report.results import UNIT, Results, timing
+from darkroom.report.section import Answer, Section
+from darkroom.report.words import text
+from darkroom.report.words.finding import Finding
+from darkroom.report.words.text import say
+
+TITLES = {
+    "class_means": "class means",
+    "logistic": "logistic head",
+    "last_blocks": "last blocks",
+    "all_layers": "all layers",
+    "scratch": "from scratch",
+}
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The section's content. `effects` compares every tested rung with the chosen one on the same test images."""
+
+    chosen: str
+    accuracy: Number
+    verdict: Markup
+    table: Table
+    effects: Chart | None
+    climb: Curves | None
+    learning: Curves | None
+    forecasts: list[Markup]
+    missing: str
+    images: dict[str, int]
+    budget: dict[str, float]
+
+
+def read(results: Results) -> Ladder | None:
+    """Read the ladder; None if there is none."""
+    if results.ladder is None:
+        return None
+    found: dict[str, Any] = files.read_json(results.ladder / "ladder.json")
+    took = timing(results.ladder)
+    minutes = {name: spent / 60 for name, spent in took.get("rungs", {}).items()}
+    predictions = pd.read_parquet(results.ladder / "predictions.parquet")
+    chosen: str = found["chosen"]
+    found["rungs"] = {name: found["rungs"][name] for name in TITLES if name in found["rungs"]}
+    tests = {name: _test(rung) for name, rung in found["rungs"].items()}
+    gains = {
+        name: _gain(predictions, name, chosen) for name in tests if name != chosen and tests[name].value is not None
+    }
+    lines = [
+        [
+            tests_cell(tests[name], rung),
+            change(gains.get(name), missing="chosen" if name == chosen else "not tested"),
+            _validated(rung),
+            seconds(Number(60 * minutes.get(name, 0.0))),
+        ]
+        for name, rung in found["rungs"].items()
+    ]
+    columns = ["test accuracy, %", f"difference from {TITLES[chosen]}, points", "validation accuracy, %", "time"]
+    known = {
+        TITLES[name]: {max(minutes.get(name, 0.0), 0.01): test}
+        for name, test in tests.items()
+        if test.value is not None
+    }
+    ticks = {round(at, 2): f"{at:.2g}" for line in known.values() for at in line}
+    return Ladder(
+        chosen=TITLES[chosen],
+        accuracy=tests[chosen],
+        verdict=_verdict(chosen, gains),
+        table=Table("rung", columns, rows([TITLES[name] for name in tests], lines, chosen=TITLES[chosen])),
+        effects=chart.differences([(TITLES[name], gain) for name, gain in gains.items()], "percent") if gains else None,
+        climb=curves("Test accuracy", "minutes", known, ticks, log_x=True) if len(known) > 1 else None,
+        learning=_learning(found["curve"]),
+        forecasts=[_forecast(one) for one in (found["curve"] or {}).get("forecasts", [])],
+        missing=found["missing"] or "",
+        images=found["images"],
+        budget=found["budget"],
+    )
+
+
+def answer(content: Ladder) -> Answer:
+    """State which rung to use, and what more images would bring."""
+    words = say("<b>{}</b> reaches {}. ", content.chosen, text.full(content.accuracy, "percent")) + content.verdict
+    if content.forecasts:
+        words += say(" {}", content.forecasts[-1])
+    return Answer(findings=[Finding("Ladder", "rung to use", "note", words)])
+
+
+SECTION = Section("ladder", "Ladder", read, answer, rank=1)
+
+
+def tests_cell(test: Number, rung: dict[str, Any]) -> Cell:
+    """Write a test accuracy, or why there is none."""
+    return cell(test if test.value is not None else Number(reason=f"{rung['status']}: {rung['reason']}"), "percent")
+
+
+def _test(rung: dict[str, Any]) -> Number:
+    return over_seeds([number(one) for one in rung["test"]], UNIT)
+
+
+def _validated(rung: dict[str, Any]) -> Cell:
+    known = rung["validation"]
+    if known["accuracy"] is None:
+        return Cell(text.DASH, "not validated", "none")
+    return Cell(text.percent(known["accuracy"]), text.plural(known["images"], "image"))
+
+
+def _gain(predictions: pd.DataFrame, name: str, chosen: str) -> Difference:
+    """Return the difference of a rung from the chosen one, paired by seed and test image."""
+    label = predictions["label"].to_numpy()
+
+    def right(rung: str) -> dict[str, Any]:
+        prefix = f"prediction_{rung}_"
+        columns = [column for column in predictions if str(column).startswith(prefix)]
+        return {str(c).removeprefix(prefix): (predictions[c].to_numpy() == label).astype(np.float64) for c in columns}
+
+    ours, theirs = right(name), right(chosen)
+    return paired([ours[seed] - theirs[seed] for seed in ours if seed in theirs])
+
+
+def _verdict(chosen: str, gains: dict[str, Difference]) -> Markup:
+    """Say which rungs differ clearly from the chosen one on the test images."""
+    better = [TITLES[name] for name, gain in gains.items() if gain.clear and gain.value > 0]
+    worse = [TITLES[name] for name, gain in gains.items() if gain.clear and gain.value < 0]
+    even = [TITLES[name] for name, gain in gains.items() if not gain.clear]
+    words = []
+    if better:
+        words.append(
+            say("Clearly better on the test images, although validation did not show it: {}.", text.listed(better))
+        )
+    if worse:
+        words.append(say("Clearly worse: {}.", text.listed(worse)))
+    if even:
+        order = list(TITLES)
+        simpler = [title for title in even if order.index(_key(title)) < order.index(chosen)]
+        advice = say("; {} is simpler", simpler[0]) if simpler else Markup("; use the simpler, faster one")
+        words.append(say("No clear difference: {}", text.listed(even)) + advice + Markup("."))
+    return Markup(" ").join(words)
+
+
+def _key(title: str) -> str:
+    return next(key for key, known in TITLES.items() if known == title)
+
+
+def _learning(found: dict[str, Any] | None) -> Curves | None:
+    if found is None:
+        return None
+    line = {
+        float(size): Number(1 - float(np.mean(row)), 1 - max(row), 1 - min(row))
+        for size, row in zip(found["sizes"], found["errors"], strict=True)
+    }
+    return curves(
+        "Test accuracy of the logistic head",
+        "training images",
+        {"logistic head": line},
+        {x: f"{x:.0f}" for x in line},
+        log_x=True,
+    )
+
+
+def _forecast(one: dict[str, Any]) -> Markup:
+    gain = Difference(one["value"], one["low"], one["high"])
+    return say("{} more images bring {}.", text.count(one["more"]), text.points(gain))
