@@ -55,6 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
         from darkroom.planning import why  # it reads configs, which no stage does
 
         return why.run(words[1:])
+    if words[:1] == ["ladder"] and words[1:] and words[1].endswith((".yaml", ".yml")):
+        from darkroom.planning import ladder  # it reads configs, which no stage does
+
+        try:
+            return ladder.run(words[1:])
+        except EXPECTED as error:
+            print(f"darkroom ladder: {_explained(error)}", file=sys.stderr)
+            return 1
     if words[:1] == ["init"]:
         return _init(words[1:])
     stage = " ".join(words[:2])

@@ -41,6 +41,7 @@ OPTIONS = {
 """Help for the arguments of stages and commands."""
 OTHERS = {
     "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",
+    "ladder": "Climb the ladder of a config and print which rung to use: ladder CONFIG [Snakemake options].",
     "sync": "Send runs that are still waiting to MLflow, and report how many remain.",
     "why": "Explain why each job would run: why [TARGET ...] [Snakemake options].",
 }
