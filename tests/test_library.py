@@ -99,6 +99,10 @@ def test_windows_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) ->
     code = compile(Path(str(darkroom.__file__)).read_text(encoding="utf-8"), "__init__.py", "exec")
     with pytest.raises(ImportError, match="Linux and macOS; on Windows, use it inside WSL"):
         exec(code, {"__name__": "darkroom"})
+    for program in ("C:/env/Scripts/darkroom.exe", "-m"):  # while `python -m darkroom` imports the package
+        monkeypatch.setattr(sys, "argv", [program, "why"])
+        with pytest.raises(SystemExit, match=r"^Darkroom runs on Linux and macOS; on Windows, use it inside WSL$"):
+            exec(code, {"__name__": "darkroom"})
 
 
 def test_the_examples_of_the_documentation(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 if sys.platform == "win32":
-    raise ImportError("Darkroom runs on Linux and macOS; on Windows, use it inside WSL")
+    _REFUSED = "Darkroom runs on Linux and macOS; on Windows, use it inside WSL"
+    if PurePath(sys.argv[0]).stem in ("darkroom", "-m"):  # the command line shows no traceback
+        sys.exit(_REFUSED)
+    raise ImportError(_REFUSED)
 
 if TYPE_CHECKING:
     from darkroom.data.store import open_store

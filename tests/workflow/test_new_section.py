@@ -160,3 +160,4 @@ def test_a_target_that_the_config_does_not_have_names_what_it_has(project: Proje
     done = project.call(manifest, "-n", "--configfile", "config/smoke.yaml", check=False)
     assert done.returncode == 1
     assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

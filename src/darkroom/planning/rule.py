@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
@@ -73,3 +74,10 @@ class StageRule:
 
     def _layout(self, what: str) -> Callable[..., Any]:
         return lambda wildcards: self.plan.processes(self.name, **wildcards).get(what)
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Cut the traceback, of the lines of this file, from Snakemake's message about a mistyped target; keep every record."""
+    if isinstance(record.msg, str) and "\n  WorkflowError:\n" in record.msg:
+        record.msg = record.msg.partition("\nTraceback:\n")[0]
+    return True
