@@ -31,6 +31,7 @@ from darkroom import registry
 from darkroom.data.store import Store, open_store
 from darkroom.fit.batches import as_bytes, as_float
 from darkroom.fit.precision import autocast, resolve
+from darkroom.fit.schedules import Schedule
 from darkroom.generate.diffusion import model as diffusion
 from darkroom.generate.diffusion.model import Diffusion
 from darkroom.generate.diffusion.task import PowerEMA
@@ -119,14 +120,14 @@ def train(network: Diffusion, store: Store, precision: str, limit: float) -> int
     averaged = AveragedModel(learner, multi_avg_fn=PowerEMA(network.ema))
     network.denoiser = cast(Denoiser, averaged.module)
     optimizer = registry.build(registry.options("optimizer", "adamw")(**training["optimizer"]), learner)
-    factor = registry.build(registry.options("schedule", "one_cycle")(**training["schedule"]))
+    schedule: Schedule = registry.build(registry.options("schedule", "one_cycle")(**training["schedule"]))
     rate = optimizer.param_groups[0]["lr"]
     rows, draws = store.rows("train"), np.random.default_rng(0)
     torch.manual_seed(0)
     started, step, share = time.process_time(), 0, 0.0
     while share < 1:
         for group in optimizer.param_groups:
-            group["lr"] = rate * factor(share)
+            group["lr"] = rate * schedule.rate(share)
         chosen = draws.choice(rows, BATCH, replace=False)
         optimizer.zero_grad()
         with autocast(CPU, precision):

@@ -25,6 +25,7 @@ import yaml
 import watched
 from darkroom.files import MANIFEST
 from darkroom.planning.needs import Images, images_beside, need
+from darkroom.planning.sections import stages
 from project import copy_project, environment
 
 SHIM = """#!/bin/sh
@@ -88,7 +89,7 @@ def asked(project: Path, record: dict[str, Any]) -> int:
     training = record["spec"].get("training")
     size = SimpleNamespace(**training) if training else None
     images = images_beside(project / record["images"] / MANIFEST) if record["images"] else Images()
-    return need(record["stage"], images, size, 1).mem_mb  # type: ignore[arg-type]
+    return need(stages()[record["stage"]].cost, images, size, 1).mem_mb  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -130,6 +130,11 @@ def test_transfer(run: Run, digits_archive: Path) -> None:
     run("transfer", "memory", "--size", 32)
 
 
+@pytest.mark.skipif(pretrained.installed() is None, reason="needs the extra backbone")
+def test_ladder(run: Run, digits_archive: Path) -> None:
+    run("ladder", digits_archive, "--minutes", 0.1, "--size", 32)
+
+
 def test_detectors(run: Run) -> None:
     run("detectors", "digits", "--set", "digits-8x8", DIGITS={"pca": {}}, SETS={"digits-8x8": ("sklearn", 1)})
 

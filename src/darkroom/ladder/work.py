@@ -2,7 +2,7 @@
 
 A clock would let a busy machine climb fewer rungs from the same spec. So the budget is spent in counted work: per layer and
 image, its multiply-adds and output values at the cost of one core of the reference machine (AMD EPYC with AVX-512 BF16;
-printed by `benchmarks/ladder.py cost`), divided by the number of threads.
+`benchmarks/ladder.py` prints measured over counted seconds), divided by the number of threads.
 """
 
 from __future__ import annotations
