@@ -88,8 +88,8 @@ def test_a_size_that_no_memory_holds_is_refused_with_the_key_that_lifts_it(size:
         ({"augment": {"a": {"offline": [{"name": "ColorJitter"}]}}}, "brightness_contrast"),
         ({"augment": {"a": {"online": ["RandomErasing"]}}}, "random_erasing"),
         ({"augment": {"a": {"online": ["torchvision.transforms.v2.RandAugment"]}}}, "randaugment"),
-        ({"classify": {"training": {"optimizer": "Adam"}}}, "adamw"),
-        ({"classify": {"training": {"optimizer": {"name": "torch.optim.Adam"}}}}, "adamw"),
+        ({"classify": {"training": {"optimizer": "NAdam"}}}, "adamw"),
+        ({"classify": {"training": {"optimizer": {"name": "torch.optim.NAdam"}}}}, "adamw"),
         ({"classify": {"tta": ["TenCrop"]}}, "ten_crop"),
     ],
 )

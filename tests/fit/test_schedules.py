@@ -58,11 +58,11 @@ def test_momentum_that_is_off_stays_off() -> None:
 def test_an_optimizer_lowers_a_loss_and_spares_biases_from_decay(name: str) -> None:
     torch.manual_seed(0)
     layer = nn.Linear(3, 1)
-    optimizer = registry.build(registry.options(kind="optimizer", name=name)(lr=0.05), layer)
+    optimizer = registry.build(registry.options(kind="optimizer", name=name)(lr=0.05, weight_decay=0.0005), layer)
     inputs = torch.randn(64, 3)
     targets = inputs.sum(1, keepdim=True)
     before = float(((layer(inputs) - targets) ** 2).mean().detach())
-    for _ in range(60):
+    for _ in range(150):
         loss = ((layer(inputs) - targets) ** 2).mean()
         optimizer.zero_grad()
         loss.backward()

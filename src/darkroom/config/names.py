@@ -98,11 +98,21 @@ ELSEWHERE = {
     "loss": {
         "cross_entropy": "CrossEntropyLoss NLLLoss CategoricalCrossentropy SparseCategoricalCrossentropy log_loss"
     },
-    "optimizer": {"adamw": "Adam NAdam", "sgd": "SGDW Nesterov momentum"},
+    "optimizer": {
+        "adagrad": "Adadelta",
+        "adam": "Adamax",
+        "adamw": "NAdam",
+        "rmsprop": "RMSpropTF",
+        "sgd": "SGDW Nesterov momentum",
+    },
     "schedule": {
         "constant": "ConstantLR",
-        "cosine": "CosineAnnealingLR CosineAnnealingWarmRestarts CosineDecay",
+        "cosine": "CosineAnnealingLR CosineDecay",
+        "cosine_restarts": "CosineAnnealingWarmRestarts CosineDecayRestarts SGDR",
+        "exponential": "ExponentialLR ExponentialDecay",
+        "linear": "LinearLR PolynomialLR",
         "one_cycle": "OneCycleLR",
+        "step": "StepLR MultiStepLR PiecewiseConstantDecay",
     },
     "detector": {
         "autoencoder": "AE ConvAutoencoder",

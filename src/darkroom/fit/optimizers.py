@@ -46,6 +46,46 @@ def sgd(
     return torch.optim.SGD(found, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
 
 
+@register("optimizer", "adam")
+def adam(
+    network: nn.Module,
+    rates: Mapping[str, float] | None = None,
+    *,
+    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.001,
+    weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights, added to the gradient")] = 0.0,
+    beta1: Annotated[Probability, Field(description="first-moment decay")] = 0.9,
+    beta2: Annotated[Probability, Field(description="second-moment decay")] = 0.999,
+) -> torch.optim.Optimizer:
+    """Adam (Kingma & Ba 2015), algorithm 1: epsilon (1e-8) is added outside the root."""
+    return torch.optim.Adam(groups(network, lr, weight_decay, rates), betas=(beta1, beta2), fused=True)
+
+
+@register("optimizer", "rmsprop")
+def rmsprop(
+    network: nn.Module,
+    rates: Mapping[str, float] | None = None,
+    *,
+    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.001,
+    decay: Annotated[Probability, Field(description="second-moment decay")] = 0.9,
+    momentum: Annotated[Probability, Field(description="momentum")] = 0.0,
+    weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights, added to the gradient")] = 0.0,
+) -> torch.optim.Optimizer:
+    """RMSProp (Tieleman & Hinton 2012): epsilon (1e-8) outside the root, the rate outside the velocity."""
+    return torch.optim.RMSprop(groups(network, lr, weight_decay, rates), alpha=decay, momentum=momentum)
+
+
+@register("optimizer", "adagrad")
+def adagrad(
+    network: nn.Module,
+    rates: Mapping[str, float] | None = None,
+    *,
+    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.01,
+    weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights, added to the gradient")] = 0.0,
+) -> torch.optim.Optimizer:
+    """Adagrad (Duchi et al. 2011), diagonal form: epsilon (1e-10) outside the root."""
+    return torch.optim.Adagrad(groups(network, lr, weight_decay, rates))
+
+
 def groups(
     network: nn.Module, lr: float, weight_decay: float, rates: Mapping[str, float] | None = None
 ) -> list[dict[str, Any]]:

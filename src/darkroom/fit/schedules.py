@@ -69,6 +69,54 @@ def cosine(
     return Schedule(rate)
 
 
+@register("schedule", "cosine_restarts")
+def cosine_restarts(
+    *,
+    cycles: Annotated[int, Field(ge=1, description="number of cosine cycles, all of the same length")] = 3,
+    end: Annotated[Probability, Field(description="factor at the end of each cycle")] = 0.0,
+) -> Schedule:
+    """A fall along half a cosine in each cycle, then a warm restart (SGDR: Loshchilov & Hutter 2017, equal cycles)."""
+
+    def rate(progress: float) -> float:
+        place = progress * cycles
+        return end + (1 - end) * (1 - _rise(place - min(math.floor(place + 1e-9), cycles - 1)))
+
+    return Schedule(rate)
+
+
+@register("schedule", "linear")
+def linear(
+    *,
+    warmup: Annotated[Probability, Field(description="share of the run in which the rate rises linearly")] = 0.0,
+    start: Annotated[Probability, Field(description="factor at the first step of the warm-up")] = 0.01,
+    end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
+) -> Schedule:
+    """A linear rise, then a linear fall."""
+
+    def rate(progress: float) -> float:
+        if progress < warmup:
+            return start + (1 - start) * progress / warmup
+        return 1 + (end - 1) * (progress - warmup) / max(1e-12, 1 - warmup)
+
+    return Schedule(rate)
+
+
+@register("schedule", "exponential")
+def exponential(*, end: Annotated[float, Field(gt=0, le=1, description="factor at the last step")] = 0.01) -> Schedule:
+    """A fall by the same ratio at every step."""
+    return Schedule(lambda progress: end**progress)
+
+
+@register("schedule", "step")
+def step(
+    *,
+    every: Annotated[float, Field(gt=0, le=1, description="share of the run between two drops")] = 0.3,
+    gamma: Annotated[float, Field(gt=0, le=1, description="factor of each drop")] = 0.1,
+) -> Schedule:
+    """A constant rate that drops by the same factor at regular intervals."""
+    return Schedule(lambda progress: gamma ** math.floor(progress / every + 1e-9))
+
+
 @register("schedule", "constant")
 def constant() -> Schedule:
     """The same rate from the first step to the last."""
