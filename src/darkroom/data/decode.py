@@ -89,11 +89,12 @@ def head(image: Pixels) -> Head:
         return Head(deep=True)
     try:
         with image.open("rb") as stream, _identified(stream) as opened:
+            deep = opened.mode in DEEP_MODES or _is_deep_color(opened)  # before EXIF data is read, which may decode it
             orientation = _orientation(opened)
             width, height = opened.size[::-1] if orientation >= 5 else opened.size
             return Head(
                 format=opened.format,
-                deep=opened.mode in DEEP_MODES or _is_deep_color(opened),
+                deep=deep,
                 frames=opened.format in FRAMED and bool(getattr(opened, "is_animated", False)),
                 orientation=orientation,
                 width=width,
