@@ -134,6 +134,11 @@ def test_the_one_part_held_out_is_tested_on_and_only_the_other_is_drawn(
     assert init(tmp_path / "set").data.split.model_fields_set == chosen
 
 
+def test_a_class_too_small_to_be_split_is_named(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    init(folder(tmp_path / "set", {"rose": 30, "tulip": 30, "lily": 1}))
+    assert "Too few images to train on and to be in every split: lily (1)." in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("normal", ["good", "intact"])
 def test_an_anomaly_set_gets_detectors_for_its_normal_class(
     init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normal: str

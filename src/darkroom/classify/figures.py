@@ -44,14 +44,13 @@ def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Pa
 def draw_reliability(
     before: NDArray[np.float64], after: NDArray[np.float64], labels: NDArray[np.int64], temperature: float, path: Path
 ) -> None:
-    """Draw the reliability diagram before and after temperature scaling, with the number of items per bin."""
+    """Draw the reliability diagram before and after temperature scaling, if any, with the number of items per bin."""
     drawn = Figure(figsize=(5, 5), layout="constrained")
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="perfect")
-    for probabilities, color, name in (
-        (before, COLORS[1], "uncalibrated"),
-        (after, ACCENT, f"temperature {temperature:.2f}"),
-    ):
+    scaled = (after, ACCENT, f"temperature {temperature:.2f}")
+    shown = [(before, COLORS[1], "uncalibrated"), scaled] if temperature != 1 else [(after, ACCENT, "not scaled")]
+    for probabilities, color, name in shown:
         confidence, right, counts = reliability(probabilities, labels)
         filled = counts > 0
         upper.plot(confidence[filled], right[filled], linewidth=1, color=color, label=name)

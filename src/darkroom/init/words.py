@@ -38,6 +38,7 @@ def seen(scene: Scene) -> Iterator[Fact]:
     yield from (("", remark) for remark in (*scene.found.remarks, *contents.warnings))
     if scene.classes:
         yield "classes", _classes(scene.classes)
+        yield from (("", remark) for remark in _too_small(scene))
     yield from _splits(scene)
     if scene.groups:
         yield "groups", f"{scene.groups:,}; the images of each stay in one split"
@@ -93,6 +94,16 @@ def _classes(counts: Mapping[str, int]) -> str:
         named = [*named[:4], f"{len(named) - 7:,} more", *named[-3:]]
     ratio = ordered[0][1] / ordered[-1][1]
     return ", ".join(named) + (f" (imbalance {ratio:.0f}:1)" if ratio >= 1.5 else "")
+
+
+def _too_small(scene: Scene) -> Iterator[str]:
+    """Name the classes with too few images to be in every split that is drawn."""
+    needed = 1 + len(scene.missing_parts)
+    if small := [f"{shown(name)} ({count})" for name, count in scene.trained.items() if count < needed]:
+        yield (
+            f"Too few images to train on and to be in every split: {listed(small, 5)}. Add images to these classes, or "
+            "remove them."
+        )
 
 
 def _splits(scene: Scene) -> Iterator[Fact]:

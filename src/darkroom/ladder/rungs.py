@@ -70,7 +70,7 @@ class Cost:
         """Return the seconds to train on this many images; by default for the rung's own number of epochs."""
         head = HEAD * images * self.classes if self.rung.transfer else 0.0
         if self.work is None:
-            return work.START + head
+            return head
         training = self.rung.training
         steps = -(-images // training.batch_size)
         epoch = images * self.work.training / self.threads + steps * work.BATCH
