@@ -132,3 +132,11 @@ def test_what_others_wait_for_goes_first() -> None:
             for source in {job.stage for job in made}:
                 ahead = plan.priorities[source] - plan.priorities[stage]
                 assert ahead >= plan.stages[source].cost.seconds, (source, stage)
+
+
+def test_every_rule_takes_its_priority() -> None:
+    """A rule without it runs last, and what waits for it keeps a core idle."""
+    for path in (Path(__file__).parents[2] / "workflow/rules").glob("*.smk"):
+        for rule in path.read_text(encoding="utf-8").split("\nrule ")[1:]:
+            name = rule.split(":")[0]
+            assert f"    priority: {name}.priority\n" in rule, f"{path.name}: {name}"

@@ -32,6 +32,7 @@ rule augment_sheet:
         augment_sheet.manifest,
     log:
         augment_sheet.log,
+    priority: augment_sheet.priority
     resources:
         **augment_sheet.resources,
     params:

@@ -102,6 +102,7 @@ rule classify_explain:
         classify_explain.manifest,
     log:
         classify_explain.log,
+    priority: classify_explain.priority
     resources:
         **classify_explain.resources,
     params:

@@ -52,6 +52,7 @@ rule data_attributes:
         data_attributes.manifest,
     log:
         data_attributes.log,
+    priority: data_attributes.priority
     resources:
         **data_attributes.resources,
     params:
@@ -72,6 +73,7 @@ rule data_card:
         data_card.manifest,
     log:
         data_card.log,
+    priority: data_card.priority
     resources:
         **data_card.resources,
     params:
