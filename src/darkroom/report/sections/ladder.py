@@ -18,7 +18,7 @@ from darkroom.report.parts.table import Cell, Table, cell, change, rows, seconds
 from darkroom.report.results import UNIT, Results, timing
 from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding
+from darkroom.report.words.finding import Finding, bracketed
 from darkroom.report.words.text import say
 
 TITLES = {
@@ -70,7 +70,7 @@ def read(results: Results) -> Ladder | None:
         ]
         for name, rung in found["rungs"].items()
     ]
-    columns = ["test accuracy, %", f"difference from {TITLES[chosen]}, points", "validation accuracy, %", "time"]
+    columns = ["Test accuracy, %", f"Difference from {TITLES[chosen]}, points", "Validation accuracy, %", "Time"]
     known = {
         TITLES[name]: {max(minutes.get(name, 0.0), 0.01): test}
         for name, test in tests.items()
@@ -81,7 +81,7 @@ def read(results: Results) -> Ladder | None:
         chosen=TITLES[chosen],
         accuracy=tests[chosen],
         verdict=_verdict(chosen, gains),
-        table=Table("rung", columns, rows([TITLES[name] for name in tests], lines, chosen=TITLES[chosen])),
+        table=Table("Rung", columns, rows([TITLES[name] for name in tests], lines, chosen=TITLES[chosen])),
         effects=chart.differences([(TITLES[name], gain) for name, gain in gains.items()], "percent") if gains else None,
         climb=curves("Test accuracy", "minutes", known, ticks, log_x=True) if len(known) > 1 else None,
         learning=_learning(found["curve"]),
@@ -93,14 +93,22 @@ def read(results: Results) -> Ladder | None:
 
 
 def answer(content: Ladder) -> Answer:
-    """State which rung to use, and what more images would bring."""
+    """Head the page with the chosen rung if no classifier does; say what more images would bring."""
+    tests = text.plural(content.images["test"], "test image")
+    headline = say("The ladder's rung <b>{}</b> classifies ", content.chosen)
+    headline += say("<b>{}</b> of {} correctly", text.plain(content.accuracy, "percent"), tests)
     words = say("<b>{}</b> reaches {}. ", content.chosen, text.full(content.accuracy, "percent")) + content.verdict
     if content.forecasts:
         words += say(" {}", content.forecasts[-1])
-    return Answer(findings=[Finding("Ladder", "rung to use", "note", words)])
+    basis = say("Chosen from the rungs of the ladder by cross-validation, without the test images.")
+    return Answer(
+        headline + bracketed(content.accuracy, "percent"),
+        basis,
+        findings=[Finding("Ladder", "rung to use", "note", words)],
+    )
 
 
-SECTION = Section("ladder", "Ladder", read, answer, rank=1)
+SECTION = Section("ladder", "Ladder", read, answer, rank=2)
 
 
 def tests_cell(test: Number, rung: dict[str, Any]) -> Cell:
