@@ -229,7 +229,7 @@ def test_a_sample_is_bounded_and_spread_over_all_images() -> None:
 def test_a_direction_is_found_and_chance_is_not() -> None:
     rng = np.random.default_rng(0)
     images = np.stack([upright(rng)[:32, :32] for _ in range(200)])
-    assert symmetry.is_directed(symmetry.told_from_mirror(images, axis=1)) is True
-    assert symmetry.is_directed(symmetry.told_from_mirror(images, axis=2)) is not True
-    few = symmetry.told_from_mirror(images[:12, ..., :1], axis=2)
+    assert symmetry.is_directed(symmetry.mirror_accuracy(images, axis=1)) is True
+    assert symmetry.is_directed(symmetry.mirror_accuracy(images, axis=2)) is not True
+    few = symmetry.mirror_accuracy(images[:12, ..., :1], axis=2)
     assert symmetry.is_directed(few) is None

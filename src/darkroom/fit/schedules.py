@@ -60,13 +60,7 @@ def cosine(
     end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
 ) -> Schedule:
     """A linear rise, then a fall along half a cosine (Loshchilov & Hutter 2017, without restarts)."""
-
-    def rate(progress: float) -> float:
-        if progress < warmup:
-            return start + (1 - start) * progress / warmup
-        return end + (1 - end) * (1 - _fall(progress, warmup))
-
-    return Schedule(rate)
+    return _warmed(warmup, start, lambda left: end + (1 - end) * (1 - _rise(left)))
 
 
 @register("schedule", "cosine_restarts")
@@ -92,13 +86,7 @@ def linear(
     end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
 ) -> Schedule:
     """A linear rise, then a linear fall."""
-
-    def rate(progress: float) -> float:
-        if progress < warmup:
-            return start + (1 - start) * progress / warmup
-        return 1 + (end - 1) * (progress - warmup) / max(1e-12, 1 - warmup)
-
-    return Schedule(rate)
+    return _warmed(warmup, start, lambda left: 1 + (end - 1) * left)
 
 
 @register("schedule", "exponential")
@@ -147,6 +135,17 @@ def _set_momentum(group: dict[str, Any], value: float) -> None:
         group["momentum"] = value
     elif group.get("betas", (0,))[0]:
         group["betas"] = (value, *group["betas"][1:])
+
+
+def _warmed(warmup: float, start: float, fall: Curve) -> Schedule:
+    """Rise linearly, then follow `fall`, a function of the share of the rest of the run that is over."""
+
+    def rate(progress: float) -> float:
+        if progress < warmup:
+            return start + (1 - start) * progress / warmup
+        return fall((progress - warmup) / max(1e-12, 1 - warmup))
+
+    return Schedule(rate)
 
 
 def _rise(share: float) -> float:

@@ -15,7 +15,7 @@ from darkroom.data.canvas import to_gray, to_shape
 from darkroom.data.descriptors import SIDE
 from darkroom.data.item import Contents, Item, Unused
 from darkroom.data.levels import Levels
-from darkroom.init.symmetry import told_from_mirror
+from darkroom.init.symmetry import mirror_accuracy
 from darkroom.measure.proportion import Interval
 
 IMAGES = 400
@@ -50,9 +50,9 @@ class Sample:
     torn: int
     """Pairs of copies or near-duplicates in two splits of the source."""
     upright: Interval
-    """Share told from its upside-down image."""
+    """Accuracy of telling the images from their upside-down copies."""
     sided: Interval
-    """Share told from its mirror image."""
+    """Accuracy of telling the images from their mirror images."""
     seconds: float
     """Median seconds to decode an image."""
 
@@ -109,8 +109,8 @@ def draw(contents: Contents) -> Sample:
         conflicting=len(copies.conflicting),
         twins=sum(map(len, found.groups)),
         torn=_torn(items, copies.first, found),
-        upright=told_from_mirror(stack, axis=1),
-        sided=told_from_mirror(stack, axis=2),
+        upright=mirror_accuracy(stack, axis=1),
+        sided=mirror_accuracy(stack, axis=2),
         seconds=float(np.median(took)),
     )
 

@@ -136,13 +136,11 @@ class Scene:
     @property
     def about_upright(self) -> str:
         """Why images are not flipped upside down."""
-        told = self.sample.upright
-        seen = (
-            f"a linear classifier can tell {told['value']:.0%} of {self.sample.count} images from their flipped copies"
-        )
-        if is_directed(told):
+        accuracy = self.sample.upright
+        seen = f"a linear classifier can tell {accuracy['value']:.0%} of {self.sample.count} images from their flipped copies"
+        if is_directed(accuracy):
             return f"the images have an up and a down: {seen} (chance: 50%)"
-        return f"the images may have an up and a down: {seen} (95% interval {told['low']:.0%} to {told['high']:.0%})"
+        return f"the images may have an up and a down: {seen} (95% interval {accuracy['low']:.0%} to {accuracy['high']:.0%})"
 
     @property
     def about_sides(self) -> str:
@@ -151,8 +149,8 @@ class Scene:
             return "no flips: the classes are named like digits or letters"
         if self.sides:
             return f"no flips: the class {shown(self.sides[0])} names a direction"
-        told = f"{self.sample.sided['value']:.0%} of {self.sample.count} images"
-        seen = f"a linear classifier can tell {told} from their mirror images"
+        share = f"{self.sample.sided['value']:.0%} of {self.sample.count} images"
+        seen = f"a linear classifier can tell {share} from their mirror images"
         if not self.mirrors:
             return f"no flips: the images have a left and a right; {seen} (chance: 50%)"
         if self.turns:

@@ -3,7 +3,7 @@
 A linear classifier learns on half of a sample to tell images from their mirror images, and is tested on the other half; then
 the halves change places. If mirroring changes nothing about how the images look, each answer is a coin toss, whatever the
 classifier learned. A high accuracy proves a direction; one near a half does not rule it out, so the classifier sees what
-usually gives an orientation away: light, color and edges. On CIFAR-10 it reaches .68 with 400 images.
+usually gives an orientation away: light, color and edges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from darkroom.measure.proportion import Interval, wilson
 
 CHANCE = 0.5
-TOLD = 0.6
+DIRECTED = 0.6
 """Accuracy from which images have a direction."""
 SIDE = 16
 """Side of the maps that the classifier sees."""
@@ -23,8 +23,8 @@ SIDE = 16
 Values = NDArray[np.float64]
 
 
-def told_from_mirror(images: NDArray[np.uint8], *, axis: int) -> Interval:
-    """Return the share of images (N, H, W, C) told from their mirror images along `axis` (1 or 2), with a 95 % interval.
+def mirror_accuracy(images: NDArray[np.uint8], *, axis: int) -> Interval:
+    """Return how often images (N, H, W, C) are recognized beside their mirror images along `axis` (1 or 2): a 95 % interval.
 
     Neighboring pairs of images stay in one half, as they may show the same object.
     """
@@ -40,11 +40,11 @@ def told_from_mirror(images: NDArray[np.uint8], *, axis: int) -> Interval:
     return wilson(hits, len(images), reason="no images")
 
 
-def is_directed(told: Interval) -> bool | None:
-    """Return True if the interval lies above `TOLD`, False if it lies below and covers chance, else None."""
-    if told["low"] > TOLD:
+def is_directed(accuracy: Interval) -> bool | None:
+    """Return True if the interval lies above `DIRECTED`, False if it lies below and covers chance, else None."""
+    if accuracy["low"] > DIRECTED:
         return True
-    return False if told["high"] < TOLD and told["low"] <= CHANCE else None
+    return False if accuracy["high"] < DIRECTED and accuracy["low"] <= CHANCE else None
 
 
 def _maps(image: NDArray[np.uint8]) -> Values:

@@ -58,8 +58,8 @@ def run(spec: ClimbSpec, *, data: Path, weights: Path | None = None, out: Path, 
     with tempfile.TemporaryDirectory() as temporary:
         known = _features(spec, data, Path(temporary), workers=workers)
         if known:
-            predicting = max(cost.work.predicting for cost in counted.values() if cost.work and cost.rung.transfer)
-            budget.spend(len(known[1].items) * predicting / spec.threads)
+            extracted = next(cost for cost in counted.values() if cost.rung.transfer)
+            budget.spend(extracted.features(len(known[1].items)))
         curve = (
             measured(known[1], store, pool, test, seed=spec.seeds[0], seconds=CURVE_SHARE * budget.total)
             if known

@@ -62,14 +62,14 @@ class Cost:
     """Counted seconds of a rung; see `work`."""
 
     rung: Classifier
-    work: work.Work | None
+    work: work.Work
     classes: int
     threads: int
 
     def fit(self, images: int, epochs: int | None = None) -> float:
         """Return the seconds to train on this many images; by default for the rung's own number of epochs."""
         head = HEAD * images * self.classes if self.rung.transfer else 0.0
-        if self.work is None:
+        if frozen(self.rung):
             return head
         training = self.rung.training
         steps = -(-images // training.batch_size)
@@ -77,8 +77,12 @@ class Cost:
         return work.START + head + (training.epochs if epochs is None else epochs) * epoch
 
     def predict(self, images: int) -> float:
-        """Return the seconds to predict this many images."""
-        return 0.0 if self.work is None else images * self.work.predicting / self.threads
+        """Return the seconds to predict this many images; those on frozen features have them already."""
+        return 0.0 if frozen(self.rung) else self.features(images)
+
+    def features(self, images: int) -> float:
+        """Return the seconds to run the network on this many images."""
+        return images * self.work.predicting / self.threads
 
 
 def frozen(rung: Classifier) -> bool:
@@ -91,12 +95,8 @@ def costs(rungs: Mapping[str, Classifier], store: Store, *, threads: int) -> dic
     return {name: Cost(rung, _work(rung, store), len(store.classes), threads) for name, rung in rungs.items()}
 
 
-def _work(rung: Classifier, store: Store) -> work.Work | None:
-    if frozen(rung):
-        return None
+def _work(rung: Classifier, store: Store) -> work.Work:
     network = registry.build(rung.network, store.shape, len(store.classes))
-    way = registry.build(rung.transfer) if rung.transfer else None
-    if way is None:
-        return work.count(network, store.shape)
-    way.prepare(network)
+    if rung.transfer and not frozen(rung):
+        registry.build(rung.transfer).prepare(network)
     return work.count(network, store.shape)

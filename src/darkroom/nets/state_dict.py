@@ -91,8 +91,8 @@ def fill(
     ]
     faults = {"missing": missing, "that it does not have": extra, "of another shape": shapes}
     if any(faults.values()):
-        told = "; ".join(f"{len(keys)} {what} ({_few(keys)})" for what, keys in faults.items() if keys)
-        raise ValueError(f"weights: {path} does not fit {name}: of {len(layout)} tensors, {told}")
+        listed = "; ".join(f"{len(keys)} {what} ({_few(keys)})" for what, keys in faults.items() if keys)
+        raise ValueError(f"weights: {path} does not fit {name}: of {len(layout)} tensors, {listed}")
     network.load_state_dict(dict(given), strict=False)
 
 

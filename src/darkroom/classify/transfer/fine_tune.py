@@ -9,6 +9,7 @@ from pydantic import Field
 
 from darkroom.classify.transfer.adaptation import Adaptation
 from darkroom.classify.transfer.layers import decayed_rates
+from darkroom.classify.transfer.options import FrozenNorm, StartSize
 from darkroom.nets.transfer import Pretrained
 from darkroom.registry import register
 
@@ -31,17 +32,8 @@ class FineTune(Adaptation):
         layer_decay: Annotated[
             float, Field(gt=0, le=1, description="factor on the learning rate from each block to the one before it")
         ] = 0.9,
-        frozen_norm: Annotated[
-            bool, Field(description="keep the running statistics of batch normalization; scales and biases train")
-        ] = True,
-        start_size: Annotated[
-            float,
-            Field(
-                gt=0,
-                le=1,
-                description="image side at the start, as a share of the full one, which it reaches in 4 steps",
-            ),
-        ] = 1.0,
+        frozen_norm: FrozenNorm = True,
+        start_size: StartSize = 1.0,
     ) -> None:
         super().__init__(frozen_norm=frozen_norm, start_size=start_size)
         self.layer_decay = layer_decay

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from darkroom.classify.transfer.adaptation import Adaptation
 from darkroom.classify.transfer.layers import depths
+from darkroom.classify.transfer.options import FrozenNorm, StartSize
 from darkroom.nets.transfer import Pretrained
 from darkroom.registry import register
 from darkroom.settings import Count
@@ -29,17 +30,8 @@ class Partial(Adaptation):
         self,
         *,
         blocks: Annotated[Count, Field(description="how many of the last blocks train")] = 2,
-        frozen_norm: Annotated[
-            bool, Field(description="keep the running statistics of batch normalization; scales and biases train")
-        ] = True,
-        start_size: Annotated[
-            float,
-            Field(
-                gt=0,
-                le=1,
-                description="image side at the start, as a share of the full one, which it reaches in 4 steps",
-            ),
-        ] = 1.0,
+        frozen_norm: FrozenNorm = True,
+        start_size: StartSize = 1.0,
     ) -> None:
         super().__init__(frozen_norm=frozen_norm, start_size=start_size)
         self.blocks = blocks

@@ -64,3 +64,4 @@ def test_a_classifier_that_could_not_be_calibrated_is_said_not_to_be(plant: Call
     assert note in sentence
     assert "without temperature scaling" in page
     assert ", after temperature scaling" not in page
+    assert page.count("not scaled") == 4  # three scores after scaling, and the temperature

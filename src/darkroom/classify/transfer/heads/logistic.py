@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.classify.transfer.heads.linear import Linear, best_strength
+from darkroom.classify.transfer.options import Strength
 from darkroom.registry import register
-from darkroom.settings import Positive
 
 
 @register("head", "logistic")
 class Logistic:
     """Multinomial logistic regression with an L2 penalty on standardized features."""
 
-    def __init__(
-        self,
-        *,
-        c: Annotated[
-            Positive | None,
-            Field(
-                description="inverse strength of the penalty, as in scikit-learn; default: the best in cross-validation"
-            ),
-        ] = None,
-    ) -> None:
+    def __init__(self, *, c: Strength = None) -> None:
         self.c = c
 
     def fit(self, examples: Examples) -> nn.Linear:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom.classify.calibration import fit_temperature
 from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.classify.transfer.heads.linear import Linear, best_strength
+from darkroom.classify.transfer.options import Strength
 from darkroom.registry import register
-from darkroom.settings import Positive
 
 
 @register("head", "svm")
@@ -23,16 +20,7 @@ class Svm:
     gives held-out examples the lowest cross-entropy.
     """
 
-    def __init__(
-        self,
-        *,
-        c: Annotated[
-            Positive | None,
-            Field(
-                description="inverse strength of the penalty, as in scikit-learn; default: the best in cross-validation"
-            ),
-        ] = None,
-    ) -> None:
+    def __init__(self, *, c: Strength = None) -> None:
         self.c = c
 
     def fit(self, examples: Examples) -> nn.Linear:

@@ -11,6 +11,7 @@ from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
 from darkroom.report.results import ClassifierRuns
+from darkroom.report.sections.classify.calibration import scaled_at_all
 from darkroom.report.words import text
 
 CONFUSIONS = 5
@@ -53,12 +54,15 @@ def calibration(ranked: Sequence[ClassifierRuns]) -> Table:
     groups = {"ece": "ECE", "nll": "NLL, nats", "brier": "Brier score"}
     cells = []
     for c in ranked:
-        line = [
-            cell(c.number("views", "plain", stage, score, bounds=(0, np.inf)), "decimal")
-            for score in groups
-            for stage in ("raw", "calibrated")
-        ]
-        cells.append([*line, cell(c.number("temperature", "plain"), "compact")])
+        scaled, kept = scaled_at_all(c), cell(Number(reason="not scaled"), "decimal")
+        line = []
+        for score in groups:
+            before, after = (
+                cell(c.number("views", "plain", stage, score, bounds=(0, np.inf)), "decimal")
+                for stage in ("raw", "calibrated")
+            )
+            line += [before, after if scaled else kept]
+        cells.append([*line, cell(c.number("temperature", "plain"), "compact") if scaled else kept])
     columns = ["before", "after"] * len(groups) + ["Temperature"]
     return _table(ranked, columns, cells, [(title, 2) for title in groups.values()] + [("", 1)])
 

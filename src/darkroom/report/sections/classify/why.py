@@ -119,7 +119,7 @@ def _explanation(classifier: ClassifierRuns, one: dict[str, Any], about: dict[st
         {"grad_cam": "Grad-CAM", "attention_rollout": "attention rollout"}.get(one["saliency"], ""),
         [
             _strip(one["strips"][name], within, f"{key}-{name}", classes, *words)
-            for name, words in _told(one["strips"]).items()
+            for name, words in _titles(one["strips"]).items()
         ],
         [
             _strip(
@@ -140,14 +140,14 @@ def _explanation(classifier: ClassifierRuns, one: dict[str, Any], about: dict[st
     )
 
 
-def _told(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
+def _titles(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Return the strips that there are; with two classes, the highest losses are the most confident mistakes."""
-    told = {name: words for name, words in STRIPS.items() if name in found}
-    both = [[item["id"] for item in found[name]["items"]] for name in list(told)[:2]]
-    if "confident_mistakes" in told and both[0] == both[1]:
-        told["highest_loss"] = ("Highest loss and most confident mistakes", told["highest_loss"][1])
-        del told["confident_mistakes"]
-    return told
+    titles = {name: words for name, words in STRIPS.items() if name in found}
+    both = [[item["id"] for item in found[name]["items"]] for name in list(titles)[:2]]
+    if "confident_mistakes" in titles and both[0] == both[1]:
+        titles["highest_loss"] = ("Highest loss and most confident mistakes", titles["highest_loss"][1])
+        del titles["confident_mistakes"]
+    return titles
 
 
 def _strip(one: dict[str, Any], folder: Path, key: str, classes: Sequence[str], title: str, about: str) -> Strip:
