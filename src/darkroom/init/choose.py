@@ -73,7 +73,7 @@ def _size(scene: Scene) -> Iterator[Choice]:
         scale = side / min(height, width)
         sides = [max(8, round(length * scale / 8) * 8) for length in (height, width)]
         yield Choice("data.size", sides, f"{why}; every image has this shape, so nothing is cut off or padded")
-        yield Choice("data.resize", "stretch", "evens out a difference of a few pixels")
+        yield Choice("data.resize", "stretch", "shapes differ by a few pixels at most")
         return
     yield Choice("data.size", side, why)
     if scene.one_shape:
@@ -114,8 +114,9 @@ def _share(scene: Scene, missing: list[str]) -> tuple[float, str]:
     parts = " and ".join({"val": "validation", "test": "testing"}[part] for part in missing)
     why = f"more than the default 0.1 because the set is small: about {number} images{each} for {parts}"
     if len(scene.trained) > 1:
-        share_of_it = f"{max(1, round(share * count))} of them from" if count > 2 else "too many for"
-        why += f", {share_of_it} the smallest class, {shown(rarest)} ({count})"
+        smallest = f"the smallest class, {shown(rarest)} ({count})"
+        of_it = f"{max(1, round(share * count))} of them from {smallest}"
+        why += f", {of_it}" if count > 2 else f"; {smallest}, has too few"
     return share, why
 
 

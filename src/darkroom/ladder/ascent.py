@@ -7,7 +7,8 @@
    has room for the next one and for the final fits.
 4. Every rung left, and those on frozen features, is fitted to all training images and tested.
 
-Only the clock stop looks at measured seconds: no training starts after `CLOCK` times the budget. What it stops is recorded.
+Only the clock stop looks at measured seconds: after `CLOCK` times the budget no training of a network starts but the chosen
+rung's last. What it stops is recorded.
 """
 
 from __future__ import annotations
@@ -163,19 +164,25 @@ class Ascent:
     def _finish(self, rung: Rung, *, chosen: bool) -> None:
         """Fit a rung to all training images with every seed, and test it."""
         for seed in self.seeds:
-            if (found := self._fitted(rung, self.pool, self.test, seed)) is None:
+            if (found := self._fitted(rung, self.pool, self.test, seed, needed=chosen)) is None:
                 return
             rung.tested.append(found[2])
             if chosen and self.model is None:
                 self.model = rung, found[0], found[1]
         self.budget.spend(self._final(rung))
 
-    def _fitted(self, rung: Rung, rows: Rows, others: Rows, seed: int) -> tuple[Any, Fitted, Rows] | None:
-        """Fit a rung to rows and predict others; None once the clock has stopped it."""
+    def _fitted(
+        self, rung: Rung, rows: Rows, others: Rows, seed: int, *, needed: bool = False
+    ) -> tuple[Any, Fitted, Rows] | None:
+        """Fit a rung to rows and predict others; None once the clock has stopped it, which no frozen or `needed` one is."""
         started = time.monotonic()
-        limit = CLOCK * self.budget.total
-        if started - self.started > limit and rung is not self.rungs[0]:
-            rung.end("clock", f"not done after {limit / 60:.0f} min on the clock: this machine is slower than assumed")
+        limit, spared = CLOCK * self.budget.total, needed or frozen(rung.settings) or rung is self.rungs[0]
+        if started - self.started > limit and not spared:
+            rung.end(
+                "clock",
+                f"not done after {limit / 60:.1f} min on the clock, as this machine is busy or slow; raise ladder.minutes, or "
+                "remove the ladder's folder and run again",
+            )
             complain(f"ladder: {rung.name} is {rung.reason}")
             return None
         network, fitted = self.fits.fit(rung.settings, rows, seed=seed)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from darkroom import files
+from darkroom import files, settings
 from darkroom.augment.config import OnlineSpec
 from darkroom.classify import features
 from darkroom.classify.config import FeaturesSpec
@@ -52,7 +52,11 @@ def run(spec: ClimbSpec, *, data: Path, weights: Path | None = None, out: Path, 
     if spec.missing:
         complain(f"ladder: only from scratch: {spec.missing}")
     store = open_store(data)
-    needed(store, "train")
+    if len(known_classes := np.unique(store.labels[needed(store, "train")])) < 2:
+        raise ValueError(
+            f"the ladder needs training images of at least two classes; {store.name} has only "
+            f"{settings.quoted(store.classes[known_classes[0]])}. Add another class, or remove the section ladder"
+        )
     pool, test = np.sort(np.concatenate([labelled(store, "train"), labelled(store, "val")])), needed(store, "test")
     budget, counted = Budget(60 * spec.minutes), costs(spec.rungs, store, threads=spec.threads)
     with tempfile.TemporaryDirectory() as temporary:

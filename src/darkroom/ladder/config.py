@@ -57,6 +57,10 @@ def rungs(section: Ladder, *, pretrained: bool) -> dict[str, Classifier]:
         "last_blocks": {"name": "partial"},
         "all_layers": {"name": "fine_tune", "start_size": 0.5},
     }
-    known = {name: {"network": frozen, "transfer": way} for name, way in ways.items()} if pretrained else {}
+    known: dict[str, Any] = {}
+    if pretrained:
+        known = {name: {"network": frozen, "transfer": way} for name, way in ways.items()}
+        for name in ("class_means", "logistic"):
+            known[name]["training"] = {"threads": 1}  # more threads only wait for each other on problems this small
     models = {**known, SCRATCH: {"network": section.scratch.model_dump(mode="json")}}
     return Classify.model_validate({"models": models, "training": training}).models

@@ -15,6 +15,7 @@ from torch import nn
 from darkroom import registry
 from darkroom.classify.config import Classifier, TrainSpec
 from darkroom.classify.train import train
+from darkroom.classify.transfer.adaptation import STAGES
 from darkroom.classify.transfer.frozen import Features
 from darkroom.data.store import Store
 from darkroom.fit.model import Fitted, predict
@@ -73,7 +74,7 @@ class Cost:
             return head
         training = self.rung.training
         steps = -(-images // training.batch_size)
-        epoch = images * self.work.training / self.threads + steps * work.BATCH
+        epoch = images * _area(self.rung) * self.work.training / self.threads + steps * work.BATCH
         return work.START + head + (training.epochs if epochs is None else epochs) * epoch
 
     def predict(self, images: int) -> float:
@@ -99,4 +100,11 @@ def _work(rung: Classifier, store: Store) -> work.Work:
     network = registry.build(rung.network, store.shape, len(store.classes))
     if rung.transfer and not frozen(rung):
         registry.build(rung.transfer).prepare(network)
-    return work.count(network, store.shape)
+    return work.count(network, store.shape, precision=rung.training.precision)
+
+
+def _area(rung: Classifier) -> float:
+    """Return the mean area that a rung trains on, relative to its full images; below 1 with progressive resizing."""
+    start = getattr(rung.transfer, "start_size", 1.0)
+    sides = start + (1 - start) * np.arange(STAGES) / (STAGES - 1)
+    return float(np.mean(sides**2))

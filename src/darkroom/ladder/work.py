@@ -1,7 +1,7 @@
 """Count the work of a training in seconds of a reference machine, so that a time budget gives the same result anywhere.
 
 A clock would let a busy machine climb fewer rungs from the same spec. So the budget is spent in counted work: per layer and
-image, its multiply-adds and output values at the cost of one core of the reference machine (AMD EPYC with AVX-512 BF16;
+image, its operations and output values at the cost of one core of the reference machine (AMD EPYC with AVX-512 BF16;
 `benchmarks/ladder.py` prints measured over counted seconds), divided by the number of threads.
 """
 
@@ -14,12 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-FORWARD = (10e-12, 0.6e-9)
-"""Seconds per floating-point operation and per output value of a layer that is not trained, in float32."""
-TRAINED = (5e-12, 3.4e-9)
-"""The same with its backward pass, in bfloat16."""
-FROZEN = 0.6
-"""Cost of a layer before the first trained one relative to `FORWARD`: it runs in bfloat16."""
+FORWARD = (4e-12, 0.3e-9)
+"""Seconds per floating-point operation and per output value of a layer that is not trained."""
+TRAINED = {"fp32": (13e-12, 1.2e-9), "bf16": (1.6e-12, 1.9e-9)}
+"""The same with its backward pass, by precision."""
 BATCH = 0.02
 """Seconds that a training step takes besides its layers."""
 START = 2.0
@@ -47,10 +45,14 @@ class Work:
     training: float
 
 
-def count(network: nn.Module, shape: tuple[int, int, int]) -> Work:
-    """Count the work of a network on images of shape (C, H, W), with the parameters trained that require gradients."""
+def count(network: nn.Module, shape: tuple[int, int, int], *, precision: str) -> Work:
+    """Count the work of a network on images of shape (C, H, W), with the parameters trained that require gradients.
+
+    The precision `auto` counts as bf16, which it is on the reference machine.
+    """
     layers = [*_layers(network, torch.zeros(1, *shape))]
-    trained = sum(layer.seconds(TRAINED) if layer.trained else FROZEN * layer.seconds(FORWARD) for layer in layers)
+    rates = TRAINED["fp32" if precision == "fp32" else "bf16"]
+    trained = sum(layer.seconds(rates if layer.trained else FORWARD) for layer in layers)
     return Work(sum(layer.seconds(FORWARD) for layer in layers), trained)
 
 

@@ -42,6 +42,8 @@ class Ladder:
     climb: Curves | None
     learning: Curves | None
     forecasts: list[Markup]
+    left_out: list[str]
+    """Rungs that the budget or the clock left no time for."""
     missing: str
     images: dict[str, int]
     budget: dict[str, float]
@@ -86,6 +88,7 @@ def read(results: Results) -> Ladder | None:
         climb=curves("Test accuracy", "minutes", known, ticks, log_x=True) if len(known) > 1 else None,
         learning=_learning(found["curve"]),
         forecasts=[_forecast(one) for one in (found["curve"] or {}).get("forecasts", [])],
+        left_out=[TITLES[name] for name, rung in found["rungs"].items() if rung["status"] in ("no budget", "clock")],
         missing=found["missing"] or "",
         images=found["images"],
         budget=found["budget"],
@@ -98,6 +101,8 @@ def answer(content: Ladder) -> Answer:
     headline = say("The ladder's rung <b>{}</b> classifies ", content.chosen)
     headline += say("<b>{}</b> of {} correctly", text.plain(content.accuracy, "percent"), tests)
     words = say("<b>{}</b> reaches {}. ", content.chosen, text.full(content.accuracy, "percent")) + content.verdict
+    if content.left_out:
+        words += say(" Not compared for lack of time: {}.", text.listed(content.left_out))
     if content.forecasts:
         words += say(" {}", content.forecasts[-1])
     basis = say("Chosen from the rungs of the ladder by cross-validation, without the test images.")
