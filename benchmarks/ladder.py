@@ -23,6 +23,7 @@ from darkroom.config.load import load
 from darkroom.data import fetch, prepare
 from darkroom.data.store import Store, labelled, open_store
 from darkroom.fit.model import predict
+from darkroom.job import allocator
 from darkroom.ladder import climb
 from darkroom.ladder.rungs import costs
 from darkroom.log import silent
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--held-out", choices=["val", "test"], help="what the one part held out serves as")
     given = parser.parse_args()
+    allocator.keep_freed_memory()  # as in every job
     source = {"name": "folder", "path": str(given.place)}
     data = {"source": source, "size": given.size, "resize": "crop", "split": {"held_out": given.held_out}}
     with tempfile.TemporaryDirectory() as temporary:

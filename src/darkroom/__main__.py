@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from darkroom import files
 from darkroom.config import usage
 from darkroom.fit import launch
-from darkroom.job import commands, provenance, sigterm
+from darkroom.job import allocator, commands, provenance, sigterm
 from darkroom.job.claim import claim
 from darkroom.job.commands import COMMANDS
 from darkroom.log import Log, silent
@@ -76,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
             code: int | None = module.run(**vars(options))
             return code or 0
         sigterm.end_stage()
+        allocator.keep_freed_memory()
         _run(stage, module, vars(options), words, called)
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):

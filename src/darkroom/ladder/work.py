@@ -1,7 +1,7 @@
 """Count the work of a training in seconds of a reference machine, so that a time budget gives the same result anywhere.
 
 A clock would let a busy machine climb fewer rungs from the same spec. So the budget is spent in counted work: per layer and
-image, its operations and output values at the cost of one core of the reference machine (AMD EPYC with AVX-512 BF16;
+image, its operations and output values at the cost of one of two busy cores of the reference machine (AMD EPYC with AVX-512 BF16;
 `benchmarks/ladder.py` prints measured over counted seconds), divided by the number of threads.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-FORWARD = (4e-12, 0.3e-9)
+FORWARD = (4.4e-12, 0.25e-9)
 """Seconds per floating-point operation and per output value of a layer that is not trained."""
-TRAINED = {"fp32": (13e-12, 1.2e-9), "bf16": (1.6e-12, 1.9e-9)}
+TRAINED = {"fp32": (13e-12, 1.4e-9), "bf16": (2.2e-12, 2.2e-9)}
 """The same with its backward pass, by precision."""
 BATCH = 0.02
 """Seconds that a training step takes besides its layers."""
