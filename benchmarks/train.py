@@ -32,7 +32,7 @@ from torchvision.transforms import v2
 
 from darkroom import registry
 from darkroom.augment import apply
-from darkroom.classify.losses import CrossEntropy
+from darkroom.classify.losses.cross_entropy import CrossEntropy
 from darkroom.classify.task import ClassifierTask
 from darkroom.config.load import read
 from darkroom.data import fetch, prepare

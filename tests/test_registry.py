@@ -170,3 +170,17 @@ def test_a_new_kind_is_used_by_being_registered(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(registry, name, getattr(registry, name).__wrapped__)
     assert list(registry.entries("loss")) == ["focal"]
     assert registry.options("loss", "focal")().model_dump() == {"name": "focal", "gamma": 2.0}
+
+
+@EVERY
+def test_the_constants_read_are_those_of_the_real_class(kind: str, name: str) -> None:
+    plugged = registry.load(kind, name)
+    for constant, value in registry.entry(kind, name).constants.items():
+        assert getattr(plugged, constant) == value
+
+
+def test_a_loss_says_what_it_fits() -> None:
+    constants = registry.entry("loss", "cross_entropy").constants
+    assert constants == {"TARGETS": ("class",), "SOFT": True, "LINK": "softmax"}
+    assert registry.entry("network", "resnet").training["optimizer"] == {"lr": 0.01}
+    assert registry.entry("optimizer", "sgd").constants == {}

@@ -14,6 +14,7 @@ the plug-ins that its spec names, and no others.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib
 import re
@@ -54,8 +55,8 @@ class Entry:
     attribute: str
     arguments: ast.arguments
     summary: str
-    training: dict[str, Any]
-    """Its own defaults for `training`: the literal `TRAINING` in its class body."""
+    constants: Mapping[str, Any]
+    """Upper-case names that its class body assigns literals to, so that a config check learns what fits without an import."""
     methods: frozenset[str]
     """Names of the methods of its class."""
     imports: Mapping[str, tuple[str, str]]
@@ -65,6 +66,11 @@ class Entry:
     def definition(self) -> str:
         """Its fully qualified name."""
         return f"{self.module}.{self.attribute}"
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Its own defaults for `training`: its constant `TRAINING`."""
+        return dict(self.constants.get("TRAINING", {}))
 
     def takes(self, argument: str) -> bool:
         """Tell whether the plug-in takes an argument of that name from the stage, as opposed to an option."""
@@ -225,7 +231,7 @@ def _read(path: Path) -> tuple[Entry, ...]:
             attribute=node.name,
             arguments=_arguments(node),
             summary=(ast.get_docstring(node) or "").split("\n")[0],
-            training=_training(node),
+            constants=_constants(node),
             methods=_methods(node),
             imports=imports,
         )
@@ -264,9 +270,11 @@ def _methods(node: ast.ClassDef | ast.FunctionDef) -> frozenset[str]:
     return frozenset(member.name for member in node.body if isinstance(member, ast.FunctionDef))
 
 
-def _training(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Any]:
-    for member in node.body:
+def _constants(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Any]:
+    found = {}
+    for member in node.body if isinstance(node, ast.ClassDef) else ():
         match member:
-            case ast.Assign(targets=[ast.Name(id="TRAINING")], value=value):
-                return dict(ast.literal_eval(value))
-    return {}
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.isupper():
+                with contextlib.suppress(ValueError):  # not a literal
+                    found[name] = ast.literal_eval(value)
+    return found

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from darkroom import registry
-from darkroom.classify.losses import CrossEntropy, class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
+from darkroom.classify.losses.cross_entropy import CrossEntropy
+from darkroom.classify.losses.soft import class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
 
 LOGITS = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(40) % 5

@@ -14,7 +14,7 @@ from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import OnlinePipeline
 from darkroom.classify import train
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.losses import CrossEntropy
+from darkroom.classify.losses.cross_entropy import CrossEntropy
 from darkroom.fit import trainer
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training

@@ -42,6 +42,7 @@ def test_the_same_spec_and_data_give_the_same_bytes(model: Path, digits: Path, t
     other = files.read_manifest(tmp_path / "other")
     assert other["weights.pt"] != files.read_manifest(model)["weights.pt"]
     assert other["model.json"] == files.read_manifest(model)["model.json"]
+    assert read_about(model).link == "softmax"
 
 
 @pytest.mark.training

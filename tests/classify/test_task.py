@@ -8,7 +8,7 @@ from torch import nn
 
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import from_policy
-from darkroom.classify.losses import CrossEntropy
+from darkroom.classify.losses.cross_entropy import CrossEntropy
 from darkroom.classify.task import ClassifierTask
 from darkroom.fit.config import Training
 

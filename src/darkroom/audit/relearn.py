@@ -99,7 +99,7 @@ class Relearning:
 
 def trained(spec: MeasureSpec, store: Store, rows: Rows, batches: Batches, *, classes: int) -> torch.nn.Module:
     """Train the audit's network on `batches` of images of `classes` classes; its preprocessing fits the images of `rows`."""
-    from darkroom.classify.losses import CrossEntropy
+    from darkroom.classify.losses.cross_entropy import CrossEntropy
     from darkroom.classify.task import ClassifierTask
     from darkroom.fit.trainer import fit  # importing Lightning takes seconds, and few audits train
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from darkroom.augment.online import OnlinePipeline
-from darkroom.classify.losses import jensen_shannon, soft_accuracy
+from darkroom.classify.losses.soft import jensen_shannon, soft_accuracy
 from darkroom.fit.average import averaged
 from darkroom.fit.config import Training
 from darkroom.fit.task import Optimized, Task

@@ -15,7 +15,7 @@ from darkroom.augment.classes import class_counts
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import from_policy
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.losses import class_weights
+from darkroom.classify.losses.soft import class_weights
 from darkroom.classify.task import Adaptation, ClassifierTask
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import plain_batches, training_batches
@@ -56,8 +56,11 @@ def run(
         checkpoints=checkpoints,
         log=log,
     )
+    link = registry.entry(*spec.loss.plugin).constants["LINK"]  # type: ignore[attr-defined]
     with files.folder(out) as fresh:
-        save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
+        save_model(
+            fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted, link=link
+        )
         copy_preparation(data, fresh)
 
 

@@ -50,6 +50,9 @@ class About:
     classes: tuple[str, ...]
     precision: str
     channels_last: bool
+    link: str = "softmax"
+    """How the outputs of a network become probabilities: the `LINK` of the loss that trained it, `softmax`, `sigmoid` or
+    `identity`."""
 
 
 def save_model(
@@ -60,6 +63,7 @@ def save_model(
     shape: tuple[int, int, int],
     classes: tuple[str, ...],
     fitted: Fitted | None,
+    link: str = "softmax",
 ) -> None:
     """Write weights, description, history and times into a stage's folder; `fitted` is None for closed-form fits."""
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
@@ -73,6 +77,7 @@ def save_model(
         "parameters": sum(p.numel() for p in network.parameters()),
         "precision": fitted.precision if fitted else "none",
         "channels_last": fitted.channels_last if fitted else False,
+        "link": link,
     }
     files.write_json(folder / ABOUT, about)
     if fitted:
@@ -98,6 +103,7 @@ def read_about(folder: Path) -> About:
         tuple(about["classes"]),
         about["precision"],
         about["channels_last"],
+        about.get("link", "softmax"),
     )
 
 

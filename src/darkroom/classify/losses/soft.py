@@ -1,41 +1,9 @@
-"""Classification losses. Targets are class probabilities, to allow for mixed images.
-
-A loss maps logits (B, K) and targets (B, K) to a scalar. Its constructor takes the policy's class weights (K,), or None.
-"""
+"""Cross-entropy, accuracy and divergence with soft targets: class probabilities, which mixed images have."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
-from torch import Tensor, nn
-
-from darkroom.registry import register
-
-
-@register("loss", "cross_entropy")
-class CrossEntropy(nn.Module):
-    """Cross-entropy in nats, optionally with label smoothing (Szegedy et al. 2016, arXiv 1512.00567)."""
-
-    def __init__(
-        self,
-        weights: Tensor | None = None,
-        *,
-        label_smoothing: Annotated[
-            float, Field(ge=0, lt=1, description="probability mass of each target spread uniformly over all classes")
-        ] = 0.0,
-    ) -> None:
-        super().__init__()
-        self.register_buffer("weights", weights, persistent=False)
-        self.label_smoothing = label_smoothing
-
-    weights: Tensor | None
-
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        if self.label_smoothing:
-            targets = torch.lerp(targets, torch.full_like(targets, 1 / targets.shape[1]), self.label_smoothing)
-        return soft_cross_entropy(logits, targets, self.weights)
+from torch import Tensor
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
