@@ -18,7 +18,7 @@ from darkroom.classify.config import TrainSpec
 from darkroom.classify.losses.soft import class_weights
 from darkroom.classify.task import Adaptation, ClassifierTask
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
-from darkroom.fit.batches import plain_batches, training_batches
+from darkroom.fit.batches import Batches, plain_batches, training_batches
 from darkroom.fit.model import Fitted, save_model
 from darkroom.fit.sampling import Sampling
 from darkroom.fit.untrained import untrained
@@ -79,6 +79,27 @@ def train(
 
     Raises ValueError if the rows have fewer than two classes.
     """
+    network, way = start(spec, store, rows, features=features)
+    if way is not None and not way.gradient:
+        fitted = way.fit(network, store, rows, held_out, features=features, policy=spec.policy, seed=spec.seed)
+        return network.eval(), fitted
+    from darkroom.fit.trainer import fit  # Lightning takes seconds to import, and a probe does not train
+
+    task, batches = prepare(spec, network, way, store, rows, copies)
+    batch_size = 256 if way is None else spec.training.batch_size
+    val = plain_batches(store, held_out, batch_size=batch_size) if len(held_out) else None
+    fitted = fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
+    task.finish()
+    return network, fitted
+
+
+def start(
+    spec: TrainSpec, store: Store, rows: NDArray[np.int64], *, features: Path | None = None
+) -> tuple[nn.Module, Any]:
+    """Build the untrained network, and the way to train it if it is pretrained; its head is then fitted already.
+
+    Raises ValueError if the rows have fewer than two classes.
+    """
     labels = store.labels[rows]
     classes = np.unique(labels)
     if len(classes) < 2:
@@ -91,30 +112,25 @@ def train(
     torch.manual_seed(derive(spec.seed, "weights"))
     network = untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=rows)
     if spec.transfer is None:
-        return network, _fit(spec, network, None, store, rows, held_out, copies, checkpoints, log)
+        return network, None
     way = registry.build(spec.transfer)
-    known: dict[str, Any] = {"features": features, "policy": spec.policy, "seed": spec.seed}
-    if not way.gradient:
-        return network.eval(), way.fit(network, store, rows, held_out, **known)
-    way.begin(network, store, rows, **known)
-    way.prepare(network)
-    return network, _fit(spec, network, way, store, rows, held_out, copies, checkpoints, log)
+    if way.gradient:
+        way.begin(network, store, rows, features=features, policy=spec.policy, seed=spec.seed)
+        way.prepare(network)
+    return network, way
 
 
-def _fit(
+def prepare(
     spec: TrainSpec,
     network: nn.Module,
     adaptation: Adaptation | None,
     store: Store,
     rows: NDArray[np.int64],
-    held_out: NDArray[np.int64],
     copies: Store | None,
-    checkpoints: Path | None,
-    log: Log,
-) -> Fitted:
-    """Train a network by gradient steps."""
-    from darkroom.fit.trainer import fit  # Lightning takes seconds to import, and a probe does not train
-
+    *,
+    kind: type[ClassifierTask] = ClassifierTask,
+) -> tuple[ClassifierTask, Batches]:
+    """Return the task of a network in training mode, and the batches to train it on."""
     policy, counts = spec.policy, class_counts(store.labels[rows], len(store.classes))
     batches = training_batches(
         store,
@@ -125,7 +141,7 @@ def _fit(
         sampling=_sampling(policy),
     )
     weights = class_weights(torch.from_numpy(counts).float()) if policy.imbalance == "class_weights" else None
-    task = ClassifierTask(
+    task = kind(
         network,
         spec.training,
         classes=len(store.classes),
@@ -136,12 +152,8 @@ def _fit(
         ema=spec.ema,
         adaptation=adaptation,
     )
-    batch_size = 256 if adaptation is None else spec.training.batch_size
-    val = plain_batches(store, held_out, batch_size=batch_size) if len(held_out) else None
     task.train()  # Lightning keeps the mode that it finds
-    fitted = fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
-    task.finish()
-    return fitted
+    return task, batches
 
 
 def _sampling(policy: OnlineSpec) -> Sampling:

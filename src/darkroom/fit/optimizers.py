@@ -13,8 +13,9 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from darkroom.fit.options import AUTO, LearningRate
 from darkroom.registry import register
-from darkroom.settings import NonNegative, Positive, Probability
+from darkroom.settings import NonNegative, Probability
 
 
 @register("optimizer", "adamw")
@@ -22,7 +23,7 @@ def adamw(
     network: nn.Module,
     rates: Mapping[str, float] | None = None,
     *,
-    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.003,
+    lr: Annotated[LearningRate, Field(description="peak learning rate")] = 0.003,
     weight_decay: Annotated[NonNegative, Field(description="decoupled weight decay, multiplied by lr")] = 0.01,
     beta1: Annotated[Probability, Field(description="first-moment decay")] = 0.9,
     beta2: Annotated[Probability, Field(description="second-moment decay")] = 0.999,
@@ -36,7 +37,7 @@ def sgd(
     network: nn.Module,
     rates: Mapping[str, float] | None = None,
     *,
-    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.1,
+    lr: Annotated[LearningRate, Field(description="peak learning rate")] = 0.1,
     momentum: Annotated[Probability, Field(description="momentum")] = 0.9,
     nesterov: Annotated[bool, Field(description="use Nesterov momentum")] = True,
     weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights")] = 0.0005,
@@ -51,7 +52,7 @@ def adam(
     network: nn.Module,
     rates: Mapping[str, float] | None = None,
     *,
-    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.001,
+    lr: Annotated[LearningRate, Field(description="peak learning rate")] = 0.001,
     weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights, added to the gradient")] = 0.0,
     beta1: Annotated[Probability, Field(description="first-moment decay")] = 0.9,
     beta2: Annotated[Probability, Field(description="second-moment decay")] = 0.999,
@@ -65,7 +66,7 @@ def rmsprop(
     network: nn.Module,
     rates: Mapping[str, float] | None = None,
     *,
-    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.001,
+    lr: Annotated[LearningRate, Field(description="peak learning rate")] = 0.001,
     decay: Annotated[Probability, Field(description="second-moment decay")] = 0.9,
     momentum: Annotated[Probability, Field(description="momentum")] = 0.0,
     weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights, added to the gradient")] = 0.0,
@@ -79,7 +80,7 @@ def adagrad(
     network: nn.Module,
     rates: Mapping[str, float] | None = None,
     *,
-    lr: Annotated[Positive, Field(description="peak learning rate")] = 0.01,
+    lr: Annotated[LearningRate, Field(description="peak learning rate")] = 0.01,
     weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights, added to the gradient")] = 0.0,
 ) -> torch.optim.Optimizer:
     """Adagrad (Duchi et al. 2011), diagonal form: epsilon (1e-10) outside the root."""
@@ -87,12 +88,15 @@ def adagrad(
 
 
 def groups(
-    network: nn.Module, lr: float, weight_decay: float, rates: Mapping[str, float] | None = None
+    network: nn.Module, lr: LearningRate, weight_decay: float, rates: Mapping[str, float] | None = None
 ) -> list[dict[str, Any]]:
     """Group the trainable parameters by learning rate and weight decay, the highest rate first.
 
-    `rates` maps names of parameters to factors on `lr`; a parameter without one takes 1.
+    `rates` maps names of parameters to factors on `lr`; a parameter without one takes 1. Raises ValueError if `lr` is
+    still `auto`.
     """
+    if lr == AUTO:
+        raise ValueError("training.optimizer.lr is auto, but there is no learning-rate range test; give a number")
     exempt = {
         f"{place}.{name}".lstrip(".")
         for place, module in network.named_modules()
