@@ -80,7 +80,7 @@ def drawn(unequal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     """Runs the stage with the model and the judge above: `drawn(wrong=..., classes=..., **synthetic)`."""
     store = open_store(unequal)
     judge = JudgeClassifier(Nearest(store), store.classes, "")
-    about = About("generator", {"name": "shuffled"}, store.shape, store.classes, "fp32", False)
+    about = About("generator", {"name": "shuffled"}, store.shape, store.classes, "fp32", False, store.target, "softmax")
     monkeypatch.setattr(synthesize, "read_judge", lambda folder: judge)
     monkeypatch.setattr(synthesize, "read_about", lambda folder: about)
 

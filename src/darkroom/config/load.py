@@ -15,6 +15,7 @@ from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
 from darkroom.config import architectures, explain, photographs, strict_yaml
 from darkroom.data.config import Data
+from darkroom.data.target import Kind
 from darkroom.detect.config import Detect, classifiers, members
 from darkroom.generate.config import Generate
 from darkroom.ladder.config import Ladder
@@ -54,6 +55,11 @@ class Config(Section):
     """Anomaly detectors; a bare `detect:` uses the defaults."""
     tracking: Tracking = Tracking()
     """MLflow."""
+
+    @property
+    def target(self) -> Kind:
+        """What there is to predict for an image: one class, several labels, or numbers."""
+        return self.data.target
 
     @model_validator(mode="before")
     @classmethod

@@ -180,7 +180,7 @@ def _takes(field: FieldInfo) -> str:
     item = Kind.of(kind.hint.__args__[0]) if several else None
     if item and item.plugin:
         return f"list of [{plural(item.plugin.kind)}](#{_anchor(item.plugin.kind)})"
-    if inner := list(_nested(kind, "")):
+    if inner := [one for one in _nested(kind, "") if one[0] in models()]:  # not the models of a plug-in's own options
         model, suffix = inner[0]
         heading = _heading(models()[model])
         link = f"[{heading}](#{''.join(c for c in heading.lower() if c.isalnum() or c in '-_')})"

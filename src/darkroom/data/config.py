@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from darkroom.data.target import Kind
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, NonNegative, Section, Seed
 
@@ -76,6 +77,13 @@ class Images(Section):
     """Gray or RGB; `auto` is gray if every image is."""
     split: Split = Split()
     """How to divide the items that come without a split."""
+
+    @property
+    def target(self) -> Kind:
+        """What there is to predict for an image, as the source's options say."""
+        if getattr(self.source, "labels", None) is not None:
+            return "labels"
+        return "class" if getattr(self.source, "numbers", None) is None else "numbers"
 
 
 class Data(Images):

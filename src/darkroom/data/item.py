@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
+from darkroom.data.target import Target
+
 if TYPE_CHECKING:  # planning imports this module; importing numpy and Pillow would double its time
     import numpy as np
     from numpy.typing import NDArray
@@ -42,6 +44,8 @@ class Item:
     image: Pixels
     label: str | None = None
     """The class name; None if the source has none."""
+    target: tuple[float, ...] | None = None
+    """The values of the source's labels or numbers; None if the image has no target, or the target is its class."""
     split: str | None = None
     """`train`, `val` or `test` if the source comes with splits."""
     group: str | None = None
@@ -75,6 +79,8 @@ class Contents:
     """Classes that belong in test only, such as defects."""
     levels: tuple[float, float] | None = None
     """The values that mean black and white, if the source knows them."""
+    target: Target | None = None
+    """The labels or numbers that the items carry in place of a class."""
 
 
 class Source(Protocol):

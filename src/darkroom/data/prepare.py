@@ -21,6 +21,7 @@ from darkroom.data.item import Contents, Item, Source, Unused
 from darkroom.data.levels import KINDS, Levels
 from darkroom.data.preparation import Preparation
 from darkroom.data.store import describe_store
+from darkroom.data.target import Target
 from darkroom.log import Log
 
 
@@ -51,13 +52,14 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
                 "origin": [item.origin or item.id for item in read.items],
                 "sha256": read.fingerprints,
                 "twin_in_train": _twin_in_train(parts, copies.first, found_twins),
+                **_values(contents.target, read.items),
             }
         )
         stays, left_out = cut.choose(spec.split, classes, table)
         if not stays.all():
             table, found_twins = cut.remove(fresh, table, stays), found_twins.among(stays)
             copies = inspect.find_copies(table["sha256"].tolist(), table["label"].tolist())
-        describe_store(fresh, name=spec.name, classes=classes, items=table)
+        describe_store(fresh, name=spec.name, classes=classes, items=table, target=contents.target)
         height, width, channels = read.shape
         way = Preparation(height, width, channels, spec.resize, spec.color, read.shapes, read.levels)
         way.save(fresh)
@@ -77,6 +79,15 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         files.write_json(fresh / "card.json", card)
     counts = {f"data/{key}": card[key] for key in ("images", "excluded", "duplicates")}
     log({**counts, "data/near_duplicate_pairs": card["near_duplicates"]["pairs"]})
+
+
+def _values(target: Target | None, items: Sequence[Item]) -> dict[str, NDArray[np.float32]]:
+    """Return the table's columns of labels or numbers, NaN for items without; none if the target is a class."""
+    if target is None:
+        return {}
+    missing = (math.nan,) * len(target.names)
+    values = np.array([missing if item.target is None else item.target for item in items], dtype=np.float32)
+    return dict(zip(target.columns, values.T, strict=True))
 
 
 def _twins(root: Path, copies: inspect.Copies, count: int) -> twins.Twins:

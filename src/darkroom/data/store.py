@@ -4,7 +4,8 @@ images.npy      (N, H, W, C) uint8, C is 1 or 3
 masks.npy       (M, H, W) uint8, 255 where an image is anomalous, else 0; for images with a mask only
 items.parquet   one row per image: id, label, split, group, mask, origin, sha256, twin_in_train
                 augmented stores: id, label, split, group, mask, parent, copy, transforms
-store.json      the data set's name and class names
+                stores with several labels per image or with numbers: one column target/NAME per label or number
+store.json      the data set's name and class names, and the target if it is not one class
 
 `twin_in_train` says whether the training split holds a copy or near-duplicate of an image outside of it.
 """
@@ -22,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, settings
+from darkroom.data.target import Target, read_target
 
 SPLITS = ("train", "val", "test")
 PREPARATION = "preparation.json"
@@ -39,6 +41,23 @@ class Store:
     images: NDArray[np.uint8]  # (N, H, W, C)
     items: pd.DataFrame
     masks: NDArray[np.uint8] | None = None  # (M, H, W)
+    values: Target | None = None  # the labels or numbers that the table holds in place of a class
+
+    @property
+    def target(self) -> Target:
+        """What a model predicts for an image."""
+        return self.values or Target("class", self.classes)
+
+    @property
+    def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
+        """The target of every image.
+
+        One class: the labels (N,) int64, -1 for none. Labels or numbers: float32 (N, K) of 0 and 1, or in the table's
+        units; NaN for none.
+        """
+        if self.values is None:
+            return self.labels
+        return self.items[self.values.columns].to_numpy(dtype=np.float32)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -75,20 +94,23 @@ def open_store(root: str | Path) -> Store:
     root = Path(root)
     files.read_manifest(root)
     about: dict[str, Any] = files.read_json(root / "store.json")
-    masks = root / "masks.npy"
+    masks, target = root / "masks.npy", read_target(about)
     return Store(
         name=about["name"],
         classes=tuple(about["classes"]),
         images=np.load(root / "images.npy", mmap_mode="r", allow_pickle=False),
         items=pd.read_parquet(root / "items.parquet"),
         masks=np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
+        values=None if target.kind == "class" else target,
     )
 
 
 def labelled(store: Store, split: str) -> NDArray[np.int64]:
-    """Return the rows of a split that have a label."""
+    """Return the rows of a split that have a target: a class, labels or numbers."""
     rows = store.rows(split)
-    return rows[store.labels[rows] >= 0]
+    if store.values is None:
+        return rows[store.labels[rows] >= 0]
+    return rows[~np.isnan(store.targets[rows]).any(axis=1)]
 
 
 def needed(store: Store, split: str, *, labels: bool = True) -> NDArray[np.int64]:
@@ -119,15 +141,21 @@ def copy_preparation(root: Path, folder: Path) -> None:
         shutil.copyfile(root / PREPARATION, folder / PREPARATION)
 
 
-def describe_store(root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame) -> None:
-    """Write the table and description of a store whose `images.npy` (and `masks.npy`) are already in `root`."""
-    missing = set(COLUMNS) - set(items.columns)
-    if missing:
+def describe_store(
+    root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame, target: Target | None = None
+) -> None:
+    """Write the table and description of a store whose `images.npy` (and `masks.npy`) are already in `root`.
+
+    `target` is needed for labels or numbers. Raises ValueError naming missing columns of the table.
+    """
+    needed = [*COLUMNS, *(target.columns if target else [])]
+    if missing := set(needed) - set(items.columns):
         raise ValueError(
-            f"a store's table needs the columns {', '.join(COLUMNS)}; missing: {', '.join(sorted(missing))}"
+            f"a store's table needs the columns {', '.join(needed)}; missing: {', '.join(sorted(missing))}"
         )
     items.to_parquet(root / "items.parquet", index=False)
-    files.write_json(root / "store.json", {"name": name, "classes": list(classes)})
+    about = {"name": name, "classes": list(classes), **(target.saved() if target else {})}
+    files.write_json(root / "store.json", about)
 
 
 def new_array(path: Path, shape: tuple[int, ...], dtype: type[Any] = np.uint8) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from darkroom import files, registry
 from darkroom.data.store import release
+from darkroom.data.target import Target, read_target
 from darkroom.fit.batches import as_float
 from darkroom.nets import state_dict
 from darkroom.settings import Section
@@ -50,6 +51,8 @@ class About:
     classes: tuple[str, ...]
     precision: str
     channels_last: bool
+    target: Target
+    """What the model predicts; its names are those of the outputs."""
     link: str = "softmax"
     """How the outputs of a network become probabilities: the `LINK` of the loss that trained it, `softmax`, `sigmoid` or
     `identity`."""
@@ -63,9 +66,13 @@ def save_model(
     shape: tuple[int, int, int],
     classes: tuple[str, ...],
     fitted: Fitted | None,
+    target: Target | None = None,
     link: str = "softmax",
 ) -> None:
-    """Write weights, description, history and times into a stage's folder; `fitted` is None for closed-form fits."""
+    """Write weights, description, history and times into a stage's folder; `fitted` is None for closed-form fits.
+
+    `target` is needed for models of labels or numbers; `link` says how the outputs become probabilities.
+    """
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
     files.reserve(folder / WEIGHTS, sum(value.nbytes for value in weights.values()))
     torch.save(weights, folder / WEIGHTS)
@@ -77,6 +84,7 @@ def save_model(
         "parameters": sum(p.numel() for p in network.parameters()),
         "precision": fitted.precision if fitted else "none",
         "channels_last": fitted.channels_last if fitted else False,
+        **(target.saved() if target else {}),
         "link": link,
     }
     files.write_json(folder / ABOUT, about)
@@ -103,6 +111,7 @@ def read_about(folder: Path) -> About:
         tuple(about["classes"]),
         about["precision"],
         about["channels_last"],
+        read_target(about),
         about.get("link", "softmax"),
     )
 

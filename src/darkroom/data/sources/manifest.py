@@ -13,6 +13,8 @@ from pydantic import Field
 from darkroom import settings
 from darkroom.data import place
 from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable, text_labels
+from darkroom.data.options import Columns, Labels
+from darkroom.data.sources import targets
 from darkroom.registry import register
 from darkroom.settings import Sha256
 
@@ -25,8 +27,9 @@ class Manifest:
     """A table (CSV, TSV, parquet) with one row per image: the columns path and label, optionally split, group and mask.
 
     path and mask are relative to `root`, or to the table's folder. An empty label means none. split is train, val,
-    test or empty; rows without one are divided. Rows with the same group stay in one split. Other columns are ignored.
-    In an archive, the table is the only file with such an extension.
+    test or empty; rows without one are divided. Rows with the same group stay in one split. `labels` or `numbers` name the
+    columns to predict in place of label; an image with an empty cell there has no target. Other columns are ignored. In an
+    archive, the table is the only file with such an extension.
     """
 
     def __init__(
@@ -38,14 +41,25 @@ class Manifest:
             str | None,
             Field(description="local folder that the table's paths are relative to; default: the table's own"),
         ] = None,
+        labels: Annotated[
+            Labels | None,
+            Field(
+                description="to predict several labels per image: columns of 0 and 1, one per label, or the `column` that "
+                "lists the labels, and its `separator`"
+            ),
+        ] = None,
+        numbers: Annotated[
+            Columns | None, Field(description="to predict numbers: the columns that hold them, one output for each")
+        ] = None,
     ) -> None:
         self.path, self.sha256, self.root = path, sha256, root
+        self.labels, self.numbers = labels, numbers
 
     def fetch(self, raw: Path) -> None:
         """Unpack the archive, or list the table and the images it names."""
         place.bring(raw, self.path, self.sha256, plain=ENDINGS)
         table, root = self._found(raw)
-        rows = _read(table, self.path)
+        rows = self._rows(table)
         names = [name for column in ("path", "mask") for name in rows[column] if name]
         if self.root is not None or not (raw / place.KEPT).is_dir():
             place.seen(raw, self.path, {table.name: table, **{name: root / name for name in sorted(set(names))}})
@@ -53,13 +67,15 @@ class Manifest:
     def contents(self, raw: Path) -> Contents:
         """Return one item per row, in the table's order. Raises ValueError for missing columns and unknown splits."""
         table, root = self._found(raw)
-        rows = _read(table, self.path)
+        rows = self._rows(table)
+        asked = targets.read(rows, self.labels, self.numbers, self.path)
+        values = asked.values if asked else [None] * len(rows)
         inside = (raw / place.KEPT).is_dir() and self.root is None
         items: list[Item] = []
         unused: list[Unused] = []
         times: Counter[str] = Counter()
         columns = [rows[column] for column in (*NEEDED, *OPTIONAL)]
-        for number, (name, label, split, group, mask) in enumerate(zip(*columns, strict=True), start=2):
+        for number, (name, label, split, group, mask, value) in enumerate(zip(*columns, values, strict=True), start=2):
             shown = readable(name)
             if not name:
                 unused.append(Unused(f"{table.name} row {number}", "no path"))
@@ -73,7 +89,8 @@ class Manifest:
                 Item(
                     id=shown if times[shown] == 1 else f"{shown}#{times[shown]}",
                     image=root / name,
-                    label=class_name(label) if label else None,
+                    label=class_name(label) if label and asked is None else None,
+                    target=value,
                     split=_split(split, f"{self.path} row {number}"),
                     group=group or None,
                     mask=root / mask if mask else None,
@@ -83,7 +100,13 @@ class Manifest:
             )
         warned = [f"rows of the table left out, listed in excluded.csv: {len(unused)}"] if unused else []
         classes = ordered(item.label for item in items if item.label is not None)
-        return Contents(items, classes, tuple(unused), tuple(warned))
+        if asked is None:
+            return Contents(items, classes, tuple(unused), tuple(warned))
+        return Contents(items, (), tuple(unused), (*warned, *asked.warnings), target=asked.target)
+
+    def _rows(self, table: Path) -> pd.DataFrame:
+        """Return the known columns as text, and those of the target."""
+        return _read(table, self.path, targets.columns(self.labels, self.numbers), several=self.labels is not None)
 
     def _found(self, raw: Path) -> tuple[Path, Path]:
         """Return the table and the folder that its paths are relative to."""
@@ -96,8 +119,11 @@ class Manifest:
         return table, table.parent if self.root is None else place.existing(self.root, "data.source.root")
 
 
-def _read(table: Path, path: str) -> pd.DataFrame:
-    """Return the known columns as text, missing values as the empty string; a class called NA or None stays one."""
+def _read(table: Path, path: str, asked: Sequence[str], *, several: bool) -> pd.DataFrame:
+    """Return the known and the `asked` columns as text, missing values as the empty string.
+
+    A class called NA or None stays one. Raises ValueError for missing columns, and for a column label beside `several`.
+    """
     try:
         if table.suffix.lower() == ".parquet":
             found = pd.read_parquet(table)
@@ -114,13 +140,25 @@ def _read(table: Path, path: str) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         raise ValueError(f"data.source.path: {path} cannot be read as a table: {error}.{_hint(table)}") from None
     rows.columns = [str(name).strip() for name in rows.columns]
-    missing = [name for name in NEEDED if name not in rows.columns]
+    needed = NEEDED[:1] if asked else NEEDED
+    missing = [name for name in needed if name not in rows.columns]
     if missing:
         raise ValueError(
-            f"data.source.path: {path} has the columns {', '.join(rows.columns)}; expected {', '.join(NEEDED)} and "
+            f"data.source.path: {path} has the columns {', '.join(rows.columns)}; expected {', '.join(needed)} and "
             f"optionally {', '.join(OPTIONAL)}.{_hint(table)}"
         )
-    known = {name: rows[name].tolist() if name in rows.columns else [""] * len(rows) for name in (*NEEDED, *OPTIONAL)}
+    key = "data.source.labels" if several else "data.source.numbers"
+    for name in asked:
+        if name not in rows.columns:
+            hint = settings.choice(name, [*rows.columns])
+            raise ValueError(f"{key}: {path} has no column {settings.quoted(name)}.{hint}")
+    if several and "label" in rows.columns and "label" not in asked:
+        raise ValueError(
+            f"{key}: {path} has a column label, for one class per image, beside {', '.join(asked)}; remove or rename the "
+            "column, or remove labels from data.source"
+        )
+    kept = dict.fromkeys((*NEEDED, *OPTIONAL, *asked))
+    known = {name: rows[name].tolist() if name in rows.columns else [""] * len(rows) for name in kept}
     texts = {name: text_labels(known[name]) if name in ("label", "group") else known[name] for name in known}
     return pd.DataFrame(texts, dtype=object)
 
