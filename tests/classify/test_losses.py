@@ -1,4 +1,4 @@
-"""Losses of soft targets: what they are on certain ones, and hand-worked cases."""
+"""Losses: the same as PyTorch's, torchvision's, timm's or scikit-learn's where those have them, else hand-worked cases."""
 
 from __future__ import annotations
 
@@ -7,28 +7,113 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import sigmoid_focal_loss
 
 from darkroom import registry
+from darkroom.classify.losses.binary import Asymmetric, BinaryCrossEntropy
 from darkroom.classify.losses.cross_entropy import CrossEntropy
-from darkroom.classify.losses.soft import class_weights, jensen_shannon, soft_accuracy, soft_cross_entropy
+from darkroom.classify.losses.focal import Focal
+from darkroom.classify.losses.hinge import MulticlassHinge, OneVsRestHinge
+from darkroom.classify.losses.regression import MAE, MSE, Huber
+from darkroom.classify.losses.soft import class_weights, jensen_shannon, soft_accuracy
 
-LOGITS = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+LOGITS = 3 * torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(40) % 5
+TARGETS = F.one_hot(LABELS, 5).float()
+MULTIPLE = (torch.rand(40, 5, generator=torch.Generator().manual_seed(1)) < 0.3).float()
+WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 4.0, 0.0])
 
 
-def test_certain_targets_give_the_usual_cross_entropy_with_and_without_weights() -> None:
-    targets = F.one_hot(LABELS, 5).float()
-    weights = torch.tensor([0.5, 1.0, 2.0, 4.0, 0.0])
-    assert torch.allclose(soft_cross_entropy(LOGITS, targets), F.cross_entropy(LOGITS, LABELS))
-    expected = F.cross_entropy(LOGITS, LABELS, weight=weights)
-    assert torch.allclose(soft_cross_entropy(LOGITS, targets, weights), expected)
+def test_cross_entropy_is_pytorchs_with_weights_and_with_label_smoothing() -> None:
+    assert torch.allclose(CrossEntropy()(LOGITS, TARGETS), F.cross_entropy(LOGITS, LABELS))
+    expected = F.cross_entropy(LOGITS, LABELS, weight=WEIGHTS)
+    assert torch.allclose(CrossEntropy(WEIGHTS)(LOGITS, TARGETS), expected)
+    expected = F.cross_entropy(LOGITS, LABELS, label_smoothing=0.2)
+    assert torch.allclose(CrossEntropy(label_smoothing=0.2)(LOGITS, TARGETS), expected)
 
 
-def test_a_mixed_target_costs_the_mixture_of_both_costs() -> None:
-    one, other = F.one_hot(LABELS, 5).float(), F.one_hot(LABELS.roll(1), 5).float()
-    mixed = soft_cross_entropy(LOGITS, 0.3 * one + 0.7 * other)
-    parts = 0.3 * soft_cross_entropy(LOGITS, one) + 0.7 * soft_cross_entropy(LOGITS, other)
-    assert torch.allclose(mixed, parts)
+def test_focal_is_cross_entropy_times_its_factors() -> None:
+    assert torch.allclose(Focal(WEIGHTS, gamma=0)(LOGITS, TARGETS), CrossEntropy(WEIGHTS)(LOGITS, TARGETS))
+    single = F.cross_entropy(LOGITS, LABELS, reduction="none")
+    alpha = [0.1, 0.2, 0.3, 0.4, 0.5]
+    expected = (torch.tensor(alpha)[LABELS] * (1 - (-single).exp()) ** 1.5 * single).mean()
+    assert torch.allclose(Focal(gamma=1.5, alpha=alpha)(LOGITS, TARGETS), expected)
+    with pytest.raises(ValueError, match=r"loss\.alpha has 2 factors, but there are 5 classes"):
+        Focal(alpha=[1, 2])(LOGITS, TARGETS)
+
+
+def test_focal_of_two_classes_is_torchvisions_of_the_difference_of_their_logits() -> None:
+    logits, labels = LOGITS[:, :2], LABELS % 2
+    expected = sigmoid_focal_loss(logits[:, 1] - logits[:, 0], labels.float(), alpha=-1, gamma=2, reduction="mean")
+    assert torch.allclose(Focal()(logits, F.one_hot(labels, 2).float()), expected)
+
+
+def test_the_multiclass_hinge_asks_for_a_margin_over_the_best_rival() -> None:
+    right = LOGITS.gather(1, LABELS[:, None])
+    rivals = torch.stack([(1 + LOGITS[:, [j]] - right) * (LABELS[:, None] != j) for j in range(5)]).squeeze(2)
+    assert torch.allclose(MulticlassHinge()(LOGITS, TARGETS), rivals.amax(0).clamp_min(0).mean())
+    two = LOGITS[:, :2]  # of two classes, the best rival is the only one, as in PyTorch's sum over rivals
+    expected = 2 * F.multi_margin_loss(two, LABELS % 2)
+    assert torch.allclose(MulticlassHinge()(two, F.one_hot(LABELS % 2, 2).float()), expected)
+
+
+def test_the_one_vs_rest_hinge_sums_binary_hinges() -> None:
+    signs = 2 * MULTIPLE - 1
+    assert torch.allclose(OneVsRestHinge()(LOGITS, MULTIPLE), F.relu(1 - signs * LOGITS).sum(1).mean())
+    weighted = torch.where(MULTIPLE > 0, WEIGHTS, 1) * F.relu(1 - signs * LOGITS)
+    assert torch.allclose(OneVsRestHinge(WEIGHTS)(LOGITS, MULTIPLE), weighted.sum(1).mean())
+
+
+def test_binary_cross_entropy_is_pytorchs_summed_over_labels_with_mixed_targets_too() -> None:
+    mixed = 0.3 * MULTIPLE + 0.7 * TARGETS
+    for targets in (TARGETS, MULTIPLE, mixed):
+        for weights in (None, WEIGHTS):
+            each = F.binary_cross_entropy_with_logits(LOGITS, targets, pos_weight=weights, reduction="none")
+            assert torch.allclose(BinaryCrossEntropy(weights)(LOGITS, targets), each.sum(1).mean())
+
+
+def test_asymmetric_is_timms() -> None:
+    timm = pytest.importorskip("timm.loss")
+    for positive, negative, margin in ((0, 4, 0.05), (1, 2, 0), (0, 0, 0.2)):
+        own = Asymmetric(gamma_positive=positive, gamma_negative=negative, margin=margin)
+        theirs = timm.AsymmetricLossMultiLabel(gamma_neg=negative, gamma_pos=positive, clip=margin)
+        assert torch.allclose(own(LOGITS, MULTIPLE), theirs(LOGITS, MULTIPLE), rtol=1e-5)
+
+
+def test_asymmetric_with_equal_gammas_is_torchvisions_focal_loss() -> None:
+    own = Asymmetric(gamma_positive=2, gamma_negative=2, margin=0)
+    expected = sigmoid_focal_loss(LOGITS, MULTIPLE, alpha=-1, gamma=2, reduction="sum") / len(LOGITS)
+    assert torch.allclose(own(LOGITS, MULTIPLE), expected)
+
+
+def test_regression_losses_are_pytorchs_and_weigh_images_by_class() -> None:
+    numbers = torch.randn(40, 5, generator=torch.Generator().manual_seed(2))
+    assert torch.allclose(MSE()(LOGITS, numbers), F.mse_loss(LOGITS, numbers))
+    assert torch.allclose(MAE()(LOGITS, numbers), F.l1_loss(LOGITS, numbers))
+    assert torch.allclose(Huber(delta=0.5)(LOGITS, numbers), F.huber_loss(LOGITS, numbers, delta=0.5))
+    rows = [row for row in range(40) for _ in range(int(2 * WEIGHTS[LABELS[row]]))]
+    assert torch.allclose(MSE(WEIGHTS)(LOGITS, TARGETS), F.mse_loss(LOGITS[rows], TARGETS[rows]))
+
+
+@pytest.mark.parametrize(
+    "loss", [CrossEntropy(), Focal(), BinaryCrossEntropy(), Asymmetric()], ids=lambda x: x.plugin[1]
+)
+def test_a_mixed_target_costs_the_mixture_of_both_costs(loss: torch.nn.Module) -> None:
+    other = TARGETS.roll(1, 0)
+    parts = 0.3 * loss(LOGITS, TARGETS) + 0.7 * loss(LOGITS, other)
+    assert torch.allclose(loss(LOGITS, 0.3 * TARGETS + 0.7 * other), parts)
+
+
+@pytest.mark.parametrize(
+    "loss", [Focal(gamma=0.5), Asymmetric(gamma_negative=0.5, margin=0), Asymmetric(gamma_positive=1)]
+)
+def test_gradients_are_finite_however_sure_the_network_is(loss: torch.nn.Module) -> None:
+    for scale in (0.0, 1.0, 30.0, 1e4):
+        logits = (scale * torch.eye(5)).requires_grad_()
+        loss(logits, torch.eye(5)).backward()
+        loss(logits, 1 - torch.eye(5)).backward()
+        assert torch.isfinite(logits.grad).all()  # type: ignore[arg-type]
 
 
 def test_accuracy_of_mixed_targets_counts_the_share_of_the_predicted_class() -> None:
@@ -52,19 +137,23 @@ def test_class_weights_make_every_class_weigh_the_same_and_the_mean_image_one() 
     assert float(weights[2]) == 0
 
 
-def test_label_smoothing_is_torchs() -> None:
-    targets = F.one_hot(LABELS, 5).float()
-    expected = F.cross_entropy(LOGITS, LABELS, label_smoothing=0.2)
-    assert torch.allclose(CrossEntropy(label_smoothing=0.2)(LOGITS, targets), expected)
-
-
 @pytest.mark.parametrize("name", list(registry.entries("loss")))
 def test_every_loss_is_finite_has_gradients_and_prefers_the_right_answer(name: str) -> None:
     loss = registry.load("loss", name)(torch.tensor([1.0, 2.0, 0.5, 1.0, 1.0]))
-    logits, targets = LOGITS.clone().requires_grad_(), F.one_hot(LABELS, 5).float()
-    value = loss(logits, targets)
+    logits = LOGITS.clone().requires_grad_()
+    value = loss(logits, TARGETS)
     value.backward()
     assert value.ndim == 0
     assert torch.isfinite(value)
     assert torch.isfinite(logits.grad).all()  # type: ignore[arg-type]
-    assert loss(20 * targets, targets) < value < loss(-20 * targets, targets)
+    certain = 20.0 if registry.entry("loss", name).constants["LINK"] == "softmax" else 1.0
+    wrong = TARGETS.roll(1, 1)
+    assert loss(certain * (2 * TARGETS - 1), TARGETS) < loss(certain * (2 * wrong - 1), TARGETS)
+    assert loss(TARGETS, TARGETS) < loss(wrong, TARGETS)
+
+
+@pytest.mark.parametrize("name", list(registry.entries("loss")))
+def test_every_gradient_is_the_slope_of_the_loss(name: str) -> None:
+    loss: torch.nn.Module = registry.load("loss", name)(WEIGHTS.double() + 0.1)
+    outputs: Tensor = LOGITS[:6].double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: loss(z, TARGETS[:6].double()), outputs)

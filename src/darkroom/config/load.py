@@ -13,7 +13,7 @@ from darkroom.audit.config import Audit
 from darkroom.augment.config import NONE, Policy
 from darkroom.augment.strength import operations, reach, strongest
 from darkroom.classify.config import Classify
-from darkroom.config import architectures, explain, photographs, strict_yaml
+from darkroom.config import architectures, explain, losses, photographs, strict_yaml
 from darkroom.data.config import Data
 from darkroom.data.target import Kind
 from darkroom.detect.config import Detect, classifiers, members
@@ -119,6 +119,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _synthetic_problems,
         _label_problems,
         _transfer_problems,
+        losses.problems,
         _detector_problems,
         _backbone_problems,
         _weights_problems,

@@ -96,7 +96,15 @@ ELSEWHERE = {
         "resnet": "ResNet18 ResNet34 ResNet50 ResNet101 CNN",
     },
     "loss": {
-        "cross_entropy": "CrossEntropyLoss NLLLoss CategoricalCrossentropy SparseCategoricalCrossentropy log_loss"
+        "asymmetric": "AsymmetricLoss AsymmetricLossMultiLabel AsymmetricLossSingleLabel ASL",
+        "binary_cross_entropy": "BCE BCELoss BCEWithLogitsLoss BinaryCrossentropy MultiLabelSoftMarginLoss",
+        "cross_entropy": "CrossEntropyLoss NLLLoss CategoricalCrossentropy SparseCategoricalCrossentropy log_loss",
+        "focal": "FocalLoss sigmoid_focal_loss CategoricalFocalCrossentropy BinaryFocalCrossentropy",
+        "huber": "HuberLoss SmoothL1Loss smooth_l1",
+        "mae": "L1Loss MeanAbsoluteError absolute_error l1",
+        "mse": "MSELoss MeanSquaredError squared_error l2 Brier",
+        "multiclass_hinge": "MultiMarginLoss CategoricalHinge crammer_singer",
+        "one_vs_rest_hinge": "Hinge HingeLoss MultiLabelMarginLoss ovr",
     },
     "optimizer": {
         "adagrad": "Adadelta",

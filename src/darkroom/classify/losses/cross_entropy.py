@@ -6,14 +6,14 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from darkroom.classify.losses.soft import soft_cross_entropy
+from darkroom.classify.losses.soft import Weighted, weighted_mean
 from darkroom.registry import register
 
 
 @register("loss", "cross_entropy")
-class CrossEntropy(nn.Module):
+class CrossEntropy(Weighted):
     """Cross-entropy in nats, optionally with label smoothing (Szegedy et al. 2016, arXiv 1512.00567)."""
 
     TARGETS = ("class",)
@@ -28,13 +28,10 @@ class CrossEntropy(nn.Module):
             float, Field(ge=0, lt=1, description="probability mass of each target spread uniformly over all classes")
         ] = 0.0,
     ) -> None:
-        super().__init__()
-        self.register_buffer("weights", weights, persistent=False)
+        super().__init__(weights)
         self.label_smoothing = label_smoothing
-
-    weights: Tensor | None
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         if self.label_smoothing:
             targets = torch.lerp(targets, torch.full_like(targets, 1 / targets.shape[1]), self.label_smoothing)
-        return soft_cross_entropy(logits, targets, self.weights)
+        return weighted_mean(-logits.log_softmax(1), targets, self.weights)

@@ -1,20 +1,48 @@
-"""Cross-entropy, accuracy and divergence with soft targets: class probabilities, which mixed images have."""
+"""What losses share: means weighted by class, accuracy and divergence, with the soft targets of mixed images."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
-def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the mean cross-entropy in nats of logits (B, K) with class probabilities (B, K).
+class Weighted(nn.Module):
+    """A loss with weights of the classes (K,), or None."""
+
+    weights: Tensor | None
+
+    def __init__(self, weights: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
+
+
+def weighted_mean(losses: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the mean over images of the losses (B, K) that each class would cost, by class probabilities (B, K).
 
     With `weights` (K,), the mean is weighted by class, as in `F.cross_entropy` with class indices: one image of a rare class
     moves a batch as much as many of a common one.
     """
     if weights is not None:
         targets = targets * weights
-    return -(targets * logits.log_softmax(1)).sum() / targets.sum()
+    return (targets * losses).sum() / targets.sum()
+
+
+def labelwise_mean(present: Tensor, absent: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the mean over images of the sum over labels: what a label costs if `present` or `absent` (B, K).
+
+    With `weights` (K,), the positive terms are weighted, as by PyTorch's `pos_weight`.
+    """
+    if weights is not None:
+        present = present * weights
+    return (targets * present + (1 - targets) * absent).sum(1).mean()
+
+
+def imagewise_mean(losses: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the mean of the losses (B, K) over outputs and images; `weights` (K,) weight the images of each class."""
+    if weights is None:
+        return losses.mean()
+    images = (targets * weights).sum(1)
+    return (losses.mean(1) * images).sum() / images.sum()
 
 
 def soft_accuracy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -1,0 +1,41 @@
+"""Check that the losses of classifiers take the targets that policies give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from darkroom import registry
+from darkroom.augment.config import MIXING
+from darkroom.classify.jobs import policies
+
+if TYPE_CHECKING:
+    from darkroom.config.load import Config
+
+
+def problems(config: Config) -> Iterator[str]:
+    """Find losses that a model does not use, or that do not take the mixed targets of one of its policies."""
+    for name, model in config.classify.models.items() if config.classify else ():
+        loss, place = registry.entry(*model.loss.plugin), f"classify.models.{name}.loss"  # type: ignore[attr-defined]
+        if getattr(model.transfer, "views", None) is not None:
+            if loss.name != "cross_entropy":
+                yield f"{place}: got {loss.name}, but a probe fits its head with a loss of its own; remove loss"
+            continue
+        for policy in policies(config) if not loss.constants["SOFT"] else ():
+            chosen = config.augment.get(policy)
+            mixing = [step.name for step in chosen.online if step.name in MIXING] if chosen else []  # type: ignore[attr-defined]
+            if mixing:
+                yield (
+                    f"{place}: {loss.name} does not take the mixed targets of {mixing[0]} in augment.{policy}; "
+                    f"use {', '.join(_soft(loss))}, or leave {policy} out of classify.policies"
+                )
+
+
+def _soft(loss: registry.Entry) -> list[str]:
+    """Name the losses that take mixed targets of the same kinds."""
+    known = registry.entries("loss").values()
+    return [
+        entry.name
+        for entry in known
+        if entry.constants["SOFT"] and set(loss.constants["TARGETS"]) <= set(entry.constants["TARGETS"])
+    ]
