@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
-from darkroom.fit import optimizers, schedules
+from darkroom.fit import muon, optimizers, schedules
 
 GRADIENTS = torch.tensor([[0.5, -1.0], [0.25, 2.0], [-1.5, 0.1]], dtype=torch.float64)
-OPTIMIZERS = [optimizers.adagrad, optimizers.adam, optimizers.adamw, optimizers.rmsprop, optimizers.sgd]
+OPTIMIZERS = [optimizers.adagrad, optimizers.adam, optimizers.adamw, optimizers.rmsprop, optimizers.sgd, muon.muon]
 SCHEDULES = [
     schedules.constant,
     schedules.cosine,
@@ -42,13 +43,49 @@ def _adagrad(moments: list[Tensor], gradient: Tensor, step: int) -> Tensor:
     return gradient / (moments[1].sqrt() + 1e-10)
 
 
+def _sgd(moments: list[Tensor], gradient: Tensor, step: int) -> Tensor:
+    moments[0] = 0.9 * moments[0] + gradient
+    return moments[0]
+
+
+def _nesterov(moments: list[Tensor], gradient: Tensor, step: int) -> Tensor:
+    return gradient + 0.9 * _sgd(moments, gradient, step)
+
+
+def _descent(moments: list[Tensor], gradient: Tensor, step: int) -> Tensor:
+    return gradient
+
+
+Update = Callable[[list[Tensor], Tensor, int], Tensor]
+Make = Callable[..., torch.optim.Optimizer]
+
+
 @pytest.mark.parametrize(
     ("make", "update"),
-    [(optimizers.adam, _adam), (optimizers.rmsprop, _rmsprop), (optimizers.adagrad, _adagrad)],
+    [
+        (optimizers.adam, _adam),
+        (optimizers.rmsprop, _rmsprop),
+        (optimizers.adagrad, _adagrad),
+        (optimizers.sgd, _nesterov),
+        (partial(optimizers.sgd, nesterov=False), _sgd),
+        (partial(optimizers.sgd, momentum=0.0), _descent),
+    ],
 )
-def test_three_steps_follow_the_equations_with_a_coupled_penalty(
-    make: Callable[..., torch.optim.Optimizer], update: Callable[[list[Tensor], Tensor, int], Tensor]
-) -> None:
+def test_three_steps_follow_the_equations_with_a_coupled_penalty(make: Make, update: Update) -> None:
+    _three_steps(make, lambda weight, gradient, moments, step: 0.1 * update(moments, gradient + 0.2 * weight, step))
+
+
+@pytest.mark.parametrize(
+    ("make", "update"), [(optimizers.adamw, _adam), (partial(optimizers.sgd, decoupled=True), _nesterov)]
+)
+def test_three_steps_follow_the_equations_with_a_decoupled_penalty(make: Make, update: Update) -> None:
+    _three_steps(
+        make,
+        lambda weight, gradient, moments, step: 0.1 * 0.2 * weight + 0.1 * update(moments, gradient, step),
+    )
+
+
+def _three_steps(make: Make, change: Callable[[Tensor, Tensor, list[Tensor], int], Tensor]) -> None:
     network = nn.Linear(2, 1, bias=False, dtype=torch.float64)
     expected = network.weight.detach().clone()
     optimizer = make(network, lr=0.1, weight_decay=0.2)
@@ -56,8 +93,32 @@ def test_three_steps_follow_the_equations_with_a_coupled_penalty(
     for step, gradient in enumerate(GRADIENTS, 1):
         network.weight.grad = gradient[None].clone()
         optimizer.step()
-        expected = expected - 0.1 * update(moments, gradient + 0.2 * expected, step)
+        expected = expected - change(expected, gradient, moments, step)
         torch.testing.assert_close(network.weight.detach(), expected)
+
+
+def test_the_rate_inside_the_velocity_differs_only_while_it_changes() -> None:
+    def final(rates: list[float], *, inside: bool) -> float:
+        weight, velocity = 1.0, 0.0
+        for rate in rates:
+            gradient = weight
+            velocity = 0.9 * velocity + (rate if inside else 1) * gradient
+            weight -= velocity if inside else rate * velocity
+        return weight
+
+    def ours(rates: list[float]) -> float:
+        network = nn.Linear(1, 1, bias=False, dtype=torch.float64)
+        nn.init.ones_(network.weight)
+        optimizer = optimizers.sgd(network, momentum=0.9, nesterov=False, weight_decay=0.0)
+        for rate in rates:
+            network.weight.grad = network.weight.detach().clone()
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+        return float(network.weight.detach())
+
+    assert ours([0.1] * 3) == pytest.approx(final([0.1] * 3, inside=False)) == final([0.1] * 3, inside=True)
+    assert ours([0.1, 0.05, 0.01]) == pytest.approx(final([0.1, 0.05, 0.01], inside=False))
+    assert abs(ours([0.1, 0.05, 0.01]) - final([0.1, 0.05, 0.01], inside=True)) > 0.01
 
 
 def _rates(schedule: schedules.Schedule) -> list[float]:

@@ -110,8 +110,9 @@ ELSEWHERE = {
         "adagrad": "Adadelta",
         "adam": "Adamax",
         "adamw": "NAdam",
+        "muon": "MomentumOrthogonalized Shampoo",
         "rmsprop": "RMSpropTF",
-        "sgd": "SGDW Nesterov momentum",
+        "sgd": "SGDW Nesterov momentum GradientDescent",
     },
     "schedule": {
         "constant": "ConstantLR",

@@ -1,12 +1,13 @@
 """Optimizers by name, with a learning rate of its own for each layer where a task asks for that.
 
-Weight decay does not apply to biases and normalization scales, which have one dimension, nor to what a part of the network
-lists in `no_weight_decay()`, as timm's transformers list their position embeddings.
+Weight decay is an L2 penalty added to the gradient (coupled) in sgd, adam, rmsprop and adagrad; adamw, muon and sgd with
+`decoupled` keep it apart from the gradient. It does not apply to biases and normalization scales, which have one dimension,
+nor to what a part of the network lists in `no_weight_decay()`, as timm's transformers list their position embeddings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import torch
@@ -28,7 +29,7 @@ def adamw(
     beta1: Annotated[Probability, Field(description="first-moment decay")] = 0.9,
     beta2: Annotated[Probability, Field(description="second-moment decay")] = 0.999,
 ) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019)."""
+    """AdamW (Loshchilov & Hutter 2019): Adam with decoupled weight decay, which is multiplied by lr as in torch."""
     return torch.optim.AdamW(groups(network, lr, weight_decay, rates), betas=(beta1, beta2), fused=True)
 
 
@@ -40,11 +41,21 @@ def sgd(
     lr: Annotated[LearningRate, Field(description="peak learning rate")] = 0.1,
     momentum: Annotated[Probability, Field(description="momentum")] = 0.9,
     nesterov: Annotated[bool, Field(description="use Nesterov momentum")] = True,
-    weight_decay: Annotated[NonNegative, Field(description="L2 penalty on the weights")] = 0.0005,
+    weight_decay: Annotated[
+        NonNegative, Field(description="L2 penalty on the weights, added to the gradient unless decoupled")
+    ] = 0.0005,
+    decoupled: Annotated[
+        bool, Field(description="shrink the weights by lr × weight_decay instead, apart from gradient and momentum")
+    ] = False,
 ) -> torch.optim.Optimizer:
-    """Stochastic gradient descent with momentum."""
+    """Stochastic gradient descent; with a momentum of 0, plain gradient descent on each batch.
+
+    The rate stands outside the velocity: v ← μv + g, w ← w - ηv. With the rate inside, v ← μv - ηg, w ← w + v, the two
+    differ while the rate changes. Decoupled decay is SGDW (Loshchilov & Hutter 2019).
+    """
+    make = DecoupledSGD if decoupled else torch.optim.SGD
     found = groups(network, lr, weight_decay, rates)
-    return torch.optim.SGD(found, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
+    return make(found, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
 
 
 @register("optimizer", "adam")
@@ -85,6 +96,28 @@ def adagrad(
 ) -> torch.optim.Optimizer:
     """Adagrad (Duchi et al. 2011), diagonal form: epsilon (1e-10) outside the root."""
     return torch.optim.Adagrad(groups(network, lr, weight_decay, rates))
+
+
+class DecoupledSGD(torch.optim.SGD):
+    """SGDW (Loshchilov & Hutter 2019): w ← (1 - ηλ)w before each step, and λ not in the gradient."""
+
+    def __init__(self, params: list[dict[str, Any]], **options: Any) -> None:
+        super().__init__(
+            [{**group, "weight_decay": 0.0, "shrink": group["weight_decay"]} for group in params], **options
+        )
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Run the closure, shrink the weights, and take a step of SGD."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            if factor := group["lr"] * group["shrink"]:
+                torch._foreach_mul_(group["params"], 1 - factor)
+        super().step()
+        return loss
 
 
 def groups(
