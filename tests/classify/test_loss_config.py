@@ -14,15 +14,15 @@ MIXED = {"online": ["hflip", "cutmix"]}
 HARD = [name for name, entry in registry.entries("loss").items() if not entry.constants["SOFT"]]
 
 
-def load(models: dict[str, Any], **more: Any) -> Config:
-    section = {"models": models, **more}
-    raw = {"name": "digits", "data": {"source": "sklearn"}, "augment": {"mixed": MIXED}, "classify": section}
+def load(models: dict[str, Any], augment: dict[str, Any] | None = None, **more: Any) -> Config:
+    section, policies = {"models": models, **more}, augment or {"mixed": MIXED}
+    raw = {"name": "digits", "data": {"source": "sklearn"}, "augment": policies, "classify": section}
     return config.load(raw, path="c.yaml")
 
 
-def problem(models: dict[str, Any], **more: Any) -> str:
+def problem(models: dict[str, Any], augment: dict[str, Any] | None = None, **more: Any) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(models, **more)
+        load(models, augment, **more)
     (line,) = caught.value.problems
     return str(line)
 
@@ -44,6 +44,15 @@ def test_a_loss_of_certain_targets_is_refused_under_a_policy_that_mixes(loss: st
     for other in offered:
         load({"m": {"network": "mlp", "loss": other}})
     load({"m": model}, policies=["none"])
+
+
+def test_logit_adjustment_needs_a_softmax() -> None:
+    augment = {"rare": {"imbalance": "logit_adjustment"}}
+    for name, entry in registry.entries("loss").items():
+        if "class" in entry.constants["TARGETS"] and entry.constants["LINK"] == "softmax":
+            load({"m": {"network": "mlp", "loss": name}}, augment, policies=["none", "rare"])
+    line = problem({"m": {"network": "mlp", "loss": "mse"}}, augment)
+    assert line.startswith("classify.models.m.loss: mse has no softmax, which logit_adjustment in augment.rare adjusts")
 
 
 def test_a_probe_has_a_loss_of_its_own() -> None:

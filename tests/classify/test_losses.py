@@ -16,7 +16,7 @@ from darkroom.classify.losses.cross_entropy import CrossEntropy
 from darkroom.classify.losses.focal import Focal
 from darkroom.classify.losses.hinge import MulticlassHinge, OneVsRestHinge
 from darkroom.classify.losses.regression import MAE, MSE, Huber
-from darkroom.classify.losses.soft import class_weights, jensen_shannon, soft_accuracy
+from darkroom.classify.losses.soft import jensen_shannon, soft_accuracy
 
 LOGITS = 3 * torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(40) % 5
@@ -128,13 +128,6 @@ def test_jensen_shannon_by_hand() -> None:
     # two views agree and one does not: entropy of (2/3, 1/3)
     expected = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))
     assert float(jensen_shannon(sure, sure, unsure)) == pytest.approx(expected, rel=1e-4)
-
-
-def test_class_weights_make_every_class_weigh_the_same_and_the_mean_image_one() -> None:
-    counts = torch.tensor([90.0, 9.0, 0.0, 1.0])
-    weights = class_weights(counts)
-    assert torch.allclose((weights * counts)[counts > 0], torch.tensor(100 / 3))
-    assert float(weights[2]) == 0
 
 
 @pytest.mark.parametrize("name", list(registry.entries("loss")))

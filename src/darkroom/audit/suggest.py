@@ -30,6 +30,8 @@ def suggest(policy: Policy, classes: Sequence[str], limits: Mapping[str, Mapping
                 made[key] = listed
         elif key == "classes" or (key in ("copies", "balance") and not offline):
             continue
+        elif key == "imbalance":
+            made[key] = _short(policy.imbalance)  # type: ignore[arg-type]
         else:
             made[key] = value
     own = {name: _class(policy, name, left, limits, offline) for name in dict.fromkeys([*policy.classes, *classes])}
@@ -69,7 +71,7 @@ def _class(
 
 
 def _short(options: Section) -> str | dict[str, Any]:
-    """Return a transform in short form: its name, and options that differ from their defaults."""
+    """Return a plug-in in short form: its name, and options that differ from their defaults."""
     name: str = options.name  # type: ignore[attr-defined]
     own = options.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
     return {"name": name, **own} if own else name

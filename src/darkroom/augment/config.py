@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,6 +19,7 @@ STRONGEST = 2.0
 
 Strength = Annotated[float, Field(ge=0, le=4)]
 Offline = Annotated[list[Annotated[Section, Plugin("transform")]], Field(validate_default=True)]
+Imbalance = Annotated[Section, Plugin("remedy")] | None
 Online = Annotated[list[Annotated[Section, Plugin("batch transform")]], Field(validate_default=True)]
 
 
@@ -65,9 +66,8 @@ class Policy(Section):
     epoch. A class with 1/r of the largest one's images gets strength r^(1/4), at most 2."""
     synthetic: Synthetic | None = None
     """Samples from a generative model; an epoch then has equally many images per class, real or sampled."""
-    imbalance: Literal["class_weights", "balanced_sampler", "oversampling"] | None = None
-    """Common remedies for class imbalance: class weights in the loss, sampling with replacement that favors rare classes,
-    or oversampling. An epoch has the same number of images with each."""
+    imbalance: Imbalance = None
+    """Remedy for unequal classes, in the loss or in the sampling. An epoch has the same number of images with each."""
     allow_label_breaking: Annotated[list[str], AfterValidator(unique)] = []
     """Operations to allow although `data.label_preserving` excludes them."""
     seed: Seed = 0
@@ -121,7 +121,7 @@ class Policy(Section):
     def online_spec(self) -> OnlineSpec:
         """The part of the policy applied in training."""
         found = {name: getattr(self, name) for name in OnlineSpec.model_fields}
-        return OnlineSpec(**found | ({"imbalance": "oversampling"} if self.synthetic else {}))
+        return OnlineSpec(**found | ({"imbalance": {"name": "oversampling"}} if self.synthetic else {}))
 
 
 class ApplySpec(Section):
@@ -151,4 +151,4 @@ class OnlineSpec(Section):
     online: Online = []
     classes: dict[str, ClassSettings] = {}
     balance: bool = False
-    imbalance: Literal["class_weights", "balanced_sampler", "oversampling"] | None = None
+    imbalance: Imbalance = None

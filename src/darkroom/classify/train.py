@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from darkroom import files, registry, settings
 from darkroom.augment.classes import class_counts
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import from_policy
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.losses.soft import class_weights
+from darkroom.classify.losses.adjusted import Adjusted
 from darkroom.classify.task import Adaptation, ClassifierTask
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import Batches, plain_batches, training_batches
@@ -140,12 +140,11 @@ def prepare(
         seed=spec.seed,
         sampling=_sampling(policy),
     )
-    weights = class_weights(torch.from_numpy(counts).float()) if policy.imbalance == "class_weights" else None
     task = kind(
         network,
         spec.training,
         classes=len(store.classes),
-        loss=registry.build(spec.loss, weights),
+        loss=_loss(spec, torch.from_numpy(counts).float()),
         online=from_policy(policy, store.classes, counts),
         unmixed=from_policy(policy, store.classes, counts, mixing=False),
         mixing_off=spec.mixing_off,
@@ -157,6 +156,17 @@ def prepare(
 
 
 def _sampling(policy: OnlineSpec) -> Sampling:
-    if policy.balance or policy.imbalance == "oversampling":
-        return "even"
-    return "balanced_sampler" if policy.imbalance == "balanced_sampler" else "shuffled"
+    if policy.balance or policy.imbalance is None:
+        return "even" if policy.balance else "shuffled"
+    found: Sampling = registry.build(policy.imbalance).SAMPLING
+    return found
+
+
+def _loss(spec: TrainSpec, counts: Tensor) -> nn.Module:
+    """Build the loss with what the policy does about unequal classes, of `counts` (K,) training images."""
+    if spec.policy.imbalance is None:
+        built: nn.Module = registry.build(spec.loss)
+        return built
+    remedy = registry.build(spec.policy.imbalance)
+    loss, shift = registry.build(spec.loss, remedy.weights(counts)), remedy.shift(counts)
+    return loss if shift is None else Adjusted(loss, shift)

@@ -14,17 +14,25 @@ if TYPE_CHECKING:
 
 
 def problems(config: Config) -> Iterator[str]:
-    """Find losses that a model does not use, or that do not take the mixed targets of one of its policies."""
+    """Find losses that a model does not use, or that do not fit what one of its policies does to targets or logits."""
     for name, model in config.classify.models.items() if config.classify else ():
         loss, place = registry.entry(*model.loss.plugin), f"classify.models.{name}.loss"  # type: ignore[attr-defined]
         if getattr(model.transfer, "views", None) is not None:
             if loss.name != "cross_entropy":
                 yield f"{place}: got {loss.name}, but a probe fits its head with a loss of its own; remove loss"
             continue
-        for policy in policies(config) if not loss.constants["SOFT"] else ():
+        for policy in policies(config):
             chosen = config.augment.get(policy)
-            mixing = [step.name for step in chosen.online if step.name in MIXING] if chosen else []  # type: ignore[attr-defined]
-            if mixing:
+            if chosen is None:
+                continue
+            remedy = getattr(chosen.imbalance, "name", None)
+            if remedy == "logit_adjustment" and loss.constants["LINK"] != "softmax":
+                yield (
+                    f"{place}: {loss.name} has no softmax, which logit_adjustment in augment.{policy} adjusts; "
+                    f"use cross_entropy, or class_weights in augment.{policy}.imbalance"
+                )
+            mixing = [step.name for step in chosen.online if step.name in MIXING]  # type: ignore[attr-defined]
+            if mixing and not loss.constants["SOFT"]:
                 yield (
                     f"{place}: {loss.name} does not take the mixed targets of {mixing[0]} in augment.{policy}; "
                     f"use {', '.join(_soft(loss))}, or leave {policy} out of classify.policies"

@@ -106,6 +106,13 @@ ELSEWHERE = {
         "multiclass_hinge": "MultiMarginLoss CategoricalHinge crammer_singer",
         "one_vs_rest_hinge": "Hinge HingeLoss MultiLabelMarginLoss ovr",
     },
+    "remedy": {
+        "balanced_sampler": "WeightedRandomSampler BalancedBatchSampler",
+        "class_balanced": "ClassBalancedLoss EffectiveNumber",
+        "class_weights": "class_weight balanced compute_class_weight",
+        "logit_adjustment": "LogitAdjustedLoss BalancedSoftmax",
+        "oversampling": "RandomOverSampler",
+    },
     "optimizer": {
         "adagrad": "Adadelta",
         "adam": "Adamax",

@@ -58,10 +58,3 @@ def jensen_shannon(*logits: Tensor) -> Tensor:
     logs = torch.stack([answer.log_softmax(1) for answer in logits])  # (V, B, K)
     mixture = logs.exp().mean(0).clamp(1e-7, 1).log()
     return (logs.exp() * (logs - mixture)).sum(2).mean()
-
-
-def class_weights(counts: Tensor) -> Tensor:
-    """Return weights (K,) inversely proportional to class counts (K,), with mean 1 over all images; 0 for empty classes."""
-    present = counts > 0
-    weights = counts.sum() / (present.sum() * counts.clamp_min(1))
-    return torch.where(present, weights, torch.zeros_like(weights))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom import files
-from darkroom.classify.losses.soft import class_weights
+from darkroom.augment.remedies import class_weights
 from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.data import split
 from darkroom.data.store import Store, release

@@ -23,6 +23,8 @@ UNEQUAL = 1.5
 """Classes count as unequal if the largest has this many times the training images of the smallest."""
 REMEDIES = {
     "class_weights": "class weights in the loss",
+    "class_balanced": "class-balanced weights in the loss",
+    "logit_adjustment": "logit adjustment",
     "balanced_sampler": "balanced sampling",
     "oversampling": "oversampling",
 }
@@ -98,7 +100,8 @@ def remedy(policy: dict[str, Any]) -> str:
         return f"samples of {drawn.get('model', 'a generator')}"
     if policy.get("balance"):
         return "more and stronger copies"
-    return REMEDIES.get(str(policy.get("imbalance")), "")
+    found = policy.get("imbalance")
+    return REMEDIES.get(str(found.get("name") if isinstance(found, dict) else found), "")
 
 
 def _base(to: ClassifierRuns, ranked: Sequence[ClassifierRuns], policies: dict[str, Any]) -> ClassifierRuns | None:
