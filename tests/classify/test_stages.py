@@ -11,6 +11,7 @@ import pytest
 from darkroom import files, registry
 from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
+from darkroom.classify.evaluation import one_class
 from darkroom.classify.metrics import SCORES
 from darkroom.data.store import Store, describe_store, labelled, open_store
 from darkroom.fit.model import read_about
@@ -111,7 +112,7 @@ def test_a_class_without_test_images_has_no_numbers(model: Path, digits: Path, t
         assert (parts["support"] == 0) == (label == "3")
         for part in ("precision", "recall", "f1"):
             assert (parts[part]["value"] is None) == (label == "3")
-    assert found["3"]["f1"]["reason"] == evaluate.NO_ITEM
+    assert found["3"]["f1"]["reason"] == one_class.NO_ITEM
 
 
 def test_every_network_is_trained_from_its_registered_name(digits: Path, tmp_path: Path) -> None:

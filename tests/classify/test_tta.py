@@ -15,6 +15,7 @@ from darkroom import files, registry
 from darkroom.classify import evaluate, train
 from darkroom.classify.calibration import log_softmax
 from darkroom.classify.config import EvaluateSpec, Merge, TrainSpec
+from darkroom.classify.evaluation import one_class
 from darkroom.classify.figures import draw_turned
 from darkroom.classify.tta import all_logits, fit_weights, look_names, merge, plain_logits, turned
 from darkroom.data.store import Store, describe_store, labelled, open_store
@@ -188,7 +189,7 @@ def test_without_validation_images_weights_are_equal_and_that_is_said(
     assert not len(labelled(open_store(data), "val"))
     found = files.read_json(evaluated(data, model, tmp_path / "out", "learned", "shift") / "metrics.json")["tta"]
     assert set(found["weights"].values()) == {0.2}
-    assert found["note"] == evaluate.NO_VALIDATION
+    assert found["note"] == one_class.NO_VALIDATION
 
 
 def test_without_views_nothing_is_merged(model: Path, digits: Path, tmp_path: Path) -> None:

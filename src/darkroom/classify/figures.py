@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from darkroom.classify.calibration import reliability
 from darkroom.figures import ACCENT, COLORS, FAINT, INK, figure, log_scale, save
+from darkroom.measure.selective import risk_curve
 from darkroom.sheets import enlarge
 
 TURNED = 24
@@ -63,6 +64,24 @@ def draw_reliability(
     lower.set_ylabel("items")
     lower.set_xlabel("confidence")
     lower.set_xlim(0, 1)
+    save(drawn, path)
+
+
+def draw_risk(confidence: NDArray[np.float64], wrong: NDArray[np.bool_], path: Path) -> None:
+    """Draw the risk-coverage curve between the best possible one, all errors last, and that of a random order."""
+    drawn, axes = figure(5, 3.6)
+    risk = wrong.mean()
+    share = np.arange(1, len(wrong) + 1) / len(wrong)
+    axes.axhline(risk, color=FAINT, linestyle="--", label="random order")
+    axes.plot(share, np.maximum(0, 1 - (1 - risk) / share), color=COLORS[2], linewidth=1, label="errors last")
+    axes.plot(*risk_curve(confidence, wrong), color=ACCENT, label="by confidence")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("images answered, the most confident first")
+    axes.set_ylabel("errors among them")
+    axes.legend(frameon=False, loc="upper left")
     save(drawn, path)
 
 

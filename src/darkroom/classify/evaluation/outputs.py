@@ -1,0 +1,49 @@
+"""What an evaluation starts from, the outputs of a network for every view of the images, and what it results in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom.classify.config import Merge
+from darkroom.data.store import Store
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs for labeled images of the validation and the test split; of V views, the plain image comes first."""
+
+    store: Store
+    link: str
+    val: Labels  # rows of the store, maybe none
+    test: Labels
+    held_out: NDArray[np.float32]  # (N_val, V, K)
+    plain: NDArray[np.float32]  # (N_test, K)
+    looks: NDArray[np.float32] | None  # (N_test, V, K); None without test-time augmentation
+    names: list[str]  # of the V views
+    merge: Merge
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, ready to be written.
+
+    `metrics` is metrics.json, `predictions` has one row per test image, `logged` are the metrics of MLflow, and `draw` writes
+    figures and further tables into a folder.
+    """
+
+    metrics: dict[str, Any]
+    predictions: pd.DataFrame
+    logged: dict[str, float]
+    draw: Callable[[Path], None]

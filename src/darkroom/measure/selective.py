@@ -1,0 +1,60 @@
+"""Selective prediction: answer the items of high confidence, and say "I don't know" to the others (Geifman & El-Yaniv 2017).
+
+Coverage is the share of items answered, risk the share of errors among them. Items are confidences (N,), higher meaning
+surer, and errors (N,) of 0 and 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from darkroom.measure.ranking import curve
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+ALPHA = 0.05
+"""Probability that `least_confidence` returns a confidence whose true risk exceeds the one allowed."""
+
+
+def risk_curve(confidence: Floats, wrong: Flags) -> tuple[Floats, Floats]:
+    """Return coverage and risk (S,) as the confidence required falls; items of equal confidence are answered together."""
+    found = curve(wrong, confidence)
+    answered = (found.true + found.false)[0]
+    return answered / len(wrong), found.true[0] / answered
+
+
+def aurc(confidence: Floats, wrong: Flags, weights: Floats | None = None) -> Floats:
+    """Return the area under the risk-coverage curve (R,): the mean risk over the confidences of all items.
+
+    `weights` (R, N) count the items in each resample (default: each once).
+    """
+    found = curve(wrong, confidence, weights)
+    answered = found.true + found.false
+    risk = np.divide(found.true, answered, out=np.zeros_like(answered), where=answered > 0)
+    area: Floats = (np.diff(answered, axis=1, prepend=0) * risk).sum(1) / answered[:, -1]
+    return area
+
+
+def least_items(risk: float) -> int:
+    """Return the number of items, all right, that shows a risk below `risk` at level `ALPHA`: 59 for 5 %, 299 for 1 %."""
+    return math.ceil(math.log(ALPHA) / math.log1p(-risk))
+
+
+def least_confidence(confidence: Floats, wrong: Flags, risk: float) -> float | None:
+    """Return the lowest confidence from which on the risk is shown to be at most `risk`; None if no confidence is.
+
+    "Shown" means by an exact binomial test at level `ALPHA`. The tests form a fixed sequence: from the `least_items` surest
+    items, one more at a time, until the first that does not reject. Each test can then use the whole level (Angelopoulos et
+    al. 2021, "Learn then Test"), where Geifman & El-Yaniv divide it among the steps of a binary search.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    falling, errors = confidence[order], np.cumsum(wrong[order])
+    ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))  # of items with equal confidence, the last
+    ends = ends[ends + 1 >= least_items(risk)]
+    shown = special.bdtr(errors[ends].astype(np.float64), ends + 1, risk) <= ALPHA
+    steps = len(shown) if shown.all() else int(shown.argmin())
+    return float(falling[ends[steps - 1]]) if steps else None
