@@ -33,6 +33,7 @@ from torchvision.transforms import v2
 from darkroom import registry
 from darkroom.augment import apply
 from darkroom.classify.losses.cross_entropy import CrossEntropy
+from darkroom.classify.targets.one_class import OneClass
 from darkroom.classify.task import ClassifierTask
 from darkroom.config.load import read
 from darkroom.data import fetch, prepare
@@ -120,7 +121,7 @@ def stage_speed(store: Store, copies: Store, epochs: int) -> float:
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=0)
     return fit(
         ClassifierTask(
-            network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), classes=10, loss=CrossEntropy()
+            network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), target=OneClass(10), loss=CrossEntropy()
         ),
         batches,
         None,
@@ -257,7 +258,7 @@ class Called(pl.Callback):
 def stage_fit(store: Store, copies: Store, seed: int, clock: Clock) -> None:
     """The loop of `classify train`."""
     rows = labelled(store, "train")
-    task = ClassifierTask(network(store, seed), TRAINING, classes=10, loss=CrossEntropy())
+    task = ClassifierTask(network(store, seed), TRAINING, target=OneClass(10), loss=CrossEntropy())
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=seed)
     val = plain_batches(store, labelled(store, "val"), batch_size=256)
     clock.start()

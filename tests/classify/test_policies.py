@@ -15,6 +15,7 @@ from darkroom.augment.online import OnlinePipeline
 from darkroom.classify import train
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.losses.cross_entropy import CrossEntropy
+from darkroom.classify.targets.one_class import OneClass
 from darkroom.fit import trainer
 from darkroom.fit.batches import Batches, Pool
 from darkroom.fit.config import Training
@@ -75,7 +76,7 @@ def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
         task = Recorded(
             torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 2)),
             Training(epochs=3),
-            classes=2,
+            target=OneClass(2),
             loss=CrossEntropy(),
             online=pipeline({"name": "affine", "p": 1}),
         )
@@ -88,7 +89,7 @@ def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
 def consistent(*steps: Any) -> train.ClassifierTask:
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 2, bias=False))
     torch.nn.init.normal_(network[1].weight, generator=torch.Generator().manual_seed(0))
-    return train.ClassifierTask(network, Training(), classes=2, loss=CrossEntropy(), online=pipeline(*steps))
+    return train.ClassifierTask(network, Training(), target=OneClass(2), loss=CrossEntropy(), online=pipeline(*steps))
 
 
 def test_consistency_costs_nothing_where_views_agree_and_something_where_not() -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import from_policy
 from darkroom.classify.losses.cross_entropy import CrossEntropy
+from darkroom.classify.targets.one_class import OneClass
 from darkroom.classify.task import ClassifierTask
 from darkroom.fit.config import Training
 
@@ -20,7 +21,7 @@ def task(**options: object) -> ClassifierTask:
     online, unmixed = (from_policy(MIXED, ("a", "b"), counts, mixing=mixing) for mixing in (True, False))
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     return ClassifierTask(
-        network, Training(), classes=2, loss=CrossEntropy(), online=online, unmixed=unmixed, **options
+        network, Training(), target=OneClass(2), loss=CrossEntropy(), online=online, unmixed=unmixed, **options
     )  # type: ignore[arg-type]
 
 

@@ -100,12 +100,13 @@ class Relearning:
 def trained(spec: MeasureSpec, store: Store, rows: Rows, batches: Batches, *, classes: int) -> torch.nn.Module:
     """Train the audit's network on `batches` of images of `classes` classes; its preprocessing fits the images of `rows`."""
     from darkroom.classify.losses.cross_entropy import CrossEntropy
+    from darkroom.classify.targets.one_class import OneClass
     from darkroom.classify.task import ClassifierTask
     from darkroom.fit.trainer import fit  # importing Lightning takes seconds, and few audits train
 
     torch.manual_seed(derive(spec.seed, "relearn weights"))
     network: torch.nn.Module = untrained(spec.network, store.shape, classes, images=store.images, rows=rows)
-    task = ClassifierTask(network, spec.training, classes=classes, loss=CrossEntropy())
+    task = ClassifierTask(network, spec.training, target=OneClass(classes), loss=CrossEntropy())
     fit(task, batches, None, seed=spec.seed, log=silent)
     torch.set_num_threads(1)  # as for the rest of the audit
     return network.eval()

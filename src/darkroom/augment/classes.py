@@ -27,8 +27,8 @@ class PerClass:
         return own * float(self.factors[label])
 
     def table(self, transform: str) -> NDArray[np.float64]:
-        """Return the strength of a transform for each class (K,)."""
-        return np.array([self.strength(label, transform) for label in range(len(self.copies) - 1)])
+        """Return the strength of a transform for each class (K,), or for unlabeled images (1,) if there are no classes."""
+        return np.array([self.strength(label, transform) for label in range(len(self.copies) - 1) or (-1,)])
 
 
 def resolve(

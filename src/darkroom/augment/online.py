@@ -49,7 +49,8 @@ class OnlinePipeline:
     def __call__(self, images: Tensor, labels: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """Transform a batch: images float (B, C, H, W) in [0, 1] on any device, labels (B,) from 0 to K - 1.
 
-        Returns images and class probabilities (B, K) on the same device; `draws` is a CPU generator.
+        Returns images and class probabilities (B, K) on the same device; `draws` is a CPU generator. Labels or numbers
+        (B, K) of images that have no class, floats, are mixed and returned in place of class probabilities.
         """
         (changed,), targets = self._applied(images, labels, draws, several=False)
         return changed, targets
@@ -65,8 +66,11 @@ class OnlinePipeline:
     def _applied(
         self, images: Tensor, labels: Tensor, draws: torch.Generator, *, several: bool
     ) -> tuple[list[Tensor], Tensor]:
-        known = labels.cpu()
-        targets = functional.one_hot(known, self.classes).float().to(images.device)
+        if labels.is_floating_point():
+            known, targets = torch.zeros(len(labels), dtype=torch.int64), labels
+        else:
+            known = labels.cpu()
+            targets = functional.one_hot(known, self.classes).float().to(images.device)
         height, width = images.shape[-2:]
         views = [images]
         waiting: Move | None = None

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from darkroom.augment.online import OnlinePipeline
-from darkroom.classify.losses.soft import jensen_shannon, soft_accuracy
+from darkroom.classify.losses.soft import jensen_shannon
+from darkroom.classify.targets.kinds import Learned
 from darkroom.fit.average import averaged
 from darkroom.fit.config import Training
 from darkroom.fit.task import Optimized, Task
@@ -30,7 +30,7 @@ class Adaptation(Protocol):
 
 
 class ClassifierTask(Task):
-    """Minimizes a loss of the logits, on images that the policy's online part transforms batch by batch.
+    """Minimizes a loss of the outputs, on images that the policy's online part transforms batch by batch.
 
     In the last share `mixing_off` of the run, `unmixed` takes the place of `online`. `ema` is the decay of an average of
     the weights, which is what is validated and saved. An `adaptation` decides how a pretrained network trains.
@@ -41,7 +41,7 @@ class ClassifierTask(Task):
         network: nn.Module,
         training: Training,
         *,
-        classes: int,
+        target: Learned,
         loss: nn.Module,
         online: OnlinePipeline | None = None,
         unmixed: OnlinePipeline | None = None,
@@ -50,7 +50,8 @@ class ClassifierTask(Task):
         adaptation: Adaptation | None = None,
     ) -> None:
         super().__init__(network, training)
-        self.classes, self.loss, self.online = classes, loss, online
+        self.target, self.loss, self.online = target, loss, online
+        self.val_totals = target.totals()
         self.unmixed, self.mixing_off, self.adaptation = unmixed, mixing_off, adaptation
         self.average: AveragedModel | None = averaged(network, ema) if ema else None
 
@@ -81,32 +82,30 @@ class ClassifierTask(Task):
         """`loss`: the classifier's own, plus AugMix's consistency loss if the policy asks for it.
 
         The consistency loss is the Jensen-Shannon divergence between the transformed image and two AugMix views of it;
-        the classifier's own loss sees the first of the three alone (Hendrycks et al. 2020, section 3). `accuracy` counts
-        a mixed image by the share of its predicted class.
+        the classifier's own loss sees the first of the three alone (Hendrycks et al. 2020, section 3).
         """
         if self.adaptation is not None:
             self.adaptation.resize(self.network, self.step / self.steps)
         views, targets = self._views(images, labels)
         together = torch.cat(views) if len(views) > 1 else views[0]
-        logits, *others = self.network(together).float().chunk(len(views))
-        loss = self.loss(logits, targets)
+        outputs, *others = self.network(together).float().chunk(len(views))
+        loss = self.loss(*self.target.compared(outputs, targets))
         if self.online is not None and others:
-            loss = loss + self.online.consistency * jensen_shannon(logits, *others)
-        return {"loss": loss, "accuracy": soft_accuracy(logits.detach(), targets)}
+            loss = loss + self.online.consistency * jensen_shannon(outputs, *others)
+        return {"loss": loss, **self.target.progress(outputs.detach(), targets)}
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return cross-entropy in nats, whatever the training minimizes, and accuracy; of averaged weights, if any."""
+        """Return the target's own measures, such as cross-entropy and accuracy; of averaged weights, if any."""
         if self.adaptation is not None:
             self.adaptation.resize(self.network, 1.0)
         network = self.network if self.average is None else self.average.module
-        logits = network(images).float()
-        return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
+        return self.target.measures(network(images).float(), labels, self.loss)
 
     @torch.no_grad()
     def _views(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
         """Apply the policy's online part in full precision: bf16 coordinates would blur the images."""
         online = self.unmixed if self.step >= (1 - self.mixing_off) * self.steps else self.online
         if online is None:
-            return [images], F.one_hot(labels, self.classes).float()
+            return [images], self.target.encode(labels)
         with torch.autocast(images.device.type, enabled=False):
             return online.views(images, labels, self.draws)

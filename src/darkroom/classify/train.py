@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from darkroom import files, registry, settings
+from darkroom import files, registry
 from darkroom.augment.classes import class_counts
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import from_policy
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.losses.adjusted import Adjusted
+from darkroom.classify.targets.kinds import KINDS, learned
 from darkroom.classify.task import Adaptation, ClassifierTask
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import Batches, plain_batches, training_batches
@@ -24,6 +25,7 @@ from darkroom.fit.sampling import Sampling
 from darkroom.fit.untrained import untrained
 from darkroom.log import Log
 from darkroom.nets import pretrained
+from darkroom.nets.rescale import rescaled
 from darkroom.randomness import derive
 
 
@@ -41,8 +43,8 @@ def run(
     """Train on the train split of the prepared store `data`, with the augmented `copies` if there are any.
 
     A pretrained network begins with a head fitted to `features`, and reads remote weights from `weights`, the folder of
-    `weights fetch`. Raises ValueError if the training images have fewer than two classes, or there are no test images to
-    evaluate on.
+    `weights fetch`. Raises ValueError if there is nothing to learn from the training images, such as fewer than two
+    classes, or there are no test images to evaluate on.
     """
     spec, store = pretrained.localized(spec, weights), open_store(data)
     needed(store, "test")  # fail before the training, not after it
@@ -56,10 +58,16 @@ def run(
         checkpoints=checkpoints,
         log=log,
     )
-    link = registry.entry(*spec.loss.plugin).constants["LINK"]  # type: ignore[attr-defined]
     with files.folder(out) as fresh:
         save_model(
-            fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted, link=link
+            fresh,
+            network,
+            plugin=spec.network,
+            shape=store.shape,
+            classes=store.classes,
+            fitted=fitted,
+            target=store.target,
+            link=_link(spec),
         )
         copy_preparation(data, fresh)
 
@@ -77,7 +85,7 @@ def train(
 ) -> tuple[nn.Module, Fitted]:
     """Build a classifier and train it on labeled rows of a store, validating on the `held_out` rows if there are any.
 
-    Raises ValueError if the rows have fewer than two classes.
+    Raises ValueError if there is nothing to learn from the rows.
     """
     network, way = start(spec, store, rows, features=features)
     if way is not None and not way.gradient:
@@ -98,19 +106,15 @@ def start(
 ) -> tuple[nn.Module, Any]:
     """Build the untrained network, and the way to train it if it is pretrained; its head is then fitted already.
 
-    Raises ValueError if the rows have fewer than two classes.
+    Raises ValueError if there is nothing to learn from the rows, such as fewer than two classes.
     """
-    labels = store.labels[rows]
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        named = f"only {settings.quoted(store.classes[classes[0]])}" if len(classes) else "none"
-        raise ValueError(
-            f"classify needs training images of at least two classes; {store.name} has {named}. "
-            "Add another class, or remove the section"
-        )
+    KINDS[store.target.kind].check(store, rows)
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
-    network = untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=rows)
+    outputs = len(store.target.names)
+    network = untrained(spec.network, store.shape, outputs, images=store.images, rows=rows)
+    if store.target.kind == "numbers":
+        rescaled(network, outputs).fit(torch.from_numpy(store.targets[rows]))
     if spec.transfer is None:
         return network, None
     way = registry.build(spec.transfer)
@@ -143,7 +147,7 @@ def prepare(
     task = kind(
         network,
         spec.training,
-        classes=len(store.classes),
+        target=learned(store.target, network, _link(spec)),
         loss=_loss(spec, torch.from_numpy(counts).float()),
         online=from_policy(policy, store.classes, counts),
         unmixed=from_policy(policy, store.classes, counts, mixing=False),
@@ -153,6 +157,11 @@ def prepare(
     )
     task.train()  # Lightning keeps the mode that it finds
     return task, batches
+
+
+def _link(spec: TrainSpec) -> str:
+    """Return how the outputs of a network that minimizes the loss become probabilities."""
+    return str(registry.entry(*spec.loss.plugin).constants["LINK"])  # type: ignore[attr-defined]
 
 
 def _sampling(policy: OnlineSpec) -> Sampling:

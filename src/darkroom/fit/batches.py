@@ -44,6 +44,8 @@ class Pool:
 class Batches:
     """Iterates over (images float (B, C, H, W) in [0, 1], labels (B,)), drawn afresh each epoch.
 
+    Images with several labels or with numbers have floats (B, K) in place of class labels.
+
     `variants[i]` are the rows of `pool` that show item i. Without a seed, as for validation, items come in order, each as
     its first variant. The last batch may be smaller; if it has one image, too few for batch statistics, or fewer than there
     are processes, it joins the batch before it.
@@ -53,7 +55,7 @@ class Batches:
         self,
         pool: Pool,
         variants: Sequence[NDArray[np.int64]] | NDArray[np.int64],
-        labels: NDArray[np.int64],
+        labels: NDArray[np.int64] | NDArray[np.float32],
         *,
         batch_size: int,
         seed: int | None = None,
@@ -64,7 +66,7 @@ class Batches:
         if len(variants) != len(labels):
             raise ValueError(f"{len(variants)} items but {len(labels)} labels")
         self.pool = pool
-        self.labels = np.asarray(labels, np.int64)
+        self.labels: NDArray[Any] = np.asarray(labels, np.int64 if labels.ndim == 1 else np.float32)
         self.counts = np.array([len(rows) for rows in variants], np.int64)
         self.firsts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
         self.rows = np.concatenate(variants)
@@ -146,16 +148,16 @@ def training_batches(
     """Make training batches of these rows of a prepared store and the augmented copies whose parents they are."""
     how: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "sampling": sampling}
     if copies is None:
-        return Batches(Pool([store.images]), rows[:, None], store.labels[rows], **how)
+        return Batches(Pool([store.images]), rows[:, None], store.targets[rows], **how)
     position = {item: index for index, item in enumerate(store.items["id"].to_numpy()[rows])}
     variants = [[int(row)] for row in rows]
     for row, parent in enumerate(copies.items["parent"]):
         if (index := position.get(parent)) is not None:
             variants[index].append(len(store.images) + row)
     pool = Pool([store.images, copies.images])
-    return Batches(pool, [np.array(v) for v in variants], store.labels[rows], **how)
+    return Batches(pool, [np.array(v) for v in variants], store.targets[rows], **how)
 
 
 def plain_batches(store: Store, rows: NDArray[np.int64], *, batch_size: int) -> Batches:
     """Make batches of these rows in order, for validation and inference."""
-    return Batches(Pool([store.images]), rows[:, None], store.labels[rows], batch_size=batch_size)
+    return Batches(Pool([store.images]), rows[:, None], store.targets[rows], batch_size=batch_size)

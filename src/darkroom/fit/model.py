@@ -21,6 +21,7 @@ from darkroom.data.store import release
 from darkroom.data.target import Target, read_target
 from darkroom.fit.batches import as_float
 from darkroom.nets import state_dict
+from darkroom.nets.rescale import rescaled
 from darkroom.settings import Section
 
 Batch = TypeVar("Batch")
@@ -136,10 +137,12 @@ def load_weights(folder: Path, network: nn.Module) -> nn.Module:
 
 def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None) -> nn.Module:
     """Rebuild the trained network in a folder: call its plug-in with `given` and its saved options, or these, and load
-    its weights."""
-    plugin = read_about(folder).plugin
-    saved = registry.options(kind, plugin["name"]).model_validate(plugin)
+    its weights. Networks that predict numbers answer in the units of the table."""
+    about = read_about(folder)
+    saved = registry.options(kind, about.plugin["name"]).model_validate(about.plugin)
     network: nn.Module = registry.build(options or saved, *given)
+    if about.target.kind == "numbers":
+        rescaled(network, len(about.target.names))
     return load_weights(folder, network)
 
 
