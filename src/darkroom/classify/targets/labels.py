@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from darkroom.data.store import Store
 from darkroom.fit.task import Totals
 
-HALF = 0.5
-
 
 class SeveralLabels:
     """Any number of labels at once; targets are 0 or 1 per label, between them if images are mixed."""
@@ -43,8 +41,9 @@ class SeveralLabels:
         return {"f1": _f1(counts["hits"], counts["wrong"])}
 
     def measures(self, outputs: Tensor, targets: Tensor, loss: nn.Module) -> dict[str, Tensor]:
-        """Return binary cross-entropy in nats per label, whatever the training minimizes, and what F1 is formed of."""
-        return {"loss": F.binary_cross_entropy_with_logits(outputs, targets), **_counts(outputs, targets)}
+        """Return binary cross-entropy in nats, summed over labels, whatever the training minimizes, and counts for F1."""
+        losses = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
+        return {"loss": losses.sum(1).mean(), **_counts(outputs, targets)}
 
 
 class CountedF1(Totals):
