@@ -51,8 +51,9 @@ def test_errors_stay_below_the_limit_on_fresh_images() -> None:
     held_out, true = drawn(3000, skill=4)
     probabilities, labels = drawn(50_000, skill=4, seed=1)
     found = doubt.selection(held_out, true, probabilities, labels, resamples=2, generator=np.random.default_rng(0))
-    for limit, each in zip(doubt.RISKS, found["thresholds"], strict=True):
-        assert each["errors"]["value"] < limit
+    assert list(found["thresholds"]) == ["0.01", "0.05"]
+    for limit, each in found["thresholds"].items():
+        assert each["errors"]["value"] < float(limit)
         assert 0.1 < each["coverage"]["value"] < 1
     assert len(found["curve"]["risk"]) == doubt.POINTS
     assert found["curve"]["risk"][-1] == pytest.approx((probabilities.argmax(1) != labels).mean())
@@ -69,6 +70,6 @@ def test_errors_stay_below_the_limit_on_fresh_images() -> None:
 def test_what_keeps_a_confidence_from_being_chosen(images: int, words: str) -> None:
     held_out, true = drawn(images, skill=0.1)
     probabilities, labels = drawn(100, skill=0.1, seed=1)
-    one_percent, _ = doubt.selection(held_out, true, probabilities, labels, **how())["thresholds"]
+    one_percent = doubt.selection(held_out, true, probabilities, labels, **how())["thresholds"]["0.01"]
     assert one_percent["confidence"]["value"] is one_percent["errors"]["value"] is None
     assert words in one_percent["errors"]["reason"]

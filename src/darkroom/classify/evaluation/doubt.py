@@ -85,7 +85,7 @@ def selection(
     return {
         **found,
         "curve": {"coverage": coverage[kept].tolist(), "risk": risk[kept].tolist()},
-        "thresholds": [_threshold(limit, held_out, true, confidence, wrong) for limit in RISKS],
+        "thresholds": {f"{limit:g}": _threshold(limit, held_out, true, confidence, wrong) for limit in RISKS},
     }
 
 
@@ -101,10 +101,9 @@ def _threshold(
         if len(true) >= least:
             reason = f"errors among the {least} most confident validation images do not show it"
         missing = {"value": None, "reason": reason}
-        return {"risk": risk, "confidence": missing, "coverage": missing, "errors": missing}
+        return {"confidence": missing, "coverage": missing, "errors": missing}
     answered = confidence >= chosen
     return {
-        "risk": risk,
         "confidence": {"value": chosen},
         "coverage": wilson(int(answered.sum()), len(answered), reason=""),
         "errors": wilson(int((answered & wrong).sum()), int(answered.sum()), reason=NONE_ANSWERED),

@@ -150,8 +150,8 @@ def _flat(result: dict[str, Any]) -> dict[str, float]:
         sets, selection = result["conformal"][view], result["risk_coverage"][view]
         flat |= {f"{prefix}/conformal/{name}": sets[name]["value"] for name in ("coverage", "size")}
         flat[f"{prefix}/aurc"] = selection["aurc"]["value"]
-        for each in selection["thresholds"]:
-            name = f"{prefix}/errors_below_{100 * each['risk']:g}_percent"
+        for risk, each in selection["thresholds"].items():
+            name = f"{prefix}/errors_below_{100 * float(risk):g}_percent"
             flat |= {f"{name}/{part}": each[part]["value"] for part in ("confidence", "coverage", "errors")}
     for label, parts in result["per_class"]["plain"].items():
         flat |= {f"test/per_class/{label}/{name}": parts[name]["value"] for name in ("precision", "recall", "f1")}

@@ -13,7 +13,8 @@ from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Figure, Table, figure
 from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.section import Answer, Section
-from darkroom.report.sections.classify import calibration, findings, imbalance, tables, tta, why
+from darkroom.report.sections.classify import calibration, doubt, findings, imbalance, tables, tta, why
+from darkroom.report.sections.classify.doubt import Doubt
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.sections.classify.imbalance import Imbalance
 from darkroom.report.sections.classify.tables import Classes, Confusion
@@ -39,6 +40,7 @@ class Classifiers:
     effects: Chart | None
     accuracy: Table
     calibration: Table
+    doubt: Doubt | None
     cost: Table
     tta: Tta | None
     imbalance: Imbalance | None
@@ -75,6 +77,7 @@ def read(results: Results) -> Classifiers | None:
         effects=chart.differences(effects, "percent") if effects else None,
         accuracy=tables.accuracy(ranked, ranks, by_validation),
         calibration=tables.calibration(ranked),
+        doubt=doubt.subsection(ranked),
         cost=tables.cost(ranked),
         tta=tta.subsection(ranked, results),
         imbalance=imbalance.subsection(ranked, results),
@@ -111,6 +114,7 @@ def answer(found: Classifiers) -> Answer:
             *imbalance.findings(found.imbalance, best),
             *tta.findings(best),
             *calibration.findings(best),
+            *doubt.findings(best),
             *findings.classes(found.classes.weak, found.classes.lowest),
             *why.findings(found.why, best),
         ],

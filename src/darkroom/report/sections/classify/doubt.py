@@ -1,0 +1,143 @@
+"""When a classifier should not name one class: prediction sets with 90 % coverage, and answers from a confidence on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from darkroom.report.intervals import Number
+from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, rows
+from darkroom.report.results import ClassifierRuns
+from darkroom.report.sections.classify.findings import titled
+from darkroom.report.words import text
+from darkroom.report.words.finding import Finding
+from darkroom.report.words.text import say
+
+RISKS = ("0.05", "0.01")
+"""Limits on the share of errors, as the evaluation names them."""
+NAMED = 5
+"""Classes named whose coverage is clearly too low."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """The subsection's content; `uncovered` are classes of the best classifier whose coverage is clearly below the level."""
+
+    sets: Table
+    uncovered: list[str]
+    selection: Table
+    figures: list[Figure]
+
+
+def subsection(ranked: Sequence[ClassifierRuns]) -> Doubt | None:
+    """Tabulate prediction sets and selective prediction; None for results of a version that measured neither."""
+    found = [c for c in ranked if "conformal" in c.first.metrics]
+    if not found:
+        return None
+    best = found[0]
+    return Doubt(
+        sets=_sets(found),
+        uncovered=_uncovered(best),
+        selection=_selection(found),
+        figures=figure(
+            best.first.evaluation_folder / "risk.png",
+            f"Risk-coverage curve of {best.title}",
+            f"{best.title}: errors among the images it answers, the most confident first.",
+        ),
+    )
+
+
+def findings(best: ClassifierRuns) -> Iterator[Finding]:
+    """Say how large the best classifier's prediction sets are, and from which confidence on it rarely errs."""
+    if "conformal" not in best.first.metrics:
+        return
+    coverage, size = best.share("conformal", "plain", "coverage"), best.number("conformal", "plain", "size")
+    if coverage.value is not None and size.value is not None:
+        low = coverage.high is not None and coverage.high < _level(best)
+        words = say("Sets of classes that should contain the right one for {} of images", text.share(_level(best)))
+        words += say(" do so for <b>{}</b> of the test images", text.full(coverage, "percent"))
+        words += say(" with {}, and hold {} classes on average.", titled(best), text.full(size, "compact"))
+        words += _uncovered_words(_uncovered(best))
+        yield Finding("Prediction sets", "cover too little" if low else "hold", "bad" if low else "good", words)
+    for risk in RISKS:
+        chosen, answered, errors = _threshold(best, risk)
+        if chosen.value is None or errors.value is None:
+            continue
+        over = errors.low is not None and errors.low > float(risk)
+        words = say("From a confidence of {} on, {}", text.plain(chosen, "decimal"), titled(best))
+        words += say(" answers <b>{}</b> of the test images", text.plain(answered, "percent"))
+        words += say(" with {} errors.", text.full(errors, "percent"))
+        words += Markup(" Have a person look at the others.") if answered.value != 1 else Markup("")
+        verdict = f"errors {'above' if over else 'below'} {text.share(float(risk))}"
+        yield Finding("I don't know", verdict, "bad" if over else "good", words)
+        return
+
+
+def _sets(found: Sequence[ClassifierRuns]) -> Table:
+    cells = []
+    for c in found:
+        coverage, size = c.share("conformal", "plain", "coverage"), c.number("conformal", "plain", "size")
+        low, high = (c.measured("metrics", "conformal", "plain", "expected", end).value for end in ("low", "high"))
+        expected = (
+            Cell(text.DASH) if low is None or high is None else Cell(text.interval(Number(0, low, high), "percent"))
+        )
+        cells.append([cell(coverage, "percent"), expected, cell(size, "compact"), *_shares(c)])
+    columns = ["Coverage, %", "Expected, %", "Mean size", "One class, %", "Two, %", "More, %"]
+    return Table("Classifier", columns, _rows(found, cells))
+
+
+def _shares(classifier: ClassifierRuns) -> list[Cell]:
+    """The shares of test images whose set has one, two and more classes, averaged over seeds."""
+    totals = [0, 0, 0]
+    for run in classifier.runs:
+        for place, images in enumerate(run.metrics["conformal"]["plain"].get("sizes", [])):
+            totals[min(place, 2)] += images
+    return [Cell(text.percent(n / sum(totals)) if sum(totals) else text.DASH) for n in totals]
+
+
+def _selection(found: Sequence[ClassifierRuns]) -> Table:
+    cells = []
+    for c in found:
+        line = [cell(c.share("risk_coverage", "plain", "aurc"), "decimal")]
+        for risk in RISKS:
+            chosen, answered, errors = _threshold(c, risk)
+            line += [cell(chosen, "decimal"), cell(answered, "percent"), cell(errors, "percent")]
+        cells.append(line)
+    columns = ["Area", *["Confidence from", "Answered, %", "Errors, %"] * len(RISKS)]
+    groups = [("", 1), *((f"Errors below {text.share(float(risk))}", 3) for risk in RISKS)]
+    return Table("Classifier", columns, _rows(found, cells), groups)
+
+
+def _threshold(classifier: ClassifierRuns, risk: str) -> tuple[Number, Number, Number]:
+    """The confidence, the share of images that reach it, and the errors among those; without a reason behind the first."""
+    path = ("risk_coverage", "plain", "thresholds", risk)
+    chosen, answered, errors = (classifier.share(*path, part) for part in ("confidence", "coverage", "errors"))
+    blank = Number()
+    return (chosen, blank, blank) if chosen.value is None else (chosen, answered, errors)
+
+
+def _uncovered(best: ClassifierRuns) -> list[str]:
+    """Name the classes whose coverage lies below the level with its whole interval."""
+    covered = {
+        name: best.share("conformal", "plain", "per_class", name)
+        for name in best.named("conformal", "plain", "per_class")
+    }
+    return [name for name, share in covered.items() if share.high is not None and share.high < _level(best)]
+
+
+def _uncovered_words(classes: Sequence[str]) -> Markup:
+    if not classes:
+        return Markup("")
+    shown = [*classes[:NAMED], *(["more"] if len(classes) > NAMED else [])]
+    return say(" This holds over all images, not for each class: less is covered of {}.", text.listed(shown))
+
+
+def _level(classifier: ClassifierRuns) -> float:
+    return float(classifier.first.metrics["conformal"]["plain"]["level"])
+
+
+def _rows(found: Sequence[ClassifierRuns], cells: list[list[Cell]]) -> list[Row]:
+    titles = [c.title for c in found]
+    return rows(titles, cells, chosen=titles[0])
