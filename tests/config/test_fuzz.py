@@ -24,7 +24,8 @@ import yaml
 
 from darkroom import registry
 from darkroom.config import load as config
-from darkroom.config.load import Config, ConfigError
+from darkroom.config.load import ConfigError
+from darkroom.config.model import Config
 from darkroom.planning.plan import Plan
 
 ROOT = Path(__file__).parents[2]

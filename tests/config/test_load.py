@@ -14,7 +14,8 @@ from tests.config.slips import BASE, FULL, load, problems
 
 from darkroom import registry
 from darkroom.config import load as config
-from darkroom.config.load import Config, ConfigError
+from darkroom.config.load import ConfigError
+from darkroom.config.model import Config
 
 
 def test_a_section_left_out_is_off_and_a_bare_one_takes_every_default() -> None:

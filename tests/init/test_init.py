@@ -12,7 +12,7 @@ from PIL import Image
 
 from darkroom import __main__ as command_line
 from darkroom.config import load, photographs
-from darkroom.config.load import Config
+from darkroom.config.model import Config
 from darkroom.init import choose, sample, symmetry
 from darkroom.nets import pretrained
 

@@ -94,7 +94,7 @@ def added(project: Project, package: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if new:
             written |= {folder / "__init__.py": "", rules: RULE}
-            load = "src/darkroom/config/load.py"
+            load = "src/darkroom/config/model.py"
             field = f"    {package}: Tally | None = None\n"
             stack.enter_context(edited(load, "class Config(Section):", TALLY.format(package))(project))
             stack.enter_context(edited(load, "    tracking: Tracking", f"{field}    tracking: Tracking")(project))

@@ -11,7 +11,7 @@ from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 
 def _folds(config: Config) -> Iterator[Wildcards]:

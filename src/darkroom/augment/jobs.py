@@ -10,7 +10,7 @@ from darkroom.augment.config import ApplySpec, GallerySpec, SheetSpec
 from darkroom.job.stage import LIGHT, PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 
 def copies(config: Config, policy: str) -> Job | None:

@@ -6,65 +6,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError
 
 from darkroom import files, registry, settings
-from darkroom.audit.config import Audit
-from darkroom.augment.config import NONE, Policy
+from darkroom.augment.config import NONE
 from darkroom.augment.strength import operations, reach, strongest
-from darkroom.classify.config import Classify
 from darkroom.config import architectures, explain, losses, photographs, strict_yaml
-from darkroom.data.config import Data
-from darkroom.data.target import Kind
-from darkroom.detect.config import Detect, classifiers, members
-from darkroom.generate.config import Generate
-from darkroom.ladder.config import Ladder
+from darkroom.config.model import Config
+from darkroom.detect.config import classifiers, members
 from darkroom.nets import pretrained
-from darkroom.settings import Name, Section
 
 MOST_PROBLEMS = 30
 TEMPLATE = "__use_yte__"
 """The key that makes Snakemake render a YAML file as a template before it reads the Snakefile."""
-
-
-class Tracking(Section):
-    """Experiment tracking."""
-
-    uri: str = "sqlite:///results/mlflow.db"
-    """An MLflow tracking URI, `sqlite:///` or `http`; the environment variable MLFLOW_TRACKING_URI wins."""
-
-
-class Config(Section):
-    """One data set and everything to do with it. A section that is missing does not run."""
-
-    name: Name
-    """The data set's folder in `data/` and `results/`, and its MLflow experiment."""
-    data: Data
-    """The images, their size and their splits."""
-    augment: dict[Name, Policy] = {}
-    """Augmentation policies by name."""
-    audit: Audit | None = None
-    """Audit of whether policies preserve labels; a bare `audit:` uses the defaults."""
-    classify: Classify | None = None
-    """Classifiers; a bare `classify:` uses the defaults."""
-    ladder: Ladder | None = None
-    """Ways to classify from the simplest to the best, and what more images bring; a bare `ladder:` uses the defaults."""
-    generate: Generate | None = None
-    """Generative models; a bare `generate:` uses the defaults."""
-    detect: Detect | None = None
-    """Anomaly detectors; a bare `detect:` uses the defaults."""
-    tracking: Tracking = Tracking()
-    """MLflow."""
-
-    @property
-    def target(self) -> Kind:
-        """What there is to predict for an image: one class, several labels, or numbers."""
-        return self.data.target
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_sections(cls, value: Any) -> Any:
-        return {key: {} if item is None else item for key, item in value.items()} if isinstance(value, dict) else value
 
 
 class ConfigError(ValueError):

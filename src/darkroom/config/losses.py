@@ -10,7 +10,7 @@ from darkroom.augment.config import MIXING
 from darkroom.classify.jobs import policies
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 
 def problems(config: Config) -> Iterator[str]:

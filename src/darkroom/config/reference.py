@@ -23,7 +23,7 @@ from pydantic_core import PydanticUndefined, core_schema
 
 from darkroom import registry
 from darkroom.config.explain import Kind, plural, words
-from darkroom.config.load import Config
+from darkroom.config.model import Config
 from darkroom.generate.options import Sampling
 from darkroom.settings import Section
 

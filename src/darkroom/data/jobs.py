@@ -9,7 +9,7 @@ from darkroom.data.config import AttributesSpec, CardSpec, FetchSpec, PrepareSpe
 from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, part
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 
 def _fetch(plan: Planned, wildcards: Wildcards) -> FetchSpec:

@@ -12,7 +12,7 @@ from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 SEED = "{results}/generate/{model}/seed-{seed}"
 JUDGE = Job("generate judge")

@@ -7,7 +7,7 @@ import os
 from darkroom.classify.config import Classifier
 from darkroom.classify.jobs import policies
 from darkroom.config import photographs
-from darkroom.config.load import Config
+from darkroom.config.model import Config
 from darkroom.init.scene import Scene
 
 STARTS = 7.0

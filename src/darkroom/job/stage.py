@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from darkroom.settings import Section
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
     from darkroom.planning.sources import Sources
 
 Wildcards = Mapping[str, str]

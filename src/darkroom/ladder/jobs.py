@@ -12,7 +12,7 @@ from darkroom.settings import Section
 from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 
 def _each(config: Config) -> Iterable[Wildcards]:

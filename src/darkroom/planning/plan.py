@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from darkroom import files, settings
-from darkroom.config.load import Config
+from darkroom.config.model import Config
 from darkroom.fit.config import Training
 from darkroom.job import provenance
 from darkroom.job.stage import Job, Within

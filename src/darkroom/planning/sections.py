@@ -6,7 +6,7 @@ import functools
 import importlib
 from pathlib import Path
 
-from darkroom.config.load import Config
+from darkroom.config.model import Config
 from darkroom.job.stage import Stage
 
 ROOT = Path(__file__).parents[1]

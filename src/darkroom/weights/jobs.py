@@ -10,7 +10,7 @@ from darkroom.nets.pretrained import Choice, choices
 from darkroom.weights.config import FetchSpec
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 FOLDER = "data/weights"
 """Shared by all configs."""

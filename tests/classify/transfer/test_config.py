@@ -8,7 +8,8 @@ import pytest
 
 from darkroom.classify.config import Classify
 from darkroom.config import load as config
-from darkroom.config.load import Config, ConfigError
+from darkroom.config.load import ConfigError
+from darkroom.config.model import Config
 from darkroom.fit.config import Training
 from darkroom.planning.plan import Plan
 
