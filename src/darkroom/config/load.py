@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from darkroom import files, registry, settings
 from darkroom.augment.config import NONE
 from darkroom.augment.strength import operations, reach, strongest
-from darkroom.config import architectures, explain, losses, photographs, strict_yaml
+from darkroom.config import architectures, explain, losses, networks, photographs, strict_yaml
 from darkroom.config.model import Config
 from darkroom.detect.config import classifiers, members
 from darkroom.nets import pretrained
@@ -74,6 +74,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _label_problems,
         _transfer_problems,
         losses.problems,
+        networks.problems,
         _detector_problems,
         _backbone_problems,
         _weights_problems,

@@ -91,9 +91,21 @@ ELSEWHERE = {
         "probe": "LinearProbe LinearEvaluation FeatureExtraction",
     },
     "network": {
+        "cnn": "ConvNet LeNet LeNet5 AlexNet VGG VGG11 VGG16",
         "mlp": "MLPClassifier Dense",
-        "pretrained": "EfficientNet VisionTransformer vision_learner create_model timm",
-        "resnet": "ResNet18 ResNet34 ResNet50 ResNet101 CNN",
+        "pretrained": "EfficientNet vision_learner create_model timm",
+        "resnet": "ResNet18 ResNet34 ResNet50 ResNet101",
+        "vit": "VisionTransformer vit_tiny SimpleViT Transformer",
+    },
+    "init": {
+        "constant": "constant_",
+        "he_normal": "kaiming_normal_ msra",
+        "he_uniform": "kaiming_uniform_",
+        "normal": "normal_ gaussian RandomNormal",
+        "orthogonal": "orthogonal_",
+        "xavier_normal": "xavier_normal_ GlorotNormal",
+        "xavier_uniform": "xavier_uniform_ GlorotUniform",
+        "zero": "zeros_",
     },
     "loss": {
         "asymmetric": "AsymmetricLoss AsymmetricLossMultiLabel AsymmetricLossSingleLabel ASL",

@@ -7,7 +7,10 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from darkroom.nets import layers
+from darkroom.nets.init import GAINS, he_normal, initialize
 from darkroom.nets.layers import Standardize
+from darkroom.nets.options import Activation, Activations, Dropout, Init, Norm, Norms, Skip, StochasticDepth
 from darkroom.registry import register
 from darkroom.settings import Count
 
@@ -27,24 +30,33 @@ class ResNet(nn.Module):
         width: Annotated[Count, Field(description="channels of the first stage")] = 32,
         stages: Annotated[Count, Field(le=6, description="number of stages; each halves the resolution")] = 3,
         blocks: Annotated[Count, Field(description="residual blocks per stage")] = 1,
-        dropout: Annotated[float, Field(ge=0, lt=1, description="dropout rate before the last layer")] = 0.0,
+        activation: Activation = "relu",
+        norm: Norm = "batch",
+        skip: Skip = True,
+        init: Init = None,
+        dropout: Dropout = 0.0,
+        stochastic_depth: StochasticDepth = 0.0,
     ) -> None:
         super().__init__()
         self.standardize = Standardize(shape[0])
-        widths = [width * 2**stage for stage in range(stages)]
-        self.stem = nn.Conv2d(shape[0], width, 3, padding=1, bias=False)
-        layers: list[nn.Module] = []
+        self.stem = nn.Conv2d(shape[0], width, 3, padding=1, bias=norm == "none")
+        body: list[nn.Module] = []
         before = width
-        for after in widths:
-            for block in range(blocks):
-                layers.append(Residual(before, after, stride=1 if block else 2))
-                before = after
-        self.body = nn.Sequential(*layers, nn.BatchNorm2d(before), nn.ReLU())
+        for number in range(stages * blocks):
+            stage, block = divmod(number, blocks)
+            drop = stochastic_depth * (number + 1) / (stages * blocks)
+            after, stride = width * 2**stage, 1 if block else 2
+            body.append(Residual(before, after, stride=stride, activation=activation, norm=norm, skip=skip, drop=drop))
+            before = after
+        self.body = nn.Sequential(*body, layers.norm(norm, before, dimensions=2), layers.activation(activation))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(before, classes))
+        last = nn.Linear(before, classes)
+        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), last)
+        fill = he_normal()
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                fill(module.weight, GAINS[activation])
+        initialize(self, init, activation, last=last)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """Return the last feature map per resolution: the stem's (B, D, H, W), then each stage's, half the size each time."""
@@ -68,19 +80,29 @@ class ResNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """Pre-activation residual block of two 3×3 convolutions: (B, C, H, W) to (B, C', H', W')."""
+    """Pre-activation residual block of two 3×3 convolutions: (B, C, H, W) to (B, C', H', W').
 
-    def __init__(self, before: int, after: int, *, stride: int) -> None:
+    `drop` is the probability of skipping the two in training. Without `skip` there is no shortcut around them.
+    """
+
+    def __init__(
+        self, before: int, after: int, *, stride: int, activation: Activations, norm: Norms, skip: bool, drop: float
+    ) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.BatchNorm2d(before), nn.BatchNorm2d(after)
-        self.conv1 = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
-        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
-        same = before == after and stride == 1
-        self.skip = nn.Identity() if same else nn.Conv2d(before, after, 1, stride=stride, bias=False)
-        self.relu = nn.ReLU()
+        bias = norm == "none"
+        self.norm1, self.norm2 = layers.norm(norm, before, dimensions=2), layers.norm(norm, after, dimensions=2)
+        self.conv1 = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=bias)
+        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=bias)
+        projected = skip and (before != after or stride != 1)
+        self.skip = nn.Conv2d(before, after, 1, stride=stride, bias=False) if projected else nn.Identity()
+        self.act1, self.act2 = layers.activation(activation), layers.activation(activation)
+        self.drop_path, self.residual = layers.DropPath(drop), skip
 
     def forward(self, x: Tensor) -> Tensor:
-        active = self.relu(self.norm1(x))
-        shortcut = x if isinstance(self.skip, nn.Identity) else self.skip(active)
-        changed: Tensor = self.conv2(self.relu(self.norm2(self.conv1(active))))
+        active = self.act1(self.norm1(x))
+        changed: Tensor = self.conv2(self.act2(self.norm2(self.conv1(active))))
+        if not self.residual:
+            return changed
+        shortcut: Tensor = x if isinstance(self.skip, nn.Identity) else self.skip(active)
+        changed = self.drop_path(changed)
         return changed + shortcut

@@ -1,0 +1,35 @@
+"""Option types that several networks share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from darkroom.registry import Plugin
+from darkroom.settings import Section
+
+Activations = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity"]
+Norms = Literal["batch", "layer", "group", "none"]
+
+Activation = Annotated[Activations, Field(description="activation function; `identity` is none")]
+Norm = Annotated[
+    Norms,
+    Field(
+        description="normalization of each layer over the batch, over each image (`layer`), over groups of its channels, or none"
+    ),
+]
+Init = Annotated[
+    Annotated[Section, Plugin("init")] | None,
+    Field(description="initial weights of all layers, with zero biases; default: the network's own"),
+]
+Skip = Annotated[bool, Field(description="shortcut connections, which add the input of a block to its output")]
+Dropout = Annotated[float, Field(ge=0, lt=1, description="dropout rate before the last layer")]
+StochasticDepth = Annotated[
+    float,
+    Field(
+        ge=0,
+        lt=1,
+        description="probability of skipping the last residual block in training; it grows linearly with depth",
+    ),
+]
