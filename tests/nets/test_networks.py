@@ -90,4 +90,4 @@ def test_a_residual_network_starts_with_hes_spread() -> None:
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
             inputs = module.weight[0].numel()
-            assert float(module.weight.std()) == pytest.approx((2 / inputs) ** 0.5, rel=0.1)
+            assert float(module.weight.detach().std()) == pytest.approx((2 / inputs) ** 0.5, rel=0.1)
