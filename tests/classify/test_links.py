@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from darkroom.classify.calibration import log_softmax
-from darkroom.classify.links import class_logits, label_logits
+from darkroom.classify.links import class_logits
 
 OUTPUTS = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32) * 20
 
@@ -22,12 +22,9 @@ def test_one_vs_rest_probabilities_are_proportional_to_the_sigmoids() -> None:
 
 def test_softmax_keeps_the_outputs() -> None:
     assert np.array_equal(class_logits(OUTPUTS, "softmax"), OUTPUTS)
-    assert np.array_equal(label_logits(OUTPUTS, "sigmoid"), OUTPUTS)
 
 
-def test_estimates_of_probabilities_are_normalized_and_those_of_labels_are_not() -> None:
+def test_estimates_of_probabilities_are_cut_off_at_zero_and_normalized() -> None:
     estimates = np.array([[0.7, 0.2, -0.1], [1.2, 0.0, 0.3]])
     found = np.exp(log_softmax(class_logits(estimates, "identity")))
     assert found == pytest.approx(np.array([[7 / 9, 2 / 9, 0], [0.8, 0, 0.2]]), abs=1e-5)
-    chances = 1 / (1 + np.exp(-label_logits(estimates, "identity")))
-    assert chances == pytest.approx(np.array([[0.7, 0.2, 0], [1, 0, 0.3]]), abs=1e-5)

@@ -6,6 +6,7 @@ shrunk toward T = 1, less with more errors, and dropped if cross-validation find
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import optimize, special
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 PRIOR_ERRORS = 10
 """log T is multiplied by errors / (errors + PRIOR_ERRORS)."""
 FEWEST_IMAGES, FEWEST_ERRORS = 50, 5
@@ -51,18 +53,26 @@ def calibrate(logits: Floats, labels: Labels, *, generator: np.random.Generator)
             f"it takes {FEWEST_IMAGES} and {FEWEST_ERRORS}"
         )
         return Calibration(1.0, images, errors, None, note)
-    parts = generator.permutation(images) % FOLDS
-    gains = np.empty(images)
-    for part in range(FOLDS):
-        inside = parts == part
-        temperature = shrunk_temperature(logits[~inside], labels[~inside])
-        gains[inside] = nll(logits[inside], labels[inside]) - nll(logits[inside] / temperature, labels[inside])
-    gain = float(gains.mean())
+
+    def gains(fitted: Flags, measured: Flags) -> Floats:
+        temperature = shrunk_temperature(logits[fitted], labels[fitted])
+        plain, true = logits[measured], labels[measured]
+        return nll(plain, true) - nll(plain / temperature, true)
+
+    gain = cross_validated(gains, images, generator=generator)
     if gain <= 0:
         return Calibration(
             1.0, images, errors, gain, "scaling does not lower the cross-validated NLL of the validation images"
         )
     return Calibration(shrunk_temperature(logits, labels), images, errors, gain, "")
+
+
+def cross_validated(gains: Callable[[Flags, Flags], Floats], images: int, *, generator: np.random.Generator) -> float:
+    """Return the mean gain over random folds; `gains` takes the images to fit on and those to measure, as masks (N,)."""
+    parts, found = generator.permutation(images) % FOLDS, np.empty(images)
+    for part in range(FOLDS):
+        found[parts == part] = gains(parts != part, parts == part)
+    return float(found.mean())
 
 
 def shrunk_temperature(logits: Floats, labels: Labels) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,20 @@ from numpy.typing import NDArray
 
 from darkroom import files, registry
 from darkroom.classify.config import EvaluateSpec
-from darkroom.classify.evaluation import one_class
-from darkroom.classify.evaluation.outputs import Outputs
+from darkroom.classify.evaluation import numbers, one_class, several_labels
+from darkroom.classify.evaluation.outputs import Evaluation, Outputs
 from darkroom.classify.figures import draw_curves
 from darkroom.classify.tta import all_logits, look_names, plain_logits
 from darkroom.data.store import labelled, needed, open_store
+from darkroom.data.target import Kind
 from darkroom.fit.model import HISTORY, predict, read_about, rebuild
 from darkroom.log import Log
+
+KINDS: dict[Kind, Callable[[Outputs], Evaluation]] = {
+    "class": one_class.evaluate,
+    "labels": several_labels.evaluate,
+    "numbers": numbers.evaluate,
+}
 
 
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, workers: int = 1) -> None:
@@ -29,7 +37,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
     torch.set_num_threads(1)  # floating-point sums depend on it
     store = open_store(data)
     about = read_about(model)
-    network = rebuild("network", model, about.shape, len(about.classes))
+    network = rebuild("network", model, about.shape, len(about.target.names))
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
     test, val = needed(store, "test"), labelled(store, "val")
@@ -42,7 +50,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
     def looks(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return predict(lambda images: all_logits(network, views, images), store.images, rows, **how)
 
-    held_out = looks(val) if len(val) else np.empty((0, len(names), len(store.classes)), np.float32)
+    held_out = looks(val) if len(val) else np.empty((0, len(names), len(about.target.names)), np.float32)
     started = time.monotonic()
     plain = predict(lambda images: plain_logits(network, images), store.images, test, **how)
     seconds = {"plain": time.monotonic() - started}
@@ -63,7 +71,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
         resamples=spec.resamples,
         seed=spec.seed,
     )
-    found = one_class.evaluate(outputs)
+    found = KINDS[about.target.kind](outputs)
     if views:
         counts = [{**view.model_dump(), "looks": len(built.looks)} for view, built in zip(spec.tta, views, strict=True)]
         found.metrics["tta"] |= {"views": counts, "looks": names}

@@ -18,6 +18,15 @@ from darkroom.sheets import enlarge
 
 TURNED = 24
 """Maximum number of items in the figure of predictions that TTA changed; half fixed and half broken, if enough."""
+HISTORY_SCORES = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "mae": "mean absolute error",
+    "standardized_mae": "mean absolute error (standard deviations)",
+}
+"""Scores that a training history may have, one per kind of target."""
+SHARES = ("accuracy", "f1")
+"""Those between 0 and 1."""
 
 
 def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Path) -> None:
@@ -32,7 +41,7 @@ def draw_confusion(counts: NDArray[np.int64], classes: tuple[str, ...], path: Pa
             if count:
                 color = "white" if shares[row, column] > 0.55 else INK
                 axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=color)
-    names = [_short(name) for name in classes]
+    names = [short(name) for name in classes]
     step = max(1, k // 40)
     axes.set_xticks(range(0, k, step), names[::step], rotation=0 if max(map(len, names)) < 3 else 90)
     axes.set_yticks(range(0, k, step), names[::step])
@@ -86,21 +95,23 @@ def draw_risk(confidence: NDArray[np.float64], wrong: NDArray[np.bool_], path: P
 
 
 def draw_curves(history: pd.DataFrame, path: Path) -> None:
-    """Draw training and validation loss, and validation accuracy, per epoch."""
+    """Draw training and validation loss, and the validation score of the target, per epoch."""
     drawn = Figure(figsize=(7, 3), layout="constrained")
     left, right = drawn.subplots(1, 2)
     epochs = history["epoch"] + 1
     left.plot(epochs, history["train_loss"], label="training")
     if "val_loss" in history:
         left.plot(epochs, history["val_loss"], label="validation")
-        right.plot(epochs, history["val_accuracy"], color=COLORS[1])
-        right.yaxis.set_major_formatter(PercentFormatter(1))
+        score = next(name for name in HISTORY_SCORES if f"val_{name}" in history)
+        right.plot(epochs, history[f"val_{score}"], color=COLORS[1])
+        right.set_ylabel(f"validation {HISTORY_SCORES[score]}")
+        if score in SHARES:
+            right.yaxis.set_major_formatter(PercentFormatter(1))
     else:
         right.text(0.5, 0.5, "no validation images", ha="center", transform=right.transAxes)
     log_scale(left)
-    left.set_ylabel("cross-entropy (nats)")
+    left.set_ylabel("loss")
     left.legend(frameon=False)
-    right.set_ylabel("validation accuracy")
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -127,8 +138,8 @@ def draw_turned(found: pd.DataFrame, images: NDArray[np.uint8], rows: NDArray[np
         pictures = images[rows[items.index.to_numpy()]]
         for place, picture, item in zip(places, pictures, items.to_dict("records"), strict=False):
             place.imshow(enlarge(picture, 112), interpolation="none")
-            before, after = _short(item["plain"]), _short(item["tta"])
-            place.set_title(_short(item["label"]), fontsize=9)
+            before, after = short(item["plain"]), short(item["tta"])
+            place.set_title(short(item["label"]), fontsize=9)
             place.set_xlabel(f"{before} →{' ' if len(before + after) < 12 else chr(10)}{after}", fontsize=8)
         for place in places:
             place.set_xticks([])
@@ -137,6 +148,7 @@ def draw_turned(found: pd.DataFrame, images: NDArray[np.uint8], rows: NDArray[np
     save(drawn, path)
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Shorten a name to fit a tick."""
     name = " ".join(name.split())
     return name if len(name) <= 16 else name[:15] + "…"

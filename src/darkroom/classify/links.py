@@ -1,4 +1,4 @@
-"""Turn a network's outputs into logits, as the loss that trained it requires.
+"""Turn a network's outputs into the logits of one class per image, as the loss that trained it requires.
 
 `link` is the loss's `LINK`: the outputs are logits of a `softmax` or of one `sigmoid` per class, or, with `identity`,
 estimates of the probabilities themselves, as a squared error on one-hot targets gives.
@@ -25,12 +25,3 @@ def class_logits(outputs: NDArray[np.floating], link: str) -> Floats:
         found: Floats = special.log_expit(values)
         return found
     return np.log(np.maximum(values, FLOOR)) if link == "identity" else values
-
-
-def label_logits(outputs: NDArray[np.floating], link: str) -> Floats:
-    """Return what a sigmoid turns into the probability of each label, from outputs (..., K)."""
-    values = outputs.astype(np.float64)
-    if link == "identity":
-        found: Floats = special.logit(np.clip(values, FLOOR, 1 - FLOOR))
-        return found
-    return values

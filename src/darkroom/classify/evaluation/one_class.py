@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from darkroom.classify.calibration import Calibration, calibrate, log_softmax
 from darkroom.classify.evaluation import doubt
 from darkroom.classify.evaluation.doubt import NO_ITEM
-from darkroom.classify.evaluation.outputs import Evaluation, Outputs
+from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
 from darkroom.classify.figures import draw_confusion, draw_reliability, draw_risk, draw_turned
 from darkroom.classify.links import class_logits
 from darkroom.classify.metrics import SCORES, confusion, scores, share_intervals
@@ -24,7 +24,6 @@ from darkroom.randomness import derive
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-NO_VALIDATION = "no labeled validation images to learn weights from, so all views have equal weight"
 
 
 class Answer:

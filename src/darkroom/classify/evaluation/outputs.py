@@ -16,6 +16,7 @@ from darkroom.data.store import Store
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+NO_VALIDATION = "no labeled validation images to learn weights from, so all views have equal weight"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Outputs:
     link: str
     val: Labels  # rows of the store, maybe none
     test: Labels
-    held_out: NDArray[np.float32]  # (N_val, V, K)
+    held_out: NDArray[np.float32]  # (N_val, V, K), K outputs: classes, labels or numbers
     plain: NDArray[np.float32]  # (N_test, K)
     looks: NDArray[np.float32] | None  # (N_test, V, K); None without test-time augmentation
     names: list[str]  # of the V views

@@ -1,0 +1,120 @@
+"""Metrics of several labels per image, vectorized over bootstrap resamples.
+
+Functions take weights (R, N), one row per resample, and return values (R,) by name, with a suffix `/k` for label k. Items are
+probabilities (N, K) and truth (N, K).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.classify.calibration import confidence_bins
+from darkroom.measure.proportion import Interval, f1_interval, wilson
+from darkroom.measure.ranking import area, curve, mean_precision
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+NO_POSITIVE = "no test image has this label"
+ONE_KIND = "all test images have this label, or none has it"
+RANKED = ("map", "macro_auroc")
+COUNTED = ("micro_f1", "macro_f1", "image_f1", "micro_precision", "micro_recall", "macro_precision", "macro_recall")
+PROBABLE = ("nll", "brier", "ece")
+BINS = 15
+
+
+def ranking(weights: Floats, probabilities: Floats, truth: Flags) -> dict[str, Floats]:
+    """Return average precision and AUROC of each label, and their means over the labels that some images have and some lack.
+
+    `map` is the mean average precision, without interpolation.
+    """
+    found: dict[str, Floats] = {}
+    for k in range(truth.shape[1]):
+        ranked = curve(truth[:, k], probabilities[:, k], weights)
+        found |= {f"average_precision/{k}": mean_precision(ranked), f"auroc/{k}": area(ranked)}
+    parts = {"map": "average_precision", "macro_auroc": "auroc"}
+    return found | {name: _mean([found[f"{part}/{k}"] for k in range(truth.shape[1])]) for name, part in parts.items()}
+
+
+def decisions(weights: Floats, called: Flags, truth: Flags) -> dict[str, Floats]:
+    """Return precision, recall and F1 of the labels called present (N, K), micro- and macro-averaged, and F1 per image.
+
+    The macro means skip labels without a positive item; the precision of a label never called is 0. `image_f1` is the mean
+    over images of each image's own F1, 1 for an image without labels and none called.
+    """
+    hits, calls, items = (weights @ flags for flags in (called & truth, called, truth))  # each (R, K)
+    parts = {"precision": _share(hits, calls), "recall": _share(hits, items), "f1": _share(2 * hits, calls + items)}
+    found = {}
+    for name, value in parts.items():
+        found[f"macro_{name}"] = _mean(list(np.where(items > 0, value, np.nan).T))
+    total = [counts.sum(1) for counts in (hits, calls, items)]
+    found["micro_precision"], found["micro_recall"] = _share(total[0], total[1]), _share(total[0], total[2])
+    found["micro_f1"] = _share(2 * total[0], total[1] + total[2])
+    found["image_f1"] = weights @ image_f1(called, truth) / weights.sum(1)
+    return found
+
+
+def likelihood(weights: Floats, probabilities: Floats, truth: Flags) -> dict[str, Floats]:
+    """Return negative log-likelihood in nats and Brier score, summed over labels, and the expected calibration error.
+
+    `ece/k` has 15 equal bins of the label's probability; `ece` is the mean over labels.
+    """
+    total = weights.sum(1)
+    chances = np.where(truth, probabilities, 1 - probabilities)
+    found = {
+        "nll": weights @ -np.log(np.maximum(chances, 1e-12)).sum(1) / total,
+        "brier": weights @ np.square(1 - chances).sum(1) / total,
+    }
+    for k in range(truth.shape[1]):
+        bins = np.eye(BINS)[confidence_bins(probabilities[:, k], bins=BINS)]  # (N, 15)
+        gaps = bins * (truth[:, k] - probabilities[:, k])[:, None]
+        found[f"ece/{k}"] = np.abs(weights @ gaps).sum(1) / total
+    return found | {"ece": _mean([found[f"ece/{k}"] for k in range(truth.shape[1])])}
+
+
+def image_f1(called: Flags, truth: Flags) -> Floats:
+    """Return the F1 (N,) of each image's labels (N, K)."""
+    size = called.sum(1) + truth.sum(1)
+    return np.where(size > 0, 2 * (called & truth).sum(1) / np.maximum(size, 1), 1.0)
+
+
+def shares(called: Flags, truth: Flags) -> dict[str, Interval]:
+    """Return precision, recall and F1 of each label with intervals that have a width at 0 and 1, and the share of images
+    whose labels are all right."""
+    exact = (called == truth).all(1)
+    found = {"exact_match": wilson(int(exact.sum()), len(exact), reason="")}
+    for k, (calls, items) in enumerate(zip(called.T, truth.T, strict=True)):
+        hits, called_as, true = int((calls & items).sum()), int(calls.sum()), int(items.sum())
+        # the precision of a label never called is 0 by convention, and unknown
+        precision = wilson(hits, called_as, reason="") if called_as else {"value": 0.0, "low": 0.0, "high": 1.0}
+        found[f"precision/{k}"] = precision if true else {"value": None, "reason": NO_POSITIVE}
+        found[f"recall/{k}"] = wilson(hits, true, reason=NO_POSITIVE)
+        empty = {"value": None, "reason": NO_POSITIVE}
+        found[f"f1/{k}"] = f1_interval(hits, called_as, true, reason=NO_POSITIVE) if true else empty
+    return found
+
+
+def without_flat(found: Mapping[str, Interval]) -> dict[str, Interval]:
+    """Drop bounds that coincide: resamples of images without a mistake contain none, which shows no certainty."""
+    return {name: {"value": one["value"]} if _flat(one) else one for name, one in found.items()}
+
+
+def _flat(interval: Interval) -> bool:
+    return interval["value"] is not None and interval["low"] == interval["high"]
+
+
+def _mean(values: list[Floats]) -> Floats:
+    """Return the mean over labels (R,) of those that are not NaN; NaN if all are."""
+    stacked = np.stack(values)  # (K, R)
+    known = ~np.isnan(stacked)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(known, stacked, 0).sum(0) / known.sum(0)
+    return mean
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    """Return part / whole, 0 where the whole is 0."""
+    quotient: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
+    return quotient

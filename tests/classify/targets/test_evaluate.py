@@ -1,0 +1,103 @@
+"""Evaluating models of several labels and of numbers, through the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as reference
+
+from darkroom import files
+from darkroom.classify import evaluate, train
+from darkroom.classify.config import EvaluateSpec, TrainSpec
+from darkroom.data.store import labelled, open_store
+from darkroom.data.target import Kind
+from darkroom.log import silent
+
+Targeted = Callable[[Kind], Path]
+LOSSES: dict[Kind, str] = {"labels": "binary_cross_entropy", "numbers": "huber"}
+
+
+@pytest.fixture(scope="module")
+def models(targeted: Targeted, tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, Path]:
+    root = tmp_path_factory.mktemp("models")
+    training = {"epochs": 6, "batch_size": 32, "optimizer": {"name": "adamw", "lr": 0.003}}
+    for kind, loss in LOSSES.items():
+        spec = TrainSpec.model_validate({"network": "mlp", "loss": loss, "training": training, "seed": 0})
+        train.run(spec, data=targeted(kind), out=root / kind, log=silent)
+    return {kind: root / kind for kind in LOSSES}
+
+
+def evaluated(data: Path, model: Path, out: Path, merge: str = "mean") -> tuple[dict[str, Any], dict[str, float]]:
+    """Evaluate with shifted views; return metrics.json and what was logged."""
+    raw = {"network": "mlp", "tta": ["shift"], "tta_merge": merge, "resamples": 100, "seed": 0}
+    logged: dict[str, float] = {}
+    evaluate.run(
+        EvaluateSpec.model_validate(raw),
+        data=data,
+        model=model,
+        out=out,
+        log=lambda values, step=None: logged.update(values),
+    )
+    return files.read_json(out / "metrics.json"), logged
+
+
+@pytest.mark.training
+def test_labels_have_metrics_thresholds_and_predictions(
+    targeted: Targeted, models: dict[Kind, Path], tmp_path: Path
+) -> None:
+    found, logged = evaluated(targeted("labels"), models["labels"], tmp_path / "out")
+    store = open_store(targeted("labels"))
+    truth = store.targets[labelled(store, "test")]
+    table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
+    assert np.array_equal(table.filter(regex="^true_").to_numpy(), truth)
+    for view in ("plain", "tta"):
+        called = table.filter(regex=f"^prediction_{view}_").to_numpy()
+        chances = table.filter(regex=f"^p_{view}_").to_numpy()
+        values = found["views"][view]["calibrated"]
+        assert values["micro_f1"]["value"] == pytest.approx(reference.f1_score(truth, called, average="micro"))
+        assert values["map"]["value"] == pytest.approx(reference.average_precision_score(truth, chances))
+        assert values["micro_f1"]["value"] > 0.9
+        for k, parts in enumerate(found["per_label"][view].values()):
+            assert np.array_equal(called[:, k], chances[:, k] >= parts["threshold"])
+            assert parts["support"] == truth[:, k].sum()
+    assert list(found["per_label"]["plain"]) == ["even", "loop", "low"]
+    assert logged["test/map"] == found["views"]["plain"]["raw"]["map"]["value"]
+    assert "test/per_label/even/threshold" in logged
+    assert {"labels.png", "precision_recall.png", "curves.png"} <= set(files.read_manifest(tmp_path / "out"))
+
+
+@pytest.mark.training
+def test_numbers_have_errors_and_intervals_in_units(
+    targeted: Targeted, models: dict[Kind, Path], tmp_path: Path
+) -> None:
+    found, logged = evaluated(targeted("numbers"), models["numbers"], tmp_path / "out")
+    store = open_store(targeted("numbers"))
+    truth = store.targets[labelled(store, "test")].astype(np.float64)
+    table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
+    for view in ("plain", "tta"):
+        predicted = table.filter(regex=f"^prediction_{view}_").to_numpy()
+        for m, (name, parts) in enumerate(found["per_number"][view].items()):
+            assert parts["mae"]["value"] == pytest.approx(np.abs(predicted - truth)[:, m].mean())
+            assert parts["r2"]["value"] == pytest.approx(reference.r2_score(truth[:, m], predicted[:, m]))
+            assert 0.8 < found["conformal"][view][name]["coverage"]["value"] <= 1
+    assert list(found["per_number"]["plain"]) == ["ink", "value"]
+    assert found["views"]["plain"]["r2"]["value"] > 0.6
+    assert "mae" not in found["views"]["plain"]  # of numbers in different units
+    assert logged["test/per_number/ink/conformal/half_width"] > 0
+    assert {"predicted.png", "residuals.png", "curves.png"} <= set(files.read_manifest(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_learned_weights_of_views_and_the_same_bytes_again(
+    kind: Kind, targeted: Targeted, models: dict[Kind, Path], tmp_path: Path
+) -> None:
+    found, _ = evaluated(targeted(kind), models[kind], tmp_path / "one", merge="learned")
+    evaluated(targeted(kind), models[kind], tmp_path / "two", merge="learned")
+    assert sum(found["tta"]["weights"].values()) == pytest.approx(1)
+    assert next(iter(found["tta"]["weights"])) == "plain"
+    assert files.read_manifest(tmp_path / "one") == files.read_manifest(tmp_path / "two")
