@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from darkroom import files
-from darkroom.augment import apply
-from darkroom.augment.config import Policy
-from darkroom.data.store import open_store
+from darkroom.augment import apply, sheet
+from darkroom.augment.config import Policy, SheetSpec
+from darkroom.data.store import describe_store, open_store
+from darkroom.data.target import Target
 from darkroom.log import silent
 
 EVERYTHING = ["hflip", "affine", "crop", "elastic", "brightness_contrast", "gauss_noise", "cutout"]
@@ -155,3 +156,20 @@ def children(pid):
 def test_workers_must_be_at_least_one(tmp_path, data):
     with pytest.raises(ValueError, match="must be at least 1"):
         applied(data, tmp_path / "out", workers=0)
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_copies_keep_their_parents_target(tmp_path, make, kind):
+    plain, target = open_store(make(tmp_path / "plain")), Target(kind, ("x", "y/z"))
+    values = np.array([[n % 2, 1.0] for n in range(12)], np.float32)
+    values[3] = np.nan
+    with files.folder(tmp_path / "data") as fresh:
+        np.save(fresh / "images.npy", plain.images)
+        items = plain.items.assign(label=-1, **dict(zip(target.columns, values.T, strict=True)))
+        describe_store(fresh, name="made", classes=(), items=items, target=target)
+    copies = applied(tmp_path / "data", tmp_path / "copies", copies=2, offline=["hflip"])
+    row = {id_: row for row, id_ in enumerate(items["id"])}
+    parents = copies.items["parent"].map(row).to_numpy()
+    assert copies.target == target
+    assert np.array_equal(copies.targets, values[parents], equal_nan=True)
+    sheet.run(SheetSpec(), data=tmp_path / "data", copies=tmp_path / "copies", out=tmp_path / "sheet", log=silent)

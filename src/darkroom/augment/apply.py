@@ -58,7 +58,7 @@ def run(spec: ApplySpec, *, data: Path, out: Path, log: Log, workers: int = 1) -
         chunks = _chunks(store, table, origins, workers)
         table["transforms"] = [text for part in _draw(job, chunks, workers) for text in part]
         seconds = time.perf_counter() - started
-        describe_store(fresh, name=store.name, classes=store.classes, items=table)
+        describe_store(fresh, name=store.name, classes=store.classes, items=table, target=store.target)
         speed = len(table) / seconds
         timing = {"seconds": round(seconds, 3), "images_per_second": round(speed, 1), "workers": workers}
         files.write_json(fresh / files.TIMING, timing)
@@ -192,6 +192,7 @@ def _table(store: Store, rows: NDArray[np.int64], number: NDArray[np.int64]) -> 
             "mask": np.where(masked, np.cumsum(masked) - 1, -1),
             "parent": parents["id"],
             "copy": copies,
+            **parents[store.target.columns],
         }
     )
     return table, origins

@@ -28,7 +28,7 @@ class Classifier(Section):
     loss: Annotated[Section, Plugin("loss", default="cross_entropy"), Field(validate_default=True)] = {
         "name": "cross_entropy"
     }  # type: ignore[assignment]
-    """What training minimizes."""
+    """What training minimizes. Default: `cross_entropy`; `binary_cross_entropy` for several labels, `huber` for numbers."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of an exponential moving average of the weights, which is then validated and saved. Default: no average."""
     mixing_off: Probability = 0.0

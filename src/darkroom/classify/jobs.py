@@ -125,7 +125,7 @@ def _first_seeds(config: Config) -> list[Wildcards]:
 
 
 def _explained_once(config: Config) -> Iterable[Wildcards]:
-    return ({} for _ in range(config.classify is not None))
+    return ({} for _ in range(config.classify is not None and config.target == "class"))
 
 
 def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from darkroom import files, registry, settings
 from darkroom.augment.config import NONE
 from darkroom.augment.strength import operations, reach, strongest
-from darkroom.config import architectures, explain, losses, networks, photographs, strict_yaml
+from darkroom.config import architectures, explain, losses, networks, photographs, strict_yaml, targets
 from darkroom.config.model import Config
 from darkroom.detect.config import classifiers, members
 from darkroom.nets import pretrained
@@ -65,7 +65,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
     if not isinstance(raw, Mapping):
         raise ConfigError(path, [f"got {settings.quoted(raw)}; expected keys such as name and data"])
     try:
-        config = Config.model_validate(dict(photographs.fill(raw)))
+        config = targets.fill(Config.model_validate(dict(photographs.fill(raw))))
     except ValidationError as error:
         raise ConfigError(path, explain.problems(error, Config, raw)) from None
     problems = (
@@ -75,6 +75,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _transfer_problems,
         losses.problems,
         networks.problems,
+        targets.problems,
         _detector_problems,
         _backbone_problems,
         _weights_problems,

@@ -41,7 +41,7 @@ def _prepared_and_raw(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
 
 
 def _if_classified(config: Config) -> Iterable[Wildcards]:
-    return ({} for _ in range(config.classify is not None))
+    return ({} for _ in range(config.classify is not None and config.target == "class"))
 
 
 STAGES = (

@@ -89,8 +89,11 @@ class Store:
         return self.items["label"].to_numpy(dtype=np.int64)
 
 
-def open_store(root: str | Path) -> Store:
-    """Open the store in a stage's folder. Raises FileNotFoundError when the stage did not finish."""
+def open_store(root: str | Path, *, classes_only: bool = False) -> Store:
+    """Open the store in a stage's folder; with `classes_only`, images that have labels or numbers count as unlabeled.
+
+    Raises FileNotFoundError when the stage did not finish.
+    """
     root = Path(root)
     files.read_manifest(root)
     about: dict[str, Any] = files.read_json(root / "store.json")
@@ -101,7 +104,7 @@ def open_store(root: str | Path) -> Store:
         images=np.load(root / "images.npy", mmap_mode="r", allow_pickle=False),
         items=pd.read_parquet(root / "items.parquet"),
         masks=np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
-        values=None if target.kind == "class" else target,
+        values=None if classes_only or target.kind == "class" else target,
     )
 
 

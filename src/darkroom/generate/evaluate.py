@@ -78,7 +78,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, 
     Raises ValueError if there are no test images, or if the ImageNet features that the spec names are not installed.
     """
     torch.set_num_threads(1)  # sums depend on the number of threads
-    store, classifier = open_store(data), read_judge(judge)
+    store, classifier = open_store(data, classes_only=True), read_judge(judge)
     rows = spread(needed(store, "test", labels=False), spec.samples)
     network = read_generator(model, spec.generator)
     others = {"imagenet": imagenet(spec.backbone), "inception": inception(spec.inception)}  # fail before the work

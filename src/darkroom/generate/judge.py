@@ -37,7 +37,7 @@ def run(
 
     Raises ValueError if there are no training images.
     """
-    spec, store = pretrained.localized(spec, weights), open_store(data)
+    spec, store = pretrained.localized(spec, weights), open_store(data, classes_only=True)
     rows = labelled(store, "train")
     present = np.unique(store.labels[rows])
     if len(present) > 1:

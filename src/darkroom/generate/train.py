@@ -24,7 +24,7 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
 
     Raises ValueError if there are no training images, or no test images to evaluate on.
     """
-    store = open_store(data)
+    store = open_store(data, classes_only=True)
     rows, held_out = store.rows("train"), store.rows("val")
     if not len(rows):
         raise ValueError(f"{store.name} has no training images; lower data.split.val and data.split.test")

@@ -1,0 +1,93 @@
+"""What follows from several labels or numbers as the target: default losses, and a line about what does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from darkroom import registry
+from darkroom.classify.jobs import STAGES
+from darkroom.config import load as config
+from darkroom.config.load import ConfigError
+from darkroom.config.model import Config
+from darkroom.data.target import Kind
+
+ASKED: dict[Kind, dict[str, Any]] = {
+    "class": {},
+    "labels": {"labels": ["apple", "pear"]},
+    "numbers": {"numbers": ["price"]},
+}
+FITTING = {
+    kind: {name for name, entry in registry.entries("loss").items() if kind in entry.constants["TARGETS"]}
+    for kind in ASKED
+}
+
+
+def load(kind: Kind, *, split: dict[str, Any] | None = None, more: Kind = "class", **sections: Any) -> Config:
+    source = {"name": "manifest", "path": "table.csv", **ASKED[kind], **ASKED[more]}
+    raw = {"name": "fruits", "data": {"source": source, "split": split or {}}, **sections}
+    return config.load(raw, path="c.yaml", need_data=False)
+
+
+def problem(kind: Kind, **sections: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(kind, **sections)
+    (line,) = caught.value.problems
+    return str(line)
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_the_default_loss_fits_the_target(kind: Kind) -> None:
+    loaded = load(kind, classify={"models": {"mlp": {}, "resnet": {"training": {"epochs": 2}}}})
+    assert loaded.target == kind
+    assert loaded.classify is not None
+    assert {model.loss.name in FITTING[kind] for model in loaded.classify.models.values()} == {True}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("loss", registry.entries("loss"))
+def test_a_loss_that_does_not_fit_is_one_line_that_names_those_that_do(kind: Kind, loss: str) -> None:
+    section = {"models": {"mlp": {"loss": loss}}}
+    if loss in FITTING[kind]:
+        assert load(kind, classify=section).classify
+        return
+    line = problem(kind, classify=section)
+    assert line.startswith(f"classify.models.mlp.loss: {loss} does not fit the target")
+    assert set(line.split("; use ")[1].split(", ")) == FITTING[kind]
+
+
+@pytest.mark.parametrize(
+    ("key", "sections"),
+    [
+        ("audit", {"audit": {}, "augment": {"a": {}}}),
+        ("ladder", {"ladder": {}}),
+        ("detect", {"detect": {}}),
+        ("data.split.long_tail", {"split": {"long_tail": 10}}),
+        ("data.split.keep", {"split": {"keep": {"apple": 3}}}),
+        ("augment.a.classes", {"augment": {"a": {"classes": {"apple": {"strength": 2.0}}}}}),
+        ("augment.a.balance", {"augment": {"a": {"balance": True}}}),
+        ("augment.a.imbalance", {"augment": {"a": {"imbalance": "class_weights"}}}),
+        (
+            "augment.a.online[0].consistency",
+            {"augment": {"a": {"online": [{"name": "augmix", "consistency": 12}]}}, "classify": {}},
+        ),
+        ("classify.models.pretrained.transfer", {"classify": {"models": {"pretrained": {}}}}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_what_needs_one_class_per_image_is_refused(kind: Kind, key: str, sections: dict[str, Any]) -> None:
+    line = problem(kind, **sections)
+    assert line.startswith(f"{key}: needs one class per image, but the target is ")
+    assert f"data.source.{kind}" in line
+
+
+def test_labels_and_numbers_exclude_each_other() -> None:
+    assert problem("labels", more="numbers", classify={}).startswith("data.source: got both labels and numbers")
+
+
+def test_only_classes_are_explained() -> None:
+    (explain,) = (stage for stage in STAGES if stage.name == "classify explain")
+    assert explain.each is not None
+    counts = {kind: len(list(explain.each(load(kind, classify={})))) for kind in ASKED}
+    assert counts == {"class": 1, "labels": 0, "numbers": 0}
