@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from darkroom.measure.proportion import f1_interval, mean_of_shares, wilson
+from darkroom.measure.proportion import f1_interval, mean_of_shares, perfect_auroc, wilson
 
 
 @pytest.mark.parametrize(("count", "items"), [(0, 1), (0, 40), (40, 40), (3, 50), (500, 1000)])
@@ -57,3 +57,23 @@ def test_it_covers_the_true_share_about_as_often_as_promised() -> None:
 
 def test_no_items_have_no_share() -> None:
     assert wilson(0, 0, reason="there are none") == {"value": None, "reason": "there are none"}
+
+
+@pytest.mark.parametrize(("positive", "negative"), [(1, 1), (4, 30), (25, 25), (50, 500)])
+def test_the_bound_of_a_perfect_auroc_lies_two_standard_errors_away(positive: int, negative: int) -> None:
+    found = perfect_auroc(1.0, positive, negative)
+    area, items = found["low"], (positive + negative) / 2
+    # Hanley and McNeil 1982, equation 1, with both sample sizes replaced by their mean
+    spread = (items - 1) * (area / (2 - area) - area**2) + (items - 1) * (2 * area**2 / (1 + area) - area**2)
+    error = np.sqrt((area * (1 - area) + spread) / (positive * negative))
+    assert 1 - area == pytest.approx(1.959964 * error, rel=1e-4)
+    mirrored = perfect_auroc(0.0, positive, negative)
+    assert (found["high"], mirrored["low"], mirrored["high"]) == pytest.approx((1, 0, 1 - area))
+
+
+def test_a_detector_that_errs_now_and_then_is_not_excluded_by_a_perfect_sample() -> None:
+    random = np.random.default_rng(0)
+    area = stats.norm.cdf(2.6 / np.sqrt(2))  # of normal scores 2.6 standard deviations apart: .967
+    perfect = [random.normal(2.6, size=15).min() > random.normal(size=15).max() for _ in range(1000)]
+    assert np.mean(perfect) > 0.03
+    assert perfect_auroc(1.0, 15, 15)["low"] < area

@@ -40,6 +40,26 @@ def f1_interval(hits: int, called: int, true: int, *, reason: str) -> Interval:
     return {key: 2 * value / (1 + value) for key, value in jaccard.items()}
 
 
+def perfect_auroc(value: float, positive: int, negative: int) -> Interval:
+    """Return an AUROC of 0 or 1 with its 95 % score interval, given the numbers of positive and negative items.
+
+    Every resample of separated items is separated, so a bootstrap interval has no width. This one inverts the score test
+    with Hanley and McNeil's variance (Newcombe 2006, method 5): its bound is the AUROC that lies 1.96 standard errors away.
+    """
+    from scipy import optimize  # slow to import, and rarely needed
+
+    pairs, spread = positive * negative, (positive + negative) / 2 - 1
+
+    def excess(error: float) -> float:  # error = 1 - AUROC
+        area = 1 - error
+        variance = area * error / pairs * (1 + spread * (error / (1 + error) + area / (1 + area)))
+        return float(error - Z * np.sqrt(variance))
+
+    bound = float(optimize.brentq(excess, 1e-12, 1.0))
+    low, high = (1 - bound, 1.0) if value == 1 else (0.0, bound)
+    return {"value": value, "low": low, "high": high}
+
+
 def mean_of_shares(parts: Sequence[Interval]) -> tuple[float, float]:
     """Return the 95 % bounds of the mean of independent estimates from their intervals (MOVER; Zou & Donner 2008)."""
     values, low, high = (np.array([part[key] for part in parts]) for key in ("value", "low", "high"))

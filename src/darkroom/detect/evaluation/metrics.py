@@ -13,7 +13,7 @@ from darkroom.detect.evaluation.pixels import PixelCounts
 from darkroom.detect.evaluation.reconstruction import squared_errors
 from darkroom.measure import ranking
 from darkroom.measure.bootstrap import Floats, Interval, intervals, mean_intervals
-from darkroom.measure.proportion import wilson
+from darkroom.measure.proportion import perfect_auroc, wilson
 from darkroom.randomness import derive
 
 Rows = NDArray[np.int64]
@@ -52,6 +52,12 @@ class Metrics:
         ranked = intervals(
             statistic, len(scores), resamples=self.resamples, generator=self._generator(*keys), reason=reason
         )
+        positive, negative = int(anomalous.sum()), int((~anomalous).sum())
+        if ranked["auroc"]["value"] in (0, 1):
+            ranked["auroc"] = perfect_auroc(ranked["auroc"]["value"], positive, negative)
+        for name in ("fpr95", "fpr_at_recall"):
+            if ranked[name]["value"] in (0, 1):
+                ranked[name] = wilson(round(ranked[name]["value"] * negative), negative, reason=reason)
         rates = {"detection_rate": flagged[anomalous], "false_alarm_rate": flagged[~anomalous]}
         return ranked | {name: wilson(int(of.sum()), len(of), reason=reason) for name, of in rates.items()}
 
