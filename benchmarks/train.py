@@ -39,6 +39,7 @@ from darkroom.augment.classes import class_counts
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import from_policy
 from darkroom.classify.losses.cross_entropy import CrossEntropy
+from darkroom.classify.targets.one_class import OneClass
 from darkroom.classify.task import ClassifierTask
 from darkroom.config.load import read
 from darkroom.data import fetch, prepare
@@ -144,7 +145,7 @@ def stage_speed(root: Path, epochs: int) -> float:
     batches = training_batches(store, rows, open_store(root / "copies"), batch_size=BATCH, seed=0)
     return fit(
         ClassifierTask(
-            network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), classes=10, loss=CrossEntropy()
+            network(store, 0), TRAINING.model_copy(update={"epochs": epochs}), target=OneClass(10), loss=CrossEntropy()
         ),
         batches,
         None,
@@ -301,7 +302,7 @@ def _stage(
     task = ClassifierTask(
         network(store, seed),
         TRAINING.model_copy(update={"epochs": epochs}),
-        classes=len(store.classes),
+        target=OneClass(len(store.classes)),
         loss=CrossEntropy(),
         online=from_policy(
             OnlineSpec(online=online), store.classes, class_counts(store.labels[rows], len(store.classes))
