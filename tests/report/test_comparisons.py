@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,19 @@ def test_networks_without_a_common_policy_are_not_compared(plant: Callable[..., 
     tree = plant(classifiers=[("none", "mlp"), ("standard", "resnet")])
     assert network_effects(ranking(tree.read().classifiers)[0]) == []
     assert "Network" not in findings(tree.build(tmp_path / "page"))
+
+
+def test_with_a_baseline_every_model_is_compared_with_it_under_each_policy(
+    plant: Callable[..., Any], tmp_path: Path
+) -> None:
+    names = [(policy, model) for policy in ("none", "standard") for model in ("plain", "mlp", "resnet")]
+    tree = plant(classifiers=names)
+    effects = network_effects(ranking(tree.read().classifiers)[0], "plain")
+    assert {(e.to.policy, e.to.model) for e in effects} == {pair for pair in names if pair[1] != "plain"}
+    assert all(e.base.model == "plain" and e.base.policy == e.to.policy for e in effects)
+    spec = tree.spec.model_copy(update={"config": {"classify": {"baseline": "plain"}}})
+    page = dataclasses.replace(tree, spec=spec).build(tmp_path / "page")
+    assert "Network" not in findings(page)
+    without, augmented = findings(page)["Model"]
+    assert without.count("points") == augmented.count("points") == 2
+    assert "compared with plain" in without

@@ -122,6 +122,7 @@ ROWS = [
         "its trainings and evaluations",
         "network.hidden",
     ),
+    Row("`classify.baseline`", settings(classify__baseline="mlp"), ONLY_REPORT),
     Row(
         "`classify.policies` without one",
         settings(classify__policies=["none", "standard"]),

@@ -10,7 +10,7 @@ from darkroom import registry
 from darkroom.augment.config import OnlineSpec
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Probability, Section, unique
+from darkroom.settings import Count, Name, Probability, Section, nearest, quoted, unique
 
 Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)]
 DEFAULT = "fine_tune"
@@ -57,6 +57,8 @@ class Classify(Section):
 
     models: dict[Name, Classifier] = {}
     """Classifiers by name. Default: `mlp` and `resnet`."""
+    baseline: Name | None = None
+    """The model that the report compares every other one with, under each policy. Default: the best by validation."""
     policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
     """Policies to train under. Default: `none` and all of `augment`."""
     seeds: Seeds = (0,)
@@ -82,6 +84,13 @@ class Classify(Section):
             models = {name: _with_transfer(model, name) for name, model in value["models"].items()}
             value = {**value, "models": models}
         return inherit(value, "models", "network", "transfer")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.baseline is not None and self.baseline not in self.models:
+            hint = nearest(self.baseline, self.models)
+            raise ValueError(f"baseline is {quoted(self.baseline)}, which is not in models.{hint}")
+        return self
 
 
 def _has_weights(network: Any) -> bool:

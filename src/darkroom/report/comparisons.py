@@ -73,15 +73,20 @@ def policy_effects(found: Sequence[ClassifierRuns]) -> list[Effect]:
     return [effect for to, base in pairs if (effect := accuracy_change(to, base)) is not None]
 
 
-def network_effects(ranked: Sequence[ClassifierRuns]) -> list[Effect]:
+def network_effects(ranked: Sequence[ClassifierRuns], baseline: str | None = None) -> list[Effect]:
     """Compare the best classifier's network with every other one, both under one policy.
 
     That is the best classifier's policy, or the best one that both networks were trained under; networks without a
-    common policy are not compared.
+    common policy are not compared. With a `baseline`, compare every other model with that one instead, under each policy
+    that both have.
     """
-    best = ranked[0].model
-    pairs = []
-    for model in dict.fromkeys(c.model for c in ranked if c.model != best):
-        others = {c.policy: c for c in ranked if c.model == model}
-        pairs += [(c, others[c.policy]) for c in ranked if c.model == best and c.policy in others][:1]
+    if baseline is not None:
+        bases = {c.policy: c for c in ranked if c.model == baseline}
+        pairs = [(c, bases[c.policy]) for c in ranked if c.model != baseline and c.policy in bases]
+    else:
+        best = ranked[0].model
+        pairs = []
+        for model in dict.fromkeys(c.model for c in ranked if c.model != best):
+            others = {c.policy: c for c in ranked if c.model == model}
+            pairs += [(c, others[c.policy]) for c in ranked if c.model == best and c.policy in others][:1]
     return [effect for to, base in pairs if (effect := accuracy_change(to, base)) is not None]

@@ -42,6 +42,28 @@ def networks(effects: Sequence[Effect]) -> Iterator[Finding]:
         yield Finding("Network", "clear difference", "good" if change.value > 0 else "bad", words)
 
 
+def remedies(effects: Sequence[Effect]) -> Iterator[Finding]:
+    """Sort the models by what they changed over the baseline, one finding per policy."""
+    for policy in dict.fromkeys(effect.to.policy for effect in effects):
+        under = [effect for effect in effects if effect.to.policy == policy]
+        where = say("Without augmentation") if policy == NONE else say("With <b>{}</b>", policy)
+        words = say("{}, compared with <b>{}</b>:", where, under[0].base.model)
+        kinds = {
+            "more accurate": [e for e in under if e.difference.clear and e.difference.value > 0],
+            "less accurate": [e for e in under if e.difference.clear and e.difference.value < 0],
+            "no clear difference": [e for e in under if not e.difference.clear],
+        }
+        parts = [
+            say("{}: {}", kind, text.listed([f"{e.to.model} ({text.points(e.difference)})" for e in found]))
+            for kind, found in kinds.items()
+            if found
+        ]
+        words += Markup(" ") + Markup("; ").join(parts) + Markup(".")
+        better, worse = kinds["more accurate"], kinds["less accurate"]
+        name = "some help" if better else "none helps" if not worse else "some harm"
+        yield Finding("Model", name, "good" if better else "bad" if worse else "even", words)
+
+
 def policies(effects: Sequence[Effect], best: ClassifierRuns) -> Iterator[Finding]:
     """Say what each policy changed, compared with no augmentation."""
     for effect in effects if len(effects) <= MOST else [e for e in effects if e.to.model == best.model]:

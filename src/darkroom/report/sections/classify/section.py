@@ -37,6 +37,7 @@ class Classifiers:
     accuracies: Chart
     policies: list[Effect]
     networks: list[Effect]
+    baseline: str | None
     effects: Chart | None
     accuracy: Table
     calibration: Table
@@ -61,7 +62,8 @@ def read(results: Results) -> Classifiers | None:
         return None
     ranked, ranks, by_validation = ranking(results.classifiers)
     best = ranked[0]
-    policies, networks = policy_effects(ranked), network_effects(ranked)
+    baseline = (results.config.get("classify") or {}).get("baseline")
+    policies, networks = policy_effects(ranked), network_effects(ranked, baseline)
     effects = [(f"{e.to.model} over {e.base.model}, {e.to.policy}", e.difference) for e in networks]
     effects += [(f"{e.to.policy} over {e.base.policy}, {e.to.model}", e.difference) for e in policies]
     scored = [(c.title, c.share("views", "plain", "raw", "accuracy")) for c in ranked]
@@ -74,6 +76,7 @@ def read(results: Results) -> Classifiers | None:
         accuracies=chart.numbers(scored, "percent", chosen=0),
         policies=policies,
         networks=networks,
+        baseline=baseline,
         effects=chart.differences(effects, "percent") if effects else None,
         accuracy=tables.accuracy(ranked, ranks, by_validation),
         calibration=tables.calibration(ranked),
@@ -109,7 +112,7 @@ def answer(found: Classifiers) -> Answer:
             tile("Calibration error (ECE)", ece, "decimal", f"{best.title}, {stage}"),
         ],
         [
-            *findings.networks(found.networks),
+            *(findings.remedies if found.baseline else findings.networks)(found.networks),
             *findings.policies(found.policies, best),
             *imbalance.findings(found.imbalance, best),
             *tta.findings(best),
