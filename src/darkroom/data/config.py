@@ -12,7 +12,8 @@ from darkroom.settings import Count, Name, NonNegative, Section, Seed
 
 
 class Split(Section):
-    """How items without a given split are divided: stratified by class, copies and near-duplicates kept together."""
+    """How items without a given split are divided: stratified by class, by label, or by quantiles of numbers; copies and
+    near-duplicates are kept together."""
 
     method: Literal["random", "kfold", "leave_one_group_out"] = "random"
     """How the test split is chosen: a random share; one of `folds` equal parts, so that one run per `fold` tests every
@@ -23,7 +24,7 @@ class Split(Section):
     test: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the items for testing, which nothing is fitted to. For `random` only."""
     folds: Annotated[int, Field(ge=2)] = 5
-    """For `kfold`: the number of parts, stratified by class."""
+    """For `kfold`: the number of parts, stratified as above."""
     fold: Seed = 0
     """For `kfold`: the part to test on, from 0 to folds - 1."""
     group: str | None = None

@@ -24,7 +24,7 @@ class Copies:
     first: dict[int, int]
     """Row of a copy → first row with the same picture."""
     conflicting: tuple[int, ...]
-    """First rows of pictures whose copies have different labels."""
+    """First rows of pictures whose copies have different labels, or targets of another kind."""
 
     @property
     def groups(self) -> int:
@@ -32,8 +32,8 @@ class Copies:
         return len(set(self.first.values()))
 
 
-def find_copies(fingerprints: Sequence[str], labels: Sequence[int]) -> Copies:
-    """Find exact copies among items with these fingerprints and labels."""
+def find_copies(fingerprints: Sequence[str], labels: Sequence[object]) -> Copies:
+    """Find exact copies among items with these fingerprints and labels, or targets of another kind."""
     seen: dict[str, int] = {}
     first: dict[int, int] = {}
     conflicting: set[int] = set()

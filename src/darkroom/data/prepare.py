@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data import cut, decode, held_out, inspect, masks, summary, twins
+from darkroom.data import cut, decode, held_out, inspect, masks, stratification, summary, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
@@ -39,9 +39,12 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         classes = tuple(name for name in contents.classes if name in found)
         numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
         labels = np.array([numbers.get(item.label, -1) for item in read.items], dtype=np.int64)
-        copies = inspect.find_copies(read.fingerprints, labels.tolist())
+        values = _values(contents.target, read.items)
+        told = labels.tolist() if contents.target is None else [item.target for item in read.items]
+        copies = inspect.find_copies(read.fingerprints, told)
         found_twins = _twins(fresh, copies, len(labels)) if spec.split.near_duplicates else twins.NONE
-        parts, groups = held_out.parts(spec.split, read.items, labels, copies.first | found_twins.links())
+        strata = labels if contents.target is None else stratification.strata(contents.target, values)
+        parts, groups = held_out.parts(spec.split, read.items, strata, copies.first | found_twins.links())
         table = pd.DataFrame(
             {
                 "id": [item.id for item in read.items],
@@ -52,7 +55,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
                 "origin": [item.origin or item.id for item in read.items],
                 "sha256": read.fingerprints,
                 "twin_in_train": _twin_in_train(parts, copies.first, found_twins),
-                **_values(contents.target, read.items),
+                **(dict(zip(contents.target.columns, values.T, strict=True)) if contents.target else {}),
             }
         )
         stays, left_out = cut.choose(spec.split, classes, table)
@@ -81,13 +84,10 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
     log({**counts, "data/near_duplicate_pairs": card["near_duplicates"]["pairs"]})
 
 
-def _values(target: Target | None, items: Sequence[Item]) -> dict[str, NDArray[np.float32]]:
-    """Return the table's columns of labels or numbers, NaN for items without; none if the target is a class."""
-    if target is None:
-        return {}
-    missing = (math.nan,) * len(target.names)
-    values = np.array([missing if item.target is None else item.target for item in items], dtype=np.float32)
-    return dict(zip(target.columns, values.T, strict=True))
+def _values(target: Target | None, items: Sequence[Item]) -> NDArray[np.float32]:
+    """Return the labels or numbers (N, K) of the items, NaN for items without; (N, 0) if the target is a class."""
+    missing = (math.nan,) * (len(target.names) if target else 0)
+    return np.array([item.target or missing for item in items], dtype=np.float32)
 
 
 def _twins(root: Path, copies: inspect.Copies, count: int) -> twins.Twins:

@@ -1,4 +1,7 @@
-"""Divide items into train, validation and test: stratified by class, groups kept whole, given splits kept."""
+"""Divide items into train, validation and test: stratified, groups kept whole, given splits kept.
+
+Items are stratified by class, or by several strata at once; see `stratification`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from numpy.typing import NDArray
 
 from darkroom import randomness
 from darkroom.data.store import SPLITS
+from darkroom.data.stratification import divide
 
 Labels = NDArray[np.int64]
+"""The class of each item (N,), or the 0 and 1 of its strata (N, C)."""
 
 
 def assign(
@@ -42,23 +47,33 @@ def assign(
     for row in np.flatnonzero(free).tolist():
         parts[row] = taken.get(int(groups[row]), "") if not given[row] else "train"
     pool = np.array([row for row in np.flatnonzero(free).tolist() if int(groups[row]) not in taken], dtype=np.int64)
-    size = dict(Counter(labels[free].tolist()))  # of everything that is divided, including items that follow a group
-    drawn = _draw([ids[row] for row in pool], labels[pool], groups[pool], wanted, seed, size)
+    rows = [ids[row] for row in pool], labels[pool], groups[pool]
+    if labels.ndim == 2:
+        drawn = _draw_strata(*rows, wanted, seed)
+    else:
+        size = dict(
+            Counter(labels[free].tolist())
+        )  # of everything that is divided, including items that follow a group
+        drawn = _draw(*rows, wanted, seed, size)
     for row, name in zip(pool, drawn, strict=True):
         parts[row] = name
     return parts
 
 
 def folds(ids: Sequence[str], labels: Labels, groups: Labels, *, count: int, seed: int) -> Labels:
-    """Return the fold of every item, 0 to count - 1: stratified by class, groups whole.
+    """Return the fold of every item, 0 to count - 1: stratified, groups whole.
 
     Class by class, the rarest first, each group goes to the fold with the fewest items of the class, then the fewest
     overall; large groups first, then by a hash of the seed and the group's first id. The order of the items does not
     matter.
     """
     members = _members(groups)
-    held = {group: Counter(labels[rows].tolist()) for group, rows in members.items()}
     order = sorted(_order(members, ids, seed, "fold"), key=lambda group: -len(members[group]))
+    if labels.ndim == 2:
+        parts = divide([members[group] for group in order], labels, [1 / count] * count)
+        of_group = dict(zip(order, parts, strict=True))
+        return np.array([of_group[group] for group in groups.tolist()], dtype=np.int64)
+    held = {group: Counter(labels[rows].tolist()) for group, rows in members.items()}
     having: dict[int, list[int]] = {}
     for group in order:
         for label in held[group]:
@@ -83,21 +98,23 @@ def regroup(
     items of its classes, so that the splits keep their sizes. No class enters a split that had no image of it, unless its
     group leaves no choice: then the group goes to the last of its own splits (test after val after train).
     """
+    classes = _classes(labels)
     rows_of: dict[int, list[int]] = {}
     allowed: dict[int, set[str]] = {}
     for row, (group, split) in enumerate(zip(groups.tolist(), given, strict=True)):
         if split is not None:
             rows_of.setdefault(group, []).append(row)
-            allowed.setdefault(int(labels[row]), set()).add(split)
+            for label in classes[row]:
+                allowed.setdefault(label, set()).add(split)
     members = {group: rows for group, rows in rows_of.items() if len({given[row] for row in rows}) > 1}
     lacking = {split: Counter[int]() for split in SPLITS}
     for rows in members.values():
         for row in rows:
-            lacking[str(given[row])][int(labels[row])] += 1
+            lacking[str(given[row])].update(classes[row])
     moved = list(given)
     for group in sorted(_order(members, ids, seed, "regroup"), key=lambda group: -len(members[group])):
         rows = members[group]
-        held = Counter(labels[rows].tolist())
+        held = Counter(label for row in rows for label in classes[row])
         open_to = [split for split in SPLITS if all(split in allowed[label] for label in held)]
         last = max((str(given[row]) for row in rows), key=SPLITS.index)
         chosen = max(open_to or [last], key=lambda split: sum(lacking[split][label] for label in held))
@@ -105,6 +122,11 @@ def regroup(
         for row in rows:
             moved[row] = chosen
     return moved
+
+
+def _classes(labels: Labels) -> list[list[int]]:
+    """Return the class of each item, or all its strata."""
+    return [np.flatnonzero(row).tolist() for row in labels] if labels.ndim == 2 else labels[:, None].tolist()
 
 
 def torn(groups: Labels, parts: Sequence[str]) -> int:
@@ -138,6 +160,16 @@ def _draw(
     placed: dict[int, str] = {}
     for label in sorted(of_class, key=lambda label: (size[label], label)):
         _place(label, of_class[label], members, labels, wanted, size[label], placed)
+    return [placed[group] for group in groups.tolist()]
+
+
+def _draw_strata(ids: Sequence[str], found: Labels, groups: Labels, wanted: dict[str, float], seed: int) -> list[str]:
+    """Divide items by the wanted shares of each stratum, in whole groups, large ones first."""
+    members = _members(groups)
+    order = sorted(_order(members, ids, seed, "split"), key=lambda group: -len(members[group]))
+    names = ("train", *wanted)
+    parts = divide([members[group] for group in order], found, [1 - sum(wanted.values()), *wanted.values()])
+    placed = {group: names[part] for group, part in zip(order, parts, strict=True)}
     return [placed[group] for group in groups.tolist()]
 
 
