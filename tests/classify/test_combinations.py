@@ -31,7 +31,11 @@ CHOICES: dict[str, list[Any]] = {
     "activation": list(get_args(Activations)),
     "norm": list(get_args(Norms)),
     "init": [None, *registry.entries("init")],
-    "loss": [name for name, entry in registry.entries("loss").items() if "class" in entry.constants["TARGETS"]],
+    "loss": [
+        name
+        for name, entry in registry.entries("loss").items()
+        if "class" in entry.constants["TARGETS"] and name != "distillation"
+    ],
     "optimizer": list(registry.entries("optimizer")),
     "regularization": [{}, {"dropout": 0.3}, {"stochastic_depth": 0.3}, {"skip": True}, {"skip": False}],
 }

@@ -13,6 +13,7 @@ from torchvision.ops import sigmoid_focal_loss
 from darkroom import registry
 from darkroom.classify.losses.binary import Asymmetric, BinaryCrossEntropy
 from darkroom.classify.losses.cross_entropy import CrossEntropy
+from darkroom.classify.losses.distillation import Distillation
 from darkroom.classify.losses.focal import Focal
 from darkroom.classify.losses.hinge import MulticlassHinge, OneVsRestHinge
 from darkroom.classify.losses.regression import MAE, MSE, Huber
@@ -22,6 +23,8 @@ LOGITS = 3 * torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(40) % 5
 TARGETS = F.one_hot(LABELS, 5).float()
 MULTIPLE = (torch.rand(40, 5, generator=torch.Generator().manual_seed(1)) < 0.3).float()
+ALONE = [name for name in registry.entries("loss") if name != "distillation"]
+"""Losses of outputs and targets, without a teacher."""
 WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 4.0, 0.0])
 
 
@@ -116,6 +119,26 @@ def test_gradients_are_finite_however_sure_the_network_is(loss: torch.nn.Module)
         assert torch.isfinite(logits.grad).all()  # type: ignore[arg-type]
 
 
+def test_distillation_is_the_divergence_from_the_teacher_times_the_squared_temperature() -> None:
+    taught = LOGITS.flip(1)
+    for temperature, weight in ((4.0, 0.9), (1.0, 0.3)):
+        loss = Distillation(WEIGHTS, teacher="resnet", temperature=temperature, weight=weight)
+        student, teacher = (LOGITS / temperature).log_softmax(1), (taught / temperature).log_softmax(1)
+        soft = temperature**2 * F.kl_div(student, teacher, log_target=True, reduction="batchmean")
+        hard = F.cross_entropy(LOGITS, LABELS, weight=WEIGHTS)
+        assert torch.allclose(loss(LOGITS, TARGETS, taught), (1 - weight) * hard + weight * soft)
+    same = Distillation(teacher="resnet", weight=1.0)
+    assert float(same(LOGITS, TARGETS, LOGITS)) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_gradient_of_distillation_keeps_its_size_at_high_temperatures() -> None:
+    """It tends to (z - t) / (B K) for centered logits z and t (Hinton et al. 2015, equation 4)."""
+    logits = (LOGITS - LOGITS.mean(1, keepdim=True)).double().requires_grad_()
+    taught = logits.detach().flip(1)
+    Distillation(teacher="resnet", temperature=10_000.0, weight=1.0)(logits, TARGETS.double(), taught).backward()
+    assert torch.allclose(logits.grad, (logits.detach() - taught) / (40 * 5), atol=1e-4)  # type: ignore[arg-type]
+
+
 def test_accuracy_of_mixed_targets_counts_the_share_of_the_predicted_class() -> None:
     logits = torch.tensor([[5.0, 0.0], [0.0, 5.0]])
     assert float(soft_accuracy(logits, torch.tensor([[0.75, 0.25], [0.6, 0.4]]))) == pytest.approx((0.75 + 0.4) / 2)
@@ -130,7 +153,7 @@ def test_jensen_shannon_by_hand() -> None:
     assert float(jensen_shannon(sure, sure, unsure)) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", list(registry.entries("loss")))
+@pytest.mark.parametrize("name", ALONE)
 def test_every_loss_is_finite_has_gradients_and_prefers_the_right_answer(name: str) -> None:
     loss = registry.load("loss", name)(torch.tensor([1.0, 2.0, 0.5, 1.0, 1.0]))
     logits = LOGITS.clone().requires_grad_()
@@ -145,7 +168,7 @@ def test_every_loss_is_finite_has_gradients_and_prefers_the_right_answer(name: s
     assert loss(TARGETS, TARGETS) < loss(wrong, TARGETS)
 
 
-@pytest.mark.parametrize("name", list(registry.entries("loss")))
+@pytest.mark.parametrize("name", ALONE)
 def test_every_gradient_is_the_slope_of_the_loss(name: str) -> None:
     loss: torch.nn.Module = registry.load("loss", name)(WEIGHTS.double() + 0.1)
     outputs: Tensor = LOGITS[:6].double().requires_grad_()

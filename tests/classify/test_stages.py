@@ -120,3 +120,19 @@ def test_every_network_is_trained_from_its_registered_name(digits: Path, tmp_pat
         if name != "pretrained":  # tests/nets/test_transfer.py
             train.run(train_spec(name, epochs=1), data=digits, out=tmp_path / name, log=silent)
             assert read_about(tmp_path / name).plugin["name"] == name
+
+
+@pytest.mark.training
+def test_a_student_learns_from_its_teacher(model: Path, digits: Path, tmp_path: Path) -> None:
+    spec = {
+        "network": {"name": "mlp", "hidden": [64], "dropout": 0},
+        "training": {"epochs": 4, "batch_size": 64},
+        "seed": 0,
+    }
+    loss = {"name": "distillation", "teacher": "mlp", "weight": 1.0}
+    taught = TrainSpec.model_validate({**spec, "loss": loss})
+    train.run(taught, data=digits, teacher=model, out=tmp_path / "student", log=silent)
+    train.run(taught, data=digits, teacher=model, out=tmp_path / "again", log=silent)
+    assert files.read_manifest(tmp_path / "student") == files.read_manifest(tmp_path / "again")
+    history = pd.read_csv(tmp_path / "student" / "history.csv")
+    assert history.filter(like="accuracy").iloc[-1].min() > 0.7  # from the teacher alone, without a label

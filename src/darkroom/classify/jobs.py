@@ -144,12 +144,14 @@ def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:
 
 def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
     frozen = _frozen(plan.config, wildcards["policy"], wildcards["model"])
+    teacher = getattr(_section(plan).models[wildcards["model"]].loss, "teacher", None)
     made = None if _views(_section(plan).models[wildcards["model"]]) is not None else wildcards["policy"]
     return {
         "data": PREPARED,
         "copies": copies(plan.config, made) if made else None,
         "features": frozen[0] if frozen else None,
         "weights": fetched(_section(plan).models[wildcards["model"]].network),
+        "teacher": Job("classify train", {**wildcards, "model": teacher}) if teacher else None,
     }
 
 

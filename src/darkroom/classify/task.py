@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -33,7 +33,8 @@ class ClassifierTask(Task):
     """Minimizes a loss of the outputs, on images that the policy's online part transforms batch by batch.
 
     In the last share `mixing_off` of the run, `unmixed` takes the place of `online`. `ema` is the decay of an average of
-    the weights, which is what is validated and saved. An `adaptation` decides how a pretrained network trains.
+    the weights, which is what is validated and saved. An `adaptation` decides how a pretrained network trains. A `teacher`
+    maps images to logits, which then are the third argument of the loss.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class ClassifierTask(Task):
         mixing_off: float = 0.0,
         ema: float | None = None,
         adaptation: Adaptation | None = None,
+        teacher: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__(network, training)
         self.target, self.loss, self.online = target, loss, online
         self.val_totals = target.totals()
         self.unmixed, self.mixing_off, self.adaptation = unmixed, mixing_off, adaptation
+        self.teacher = teacher
         self.average: AveragedModel | None = averaged(network, ema) if ema else None
 
     def train(self, mode: bool = True) -> ClassifierTask:
@@ -89,7 +92,8 @@ class ClassifierTask(Task):
         views, targets = self._views(images, labels)
         together = torch.cat(views) if len(views) > 1 else views[0]
         outputs, *others = self.network(together).float().chunk(len(views))
-        loss = self.loss(*self.target.compared(outputs, targets))
+        taught = () if self.teacher is None else (self.teacher(views[0]),)
+        loss = self.loss(*self.target.compared(outputs, targets), *taught)
         if self.online is not None and others:
             loss = loss + self.online.consistency * jensen_shannon(outputs, *others)
         return {"loss": loss, **self.target.progress(outputs.detach(), targets)}

@@ -18,6 +18,7 @@ from darkroom.classify.config import TrainSpec
 from darkroom.classify.losses.adjusted import Adjusted
 from darkroom.classify.targets.kinds import KINDS, learned
 from darkroom.classify.task import Adaptation, ClassifierTask
+from darkroom.classify.teacher import Teacher
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import Batches, plain_batches, training_batches
 from darkroom.fit.model import Fitted, save_model
@@ -36,6 +37,7 @@ def run(
     copies: Path | None = None,
     features: Path | None = None,
     weights: Path | None = None,
+    teacher: Path | None = None,
     out: Path,
     checkpoints: Path | None = None,
     log: Log,
@@ -43,8 +45,8 @@ def run(
     """Train on the train split of the prepared store `data`, with the augmented `copies` if there are any.
 
     A pretrained network begins with a head fitted to `features`, and reads remote weights from `weights`, the folder of
-    `weights fetch`. Raises ValueError if there is nothing to learn from the training images, such as fewer than two
-    classes, or there are no test images to evaluate on.
+    `weights fetch`. A loss that learns from another classifier finds it in the folder `teacher`. Raises ValueError if there
+    is nothing to learn from the training images, such as fewer than two classes, or there are no test images to evaluate on.
     """
     spec, store = pretrained.localized(spec, weights), open_store(data)
     needed(store, "test")  # fail before the training, not after it
@@ -55,6 +57,7 @@ def run(
         held_out=labelled(store, "val"),
         copies=open_store(copies) if copies else None,
         features=features,
+        teacher=teacher,
         checkpoints=checkpoints,
         log=log,
     )
@@ -80,6 +83,7 @@ def train(
     held_out: NDArray[np.int64],
     copies: Store | None = None,
     features: Path | None = None,
+    teacher: Path | None = None,
     checkpoints: Path | None = None,
     log: Log,
 ) -> tuple[nn.Module, Fitted]:
@@ -93,7 +97,7 @@ def train(
         return network.eval(), fitted
     from darkroom.fit.trainer import fit  # Lightning takes seconds to import, and a probe does not train
 
-    task, batches = prepare(spec, network, way, store, rows, copies)
+    task, batches = prepare(spec, network, way, store, rows, copies, teacher=teacher)
     batch_size = 256 if way is None else spec.training.batch_size
     val = plain_batches(store, held_out, batch_size=batch_size) if len(held_out) else None
     fitted = fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
@@ -132,6 +136,7 @@ def prepare(
     rows: NDArray[np.int64],
     copies: Store | None,
     *,
+    teacher: Path | None = None,
     kind: type[ClassifierTask] = ClassifierTask,
 ) -> tuple[ClassifierTask, Batches]:
     """Return the task of a network in training mode, and the batches to train it on."""
@@ -154,6 +159,7 @@ def prepare(
         mixing_off=spec.mixing_off,
         ema=spec.ema,
         adaptation=adaptation,
+        teacher=Teacher(teacher) if teacher else None,
     )
     task.train()  # Lightning keeps the mode that it finds
     return task, batches

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from darkroom import registry
+from darkroom import registry, settings
 from darkroom.augment.config import MIXING
 from darkroom.classify.jobs import policies
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def problems(config: Config) -> Iterator[str]:
     """Find losses that a model does not use, or that do not fit what one of its policies does to targets or logits."""
+    yield from _teacher_problems(config)
     for name, model in config.classify.models.items() if config.classify else ():
         loss, place = registry.entry(*model.loss.plugin), f"classify.models.{name}.loss"  # type: ignore[attr-defined]
         if getattr(model.transfer, "views", None) is not None:
@@ -39,11 +40,34 @@ def problems(config: Config) -> Iterator[str]:
                 )
 
 
+def _teacher_problems(config: Config) -> Iterator[str]:
+    """Find classifiers that learn from one that does not exist, has no probabilities, or learns from themselves."""
+    models = config.classify.models if config.classify else {}
+    teachers = {name: getattr(model.loss, "teacher", None) for name, model in models.items()}
+    for name, teacher in teachers.items():
+        place = f"classify.models.{name}.loss.teacher"
+        if teacher is None:
+            continue
+        if teacher not in models:
+            yield f"{place}: no model {settings.quoted(teacher)} in classify.models.{settings.choice(teacher, list(models))}"
+            continue
+        loss = registry.entry(*models[teacher].loss.plugin)  # type: ignore[attr-defined]
+        if loss.constants["LINK"] == "identity":
+            yield f"{place}: {teacher} is trained with {loss.name} and has no probabilities; use one with cross_entropy"
+        chain = [name]
+        while (following := teachers.get(chain[-1])) is not None and following not in chain:
+            chain.append(following)
+        if following == name:
+            yield f"{place}: {' learns from '.join([*chain, name])}; a teacher must not depend on its student"
+
+
 def _soft(loss: registry.Entry) -> list[str]:
-    """Name the losses that take mixed targets of the same kinds."""
+    """Name the losses that take mixed targets of the same kinds and need no teacher."""
     known = registry.entries("loss").values()
     return [
         entry.name
         for entry in known
-        if entry.constants["SOFT"] and set(loss.constants["TARGETS"]) <= set(entry.constants["TARGETS"])
+        if entry.constants["SOFT"]
+        and entry.name != "distillation"
+        and set(loss.constants["TARGETS"]) <= set(entry.constants["TARGETS"])
     ]

@@ -111,6 +111,7 @@ ELSEWHERE = {
         "asymmetric": "AsymmetricLoss AsymmetricLossMultiLabel AsymmetricLossSingleLabel ASL",
         "binary_cross_entropy": "BCE BCELoss BCEWithLogitsLoss BinaryCrossentropy MultiLabelSoftMarginLoss",
         "cross_entropy": "CrossEntropyLoss NLLLoss CategoricalCrossentropy SparseCategoricalCrossentropy log_loss",
+        "distillation": "KnowledgeDistillation DistillationLoss KLDivLoss",
         "focal": "FocalLoss sigmoid_focal_loss CategoricalFocalCrossentropy BinaryFocalCrossentropy",
         "huber": "HuberLoss SmoothL1Loss smooth_l1",
         "mae": "L1Loss MeanAbsoluteError absolute_error l1",

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Adjusted(nn.Module):
-    """The loss of logits (B, K) to which `shift` (K,) is added in training only; see `augment.remedies.LogitAdjustment`."""
+    """The loss of logits (B, K), and a teacher's, to which `shift` (K,) is added in training; see `augment.remedies`."""
 
     shift: Tensor
 
@@ -15,6 +15,6 @@ class Adjusted(nn.Module):
         self.loss = loss
         self.register_buffer("shift", shift, persistent=False)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        loss: Tensor = self.loss(logits + self.shift, targets)
+    def forward(self, logits: Tensor, targets: Tensor, *taught: Tensor) -> Tensor:
+        loss: Tensor = self.loss(logits + self.shift, targets, *(each + self.shift for each in taught))
         return loss

@@ -1,0 +1,30 @@
+"""A trained classifier that another one learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from darkroom.fit.model import read_about, rebuild
+
+
+class Teacher:
+    """Maps images (B, C, H, W) to the logits (B, K) of the classifier in a model folder, in eval mode and without gradients.
+
+    This is no module, so that a task which holds one neither trains nor saves it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        about = read_about(folder)
+        self.sigmoid = about.link == "sigmoid"
+        self.network = rebuild("network", folder, about.shape, len(about.classes)).requires_grad_(False)
+        if about.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        outputs: Tensor = self.network.to(images.device)(images).float()
+        return F.logsigmoid(outputs) if self.sigmoid else outputs
