@@ -105,3 +105,4 @@ def test_a_student_waits_for_the_teacher_of_its_policy_and_seed() -> None:
     wildcards = {"policy": "mixed", "model": "small", "seed": "1"}
     assert stage.inputs(plan, wildcards)["teacher"] == Job("classify train", {**wildcards, "model": "resnet"})
     assert stage.inputs(plan, {**wildcards, "model": "resnet"})["teacher"] is None
+    assert plan.priorities["classify train"] > 0

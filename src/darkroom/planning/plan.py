@@ -156,7 +156,7 @@ class Plan:
         readers: dict[str, set[str]] = defaultdict(set)
         for stage, wildcards in self.jobs:
             for _, _, made in self.inputs(stage, **wildcards):
-                for source in {job.stage for job in made}:
+                for source in {job.stage for job in made} - {stage}:  # a classifier may learn from another
                     readers[source].add(stage)
 
         @functools.cache
