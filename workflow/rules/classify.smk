@@ -22,6 +22,34 @@ rule classify_features:
         classify_features.command
 
 
+classify_lr_range = StageRule(plan, "classify lr_range")
+
+
+rule classify_lr_range:
+    input:
+        classify_lr_range.inputs,
+    output:
+        classify_lr_range.manifest,
+        report(
+            f"{classify_lr_range.folder}/lr_range.png",
+            caption="../report/lr_range.rst",
+            category="classify",
+            labels={"policy": "{policy}", "model": "{model}", "plot": "learning rate"},
+        ),
+    log:
+        classify_lr_range.log,
+    priority: classify_lr_range.priority
+    threads: classify_lr_range.threads
+    resources:
+        **classify_lr_range.resources,
+    params:
+        **classify_lr_range.params,
+    message:
+        classify_lr_range.message
+    shell:
+        classify_lr_range.command
+
+
 classify_train = StageRule(plan, "classify train")
 
 

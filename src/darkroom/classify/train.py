@@ -19,6 +19,8 @@ from darkroom.classify.losses.adjusted import Adjusted
 from darkroom.classify.targets.kinds import KINDS, learned
 from darkroom.classify.task import Adaptation, ClassifierTask
 from darkroom.classify.teacher import Teacher
+from darkroom.classify.tuning.rate import read as read_rate
+from darkroom.classify.tuning.rate import with_rate
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import Batches, plain_batches, training_batches
 from darkroom.fit.model import Fitted, save_model
@@ -38,6 +40,7 @@ def run(
     features: Path | None = None,
     weights: Path | None = None,
     teacher: Path | None = None,
+    rate: Path | None = None,
     out: Path,
     checkpoints: Path | None = None,
     log: Log,
@@ -45,10 +48,13 @@ def run(
     """Train on the train split of the prepared store `data`, with the augmented `copies` if there are any.
 
     A pretrained network begins with a head fitted to `features`, and reads remote weights from `weights`, the folder of
-    `weights fetch`. A loss that learns from another classifier finds it in the folder `teacher`. Raises ValueError if there
-    is nothing to learn from the training images, such as fewer than two classes, or there are no test images to evaluate on.
+    `weights fetch`. A loss that learns from another classifier finds it in the folder `teacher`. The learning rate `auto`
+    becomes that of the range test in `rate`, which is recorded beside the model. Raises ValueError if there is nothing to
+    learn from the training images, such as fewer than two classes, or there are no test images to evaluate on.
     """
     spec, store = pretrained.localized(spec, weights), open_store(data)
+    if rate is not None:
+        spec = with_rate(spec, read_rate(rate))
     needed(store, "test")  # fail before the training, not after it
     network, fitted = train(
         spec,
@@ -73,6 +79,8 @@ def run(
             link=_link(spec),
         )
         copy_preparation(data, fresh)
+        if rate is not None:
+            files.write_json(fresh / "learning_rate.json", {"lr": read_rate(rate)})
 
 
 def train(

@@ -32,6 +32,7 @@ OPTIONS = {
     "models": "folder of the audit's judges, `fold-0` and so on",
     "options": "JSON file with the options of a checkpoint that has none",
     "out": "where to write the result, which is replaced once it is complete",
+    "rate": "folder of the range test that finds the learning rate `auto`, as `classify lr_range` writes it",
     "raw": "folder that `data fetch` has filled",
     "results": "folder of all results of the data set",
     "unfinished": "JSON file that lists which jobs failed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from darkroom.classify.jobs import policies
+from darkroom.classify.training_jobs import policies
 from darkroom.detect.config import Detect, EvaluateSpec, FitSpec, classifiers, task_name
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
 from darkroom.nets import pretrained

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from darkroom.classify.config import Classifier
-from darkroom.classify.jobs import policies
+from darkroom.classify.training_jobs import policies
 from darkroom.config import photographs
 from darkroom.config.model import Config
 from darkroom.init.scene import Scene

@@ -24,6 +24,7 @@ from darkroom.report.sections import audit, augment, codes, contamination, data,
 from darkroom.report.sections.classify import section as classify
 from darkroom.report.sections.detect import section as detect
 from darkroom.report.sections.generate import section as generate
+from darkroom.report.sections.tuning import section as tuning
 from darkroom.report.unfinished import Unfinished, problems
 from darkroom.report.words import text
 
@@ -32,6 +33,7 @@ SECTIONS: tuple[Section, ...] = (
     augment.SECTION,
     audit.SECTION,
     classify.SECTION,
+    tuning.SECTION,
     ladder.SECTION,
     generate.SECTION,
     synthetic.SECTION,

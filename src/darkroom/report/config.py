@@ -11,7 +11,7 @@ class ResultEntry(Section):
     """One result; its folder is relative to `results/NAME`."""
 
     name: str = ""
-    """Its policy, if there is one result per policy."""
+    """What sets it apart from others of its kind, such as its policy."""
     folder: str
 
 
@@ -65,6 +65,8 @@ class BuildSpec(Section):
     ladder: ResultEntry | None = None
     """The ladder, if there is one."""
     classifiers: list[ClassifierEntry]
+    lr_ranges: list[ResultEntry] = []
+    """Learning-rate range tests, named by their classifiers."""
     explanation: ResultEntry | None = None
     """Why the classifiers err."""
     generators: list[GeneratorEntry]

@@ -20,8 +20,11 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
     def folder(stage: str, wildcards: Wildcards) -> str:
         return PurePath(plan.folder(stage, **wildcards)).relative_to(plan.results).as_posix()
 
-    def entries(stage: str) -> list[ResultEntry]:
-        return [ResultEntry(name=job.wildcards.get("policy", ""), folder=folder(*job)) for job in plan.jobs_of(stage)]
+    def entries(stage: str, name: str = "{policy}") -> list[ResultEntry]:
+        return [
+            ResultEntry(name=name.format(**{"policy": "", **job.wildcards}), folder=folder(*job))
+            for job in plan.jobs_of(stage)
+        ]
 
     def seeds(evaluating: str, training: str) -> Iterator[dict[str, Any]]:
         for stage, wildcards in plan.jobs_of(evaluating):
@@ -39,6 +42,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         audits=entries("audit measure"),
         ladder=next(iter(entries("ladder climb")), None),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
+        lr_ranges=entries("classify lr_range", "{model} + {policy}"),
         explanation=next(iter(entries("classify explain")), None),
         generators=[GeneratorEntry(**entry) for entry in seeds("generate evaluate", "generate train")],
         detectors=[

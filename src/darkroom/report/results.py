@@ -158,6 +158,8 @@ class Results:
     """The folders of synthetic images, by policy."""
     ladder: Path | None = None
     """The ladder, if there is one."""
+    lr_ranges: dict[str, Path] = field(default_factory=dict)
+    """The learning-rate range tests, by classifier."""
     audits: dict[str, Path] = field(default_factory=dict)
     """The audits, by policy."""
     explanation: Path | None = None
@@ -211,6 +213,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
         synthetic=whole(spec.synthetic),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
+        lr_ranges=whole(spec.lr_ranges),
         audits=whole(spec.audits),
         explanation=next(iter(whole([spec.explanation] if spec.explanation else []).values()), None),
         missing=folders.missing,

@@ -1,0 +1,166 @@
+"""Jobs that train classifiers, and the parts of their description that other jobs share."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from darkroom import files
+from darkroom.augment.config import NONE, OnlineSpec
+from darkroom.augment.jobs import copies
+from darkroom.classify.config import Classifier, Classify, FeaturesSpec, TrainSpec
+from darkroom.fit.config import Training
+from darkroom.fit.options import AUTO
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
+from darkroom.nets import pretrained
+from darkroom.weights.jobs import fetched
+
+if TYPE_CHECKING:
+    from darkroom.config.load import Config
+
+MOST_WORKERS = 16
+"""Threads that a job requests for a pretrained network; Snakemake grants no more than there are."""
+SEED = "{results}/classify/{policy}/{model}/seed-{seed}"
+
+
+def policies(config: Config) -> list[str]:
+    """Return the policies that classifiers train under, in config order."""
+    if config.classify is None:
+        return []
+    return [NONE, *config.augment] if config.classify.policies is None else config.classify.policies
+
+
+def seeds(config: Config) -> Iterable[Wildcards]:
+    """Yield every model under every policy with every seed."""
+    return (
+        {"policy": policy, "model": model, "seed": str(seed)}
+        for section in [config.classify]
+        if section is not None
+        for model in section.models
+        for policy in policies(config)
+        for seed in section.seeds
+    )
+
+
+def section(plan: Planned) -> Classify:
+    """Return the section; a config without it has none of its jobs."""
+    assert plan.config.classify
+    return plan.config.classify
+
+
+def trained(plan: Planned, wildcards: Wildcards) -> TrainSpec:
+    """Return the spec of a training."""
+    policy = plan.config.augment.get(wildcards["policy"])
+    online = policy.online_spec if policy else OnlineSpec()
+    classifier = section(plan).models[wildcards["model"]]
+    chosen = fields(classifier)
+    if _views(classifier) is not None:
+        chosen["training"] = Training()  # a probe has no training loop, so other settings of it make nothing stale
+    found = pretrained.fingerprints(classifier.network)
+    return TrainSpec(seed=int(wildcards["seed"]), policy=online, backbone=found, **chosen)
+
+
+def _views(classifier: Classifier) -> int | None:
+    """Return how many augmented views of an image a probe is fitted to; None for what trains by gradient steps."""
+    return getattr(classifier.transfer, "views", None)
+
+
+def _frozen(config: Config, policy: str, model: str) -> tuple[Job, FeaturesSpec] | None:
+    """Return the job that computes the features which a classifier begins with, and its spec; None if it has none.
+
+    Its name is the backbone's, the image size, and a hash of all that the features depend on besides the images.
+    """
+    assert config.classify, "a classifier has its section"
+    classifier = config.classify.models[model]
+    if classifier.transfer is None:
+        return None
+    views, chosen = _views(classifier) or 0, config.augment.get(policy)
+    if chosen is None or not views or not (chosen.offline or chosen.online or chosen.synthetic):
+        policy, views, chosen = NONE, 0, None  # other policies leave the images as they are
+    spec = FeaturesSpec(
+        network=_of_features(classifier.network),
+        backbone=pretrained.fingerprints(classifier.network),
+        policy=chosen.online_spec if chosen else OnlineSpec(),
+        views=views,
+        seed=chosen.seed if chosen else 0,
+    )
+    options: Any = spec.network
+    digest = hashlib.sha256(files.canonical(spec.model_dump(mode="json")).encode()).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9]+", "_", f"{options.backbone}_{options.size or ''}").strip("_")
+    return Job("classify features", {"policy": policy, "features": f"{name}-{digest}"}), spec
+
+
+def _of_features(network: Any) -> Any:
+    """Return a network's options without those that its features do not depend on."""
+    return network.model_copy(update={"dropout": network.__class__.model_fields["dropout"].default})
+
+
+def _each_features(config: Config) -> Iterator[Wildcards]:
+    models = config.classify.models if config.classify else {}
+    found = (_frozen(config, policy, model) for model in models for policy in policies(config))
+    jobs = dict.fromkeys(tuple(sorted(frozen[0].wildcards.items())) for frozen in found if frozen)
+    return (dict(job) for job in jobs)
+
+
+def _features(plan: Planned, wildcards: Wildcards) -> FeaturesSpec:
+    found = (_frozen(plan.config, policy, model) for model in section(plan).models for policy in policies(plan.config))
+    return next(spec for job, spec in filter(None, found) if job.wildcards == wildcards)
+
+
+def inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    """Return the inputs of a training under the policy and of the model in `wildcards`."""
+    frozen = _frozen(plan.config, wildcards["policy"], wildcards["model"])
+    teacher = getattr(section(plan).models[wildcards["model"]].loss, "teacher", None)
+    made = None if _views(section(plan).models[wildcards["model"]]) is not None else wildcards["policy"]
+    return {
+        "data": PREPARED,
+        "copies": copies(plan.config, made) if made else None,
+        "features": frozen[0] if frozen else None,
+        "weights": fetched(section(plan).models[wildcards["model"]].network),
+        "teacher": Job("classify train", {**wildcards, "model": teacher}) if teacher else None,
+        "rate": _rate(plan, wildcards),
+    }
+
+
+def _rate(plan: Planned, wildcards: Wildcards) -> Job | None:
+    """Return the range test that finds a training's learning rate; None if the config gives a number."""
+    classifier = section(plan).models[wildcards["model"]]
+    if not automatic(classifier):
+        return None
+    return Job("classify lr_range", {key: wildcards[key] for key in ("policy", "model")})
+
+
+def automatic(classifier: Classifier) -> bool:
+    """Return whether a range test finds a classifier's learning rate; probes have none."""
+    return _views(classifier) is None and getattr(classifier.training.optimizer, "lr", None) == AUTO
+
+
+def _viewed(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    network = _features(plan, wildcards).network
+    return {"data": PREPARED, "copies": copies(plan.config, wildcards["policy"]), "weights": fetched(network)}
+
+
+STAGES = (
+    Stage(
+        name="classify features",
+        folder="{results}/classify/{policy}/features/{features}",
+        title="features: {features} on {policy}",
+        each=_each_features,
+        spec=_features,
+        inputs=_viewed,
+        cost=Cost(TORCH, 1, seconds=30, speed=5e6),
+        threads=lambda plan, wildcards: MOST_WORKERS,
+    ),
+    Stage(
+        name="classify train",
+        folder=f"{SEED}/model",
+        title="train classifier: {model} on {policy}, seed {seed}",
+        each=seeds,
+        spec=trained,
+        inputs=inputs,
+        cost=Cost(TORCH, 4, seconds=30),
+        resumes=True,
+    ),
+)

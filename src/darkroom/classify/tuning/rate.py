@@ -1,0 +1,23 @@
+"""The learning rate of `classify lr_range` in place of `auto`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from darkroom import files
+from darkroom.classify.config import TrainSpec
+
+FOUND = "lr_range.json"
+Spec = TypeVar("Spec", bound=TrainSpec)
+
+
+def read(folder: Path) -> float:
+    """Return the learning rate that a range test chose."""
+    return float(files.read_json(folder / FOUND)["lr"])
+
+
+def with_rate(spec: Spec, lr: float) -> Spec:
+    """Return a spec with this learning rate."""
+    optimizer = spec.training.optimizer.model_copy(update={"lr": lr})
+    return spec.model_copy(update={"training": spec.training.model_copy(update={"optimizer": optimizer})})
