@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom import registry, settings
 from darkroom.augment.config import MIXING
-from darkroom.classify.jobs import policies
+from darkroom.classify.training_jobs import policies
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
