@@ -18,7 +18,7 @@ from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 MOST_WORKERS = 16
 """Threads that a job requests for a pretrained network; Snakemake grants no more than there are."""

@@ -11,7 +11,7 @@ from darkroom.fit.config import Training
 from darkroom.job.stage import TORCH, Cost, Job, Planned, Stage, Wildcards, Within
 
 if TYPE_CHECKING:
-    from darkroom.config.load import Config
+    from darkroom.config.model import Config
 
 SWEPT = ("batch_size", "optimizer", "precision", "accelerator", "clip", "threads")
 """Settings of a training that change the loss of its first steps."""
