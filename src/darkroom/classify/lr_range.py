@@ -54,6 +54,7 @@ def run(
     copies: Path | None = None,
     features: Path | None = None,
     weights: Path | None = None,
+    teacher: Path | None = None,
     out: Path,
     log: Log,
 ) -> None:
@@ -65,7 +66,7 @@ def run(
     rows = labelled(store, "train")
     network, way = train.start(spec, store, rows, features=features)
     more = open_store(copies) if copies else None
-    task, batches = train.prepare(spec, network, way, store, rows, more, kind=RangeTest)
+    task, batches = train.prepare(spec, network, way, store, rows, more, teacher=teacher, kind=RangeTest)
     assert isinstance(task, RangeTest)
     epochs = math.ceil(STEPS / len(batches))
     task.settings = task.settings.model_copy(update={"epochs": epochs})
