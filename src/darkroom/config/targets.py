@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from darkroom import registry
-from darkroom.classify.jobs import policies
+from darkroom.classify.training_jobs import policies
 from darkroom.config.model import Config
 from darkroom.data.target import DESCRIBED, Kind
 
