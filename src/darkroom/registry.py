@@ -116,11 +116,11 @@ def load(kind: str, name: str) -> Any:
     return getattr(importlib.import_module(found.module), found.attribute)
 
 
-def build(options: Section, *given: Any, **more: Any) -> Any:
+def build(chosen: Section, *given: Any, **more: Any) -> Any:
     """Call the plug-in that a validated `Plugin` value names, with the stage's arguments first and its options by keyword."""
-    kind, name = options.__class__.plugin  # type: ignore[attr-defined]
-    chosen = {key: getattr(options, key) for key in options.__class__.model_fields if key != "name"}
-    return load(kind, name)(*given, **more, **chosen)
+    kind, name = chosen.__class__.plugin  # type: ignore[attr-defined]
+    own = {key: getattr(chosen, key) for key in options(kind, name).model_fields if key != "name"}
+    return load(kind, name)(*given, **more, **own)
 
 
 @functools.cache
@@ -165,32 +165,56 @@ class Plugin:
 
     A mapping without a `name` holds options of the `default` plug-in. With `named_by_entry`, the section fills in the name
     from the entry that contains the field. `without` excludes names: a plug-in with an option of its own kind excludes
-    itself.
+    itself. With `item`, a list of those may take the place of one plug-in.
     """
 
     def __init__(
-        self, kind: str, default: str | None = None, *, named_by_entry: bool = False, without: tuple[str, ...] = ()
+        self,
+        kind: str,
+        default: str | None = None,
+        *,
+        named_by_entry: bool = False,
+        without: tuple[str, ...] = (),
+        item: Plugin | None = None,
     ) -> None:
         self.kind, self.default, self.named_by_entry, self.without = kind, default, named_by_entry, without
+        self.item = item
 
     @functools.cached_property
     def names(self) -> list[str]:
         """The names to choose from."""
         return [name for name in entries(self.kind) if name not in self.without]
 
+    def model(self, name: str) -> type[Section]:
+        """Return the config model of the plug-in of that name."""
+        return options(self.kind, name)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         # a plain function: errors in the options then carry the user's own keys, and only the plug-in named is read
-        return core_schema.no_info_plain_validator_function(self._options)
+        if self.item is None:
+            return core_schema.no_info_plain_validator_function(self._options)
+        items = core_schema.tuple_schema(
+            [self.item.__get_pydantic_core_schema__(source, handler)], variadic_item_index=0, min_length=1
+        )
+        return core_schema.no_info_wrap_validator_function(
+            lambda value, listed: listed(value) if isinstance(value, list | tuple) else self._options(value),
+            items,
+            serialization=core_schema.simple_ser_schema("any"),
+        )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         choices: list[dict[str, Any]] = [{"enum": self.names}]
         for name in self.names:
-            choice = handler(options(self.kind, name).__pydantic_core_schema__)
+            choice = handler(self.model(name).__pydantic_core_schema__)
             if not self.named_by_entry and name != self.default:
                 choice["required"] = ["name", *choice.get("required", [])]
             choices.append({**choice, "type": "object"})
         if self.default or self.named_by_entry:
             choices.append({"type": "null"})
+        if self.item is not None:
+            choices.append(
+                {"type": "array", "items": self.item.__get_pydantic_json_schema__(schema, handler), "minItems": 1}
+            )
         return {"anyOf": choices}
 
     def _options(self, value: Any) -> Section:
@@ -210,7 +234,7 @@ class Plugin:
             )
         name = value.get("name", self.default)
         known(self.kind, name, self.names)
-        return options(self.kind, name).model_validate({**value, "name": name})
+        return self.model(name).model_validate({**value, "name": name})
 
 
 @functools.cache

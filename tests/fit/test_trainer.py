@@ -5,44 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from tests.fit.small import Small, same, train
+from torch import Tensor
 
 from darkroom.fit import trainer
-from darkroom.fit.batches import Batches, Pool
-from darkroom.fit.config import Training
-from darkroom.fit.task import Task
-from darkroom.log import silent
-
-
-class Small(Task):
-    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        return {"loss": F.cross_entropy(self.network(images).float(), labels)}
-
-
-def train(
-    epochs: int = 3, *, seed: int = 0, checkpoints: Path | None = None, log: object = silent, **training: object
-) -> tuple[Small, object]:
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (60, 6, 6, 1), dtype=np.uint8)
-    labels = random.integers(0, 3, 60)
-    torch.manual_seed(seed)
-    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 3))
-    task = Small(network, Training(epochs=epochs, batch_size=16, **training))  # type: ignore[arg-type]
-    made = Batches(Pool([images]), np.arange(60)[:, None], labels, batch_size=16, seed=seed)
-    val = Batches(Pool([images]), np.arange(20)[:, None], labels[:20], batch_size=16)
-    return task, trainer.fit(task, made, val, seed=seed, log=log, checkpoints=checkpoints)  # type: ignore[arg-type]
-
-
-def weights(task: Small) -> dict[str, Tensor]:
-    return task.network.state_dict()
-
-
-def same(one: Small, other: Small) -> bool:
-    return all(torch.equal(value, weights(other)[name]) for name, value in weights(one).items())
 
 
 def test_a_seed_repeats_and_another_differs() -> None:
@@ -70,8 +38,8 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_history(
     resumed, again = train(4, checkpoints=tmp_path, log=lambda values, step=None: later.append(step or 0))
     assert min(later) == 9  # the two epochs of four steps that were whole are not trained again
     assert same(whole, resumed)
-    assert again.history.equals(fitted.history)  # type: ignore[attr-defined]
-    assert again.steps.equals(fitted.steps)  # type: ignore[attr-defined]
+    assert again.history.equals(fitted.history)
+    assert again.steps.equals(fitted.steps)
 
 
 def test_a_disk_without_room_for_a_checkpoint_stops_no_training(
@@ -87,7 +55,7 @@ def test_a_disk_without_room_for_a_checkpoint_stops_no_training(
 
 
 def test_history_has_a_row_an_epoch_and_the_rate_ends_at_zero() -> None:
-    history = train(3)[1].history  # type: ignore[attr-defined]
+    history = train(3)[1].history
     assert history["epoch"].tolist() == [0, 1, 2]
     assert history["step"].tolist() == [4, 8, 12]
     assert {"train_loss", "val_loss", "learning_rate"} <= set(history.columns)
@@ -103,18 +71,20 @@ def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_gradients_are_clipped_in_either_precision(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", ["clip", "clip_value"])
+def test_gradients_are_clipped_in_either_precision(precision: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     norms: list[float] = []
     step = torch.optim.AdamW.step
 
     def noted(self: torch.optim.AdamW, closure: object = None) -> object:
         done = step(self, closure)  # type: ignore[arg-type]
         parameters = [p for group in self.param_groups for p in group["params"]]
-        norms.append(float(torch.nn.utils.get_total_norm([p.grad for p in parameters])))
+        order = 2 if how == "clip" else torch.inf
+        norms.append(float(torch.nn.utils.get_total_norm([p.grad for p in parameters], order)))
         return done
 
     monkeypatch.setattr(torch.optim.AdamW, "step", noted)
-    train(1, precision=precision, clip=0.01)
+    train(1, precision=precision, **{how: 0.01})
     assert len(norms) == 4
     assert max(norms) <= 0.01 * (1 + 1e-5)
 
@@ -146,13 +116,25 @@ def test_steps_are_recorded_with_the_norm_of_their_gradients(monkeypatch: pytest
             told[step] = values
 
     _, fitted = train(3, log=log)
-    assert fitted.steps["step"].tolist() == [1, 3, 5, 7, 9, 11]  # type: ignore[attr-defined]
-    assert (fitted.steps["gradient_norm"] > 0).all()  # type: ignore[attr-defined]
+    assert fitted.steps["step"].tolist() == [1, 3, 5, 7, 9, 11]
+    assert (fitted.steps["gradient_norm"] > 0).all()
     assert sorted(told) == [1, 3, 5, 7, 9, 11]
-    assert told[3]["step/gradient_norm"] == pytest.approx(fitted.steps["gradient_norm"][1])  # type: ignore[attr-defined]
+    assert told[3]["step/gradient_norm"] == pytest.approx(fitted.steps["gradient_norm"][1])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_said_before_the_training() -> None:
     with pytest.raises(ValueError, match=r"training\.accelerator is gpu, but torch finds no GPU here"):
         train(1, accelerator="gpu")
+
+
+def test_the_l1_penalty_is_that_of_the_loss_and_spares_biases_and_norms(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Explicit(Small):
+        def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+            plain = super().losses(images, labels)["loss"]
+            return {"loss": plain + 0.01 * sum(p.abs().sum() for p in self.network.parameters() if p.ndim > 1)}
+
+    penalized, explicit = train(2, l1=0.01)[0], train(2, kind=Explicit)[0]
+    for one, other in zip(penalized.network.parameters(), explicit.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert not same(penalized, train(2)[0])

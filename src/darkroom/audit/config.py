@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.augment.config import Policy
-from darkroom.fit.config import Training
+from darkroom.fit.config import VALIDATED, Training
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Probability, Section, Seed, unique
 
@@ -51,6 +51,14 @@ class Audit(Measured):
     """Training of the judges. Default: 10 epochs."""
     policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
     """Policies to audit. Default: all policies in `augment` that transform images."""
+
+    @field_validator("training")
+    @classmethod
+    def _without_validation(cls, training: Training) -> Training:
+        for key in VALIDATED:
+            if cure := training.chosen.get(key):
+                raise ValueError(f"{key} needs validation images, and judges train without any; {cure}")
+        return training
 
     @model_validator(mode="before")
     @classmethod

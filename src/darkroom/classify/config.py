@@ -51,6 +51,12 @@ class Classifier(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_average(self) -> Self:
+        if self.ema is not None and self.training.swa is not None:
+            raise ValueError("ema and training.swa both average the weights; remove one")
+        return self
+
 
 class Classify(Section):
     """Trains every model under every policy with every seed, then evaluates it on the test split."""

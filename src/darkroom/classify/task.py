@@ -73,6 +73,10 @@ class ClassifierTask(Task):
         if self.average is not None:
             self.average.update_parameters(self.network)
 
+    @property
+    def validated(self) -> nn.Module:
+        return self.network if self.average is None else self.average.module
+
     def finish(self) -> None:
         """Give the network the averaged weights, if there are any, and the form in which it is saved."""
         if self.average is not None:
@@ -102,8 +106,7 @@ class ClassifierTask(Task):
         """Return the target's own measures, such as cross-entropy and accuracy; of averaged weights, if any."""
         if self.adaptation is not None:
             self.adaptation.resize(self.network, 1.0)
-        network = self.network if self.average is None else self.average.module
-        return self.target.measures(network(images).float(), labels, self.loss)
+        return self.target.measures(self.validated(images).float(), labels, self.loss)
 
     @torch.no_grad()
     def _views(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:

@@ -188,6 +188,8 @@ def _inside(kind: Kind, step: int | str, path: Steps, raw: Mapping[str, Any]) ->
     """Return the type of a key or item of this type; None if there is no such step."""
     if kind.get("json_schema_input_type") is not None:
         return None
+    if isinstance(step, int) and kind.plugin and kind.plugin.item:
+        return Kind(kind.hint, (kind.plugin.item,))
     if model := _model(kind, path, raw):
         field = model.model_fields.get(str(step))
         return Kind.of_field(field) if field else Kind(Any)
@@ -204,7 +206,7 @@ def _inside(kind: Kind, step: int | str, path: Steps, raw: Mapping[str, Any]) ->
 
 def _model(kind: Kind, path: Steps, raw: Mapping[str, Any]) -> type[Section] | None:
     if kind.plugin:
-        return registry.options(kind.plugin.kind, _plugin_name(kind.plugin, path, raw))
+        return kind.plugin.model(_plugin_name(kind.plugin, path, raw))
     for part in kind.parts:
         if isinstance(part.hint, type) and issubclass(part.hint, BaseModel):
             return typing.cast("type[Section]", part.hint)

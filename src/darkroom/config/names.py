@@ -141,6 +141,7 @@ ELSEWHERE = {
         "exponential": "ExponentialLR ExponentialDecay",
         "linear": "LinearLR PolynomialLR",
         "one_cycle": "OneCycleLR",
+        "plateau": "ReduceLROnPlateau",
         "step": "StepLR MultiStepLR PiecewiseConstantDecay",
     },
     "detector": {

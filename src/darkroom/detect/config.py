@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from darkroom.fit.config import Seeds, Training, inherit
+from darkroom.fit.config import Seeds, Training, inherit, refuse
 from darkroom.registry import Plugin, entry
 from darkroom.settings import Count, Name, Section, unique
 
@@ -37,6 +37,13 @@ class DetectorConfig(Section):
     @classmethod
     def _only_if_trained(cls, value: DetectorTraining | None, info: ValidationInfo) -> DetectorTraining | None:
         return value if "detector" not in info.data or is_trained(info.data["detector"]) else None
+
+    @model_validator(mode="after")
+    def _suited(self) -> Self:
+        for part in members(self.detector):
+            if self.training is not None:
+                refuse(self.training, part)
+        return self
 
 
 def members(detector: Section) -> tuple[Section, ...]:

@@ -1,8 +1,9 @@
-"""Exponential moving average of a network's weights: what is validated and saved is smoother than what is trained."""
+"""Averages of a network's weights: what is saved is smoother than what is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 
 def averaged(network: nn.Module, decay: float) -> AveragedModel:
-    """Return a copy of the network that becomes the moving average of its weights as `update_parameters` is called.
+    """Return a copy of the network that becomes the exponential moving average of its weights as `update_parameters` is called.
 
     The decay after n updates is min(decay, (1 + n) / (10 + n)), as in TensorFlow, so that a short run forgets its first
     weights too. Running statistics of batch normalization are averaged alongside the weights that they belong to.
@@ -28,3 +29,53 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
 
     average = AveragedModel(network, multi_avg_fn=update, use_buffers=True)
     return average.requires_grad_(False)
+
+
+class EqualAverage:
+    """Mean of a network's weights at several times: stochastic weight averaging (Izmailov et al. 2018)."""
+
+    def __init__(self) -> None:
+        self.means: list[Tensor] = []
+        self.count = 0
+
+    @torch.no_grad()
+    def add(self, network: nn.Module) -> None:
+        """Take the network's present weights into the mean."""
+        weights = [p.detach() for p in network.parameters()]
+        self.count += 1
+        if self.count == 1:
+            self.means = [weight.clone() for weight in weights]
+        else:
+            self.means = [mean.to(weight.device) for mean, weight in zip(self.means, weights, strict=True)]
+            torch._foreach_lerp_(self.means, weights, 1 / self.count)
+
+    @torch.no_grad()
+    def copy_to(self, network: nn.Module) -> None:
+        """Give the network the mean weights; its statistics of batch normalization do not fit them any more."""
+        for parameter, mean in zip(network.parameters(), self.means, strict=True):
+            parameter.copy_(mean)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"means": self.means, "count": self.count}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self.means, self.count = state_dict["means"], state_dict["count"]
+
+
+def renew_statistics(network: nn.Module, passes: Iterable[Any]) -> None:
+    """Estimate batch normalization's running statistics anew while `passes` runs the network on training batches.
+
+    Every batch counts equally. Layers in evaluation mode, such as frozen ones of a pretrained network, keep theirs; without
+    any other, nothing runs.
+    """
+    kinds = nn.modules.batchnorm._BatchNorm
+    layers = [m for m in network.modules() if isinstance(m, kinds) and m.training and m.track_running_stats]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a cumulative mean
+    if layers:
+        for _ in passes:
+            pass
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom.fit.combined import Combined
-from darkroom.fit.optimizers import groups
+from darkroom.fit.optimizers import decayed, groups
 from darkroom.fit.options import LearningRate
 from darkroom.registry import register
 from darkroom.settings import NonNegative, Probability
@@ -92,8 +92,7 @@ def hidden_matrices(network: nn.Module) -> set[int]:
     """Return the ids of the weights that Muon moves: matrices and kernels, except embeddings, those that the network
     exempts from weight decay, and the last one, the output layer's."""
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
-    decayed = [p for group in groups(network, 1.0, 1.0) if group["weight_decay"] for p in group["params"]]
-    chosen = {id(p) for p in decayed} - embeddings
+    chosen = {id(p) for p in decayed(network)} - embeddings
     last = [id(p) for p in network.parameters() if p.ndim > 1][-1:]
     return chosen - set(last)
 

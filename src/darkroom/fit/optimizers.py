@@ -130,17 +130,23 @@ def groups(
     """
     if lr == AUTO:
         raise ValueError("training.optimizer.lr is auto, but there is no learning-rate range test; give a number")
+    decaying = {id(parameter) for parameter in decayed(network)}
+    found: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            found.setdefault(((rates or {}).get(name, 1.0), id(parameter) in decaying), []).append(parameter)
+    return [
+        {"params": parameters, "lr": lr * rate, "weight_decay": weight_decay if decays else 0.0}
+        for (rate, decays), parameters in sorted(found.items(), key=lambda item: (-item[0][0], not item[0][1]))
+    ]
+
+
+def decayed(network: nn.Module) -> list[nn.Parameter]:
+    """Return the trainable parameters that penalties on the weights apply to."""
     exempt = {
         f"{place}.{name}".lstrip(".")
         for place, module in network.named_modules()
         for name in getattr(module, "no_weight_decay", tuple)()
     }
-    found: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            decays = parameter.ndim > 1 and name not in exempt
-            found.setdefault(((rates or {}).get(name, 1.0), decays), []).append(parameter)
-    return [
-        {"params": parameters, "lr": lr * rate, "weight_decay": weight_decay if decays else 0.0}
-        for (rate, decays), parameters in sorted(found.items(), key=lambda item: (-item[0][0], not item[0][1]))
-    ]
+    named = network.named_parameters()
+    return [p for name, p in named if p.requires_grad and p.ndim > 1 and name not in exempt]

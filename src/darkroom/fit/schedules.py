@@ -11,8 +11,10 @@ import torch
 from pydantic import Field
 from torch.optim.lr_scheduler import LambdaLR
 
+from darkroom.fit.combined import Switched
+from darkroom.fit.options import Warmup
 from darkroom.registry import register
-from darkroom.settings import Probability
+from darkroom.settings import Count, Probability
 
 Curve = Callable[[float], float]
 HIGHEST_MOMENTUM, LOWEST_MOMENTUM = 0.95, 0.85
@@ -21,16 +23,29 @@ HIGHEST_MOMENTUM, LOWEST_MOMENTUM = 0.95, 0.85
 
 @dataclass(frozen=True)
 class Schedule:
-    """Functions of the progress in [0, 1]: the factor on the learning rate and, if it moves too, the momentum."""
+    """Functions of the progress in [0, 1]: the factor on the learning rate and, if it moves too, the momentum.
+
+    `plateau` lowers the rate further when the validation loss stops falling.
+    """
 
     rate: Curve
     momentum: Curve | None = None
+    plateau: Plateau | None = None
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Multiply the rate by `factor` after `patience` epochs in a row without a lower loss, down to `floor`."""
+
+    factor: float
+    patience: int
+    floor: float
 
 
 @register("schedule", "one_cycle")
 def one_cycle(
     *,
-    warmup: Annotated[Probability, Field(description="share of the run in which the rate rises")] = 0.25,
+    warmup: Annotated[Warmup, Field(description="share of the run in which the rate rises")] = 0.25,
     start: Annotated[Probability, Field(description="factor at the first step")] = 0.04,
     end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
     cycle_momentum: Annotated[
@@ -55,7 +70,7 @@ def one_cycle(
 @register("schedule", "cosine")
 def cosine(
     *,
-    warmup: Annotated[Probability, Field(description="share of the run in which the rate rises linearly")] = 0.0,
+    warmup: Annotated[Warmup, Field(description="share of the run in which the rate rises linearly")] = 0.0,
     start: Annotated[Probability, Field(description="factor at the first step of the warm-up")] = 0.01,
     end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
 ) -> Schedule:
@@ -81,7 +96,7 @@ def cosine_restarts(
 @register("schedule", "linear")
 def linear(
     *,
-    warmup: Annotated[Probability, Field(description="share of the run in which the rate rises linearly")] = 0.0,
+    warmup: Annotated[Warmup, Field(description="share of the run in which the rate rises linearly")] = 0.0,
     start: Annotated[Probability, Field(description="factor at the first step of the warm-up")] = 0.01,
     end: Annotated[Probability, Field(description="factor at the last step")] = 0.0,
 ) -> Schedule:
@@ -90,7 +105,7 @@ def linear(
 
 
 @register("schedule", "exponential")
-def exponential(*, end: Annotated[float, Field(gt=0, le=1, description="factor at the last step")] = 0.01) -> Schedule:
+def exponential(*, end: Annotated[float, Field(gt=0, lt=1, description="factor at the last step")] = 0.01) -> Schedule:
     """A fall by the same ratio at every step."""
     return Schedule(lambda progress: end**progress)
 
@@ -98,8 +113,8 @@ def exponential(*, end: Annotated[float, Field(gt=0, le=1, description="factor a
 @register("schedule", "step")
 def step(
     *,
-    every: Annotated[float, Field(gt=0, le=1, description="share of the run between two drops")] = 0.3,
-    gamma: Annotated[float, Field(gt=0, le=1, description="factor of each drop")] = 0.1,
+    every: Annotated[float, Field(gt=0, lt=1, description="share of the run between two drops")] = 0.3,
+    gamma: Annotated[float, Field(gt=0, lt=1, description="factor of each drop")] = 0.1,
 ) -> Schedule:
     """A constant rate that drops by the same factor at regular intervals."""
     return Schedule(lambda progress: gamma ** math.floor(progress / every + 1e-9))
@@ -111,23 +126,57 @@ def constant() -> Schedule:
     return Schedule(lambda progress: 1.0)
 
 
-class Scheduler(LambdaLR):
-    """Applies a schedule to an optimizer, step by step; momentum moves only where the optimizer has any."""
+@register("schedule", "plateau")
+def plateau(
+    *,
+    factor: Annotated[float, Field(gt=0, lt=1, description="factor of each drop")] = 0.3,
+    patience: Annotated[Count, Field(description="epochs in a row without a lower validation loss before a drop")] = 3,
+    floor: Annotated[float, Field(ge=0, lt=1, description="lowest factor, which all drops together reach")] = 0.001,
+) -> Schedule:
+    """A constant rate that drops whenever the validation loss stops falling; needs validation images.
 
-    def __init__(self, optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int) -> None:
+    Any lower loss counts, and the drop comes after exactly `patience` epochs without one, as in Keras; torch's
+    ReduceLROnPlateau waits for one epoch more and asks for a relative improvement of 1e-4.
+    """
+    return Schedule(lambda progress: 1.0, plateau=Plateau(factor, patience, floor))
+
+
+class Scheduler(LambdaLR):
+    """Applies a schedule to an optimizer, step by step; momentum moves only where the optimizer has any.
+
+    From the progress `hold` on, the rate stays where it is. Optimizers that take turns all follow the one curve, each from
+    its own peak rate.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int, *, hold: float = 1.0) -> None:
         last = max(1, steps - 1)
-        self._momentum = schedule.momentum
-        self._last = last
-        super().__init__(optimizer, lambda step: schedule.rate(min(1.0, step / last)))
+        self._schedule = schedule
+        self._last, self._steps, self._hold = last, steps, hold
+        self.drop, self.lowest, self.waited = 1.0, math.inf, 0
+        super().__init__(optimizer, lambda step: self.drop * schedule.rate(min(hold, step / last)))
 
     def get_lr(self) -> list[float | torch.Tensor]:
-        if self._momentum is not None:
+        if isinstance(self.optimizer, Switched):
+            self.optimizer.advance(self.last_epoch / self._steps)
+        if self._schedule.momentum is not None:
             for group in self.optimizer.param_groups:
-                _set_momentum(group, self._momentum(min(1.0, self.last_epoch / self._last)))
+                _set_momentum(group, self._schedule.momentum(min(self._hold, self.last_epoch / self._last)))
         return super().get_lr()
 
+    def epoch_ended(self, val_loss: float | None) -> None:
+        """Lower the rate if the schedule waits for the validation loss, and that has not fallen for long enough."""
+        plateau = self._schedule.plateau
+        if plateau is None or val_loss is None:
+            return
+        self.waited = 0 if val_loss < self.lowest else self.waited + 1
+        self.lowest = min(self.lowest, val_loss)
+        if self.waited == plateau.patience:
+            self.waited, self.drop = 0, max(plateau.floor, self.drop * plateau.factor)
+            for group, peak, factor in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
+                group["lr"] = peak * factor(self.last_epoch)
+
     def state_dict(self) -> dict[str, Any]:
-        return {key: value for key, value in super().state_dict().items() if key != "_momentum"}
+        return {key: value for key, value in super().state_dict().items() if key != "_schedule"}
 
 
 def _set_momentum(group: dict[str, Any], value: float) -> None:

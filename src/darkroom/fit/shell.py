@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor
 
-from darkroom.fit.task import Task, gradient_norm
+from darkroom.fit.task import Task
 
 
 class Shell(pl.LightningModule):
@@ -28,18 +27,14 @@ class Shell(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.task.updated()
 
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Record the norm of all gradients before clipping; a manual task measures its own."""
-        if self.task.followed and self.automatic_optimization:
-            self.task.latest["gradient_norm"] = gradient_norm(self.task.trained)
-
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Clip the gradient norm. Lightning's own clipping refuses fused optimizers under bf16, although only fp16, with
-        its scaled losses, needs that."""
-        if gradient_clip_val is not None:
-            torch.nn.utils.clip_grad_norm_(self.task.trained.parameters(), gradient_clip_val)
+        """Complete the gradients. Lightning's own clipping refuses fused optimizers under bf16, although only fp16, with its
+        scaled losses, needs that; a manual task completes its own."""
+        norm = self.task.complete_gradients(self.task.trained)
+        if norm is not None:
+            self.task.latest["gradient_norm"] = norm
 
     def configure_optimizers(self) -> Any:
         self.task.steps = int(self.trainer.estimated_stepping_batches)

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from darkroom import registry
-from darkroom.fit.config import Training
+from darkroom.fit.combined import Switched
+from darkroom.fit.config import Training, start
+from darkroom.fit.optimizers import decayed
 from darkroom.fit.schedules import Scheduler
 from darkroom.fit.together import summed
 
@@ -80,6 +82,11 @@ class Task(nn.Module):
         """The module that the optimizer updates: the network, unless a family keeps an average of its weights there."""
         return self.network
 
+    @property
+    def validated(self) -> nn.Module:
+        """The module that `measures` measures and whose weights are kept: the network, unless a task averages its weights."""
+        return self.network
+
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the scalars of one batch: `loss`, which is minimized, and any parts worth recording.
 
@@ -100,6 +107,23 @@ class Task(nn.Module):
     def updated(self) -> None:
         """Called after each training batch, when `step` counts it; for averages of the weights."""
 
+    def complete_gradients(self, network: nn.Module) -> Tensor | None:
+        """Add the L1 penalty to the gradients of a network whose optimizer steps next, and clip them.
+
+        Returns their norm before clipping if this step is followed.
+        """
+        settings = self.settings
+        if settings.l1:
+            for weight in decayed(network):
+                if weight.grad is not None:
+                    weight.grad.add_(weight.detach().sign(), alpha=settings.l1)
+        norm = gradient_norm(network) if self.followed else None
+        if settings.clip_value is not None:
+            nn.utils.clip_grad_value_(network.parameters(), settings.clip_value)
+        if settings.clip is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        return norm
+
     def note(self, values: dict[str, Tensor], items: int) -> None:
         """Record the scalars of a training batch of `items` images, for the epoch's means and by step."""
         self.train_totals.add(values, items)
@@ -114,12 +138,19 @@ class Task(nn.Module):
     ) -> Optimized:
         """Build the optimizer of a network, scheduled over `steps` steps.
 
-        Its learning rate is multiplied by `rate`, and that of single parameters by `rates`, which maps their names.
+        Its learning rate is multiplied by `rate`, and that of single parameters by `rates`, which maps their names. Several
+        optimizers take turns over those steps.
         """
-        optimizer = registry.build(self.settings.optimizer, network, rates)
+        chosen: Any = self.settings.optimizer
+        if isinstance(chosen, tuple):
+            turns = [registry.build(one, network, rates) for one in chosen]
+            optimizer: torch.optim.Optimizer = Switched(turns, [start(one) for one in chosen])
+        else:
+            optimizer = registry.build(chosen, network, rates)
         for group in optimizer.param_groups:
             group["lr"] *= rate
-        return Optimized(optimizer, Scheduler(optimizer, registry.build(self.settings.schedule), steps))
+        hold = 1 - (self.settings.swa or 0)
+        return Optimized(optimizer, Scheduler(optimizer, registry.build(self.settings.schedule), steps, hold=hold))
 
 
 class Observer(Protocol):

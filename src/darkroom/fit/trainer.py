@@ -24,7 +24,9 @@ from pytorch_lightning.plugins.environments import (  # type: ignore[attr-define
 from darkroom import files
 from darkroom.fit import launch, together
 from darkroom.fit.batches import Batches
-from darkroom.fit.config import Training
+from darkroom.fit.combined import learning_rate
+from darkroom.fit.config import VALIDATED, Training
+from darkroom.fit.endings import EarlyStopping, WeightAveraging
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
 from darkroom.fit.progress import ProgressLines
@@ -72,7 +74,17 @@ def fit(
             f"training.devices is {settings.devices} and training.nodes {settings.nodes}, but a GAN, whose two networks "
             "take turns, trains in one process; set both to 1"
         )
+    if val is None and (keys := [key for key in VALIDATED if key in settings.chosen]):
+        raise ValueError(
+            f"training.{keys[0]} needs a validation loss, but there are no validation images; raise data.split.val, "
+            f"or {settings.chosen[keys[0]]}"
+        )
     history = _History(train, val, seed, log, checkpoints)
+    endings: list[pl.Callback] = []
+    if settings.patience is not None:
+        endings.append(EarlyStopping(settings.patience, history.rows, log))
+    if settings.swa is not None:
+        endings.append(WeightAveraging(settings.swa, train, seed))
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
         accelerator=settings.accelerator,
@@ -81,9 +93,13 @@ def fit(
         strategy="ddp" if several else "auto",
         use_distributed_sampler=False,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
-        gradient_clip_val=None if task.manual else settings.clip,
         plugins=[_environment(settings)],
-        callbacks=[history, _Observed(observers), *([_Saver(checkpoints)] if checkpoints is not None else [])],
+        callbacks=[
+            history,
+            *endings,
+            _Observed(observers),
+            *([_Saver(checkpoints)] if checkpoints is not None else []),
+        ],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -168,12 +184,14 @@ class _History(pl.Callback):
         ended = time.monotonic()
         self.train_seconds += getattr(self, "trained", ended) - self.started
         row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": self.step}
-        row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        row["learning_rate"] = learning_rate(trainer.optimizers[0])
         row |= {f"train_{name}": value for name, value in self.task.train_totals.close().items()}
         row |= {f"val_{name}": value for name, value in self.task.val_totals.close().items()}
         self.tell({k.replace("_", "/", 1): v for k, v in row.items() if k.startswith(("train_", "val_"))}, row["step"])
         self.tell({"train/learning_rate": row["learning_rate"]}, row["step"])
         self.rows.append({**row, "seconds": ended - self.started})
+        for _, schedule in self.task.optimized:
+            schedule.epoch_ended(row.get("val_loss"))
         if self.visible:
             shown = {name.replace("_", " "): row[name] for name in ("train_loss", "val_loss") if name in row}
             self.lines.epoch_ended(trainer.current_epoch + 1, self.step, shown)
@@ -197,7 +215,8 @@ class _History(pl.Callback):
         return {"rows": self.rows, "steps": self.steps, "step": self.step, "train_seconds": self.train_seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.rows, self.steps, self.step = state_dict["rows"], state_dict["steps"], state_dict["step"]
+        self.rows[:] = state_dict["rows"]  # early stopping reads the same list
+        self.steps, self.step = state_dict["steps"], state_dict["step"]
         self.train_seconds = state_dict["train_seconds"]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.augment.config import Synthetic
-from darkroom.fit.config import Seeds, Training, inherit
+from darkroom.fit.config import Seeds, Training, inherit, refuse
 from darkroom.generate.options import Sampling
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section, unique
@@ -43,6 +43,11 @@ class Generator(Section):
     """Which family. Left out: the one with this entry's name."""
     training: GeneratorTraining = GeneratorTraining()
     """Overrides `generate.training`, key by key."""
+
+    @model_validator(mode="after")
+    def _suited(self) -> Self:
+        refuse(self.training, self.generator)
+        return self
 
 
 Network = Annotated[Section, Plugin("network", default="resnet"), Field(validate_default=True)]

@@ -45,6 +45,7 @@ class DiffusionReconstruction(TrainedReconstruction):
         "schedule": {"warmup": 0.15, "cycle_momentum": False},
         "clip": 1.0,
     }
+    REFUSES = {"swa": "it keeps a moving average of the weights already"}
 
     def __init__(
         self,

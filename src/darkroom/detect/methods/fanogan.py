@@ -35,6 +35,11 @@ class FAnoGAN(TrainedReconstruction):
         "optimizer": {"name": "adamw", "lr": 0.0015, "beta1": 0.0, "beta2": 0.99, "weight_decay": 0.0},
         "schedule": {"name": "cosine", "warmup": 0.05},
     }
+    REFUSES = {
+        "patience": "its first part, a GAN, has losses that do not tell how good it is",
+        "schedule": "its first part, a GAN, has losses that do not tell how good it is",
+        "swa": "it keeps a moving average of the generator already",
+    }
 
     def __init__(
         self,

@@ -38,6 +38,7 @@ class Diffusion(DiffusionProcess, GenerativeModel):
         "schedule": {"warmup": 0.15, "cycle_momentum": False},
         "clip": 1.0,
     }
+    REFUSES = {"swa": "it keeps a moving average of the weights already"}
 
     def __init__(
         self,

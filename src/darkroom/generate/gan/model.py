@@ -37,6 +37,11 @@ class GAN(AdversarialGame, GenerativeModel):
         "optimizer": {"name": "adamw", "lr": 0.0015, "beta1": 0.0, "beta2": 0.99, "weight_decay": 0.0},
         "schedule": {"name": "cosine", "warmup": 0.05},
     }
+    REFUSES = {
+        "patience": "its losses do not tell how good its samples are",
+        "schedule": "its losses do not tell how good its samples are",
+        "swa": "it keeps a moving average of the generator already",
+    }
 
     def __init__(
         self,

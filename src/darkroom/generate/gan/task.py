@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.fit.config import Training
-from darkroom.fit.task import Optimized, Task, gradient_norm
+from darkroom.fit.task import Optimized, Task
 from darkroom.generate.gan.game import AdversarialGame
 
 
@@ -71,10 +71,9 @@ class GANTask(Task):
         optimizer = self.optimized[self.players.index(player)].optimizer
         optimizer.zero_grad()
         loss.backward()
-        if self.followed:
-            self.norms[f"gradient_norm_{player}"] = gradient_norm(network)
-        if self.settings.clip is not None:
-            torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.clip)
+        norm = self.complete_gradients(network)
+        if norm is not None:
+            self.norms[f"gradient_norm_{player}"] = norm
         optimizer.step()
         torch.clear_autocast_cache()  # it holds the weights from before the step
 
