@@ -1,4 +1,4 @@
-"""Draw the data card: class counts, mean images, examples. For one class or hundreds, with any names."""
+"""Draw the data card: counts, mean images, examples. For one class or label or hundreds, with any names."""
 
 from __future__ import annotations
 
@@ -15,28 +15,42 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkroom import figures, sheets
+from darkroom.data import target_pictures
 from darkroom.data.store import SPLITS, Store
-from darkroom.data.summary import shown
+from darkroom.data.target_pictures import SPLIT_COLORS
+from darkroom.data.words import shown
 
 NAMED_CLASSES = 40
 """Up to this many classes, class counts are drawn with names; beyond, as a curve."""
 SHOWN_CLASSES = 48
 """How many classes the other pictures show."""
 EXAMPLES = 10
-PART_COLORS = dict(zip(SPLITS, (figures.COLORS[0], figures.COLORS[2], figures.COLORS[1]), strict=True))
 
 Picture = NDArray[np.uint8]
 
 
 def draw(root: Path, card: dict[str, Any], store: Store) -> None:
-    """Write class_counts.png, mean_images.png and contact_sheet.png, and near_duplicates.png if there are any."""
+    """Write mean_images.png, contact_sheet.png, near_duplicates.png if there are any, and pictures of the target.
+
+    These are class_counts.png, label_counts.png and label_pairs.png, or numbers.png.
+    """
     table, images = store.items, store.images
-    rows = {name: np.flatnonzero(table["label"] == number) for number, name in enumerate(store.classes)}
+    if store.target.kind == "class":
+        rows = {name: np.flatnonzero(table["label"] == number) for number, name in enumerate(store.classes)}
+    else:
+        rows = target_pictures.groups(store)
     first = dict(list((rows or {"no class": np.arange(len(table))}).items())[:SHOWN_CLASSES])
     more = max(len(rows) - len(first), 0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # letters that the font lacks become boxes
-        _draw_counts(root / "class_counts.png", card["counts"] or {"no class": _counts(table)})
+        match store.target.kind:
+            case "class":
+                _draw_counts(root / "class_counts.png", card["counts"] or {"no class": _counts(table)})
+            case "labels":
+                _draw_counts(root / "label_counts.png", card["counts"], "labels")
+                target_pictures.draw_pairs(root / "label_pairs.png", store)
+            case "numbers":
+                target_pictures.draw_numbers(root / "numbers.png", store)
         _draw_means(root / "mean_images.png", first, table, images, more=more)
         if len(first) <= SHOWN_CLASSES // 2:
             _draw_examples(root / "contact_sheet.png", first, store)
@@ -53,7 +67,7 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
     return {part: int((table["split"] == part).sum()) for part in SPLITS}
 
 
-def _draw_counts(path: Path, counts: dict[str, dict[str, int]]) -> None:
+def _draw_counts(path: Path, counts: dict[str, dict[str, int]], what: str = "classes") -> None:
     """Draw stacked bars: one per class with its name or, if there are too many, from the largest class to the smallest."""
     named = len(counts) <= NAMED_CLASSES
     order = list(counts) if named else sorted(counts, key=lambda name: -sum(counts[name].values()))
@@ -62,9 +76,9 @@ def _draw_counts(path: Path, counts: dict[str, dict[str, int]]) -> None:
     for part in SPLITS:
         values = np.array([counts[name][part] for name in order])
         if named:
-            axes.barh(position, values, left=start, color=PART_COLORS[part], label=part, height=0.75)
+            axes.barh(position, values, left=start, color=SPLIT_COLORS[part], label=part, height=0.75)
         else:
-            axes.bar(position, values, bottom=start, color=PART_COLORS[part], label=part, width=1)
+            axes.bar(position, values, bottom=start, color=SPLIT_COLORS[part], label=part, width=1)
         start = start + values
     if named:
         for at, total in zip(position.tolist(), start.tolist(), strict=True):
@@ -76,7 +90,7 @@ def _draw_counts(path: Path, counts: dict[str, dict[str, int]]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         most, least = (f"{shown(order[end])} ({int(start[end]):,})" for end in (0, -1))
-        axes.set_xlabel(f"{len(order)} classes, from {most} to {least}")
+        axes.set_xlabel(f"{len(order)} {what}, from {most} to {least}")
         axes.set_ylabel("images")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
@@ -150,7 +164,7 @@ def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *,
         axes.imshow(sheets.enlarge(picture, 96), interpolation="nearest", extent=place, aspect="auto")
         axes.text(left + side / 2, top - 0.04, shown(name, 16), fontsize=7, ha="center", va="bottom")
     if more:
-        axes.text(gap, height - gap, f"and {more} more classes", fontsize=8, va="bottom")
+        axes.text(gap, height - gap, f"and {more} more", fontsize=8, va="bottom")
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.axis("off")

@@ -22,6 +22,7 @@ from darkroom.data.levels import KINDS, Levels
 from darkroom.data.preparation import Preparation
 from darkroom.data.store import describe_store
 from darkroom.data.target import Target
+from darkroom.data.words import listed
 from darkroom.log import Log
 
 
@@ -212,18 +213,14 @@ def _about_masks(read: _Read, contents: Contents) -> list[str]:
             "masks turned upright with their image by its EXIF orientation, though their shape fits both ways",
         ),
     )
-    return [f"{words}: {len(origins)}: {summary.listed(origins)}" for origins, words in told if origins]
+    return [f"{words}: {len(origins)}: {listed(origins)}" for origins, words in told if origins]
 
 
 def _about_images(read: _Read, contents: Contents) -> list[str]:
     """Return the warning about images that the source names but that cannot be used."""
     named = {item.origin or item.id for item in contents.items}
     broken = [unused.origin for unused in read.excluded if unused.origin in named and unused.reason != decode.NO_IMAGE]
-    return (
-        [f"images that cannot be used, listed in excluded.csv: {len(broken)}: {summary.listed(broken)}"]
-        if broken
-        else []
-    )
+    return [f"images that cannot be used, listed in excluded.csv: {len(broken)}: {listed(broken)}"] if broken else []
 
 
 def _twin_in_train(parts: Sequence[str], first: dict[int, int], found: twins.Twins) -> list[bool]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from darkroom.data import split
+from darkroom.data import split, target_summary
 from darkroom.data.config import PrepareSpec
 from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents
 from darkroom.data.store import SPLITS
 from darkroom.data.twins import Twins, rule
+from darkroom.data.words import listed
 
 LARGE = 512
 """A longer side than this, taken from the images themselves, is worth a warning."""
@@ -46,10 +46,12 @@ def summarize(
         name: {part: int(((table["label"] == number) & (table["split"] == part)).sum()) for part in SPLITS}
         for number, name in enumerate(classes)
     }
+    described = target_summary.described(contents.target, table) if contents.target else {}
     found = [
         *warnings,
         *_about_classes(spec, contents, table, counts),
-        *_about_copies(table, copies),
+        *(target_summary.warnings(described) if described else []),
+        *_about_copies(table, copies, "numbers" if "numbers" in described else "labels"),
         *_about_twins(table, found_twins),
         *_about_size(spec, shape),
     ]
@@ -69,6 +71,7 @@ def summarize(
         "masks": int((table["mask"] >= 0).sum()),
         "notes": list(contents.notes),
         "warnings": found,
+        **described,
     }
 
 
@@ -109,18 +112,6 @@ def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
     ]
 
 
-def shown(name: str, length: int = 28) -> str:
-    """Return a name fit for a picture or sentence: on one line, without control characters, cut at `length`."""
-    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in name).strip() or "?"
-    return plain if len(plain) <= length else plain[: length - 1] + "…"
-
-
-def listed(names: Sequence[str], limit: int = 5) -> str:
-    """Return some names for a sentence: `"a", "b" and 3 more`."""
-    text = ", ".join(f'"{shown(name, 60)}"' for name in names[:limit])
-    return text if len(names) <= limit else f"{text} and {len(names) - limit} more"
-
-
 def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, counts: Counts) -> list[str]:
     found: list[str] = []
     if empty := [name for name in contents.classes if name not in counts]:
@@ -140,14 +131,14 @@ def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, c
     return found
 
 
-def _about_copies(table: pd.DataFrame, copies: Copies) -> list[str]:
+def _about_copies(table: pd.DataFrame, copies: Copies, what: str) -> list[str]:
     found: list[str] = []
     if len(table) > 1 and len(copies.first) == len(table) - 1:
         found.append(f"all {len(table)} images show the same picture")
     if copies.conflicting:
         ids = table["id"].tolist()
         examples = listed([ids[row] for row in copies.conflicting])
-        found.append(f"pictures whose copies carry different labels: {len(copies.conflicting)}: {examples}")
+        found.append(f"pictures whose copies carry different {what}: {len(copies.conflicting)}: {examples}")
     if torn := split.torn(table["group"].to_numpy(), table["split"].tolist()):
         found.append(
             "groups (copies of one picture, near-duplicates, or groups of the source) in more than one split, because the "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.config import photographs
-from darkroom.data.summary import shown
+from darkroom.data.words import shown
 from darkroom.init import cost
 from darkroom.init.scene import Scene
 from darkroom.nets import pretrained

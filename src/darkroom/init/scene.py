@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from darkroom.data.summary import shown
+from darkroom.data.words import shown
 from darkroom.init.find import Found
 from darkroom.init.sample import Sample
 from darkroom.init.symmetry import is_directed

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from darkroom.data.layout_contents import listed
-from darkroom.data.summary import shown
+from darkroom.data.words import shown
 from darkroom.init.choose import Choice
 from darkroom.init.sample import Sample
 from darkroom.init.scene import Scene
