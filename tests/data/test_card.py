@@ -67,3 +67,37 @@ def test_the_same_store_gives_the_same_bytes(run: Callable[..., Any], classes: P
     shutil.copytree(got.root, tmp_path / "copied")
     card.run(CardSpec(), data=tmp_path / "copied", out=tmp_path / "again", log=log.silent)
     assert files.read_manifest(tmp_path / "again") == first
+
+
+@pytest.mark.parametrize(
+    ("asked", "pictures"),
+    [
+        ({"labels": ["even", "odd", "never"]}, {"label_counts.png", "label_pairs.png"}),
+        ({"numbers": ["number", "half"]}, {"numbers.png"}),
+    ],
+)
+def test_the_target_is_counted_and_drawn(
+    run: Callable[..., Any], classes: Path, tmp_path: Path, asked: dict[str, list[str]], pictures: set[str]
+) -> None:
+    names = sorted(path.relative_to(classes).as_posix() for path in classes.rglob("*.png"))
+    rows = [f"{name},{n % 2},{1 - n % 2},0,{n},{n / 2}\n" for n, name in enumerate(names[:-1])]
+    rows.append(f"{names[-1]},,,,,\n")
+    (classes / "t.csv").write_text("path,odd,even,never,number,half\n" + "".join(rows))
+    got = run({"name": "manifest", "path": str(classes / "t.csv"), **asked})
+    assert set(files.read_manifest(drawn(got, tmp_path / "card"))) == {
+        "mean_images.png",
+        "contact_sheet.png",
+        *pictures,
+    }
+    assert got.card["unlabelled"] == 1
+    assert sum(got.card["splits"].values()) == 19
+    if "labels" in asked:
+        assert {name: sum(parts.values()) for name, parts in got.card["counts"].items()} == {
+            "odd": 9,
+            "even": 10,
+            "never": 0,
+        }
+        assert got.warned('labels that no image has: "never"')
+    else:
+        train = got.store.targets[got.store.rows("train")]
+        assert got.card["numbers"]["half"]["train"]["mean"] == pytest.approx(float(np.nanmean(train[:, 1])))

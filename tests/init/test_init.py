@@ -97,7 +97,7 @@ def test_digits_and_directions_are_not_flipped(init: Any, tmp_path: Path, names:
 def test_small_and_unbalanced_classes_get_larger_test_splits_and_more_draws(init: Any, tmp_path: Path) -> None:
     found = init(folder(tmp_path / "set", {"common": 60, "rare": 6}))
     assert (found.data.split.val, found.data.split.test) == (0.2, 0.2)
-    assert found.augment["standard"].imbalance == "oversampling"
+    assert found.augment["standard"].imbalance.name == "oversampling"
 
 
 @pytest.mark.parametrize(

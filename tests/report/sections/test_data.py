@@ -40,3 +40,22 @@ def test_notes_are_facts_and_warnings_lead_the_page(plant: Callable[..., Any], t
     page = tree.build(tmp_path / "page")
     assert findings(page)["Data"] == ["warning: Class 3 has 2 images"]
     assert "<li>This layout has no masks.</li>" in page
+
+
+def test_labels_and_numbers_are_counted_by_their_own_names(plant: Callable[..., Any], tmp_path: Path) -> None:
+    tree = plant()
+    card = {**files.read_json(tree.data / "card.json"), "classes": [], "splits": {"train": 70, "val": 10, "test": 20}}
+    labels = {"kind": "labels", "names": ["apple", "pear"]}
+    counts = {"apple": {"train": 12, "val": 3, "test": 4}, "pear": {"train": 0, "val": 0, "test": 1}}
+    files.write_json(tree.data / "card.json", {**card, "target": labels, "counts": counts})
+    page = tree.build(tmp_path / "labels")
+    assert "with <b>2 labels</b>" in page
+    assert "70 for training, 10 for validation, 20 for testing" in page
+    assert "Images with each label, by split" in page
+    spread = {"mean": 12.5, "std": 2.0, "min": 1.0, "median": 12.0, "max": 31.0}
+    numbers = {"price": {"train": spread, "val": None, "test": None}}
+    target = {"kind": "numbers", "names": ["price"]}
+    files.write_json(tree.data / "card.json", {**card, "target": target, "counts": {}, "numbers": numbers})
+    page = tree.build(tmp_path / "numbers")
+    assert "with <b>1 number</b>" in page
+    assert "12.5" in page

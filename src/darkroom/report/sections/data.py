@@ -19,15 +19,23 @@ from darkroom.report.words.text import say
 SHOWN = 50
 """Rows of a list of exclusions or duplicates on the page; the file has the rest."""
 SPLITS = ("train", "val", "test")
-FIGURES = {
-    "contact_sheet.png": ("Examples of every class", "Examples of every class."),
-    "class_counts.png": ("Images per class", "Images per class and split."),
-    "mean_images.png": ("The mean image of each class", "The mean image of each class."),
-    "near_duplicates.png": (
-        "Groups of near-duplicates",
-        "The largest groups of near-duplicates; each row shows one object.",
-    ),
+NOUNS = {"class": "class", "labels": "label", "numbers": "number"}
+EXAMPLES = {
+    "class": ("Examples of every class", "The mean image of each class"),
+    "labels": ("Examples with each label", "The mean image with each label"),
+    "numbers": ("Examples by increasing value", "The mean image by increasing value"),
 }
+"""What the pictures of examples and means show, by kind of target."""
+COUNTS = {
+    "class_counts.png": ("Images per class", "Images per class and split."),
+    "label_counts.png": ("Images with each label", "Images with each label, by split."),
+    "label_pairs.png": (
+        "Which labels come together",
+        "Of the images with the label of a row, the share that also has the label of a column.",
+    ),
+    "numbers.png": ("Histograms of the numbers", "How the numbers are distributed, by split."),
+}
+TWINS = ("Groups of near-duplicates", "The largest groups of near-duplicates; each row shows one object.")
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,18 @@ class Card:
     """The section's content. Facts and notes are neutral; warnings call for action and lead the page, too."""
 
     images: int
-    classes: list[str]
+    target: str
+    """What is predicted: `10 classes`, `5 labels` or `2 numbers`."""
+    joined: str
+    """What joins images and target: `in` classes, `with` others."""
     splits: dict[str, int]
     size: str
     source: str
     facts: list[str]
     warnings: list[str]
     counts: Table
+    heading: str
+    """What the table of counts shows."""
     listings: list[Listing]
     figures: list[Figure]
 
@@ -62,33 +75,54 @@ def read(results: Results) -> Card:
     files.read_manifest(results.data)
     card: dict[str, Any] = files.read_json(results.data / "card.json")
     height, width, channels = card["shape"]
+    kind, names = _target(card)
+    summed = {split: sum(counts.get(split, 0) for counts in card["counts"].values()) for split in SPLITS}
     return Card(
         images=card["images"],
-        classes=card["classes"],
-        splits={split: sum(counts.get(split, 0) for counts in card["counts"].values()) for split in SPLITS},
+        target=text.plural(len(names), NOUNS[kind]),
+        joined="in" if kind == "class" else "with",
+        splits=card.get("splits", summed),
         size=f"{width} \N{MULTIPLICATION SIGN} {height} pixels, {'grayscale' if channels == 1 else 'RGB'}",
         source=str(card["source"].get("name", "")) if isinstance(card["source"], dict) else str(card["source"]),
         facts=_facts(card),
         warnings=list(card["warnings"]),
-        counts=_counts(card),
+        counts=_numbers(card) if kind == "numbers" else _counts(card["counts"], names, kind),
+        heading={
+            "class": "Images per class and split",
+            "labels": "Images with each label, by split",
+            "numbers": "The numbers of the training images",
+        }[kind],
         listings=[
             *_listing(results, "excluded.csv", "Excluded images"),
             *_listing(results, "duplicates.csv", "Duplicates"),
             *_listing(results, "near_duplicates.csv", "Near-duplicates"),
         ],
-        figures=_figures(results.card) if results.card else [],
+        figures=_figures(results.card, kind) if results.card else [],
     )
 
 
 def answer(card: Card) -> Answer:
     """Head the page if no model does, and repeat the warnings."""
-    counts = text.plural(card.images, "image"), text.plural(len(card.classes), "class")
+    counts = text.plural(card.images, "image"), card.joined, card.target
     warnings = [Finding("Data", "warning", "bad", say("{}", warning)) for warning in card.warnings]
-    return Answer(say("<b>{}</b> in {}", *counts), say("No model was trained on them."), findings=warnings)
+    return Answer(say("<b>{}</b> {} {}", *counts), say("No model was trained on them."), findings=warnings)
 
 
-def _figures(folder: Path) -> list[Figure]:
-    return [shown for name, about in FIGURES.items() for shown in figure(folder / name, *about)]
+def _target(card: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return what is predicted, `class`, `labels` or `numbers`, and the names."""
+    target = card.get("target", {"kind": "class", "names": card["classes"]})
+    return target["kind"], target["names"]
+
+
+def _figures(folder: Path, kind: str) -> list[Figure]:
+    examples, means = EXAMPLES[kind]
+    known = {
+        "contact_sheet.png": (examples, f"{examples}."),
+        **COUNTS,
+        "mean_images.png": (means, f"{means}."),
+        "near_duplicates.png": TWINS,
+    }
+    return [shown for name, about in known.items() for shown in figure(folder / name, *about)]
 
 
 SECTION = Section("data", "Data", read, answer, rank=9)
@@ -105,7 +139,8 @@ def _facts(card: dict[str, Any]) -> list[str]:
     for key, number in sorted(card.get("left_out", {}).items()):
         facts.append(f"{text.plural(number, 'training image')} left out by data.split.{key}")
     if card.get("unlabelled"):
-        facts.append(f"{text.plural(card['unlabelled'], 'image')} without a label")
+        missing = "label" if "target" not in card else "target"
+        facts.append(f"{text.plural(card['unlabelled'], 'image')} without a {missing}")
     if card["masks"]:
         facts.append(f"{text.plural(card['masks'], 'image')} with a mask of the anomaly")
     return [*facts, *(f"{note[:1].upper()}{note[1:]}".rstrip(".") for note in card.get("notes", []))]
@@ -125,13 +160,22 @@ def _near_duplicates(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _counts(card: dict[str, Any]) -> Table:
+def _counts(known: dict[str, dict[str, int]], names: list[str], kind: str) -> Table:
     rows = []
-    for name in card["classes"]:
-        counts = [int(card["counts"].get(name, {}).get(split, 0)) for split in SPLITS]
+    for name in names:
+        counts = [int(known.get(name, {}).get(split, 0)) for split in SPLITS]
         cells = [Cell(text.count(n), tone="none" if n == 0 else "") for n in [*counts, sum(counts)]]
         rows.append(Row(str(name), cells))
-    return Table("Class", ["Train", "Validation", "Test", "All"], rows)
+    return Table("Class" if kind == "class" else "Label", ["Train", "Validation", "Test", "All"], rows)
+
+
+def _numbers(card: dict[str, Any]) -> Table:
+    keys = ("mean", "std", "min", "median", "max")
+    rows = []
+    for name in card["target"]["names"]:
+        spread = card["numbers"][name]["train"] or {}
+        rows.append(Row(str(name), [Cell(text.compact(spread[key]) if spread else "") for key in keys]))
+    return Table("Number", ["Mean", "Standard deviation", "Minimum", "Median", "Maximum"], rows)
 
 
 def _listing(results: Results, name: str, title: str) -> list[Listing]:
