@@ -90,7 +90,7 @@ def draw_risk(confidence: NDArray[np.float64], wrong: NDArray[np.bool_], path: P
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("images answered, the most confident first")
     axes.set_ylabel("errors among them")
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, ncols=3, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     save(drawn, path)
 
 

@@ -51,7 +51,7 @@ def draw_precision_recall(
     for k, color in zip(sorted(mixed, key=scores.__getitem__), COLORS, strict=False):
         found = curve(truth[:, k], probabilities[:, k])
         true, all_called = found.true[0], (found.true + found.false)[0]
-        axes.plot(true / true[-1], true / all_called, color=color, label=f"{short(names[k])} ({scores[k]:.2f})")
+        axes.plot(true / true[-1], true / all_called, color=color, label=f"{short(names[k])} ({scores[k]:.3f})")
         if called[:, k].any():
             hits = (called[:, k] & truth[:, k]).sum()
             axes.scatter(hits / true[-1], hits / called[:, k].sum(), s=30, color=color, edgecolor=INK, zorder=3)
