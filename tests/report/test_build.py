@@ -69,7 +69,9 @@ def test_names_are_inert(plant: Plant, tmp_path: Path) -> None:
 
 def test_the_answer_is_computed(plant: Plant, tmp_path: Path) -> None:
     found = findings(plant().build(tmp_path / "out"))
-    assert found["Network"][0].startswith("clear difference: With standard, resnet is more accurate than mlp: +3.6 ")
+    assert found["Network"][0].startswith(
+        "clear difference: With standard, resnet is more accurate than mlp: accuracy +3.6 "
+    )
     assert found["Augmentation"] == [
         "helped: standard raises the accuracy of resnet by +1.8 points (+0.6 to +3.2), compared with no augmentation.",
         "helped: standard raises the accuracy of mlp by +3.4 points (+1.6 to +5.2), compared with no augmentation.",
@@ -257,7 +259,7 @@ def test_a_section_is_a_module_a_template_and_its_name_in_build(
 def test_every_section_has_a_template_and_a_key_of_its_own() -> None:
     keys = [section.key for section in build.SECTIONS]
     assert len(set(keys)) == len(keys)
-    pages = {"page", "answer", "gallery", "macros", "curves", "why"}
+    pages = {"page", "answer", "gallery", "macros", "curves", "why", "one_class", "labels", "numbers"}
     assert {path.stem for path in build.TEMPLATES.glob("*.html")} == {*keys, *pages}
 
 

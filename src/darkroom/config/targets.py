@@ -32,6 +32,8 @@ def problems(config: Config) -> Iterator[str]:
         yield "data.source: got both labels and numbers; a model predicts one of them, so remove the other"
         return
     yield from _losses(config)
+    if config.target == "numbers" and config.classify and config.classify.tta_merge in ("geometric_mean", "max"):
+        yield f"classify.tta_merge: {config.classify.tta_merge} merges probabilities, not numbers; use mean or learned"
     if config.target != "class":
         asked = DESCRIBED[config.target]
         for key, cure in _of_one_class(config):

@@ -40,7 +40,7 @@ def _prepared_and_raw(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"data": PREPARED, "raw": Job("data fetch")}
 
 
-def _if_classified(config: Config) -> Iterable[Wildcards]:
+def _if_explained(config: Config) -> Iterable[Wildcards]:
     return ({} for _ in range(config.classify is not None and config.target == "class"))
 
 
@@ -65,7 +65,7 @@ STAGES = (
         name="data attributes",
         folder="{data}/attributes",
         title="attributes of {name}",
-        each=_if_classified,
+        each=_if_explained,
         spec=_attributes,
         inputs=_prepared_and_raw,
         cost=Cost(LIGHT + 300, 6, seconds=1),

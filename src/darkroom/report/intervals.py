@@ -89,17 +89,19 @@ def over_seeds(numbers: Sequence[Number], bounds: tuple[float, float] = BOUNDS) 
     return Number(mean, max(bounds[0], low), min(bounds[1], high), seeds=len(known))
 
 
-def paired(differences: Sequence[NDArray[np.float64]]) -> Difference:
+def paired(differences: Sequence[NDArray[np.float64]], *, shares: bool = True) -> Difference:
     """Average the differences between two methods image by image, with a paired bootstrap interval over the images.
 
-    Takes one array (images,) per seed, all in one order. The bootstrap resamples the images together with one more win
-    and one more loss (Bonett & Price 2012), so that the interval keeps a width when the two methods never disagree.
+    Takes one array (images,) per seed, all in one order. If the differences are `shares`, between -1 and 1, the bootstrap
+    resamples the images together with one more win and one more loss (Bonett & Price 2012), so that the interval keeps a
+    width when the two methods never disagree.
     With several seeds it also spans the t-interval over the seeds' means, and so covers both the choice of test images
     and the spread between trainings.
     """
     means = [float(d.mean()) for d in differences]
     # differences take few values, so resampling images is a multinomial draw of how often each value occurs
-    values, counts = np.unique(np.append(np.mean(differences, axis=0), [1.0, -1.0]), return_counts=True)
+    more = [1.0, -1.0] if shares else []
+    values, counts = np.unique(np.append(np.mean(differences, axis=0), more), return_counts=True)
     total = int(counts.sum())
     draws = np.random.default_rng(0).multinomial(total, counts / total, RESAMPLES) @ values / total
     return _spanned(means, draws)

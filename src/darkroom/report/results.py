@@ -64,9 +64,11 @@ class Method:
         return self.runs[0]
 
     def named(self, *path: str) -> list[str]:
-        """Return the class names that a result has as keys, in the order of the data set's classes."""
+        """Return the class, label or number names that a result has as keys, in the order of the model's outputs."""
         found = {key: None for run in self.runs for key in _at(run.metrics, *path)}
-        order = [str(name) for name in self.first.model.get("classes", []) if name in found]
+        model = self.first.model
+        names = model["target"]["names"] if "target" in model else model.get("classes", [])
+        order = [str(name) for name in names if name in found]
         return [*order, *(key for key in found if key not in order)]
 
     def number(self, *path: str, bounds: tuple[float, float] = BOUNDS) -> Number:
@@ -103,6 +105,11 @@ class ClassifierRuns(Method):
     @property
     def title(self) -> str:
         return f"{self.model} + {self.policy}"
+
+    @property
+    def target(self) -> str:
+        """The kind of what it predicts: `class`, `labels` or `numbers`."""
+        return str(self.first.model.get("target", {}).get("kind", "class"))
 
 
 class DetectorRuns(Method):

@@ -27,10 +27,10 @@ CONSTANT = "all test images have the same number"
 
 
 def scores(weights: Floats, predicted: Floats, truth: Floats) -> dict[str, Floats]:
-    """Return `mae/m`, `rmse/m` and `r2/m` of each number m, and `r2`, their mean, as values (R,).
+    """Return `mae/m`, `rmse/m` and `r2/m` of each number m, and over all numbers the mean `r2` and `standardized_mae`.
 
-    Takes weights (R, N), one row per resample, and predictions and truth (N, M). R² is relative to the mean of the resample;
-    NaN where all its items have the same number.
+    Takes weights (R, N), one row per resample, and predictions and truth (N, M). R² is relative to the mean of the resample,
+    and `standardized_mae` in standard deviations of all items; they are NaN where all items have the same number.
     """
     total = weights.sum(1, keepdims=True)
     residuals = predicted - truth
@@ -39,10 +39,12 @@ def scores(weights: Floats, predicted: Floats, truth: Floats) -> dict[str, Float
     variance = weights @ np.square(centered) / total - np.square(weights @ centered / total)
     mae = weights @ np.abs(residuals) / total
     r2 = 1 - np.divide(squares, variance, out=np.full_like(squares, np.nan), where=variance > 1e-12 * centered.var(0))
-    found: dict[str, Floats] = {}
+    spread = truth.std(0)
+    standardized = np.divide(mae, spread, out=np.full_like(mae, np.nan), where=spread > 0)
+    found = {"r2": r2.mean(1), "standardized_mae": standardized.mean(1)}
     for m in range(truth.shape[1]):
         found |= {f"mae/{m}": mae[:, m], f"rmse/{m}": np.sqrt(squares[:, m]), f"r2/{m}": r2[:, m]}
-    return found | {"r2": r2.mean(1)}
+    return found
 
 
 def evaluate(outputs: Outputs) -> Evaluation:
@@ -104,8 +106,8 @@ def _measured(
             generator=np.random.default_rng(derive(outputs.seed, "bootstrap")),
             reason=CONSTANT,
         )
-        overall = {part: found[f"{part}/0"] for part in PARTS} if len(names) == 1 else {"r2": found["r2"]}
-        result["views"][view] = overall
+        several = {part: found[part] for part in ("r2", "standardized_mae")}  # units may differ
+        result["views"][view] = several if len(names) > 1 else {part: found[f"{part}/0"] for part in PARTS}
         result["per_number"][view] = {
             name: {**{part: found[f"{part}/{m}"] for part in PARTS}, "standard_deviation": spread[name]}
             for m, name in enumerate(names)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from darkroom.report.intervals import Number
-from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, rows
+from darkroom.report.parts.table import Cell, Figure, Table, cell, figure
 from darkroom.report.results import ClassifierRuns
+from darkroom.report.sections.classify import tables
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding
@@ -85,7 +86,7 @@ def _sets(found: Sequence[ClassifierRuns]) -> Table:
         )
         cells.append([cell(coverage, "percent"), expected, cell(size, "compact"), *_shares(c)])
     columns = ["Coverage, %", "Expected, %", "Mean size", "One class, %", "Two, %", "More, %"]
-    return Table("Classifier", columns, _rows(found, cells))
+    return tables.by_classifier(found, columns, cells)
 
 
 def _shares(classifier: ClassifierRuns) -> list[Cell]:
@@ -107,7 +108,7 @@ def _selection(found: Sequence[ClassifierRuns]) -> Table:
         cells.append(line)
     columns = ["Area", *["Confidence from", "Answered, %", "Errors, %"] * len(RISKS)]
     groups = [("", 1), *((f"Errors below {text.share(float(risk))}", 3) for risk in RISKS)]
-    return Table("Classifier", columns, _rows(found, cells), groups)
+    return tables.by_classifier(found, columns, cells, groups)
 
 
 def _threshold(classifier: ClassifierRuns, risk: str) -> tuple[Number, Number, Number]:
@@ -136,8 +137,3 @@ def _uncovered_words(classes: Sequence[str]) -> Markup:
 
 def _level(classifier: ClassifierRuns) -> float:
     return float(classifier.first.metrics["conformal"]["plain"]["level"])
-
-
-def _rows(found: Sequence[ClassifierRuns], cells: list[list[Cell]]) -> list[Row]:
-    titles = [c.title for c in found]
-    return rows(titles, cells, chosen=titles[0])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from darkroom.report.comparisons import NONE, Effect
-from darkroom.report.intervals import Number
+from darkroom.report.comparisons import ACCURACY, NONE, Effect, Score
+from darkroom.report.intervals import Difference, Number
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verb, verdict
@@ -26,35 +26,54 @@ def titled(classifier: ClassifierRuns) -> Markup:
     return say("<b>{}</b> with <b>{}</b>", classifier.model, classifier.policy)
 
 
-def networks(effects: Sequence[Effect]) -> Iterator[Finding]:
+def basis(
+    ranked: Sequence[ClassifierRuns],
+    ranks: Mapping[tuple[str, ...], Number],
+    by_validation: bool,
+    *,
+    seeds: int,
+    score: Score = ACCURACY,
+) -> Markup:
+    """Say how the best classifier was chosen."""
+    several = text.plural(len(ranked), "classifier")
+    if len(ranked) == 1:
+        words = say("It is the only classifier on this page.")
+    elif by_validation:
+        rank = text.full(ranks[ranked[0].keys], score.style)
+        words = say("Chosen from {} by validation {}, {}, without the test images.", several, score.name, rank)
+    else:
+        words = say("Chosen from {} by {} on the test images themselves,", several, score.test_name)
+        words += say(" as there is no validation {}: the best of several test scores is optimistic.", score.name)
+    return words + say(" Numbers are means over {} seeds.", seeds) if seeds > 1 else words
+
+
+def networks(effects: Sequence[Effect], score: Score = ACCURACY) -> Iterator[Finding]:
     """Compare the best network with the others, each pair under one policy."""
     for effect in effects[:MOST]:
-        change, to, base = effect.difference, effect.to, effect.base
-        where = say("Without augmentation") if to.policy == NONE else say("With <b>{}</b>", to.policy)
-        if not change.clear:
-            words = say("{}, the accuracies of <b>{}</b> and <b>{}</b>", where, to.model, base.model)
-            words += say(" differ by {}.", text.points(change))
+        better, to, base = effect.difference, effect.to, effect.base
+        words = say("{}, the {} of <b>{}</b> and", _under(to.policy), score.name, base.model)
+        words += say(" <b>{}</b> differs by {}.", to.model, _points(effect, score))
+        if better.clear:
+            words = say("{}, <b>{}</b> is", _under(to.policy), to.model)
+            words += say(" {} accurate than <b>{}</b>", "more" if better.value > 0 else "less", base.model)
+            words += say(": {} {}.", score.name, _points(effect, score))
+            yield Finding("Network", "clear difference", "good" if better.value > 0 else "bad", words)
+        else:
             yield Finding("Network", "no clear difference", "even", words)
-            continue
-        order = "more" if change.value > 0 else "less"
-        words = say("{}, <b>{}</b> is {} accurate than <b>{}</b>", where, to.model, order, base.model)
-        words += say(": {}.", text.points(change))
-        yield Finding("Network", "clear difference", "good" if change.value > 0 else "bad", words)
 
 
-def remedies(effects: Sequence[Effect]) -> Iterator[Finding]:
+def remedies(effects: Sequence[Effect], score: Score = ACCURACY) -> Iterator[Finding]:
     """Sort the models by what they changed over the baseline, one finding per policy."""
     for policy in dict.fromkeys(effect.to.policy for effect in effects):
         under = [effect for effect in effects if effect.to.policy == policy]
-        where = say("Without augmentation") if policy == NONE else say("With <b>{}</b>", policy)
-        words = say("{}, compared with <b>{}</b>:", where, under[0].base.model)
+        words = say("{}, compared with <b>{}</b>:", _under(policy), under[0].base.model)
         kinds = {
             "more accurate": [e for e in under if e.difference.clear and e.difference.value > 0],
             "less accurate": [e for e in under if e.difference.clear and e.difference.value < 0],
             "no clear difference": [e for e in under if not e.difference.clear],
         }
         parts = [
-            say("{}: {}", kind, text.listed([f"{e.to.model} ({text.points(e.difference)})" for e in found]))
+            say("{}: {}", kind, text.listed([f"{e.to.model} ({_points(e, score)})" for e in found]))
             for kind, found in kinds.items()
             if found
         ]
@@ -64,14 +83,27 @@ def remedies(effects: Sequence[Effect]) -> Iterator[Finding]:
         yield Finding("Model", name, "good" if better else "bad" if worse else "even", words)
 
 
-def policies(effects: Sequence[Effect], best: ClassifierRuns) -> Iterator[Finding]:
+def policies(effects: Sequence[Effect], best: ClassifierRuns, score: Score = ACCURACY) -> Iterator[Finding]:
     """Say what each policy changed, compared with no augmentation."""
     for effect in effects if len(effects) <= MOST else [e for e in effects if e.to.model == best.model]:
         name, tone = verdict(effect.difference)
-        words = say("<b>{}</b> {} the accuracy of", effect.to.policy, verb(effect.difference))
-        words += say(" <b>{}</b> by {}, compared with", effect.to.model, text.points(effect.difference))
+        words = say("<b>{}</b> {} the {} of", effect.to.policy, verb(shown(effect.difference, score)), score.name)
+        words += say(" <b>{}</b> by {}, compared with", effect.to.model, _points(effect, score))
         words += Markup(" no augmentation.")
         yield Finding("Augmentation", name, tone, words)
+
+
+def shown(better: Difference, score: Score) -> Difference:
+    """Return a difference as the score has it: that of an error falls where a classifier is better."""
+    return Difference(-better.value, -better.high, -better.low, better.seeds) if score.lower else better
+
+
+def _points(effect: Effect, score: Score) -> str:
+    return text.points(shown(effect.difference, score), score.style)
+
+
+def _under(policy: str) -> Markup:
+    return say("Without augmentation") if policy == NONE else say("With <b>{}</b>", policy)
 
 
 def classes(weak: Sequence[str], lowest: tuple[str, Number] | None) -> Iterator[Finding]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from darkroom.report.comparisons import ACCURACY, Effect, Score
 from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
-from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
+from darkroom.report.parts.chart import Chart
+from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, rows, seconds
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.sections.classify.calibration import scaled_at_all
 from darkroom.report.words import text
@@ -46,7 +48,7 @@ def accuracy(ranked: Sequence[ClassifierRuns], ranks: dict[tuple[str, ...], Numb
         for name in ("accuracy", "balanced_accuracy", "macro_f1"):
             line.append(cell(c.share("views", "plain", "raw", name), "percent"))
         cells.append([*line, cell(c.share("views", "plain", "raw", "macro_auroc"), "decimal")])
-    return _table(ranked, columns, cells)
+    return by_classifier(ranked, columns, cells)
 
 
 def calibration(ranked: Sequence[ClassifierRuns]) -> Table:
@@ -64,7 +66,7 @@ def calibration(ranked: Sequence[ClassifierRuns]) -> Table:
             line += [before, after if scaled else kept]
         cells.append([*line, cell(c.number("temperature", "plain"), "compact") if scaled else kept])
     columns = ["before", "after"] * len(groups) + ["Temperature"]
-    return _table(ranked, columns, cells, [(title, 2) for title in groups.values()] + [("", 1)])
+    return by_classifier(ranked, columns, cells, [(title, 2) for title in groups.values()] + [("", 1)])
 
 
 def cost(ranked: Sequence[ClassifierRuns]) -> Table:
@@ -75,7 +77,7 @@ def cost(ranked: Sequence[ClassifierRuns]) -> Table:
         line.append(cell(c.measured("model_timing", "images_per_second"), "compact"))
         line.append(cell(c.measured("timing", "ms_per_image", "plain"), "compact"))
         cells.append([*line, Cell(str(c.first.model.get("precision", text.DASH)))])
-    return _table(ranked, ["Parameters", "Training", "Training images/s", "ms per image", "Precision"], cells)
+    return by_classifier(ranked, ["Parameters", "Training", "Training images/s", "ms per image", "Precision"], cells)
 
 
 def classes(best: ClassifierRuns) -> Classes:
@@ -113,11 +115,37 @@ def confusions(best: ClassifierRuns) -> list[Confusion]:
     return [Confusion(names[t], names[p], int(total[t, p])) for t, p in pairs if total[t, p]]
 
 
-def _table(
+def by_classifier(
     ranked: Sequence[ClassifierRuns],
     columns: list[str],
     cells: list[list[Cell]],
     groups: Sequence[tuple[str, int]] = (),
 ) -> Table:
+    """Build a table with a row of cells for each classifier, the first one chosen."""
     titles = [c.title for c in ranked]
     return Table("Classifier", columns, rows(titles, cells, chosen=titles[0]), list(groups))
+
+
+def effects(networks: Sequence[Effect], policies: Sequence[Effect], score: Score = ACCURACY) -> Chart | None:
+    """Chart how much better networks and policies are than what they are compared with; None if nothing is compared."""
+    found = [(f"{e.to.model} over {e.base.model}, {e.to.policy}", e.difference) for e in networks]
+    found += [(f"{e.to.policy} over {e.base.policy}, {e.to.model}", e.difference) for e in policies]
+    return chart.differences(found, score.style) if found else None
+
+
+def expected(classifier: ClassifierRuns, *path: str) -> Cell:
+    """Return the range of coverage that the number of validation images gives prediction sets or intervals."""
+    low, high = (classifier.measured("metrics", *path, "expected", end).value for end in ("low", "high"))
+    return Cell(text.DASH) if low is None or high is None else Cell(text.interval(Number(0, low, high), "percent"))
+
+
+def seed(classifier: ClassifierRuns) -> str:
+    """Name the seed that a figure shows, for the caption; empty if there is only one."""
+    return f", seed {classifier.first.seed}" if len(classifier.runs) > 1 else ""
+
+
+def figures(classifier: ClassifierRuns, shown: Mapping[str, tuple[str, str]]) -> list[Figure]:
+    """Return the figures of an evaluation by file, each with what it shows and its caption, without those it did not draw."""
+    folder, title = classifier.first.evaluation_folder, classifier.title
+    found = (figure(folder / name, f"{what} of {title}", caption) for name, (what, caption) in shown.items())
+    return [one for each in found for one in each]

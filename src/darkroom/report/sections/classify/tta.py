@@ -40,7 +40,7 @@ class Turned:
 
 
 @dataclass(frozen=True)
-class Tta:
+class Merged:
     """The subsection's content. `views` says how often the network sees an image and how, `merge` how answers combine."""
 
     views: str
@@ -48,24 +48,38 @@ class Tta:
     note: str
     table: Table
     weights: Table | None
+
+
+@dataclass(frozen=True)
+class Tta(Merged):
+    """With the images of one class whose answer changed."""
+
     turned: Turned | None
 
 
-def subsection(ranked: Sequence[ClassifierRuns], results: Results) -> Tta | None:
-    """Read test-time augmentation; None if no classifier was evaluated with it. `ranked` is best first."""
+def merged(ranked: Sequence[ClassifierRuns], table: Table) -> Merged | None:
+    """Describe test-time augmentation beside a table of its gains; None if no classifier was evaluated with it."""
     found = [c for c in ranked if "tta" in c.first.metrics]
     if not found:
         return None
     about: dict[str, Any] = found[0].first.metrics["tta"]
     views = [f"{view['name']} ({text.plural(view['looks'], 'view')})" for view in about["views"]]
-    return Tta(
+    return Merged(
         views=f"{text.plural(len(about['looks']), 'time')}: unchanged, and with {text.listed(views)}",
         merge=MERGES.get(about["merge"], about["merge"]),
         note=str(about.get("note", "")),
-        table=_gains(found, ranked),
+        table=table,
         weights=_weights(found, about["looks"]) if "weights" in about else None,
-        turned=_turned(found[0], results) if found[0] is ranked[0] else None,
     )
+
+
+def subsection(ranked: Sequence[ClassifierRuns], results: Results) -> Tta | None:
+    """Read test-time augmentation of one class per image; None if no classifier was evaluated with it."""
+    found = [c for c in ranked if "tta" in c.first.metrics]
+    about = merged(ranked, _gains(found, ranked))
+    if about is None:
+        return None
+    return Tta(**vars(about), turned=_turned(found[0], results) if found[0] is ranked[0] else None)
 
 
 def findings(best: ClassifierRuns) -> Iterator[Finding]:
@@ -91,14 +105,19 @@ def _gains(found: Sequence[ClassifierRuns], ranked: Sequence[ClassifierRuns]) ->
     rows = []
     for c in found:
         effect = accuracy_change(c, c, views=("tta", "plain"))
-        plain, tta = (c.measured("timing", "ms_per_image", view) for view in ("plain", "tta"))
         cells = [cell(c.share("views", view, "raw", "accuracy"), "percent") for view in ("plain", "tta")]
         cells.append(change(effect.difference if effect else None, missing="no predictions to compare"))
         cells += [cell(c.measured("metrics", "tta", kind), "count") for kind in ("fixed", "broken")]
-        cells += [cell(plain, "compact"), cell(tta, "compact"), Cell(_ratio(tta, plain))]
+        cells += times(c)
         rows.append(Row(c.title, cells, chosen=c is ranked[0] and len(ranked) > 1))
     columns = ["plain", "with TTA", "gain, points", "fixed", "broken", "plain", "with TTA", "ratio"]
     return Table("Classifier", columns, rows, [("Accuracy, %", 3), ("Test images", 2), ("ms per image", 3)])
+
+
+def times(classifier: ClassifierRuns) -> list[Cell]:
+    """Return the cells of milliseconds per image, without TTA, with it, and their ratio."""
+    plain, tta = (classifier.measured("timing", "ms_per_image", view) for view in ("plain", "tta"))
+    return [cell(plain, "compact"), cell(tta, "compact"), Cell(_ratio(tta, plain))]
 
 
 def _weights(found: Sequence[ClassifierRuns], views: Sequence[str]) -> Table:
