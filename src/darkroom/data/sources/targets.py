@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from darkroom.data.target import Target
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 BINARY = {"0": 0.0, "0.0": 0.0, "false": 0.0, "1": 1.0, "1.0": 1.0, "true": 1.0}
+LARGEST = float(np.finfo(np.float32).max)
 CURE = "leave the cell empty if the image has no target"
 
 Values = tuple[float, ...]
@@ -92,8 +92,8 @@ def _numeric(cells: Sequence[str], where: str, name: str) -> list[float | None]:
                 f"{where} row {number}: {name} is {settings.quoted(cell)}, which is no number{mixed}; write numbers only, as "
                 f"in 12.5; {CURE}"
             )
-        value = float(np.float32(min(max(float(text), -1e300), 1e300)))
-        if not math.isfinite(value):
+        value = float(text)
+        if abs(value) > LARGEST:
             raise ValueError(
                 f"{where} row {number}: {name} is {text}, beyond what 32-bit numbers hold; change its unit"
             )
