@@ -21,6 +21,7 @@ from darkroom.data.store import labelled, needed, open_store
 from darkroom.data.target import Kind
 from darkroom.fit.model import HISTORY, predict, read_about, rebuild
 from darkroom.log import Log
+from darkroom.nets import diagram
 
 KINDS: dict[Kind, Callable[[Outputs], Evaluation]] = {
     "class": one_class.evaluate,
@@ -79,6 +80,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
         files.write_json(fresh / "metrics.json", found.metrics)
         found.predictions.to_parquet(fresh / "predictions.parquet", index=False)
         draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
+        diagram.draw(network, about.shape, fresh / "network.png")
         found.draw(fresh)
         times = {name: taken / len(test) * 1000 for name, taken in seconds.items()}
         files.write_json(fresh / files.TIMING, {"seconds": sum(seconds.values()), "ms_per_image": times})

@@ -46,6 +46,7 @@ class CNN(nn.Module):
                 body.append(layers.activation(activation))
                 before = after
             self.stages.append(nn.Sequential(*body))
+        self.pool = nn.AdaptiveAvgPool2d(1)
         last = nn.Linear(before, classes)
         self.head = nn.Sequential(nn.Dropout(dropout), last)
         initialize(self, init, activation, last=last)
@@ -59,7 +60,8 @@ class CNN(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the input of the last layer: (B, C, H, W) to (B, D)."""
-        return self.feature_maps(images)[-1].mean((2, 3))
+        pooled: Tensor = self.pool(self.feature_maps(images)[-1])
+        return pooled.flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:  # (B, C, H, W) in [0, 1] -> logits (B, K)
         logits: Tensor = self.head(self.features(images))

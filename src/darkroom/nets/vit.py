@@ -1,7 +1,7 @@
 """A small vision transformer (Dosovitskiy et al. 2021) for small images.
 
 As in Beyer et al. 2022 (arXiv 2205.01580), the last layer takes the mean of the tokens and there is no class token. Position
-embeddings are learned.
+embeddings are learned. The initial weights are those of both papers' code, Xavier's.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class ViT(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, classes)
-        nn.init.trunc_normal_(self.position, std=0.02)
+        nn.init.normal_(self.position, std=width**-0.5)
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
         initialize(self, init, activation, last=self.head)
 

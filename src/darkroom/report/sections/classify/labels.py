@@ -250,5 +250,6 @@ def _figures(classifier: ClassifierRuns) -> list[Figure]:
                 f"Precision and recall{seed} of the labels with the lowest average precision, a dot at each threshold.",
             ),
             "curves.png": ("Training curves", f"Training{seed}: loss and F1 by epoch."),
+            **tables.NETWORK,
         },
     )

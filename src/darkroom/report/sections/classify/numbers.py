@@ -259,5 +259,6 @@ def _figures(classifier: ClassifierRuns) -> list[Figure]:
             ),
             "residuals.png": ("Residuals", f"Residuals{seed}: predicted minus true, by prediction."),
             "curves.png": ("Training curves", f"Training{seed}: loss and mean absolute error by epoch."),
+            **tables.NETWORK,
         },
     )

@@ -128,5 +128,6 @@ def _figures(classifier: ClassifierRuns) -> list[Figure]:
             "Reliability diagram",
             f"Reliability{seed}: accuracy at each confidence; on the diagonal, the confidence can be trusted.",
         ),
+        **tables.NETWORK,
     }
     return tables.figures(classifier, shown)

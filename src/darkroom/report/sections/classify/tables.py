@@ -144,6 +144,15 @@ def seed(classifier: ClassifierRuns) -> str:
     return f", seed {classifier.first.seed}" if len(classifier.runs) > 1 else ""
 
 
+NETWORK = {
+    "network.png": (
+        "Diagram",
+        "The network from the image to its outputs: the shape that each layer gives, and in blue its number of parameters.",
+    )
+}
+"""The figure that classifiers of any target have."""
+
+
 def figures(classifier: ClassifierRuns, shown: Mapping[str, tuple[str, str]]) -> list[Figure]:
     """Return the figures of an evaluation by file, each with what it shows and its caption, without those it did not draw."""
     folder, title = classifier.first.evaluation_folder, classifier.title
