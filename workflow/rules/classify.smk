@@ -139,3 +139,47 @@ rule classify_explain:
         classify_explain.message
     shell:
         classify_explain.command
+
+
+classify_fold = StageRule(plan, "classify fold")
+
+
+rule classify_fold:
+    input:
+        classify_fold.inputs,
+    output:
+        classify_fold.manifest,
+    log:
+        classify_fold.log,
+    priority: classify_fold.priority
+    threads: classify_fold.threads
+    resources:
+        **classify_fold.resources,
+    params:
+        **classify_fold.params,
+    message:
+        classify_fold.message
+    shell:
+        classify_fold.command
+
+
+classify_cross_validate = StageRule(plan, "classify cross_validate")
+
+
+rule classify_cross_validate:
+    input:
+        classify_cross_validate.inputs,
+    output:
+        classify_cross_validate.manifest,
+    log:
+        classify_cross_validate.log,
+    priority: classify_cross_validate.priority
+    threads: classify_cross_validate.threads
+    resources:
+        **classify_cross_validate.resources,
+    params:
+        **classify_cross_validate.params,
+    message:
+        classify_cross_validate.message
+    shell:
+        classify_cross_validate.command

@@ -71,6 +71,9 @@ class Classify(Section):
     """Number of seeds, or a list of them."""
     training: Training = Training()
     """Training settings shared by all models."""
+    cross_validate: Annotated[int, Field(ge=2, le=50)] | None = None
+    """Number of folds: also trains every classifier that many times per seed on the train and val splits, each time without
+    one fold, which it predicts. Default: no cross-validation."""
     tta: Views = [{"name": "shift"}]  # type: ignore[list-item]
     """Test-time augmentation: views of a test image whose predictions are merged with those for the plain image."""
     tta_merge: Merge = "mean"

@@ -76,7 +76,7 @@ def run(
             classes=store.classes,
             fitted=fitted,
             target=store.target,
-            link=_link(spec),
+            link=link(spec),
         )
         copy_preparation(data, fresh)
         if rate is not None:
@@ -160,7 +160,7 @@ def prepare(
     task = kind(
         network,
         spec.training,
-        target=learned(store.target, network, _link(spec)),
+        target=learned(store.target, network, link(spec)),
         loss=_loss(spec, torch.from_numpy(counts).float()),
         online=from_policy(policy, store.classes, counts),
         unmixed=from_policy(policy, store.classes, counts, mixing=False),
@@ -173,7 +173,7 @@ def prepare(
     return task, batches
 
 
-def _link(spec: TrainSpec) -> str:
+def link(spec: TrainSpec) -> str:
     """Return how the outputs of a network that minimizes the loss become probabilities."""
     return str(registry.entry(*spec.loss.plugin).constants["LINK"])  # type: ignore[attr-defined]
 

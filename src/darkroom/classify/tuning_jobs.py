@@ -1,4 +1,4 @@
-"""Jobs that choose settings of classifiers: the learning-rate range test."""
+"""Jobs that choose and compare settings of classifiers: learning-rate range tests and cross-validation."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.training_jobs import automatic, inputs, policies, section, trained
+from darkroom.classify.training_jobs import SEED, automatic, inputs, policies, section, trained
+from darkroom.classify.tuning.config import CrossValidateSpec, FoldResult, FoldSpec, Validated
 from darkroom.fit.config import Training
-from darkroom.job.stage import TORCH, Cost, Job, Planned, Stage, Wildcards, Within
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
 
-SWEPT = ("batch_size", "optimizer", "precision", "accelerator", "clip", "threads")
+SWEPT = ("batch_size", "optimizer", "precision", "accelerator", "l1", "clip", "clip_value", "threads")
 """Settings of a training that change the loss of its first steps."""
 
 
@@ -37,6 +38,87 @@ def _range_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Wit
     return {name: read for name, read in inputs(plan, wildcards).items() if name != "rate"}
 
 
+def unseen(config: Config) -> Iterable[tuple[str, str]]:
+    """Yield the policy and model of each classifier whose training sees only the images that it is given."""
+    models = config.classify.models if config.classify else {}
+    for model in models:
+        for policy in policies(config):
+            if leak(config, policy, model) is None:
+                yield policy, model
+
+
+def leak(config: Config, policy: str, model: str) -> str | None:
+    """Say how a training would see held-out images; None if it does not."""
+    assert config.classify
+    if policy in config.augment and config.augment[policy].synthetic is not None:
+        return "its synthetic images come from a generator trained on all training images"
+    if getattr(config.classify.models[model].loss, "teacher", None):
+        return "its teacher was trained on all training images"
+    return None
+
+
+def left_out(config: Config) -> dict[str, str]:
+    """Say which classifiers `unseen` leaves out and why."""
+    models = config.classify.models if config.classify else {}
+    found = {f"{model} + {policy}": leak(config, policy, model) for model in models for policy in policies(config)}
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def _folds(config: Config) -> Iterable[Wildcards]:
+    classify = config.classify
+    return (
+        {"policy": policy, "model": model, "seed": str(seed), "fold": str(fold)}
+        for policy, model in unseen(config)
+        if classify and classify.cross_validate
+        for seed in classify.seeds
+        for fold in range(classify.cross_validate)
+    )
+
+
+def _fold(plan: Planned, wildcards: Wildcards) -> FoldSpec:
+    count = section(plan).cross_validate
+    assert count
+    return FoldSpec(**fields(trained(plan, wildcards)), folds=count, fold=int(wildcards["fold"]))
+
+
+def _fold_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    return {name: read for name, read in inputs(plan, wildcards).items() if name != "teacher"}
+
+
+def _validated(config: Config) -> Iterable[Wildcards]:
+    return ({} for _ in range(next(iter(_folds(config)), None) is not None))
+
+
+def _cross_validate(plan: Planned, wildcards: Wildcards) -> CrossValidateSpec:
+    jobs = plan.jobs_of("classify fold")
+    count = section(plan).cross_validate
+    assert count
+    return CrossValidateSpec(
+        folds=count,
+        classifiers=[
+            Validated(
+                policy=policy,
+                model=model,
+                folds=[
+                    FoldResult(
+                        seed=int(one["seed"]),
+                        fold=int(one["fold"]),
+                        folder="{policy}/{model}/seed-{seed}/fold-{fold}".format(**one),
+                    )
+                    for _, one in jobs
+                    if (one["policy"], one["model"]) == (policy, model)
+                ],
+            )
+            for policy, model in unseen(plan.config)
+        ],
+        left_out=left_out(plan.config),
+    )
+
+
+def _all_folds(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    return {"data": PREPARED, "folds": Within("{results}/classify", tuple(plan.jobs_of("classify fold")))}
+
+
 STAGES = (
     Stage(
         name="classify lr_range",
@@ -46,5 +128,24 @@ STAGES = (
         spec=_range,
         inputs=_range_inputs,
         cost=Cost(TORCH, 4, seconds=10),
+    ),
+    Stage(
+        name="classify fold",
+        folder=f"{SEED}/fold-{{fold}}",
+        title="train classifier: {model} on {policy}, seed {seed} without fold {fold}",
+        each=_folds,
+        spec=_fold,
+        inputs=_fold_inputs,
+        cost=Cost(TORCH, 4, seconds=30),
+        resumes=True,
+    ),
+    Stage(
+        name="classify cross_validate",
+        folder="{results}/cross_validation",
+        title="pool the folds of the classifiers of {name}",
+        each=_validated,
+        spec=_cross_validate,
+        inputs=_all_folds,
+        cost=Cost(TORCH, 1, seconds=4),
     ),
 )

@@ -26,6 +26,7 @@ OPTIONS = {
     "copies": "folder of augmented copies to train on besides the images",
     "data": "folder of the prepared images, as `data prepare` writes it",
     "features": "folder of features, as `classify features` writes it",
+    "folds": "folder that contains the cross-validation folds of all classifiers",
     "images": "image, or folder of images",
     "judge": "folder of the classifier that judges generated images",
     "model": "folder of the trained model",

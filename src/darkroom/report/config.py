@@ -67,6 +67,8 @@ class BuildSpec(Section):
     classifiers: list[ClassifierEntry]
     lr_ranges: list[ResultEntry] = []
     """Learning-rate range tests, named by their classifiers."""
+    cross_validation: ResultEntry | None = None
+    """The pooled folds of the classifiers."""
     explanation: ResultEntry | None = None
     """Why the classifiers err."""
     generators: list[GeneratorEntry]

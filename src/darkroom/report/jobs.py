@@ -10,7 +10,15 @@ from darkroom.detect.jobs import tasks
 from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, Within
 from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, GeneratorEntry, ResultEntry
 
-NOT_SHOWN = {"data fetch", "data attributes", "generate judge", "audit train", "report build", "weights fetch"}
+NOT_SHOWN = {
+    "audit train",
+    "classify fold",
+    "data attributes",
+    "data fetch",
+    "generate judge",
+    "report build",
+    "weights fetch",
+}
 """Stages whose results the page does not read, as they only feed other stages."""
 
 
@@ -43,6 +51,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         ladder=next(iter(entries("ladder climb")), None),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
         lr_ranges=entries("classify lr_range", "{model} + {policy}"),
+        cross_validation=next(iter(entries("classify cross_validate")), None),
         explanation=next(iter(entries("classify explain")), None),
         generators=[GeneratorEntry(**entry) for entry in seeds("generate evaluate", "generate train")],
         detectors=[

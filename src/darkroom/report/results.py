@@ -167,6 +167,8 @@ class Results:
     """The ladder, if there is one."""
     lr_ranges: dict[str, Path] = field(default_factory=dict)
     """The learning-rate range tests, by classifier."""
+    cross_validation: Path | None = None
+    """The pooled folds of the classifiers, if there are any."""
     audits: dict[str, Path] = field(default_factory=dict)
     """The audits, by policy."""
     explanation: Path | None = None
@@ -221,6 +223,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         synthetic=whole(spec.synthetic),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
         lr_ranges=whole(spec.lr_ranges),
+        cross_validation=next(iter(whole([spec.cross_validation] if spec.cross_validation else []).values()), None),
         audits=whole(spec.audits),
         explanation=next(iter(whole([spec.explanation] if spec.explanation else []).values()), None),
         missing=folders.missing,

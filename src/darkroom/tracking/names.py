@@ -7,15 +7,25 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+NUMBERED = ("seed", "fold")
+"""Tags that number the runs of one method."""
+
+
+def has_parent(tags: Mapping[str, str]) -> bool:
+    """Return whether a run is one of several of a method, which share a parent."""
+    return "seed" in tags
+
 
 def method(stage: str, tags: Mapping[str, str]) -> str:
-    """Return the name shared by runs that differ only in seed, such as `classify/none/resnet`."""
-    return "/".join([stage.split()[0], *(value for key, value in tags.items() if key != "seed")])
+    """Return the name shared by the runs of one method: `classify/none/resnet` for its seeds, whatever the stage, and
+    `classify fold/none/resnet` for its folds."""
+    first = stage if tags.keys() & set(NUMBERED) - {"seed"} else stage.split()[0]
+    return "/".join([first, *(value for key, value in tags.items() if key not in NUMBERED)])
 
 
 def title(stage: str, tags: Mapping[str, str]) -> str:
     """Return a short run name: the stage and its tags, such as `classify train none resnet seed-0`."""
-    return " ".join([stage, *(f"seed-{value}" if key == "seed" else value for key, value in tags.items())])
+    return " ".join([stage, *(f"{key}-{value}" if key in NUMBERED else value for key, value in tags.items())])
 
 
 def summary(name: str, values: list[float]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
 `built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
-where it can be restored. Runs of several seeds are children of one parent that carries their mean and interval.
+where it can be restored. Runs of several seeds are children of one parent that carries their mean and interval;
+so are the folds of a classifier, without mean and interval.
 
 Every step is idempotent: a response may be lost after the server has handled the request.
 """
@@ -30,7 +31,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from darkroom.files import MANIFEST, sha256
 from darkroom.tracking import spool
 from darkroom.tracking.database import LOCAL_ARTIFACTS, make_database, relocate
-from darkroom.tracking.names import flat, method, metric_name, quoted, summary, title
+from darkroom.tracking.names import NUMBERED, flat, has_parent, method, metric_name, quoted, summary, title
 
 ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
@@ -164,7 +165,7 @@ class Delivery:
         for name, place in header["inputs"].items():
             if earlier := self._latest(experiment, _of(place)):
                 tags[f"built_from.{name}"] = earlier.info.run_id
-        if "seed" in named:
+        if has_parent(named):
             tags["mlflow.parentRunId"] = self._parent(experiment, named)
         return self.client.create_run(
             experiment, start_time=header["start"], tags=tags, run_name=title(header["stage"], named)
@@ -226,8 +227,8 @@ class Delivery:
         name = method(self.header["stage"], named)
         run = self._latest(experiment, f"tags.method = '{quoted(name)}'")
         if run is None:
-            tags = {"method": name, "dataset": self.header["dataset"], **named}
-            tags.pop("seed", None)
+            shared = {key: value for key, value in named.items() if key not in NUMBERED}
+            tags = {"method": name, "dataset": self.header["dataset"], **shared}
             run = self.client.create_run(experiment, tags=tags, run_name=name)
         if run.info.status == "RUNNING":
             self.client.set_terminated(run.info.run_id)
@@ -297,7 +298,7 @@ class Delivery:
                 if name.startswith("test/"):
                     values.setdefault(name, []).append(value)
         now = time.time_ns() // 1_000_000
-        metrics = [Metric("seeds", max(map(len, values.values()), default=0), now, 0)]
+        metrics = [Metric("seeds", max(map(len, values.values())), now, 0)] if values else []
         for name, seen in values.items():
             metrics += [Metric(key, value, now, 0) for key, value in summary(name, seen).items()]
         for some in range(0, len(metrics), 1000):

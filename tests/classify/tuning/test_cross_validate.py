@@ -1,0 +1,131 @@
+"""Cross-validation through its stages, on real digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import files
+from darkroom.classify import cross_validate, fold
+from darkroom.classify.tuning.config import CrossValidateSpec, FoldSpec
+from darkroom.classify.tuning.folds import folds, pool
+from darkroom.config import load as config
+from darkroom.data.store import describe_store, open_store
+from darkroom.log import silent
+from darkroom.measure.resampled import corrected_interval
+from darkroom.planning.plan import Plan
+
+
+def spec(number: int, *, count: int = 2, **training: Any) -> FoldSpec:
+    training = {"epochs": 2, "batch_size": 64, **training}
+    return FoldSpec.model_validate(
+        {"network": {"name": "mlp", "hidden": [32]}, "training": training, "seed": 0, "folds": count, "fold": number}
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("folds")
+    for model, epochs in (("short", 1), ("long", 3)):
+        for number in range(2):
+            fold.run(
+                spec(number, epochs=epochs), data=digits, out=root / f"none/{model}/seed-0/fold-{number}", log=silent
+            )
+    return root
+
+
+def pooled(root: Path, digits: Path, out: Path) -> dict[str, Any]:
+    classifiers = [
+        {
+            "policy": "none",
+            "model": model,
+            "folds": [{"seed": 0, "fold": k, "folder": f"none/{model}/seed-0/fold-{k}"} for k in range(2)],
+        }
+        for model in ("short", "long")
+    ]
+    made = CrossValidateSpec.model_validate({"folds": 2, "classifiers": classifiers, "left_out": {}})
+    cross_validate.run(made, data=digits, folds=root, out=out, log=silent)
+    found: dict[str, Any] = files.read_json(out / "cross_validation.json")
+    return found
+
+
+def test_every_image_outside_the_test_split_is_predicted_once(trained: Path, digits: Path, tmp_path: Path) -> None:
+    found, store = pooled(trained, digits, tmp_path / "pooled"), open_store(digits)
+    table = pd.read_parquet(tmp_path / "pooled" / "predictions.parquet")
+    known = store.items["id"].to_numpy()[pool(store)]
+    assert found["images"] == len(known)
+    for _, one in table.groupby("model"):
+        assert sorted(one["id"]) == sorted(known)
+    right = {
+        model: (
+            one.filter(regex="^output").to_numpy().argmax(1)
+            == store.labels[pd.Index(store.items["id"]).get_indexer(one["id"])]
+        ).mean()
+        for model, one in table.groupby("model")
+    }
+    for one in found["classifiers"]:
+        score = one["scores"]["accuracy"]
+        assert score["pooled"] == pytest.approx(right[one["model"]])
+        assert score["value"] == pytest.approx(right[one["model"]], abs=1e-3)  # folds differ by an image or so
+        assert (score["low"], score["high"]) == pytest.approx(
+            [corrected_interval(score["folds"], 1.0)[end] for end in ("low", "high")], abs=1e-2
+        )
+    [difference] = found["differences"]
+    assert difference["value"] == pytest.approx(
+        np.subtract(*[one["scores"]["accuracy"]["value"] for one in found["classifiers"]])
+    )
+    assert 0 <= difference["p"] == difference["p_holm"] <= 1
+
+
+def test_early_stopping_watches_no_held_out_image(digits: Path, tmp_path: Path) -> None:
+    fold.run(spec(0, patience=1), data=digits, out=tmp_path / "watched", log=silent)
+    fold.run(spec(0), data=digits, out=tmp_path / "plain", log=silent)
+    watched, plain = (files.read_json(tmp_path / name / "fold.json") for name in ("watched", "plain"))
+    assert watched["held_out"] == plain["held_out"]
+    assert watched["trained"] == pytest.approx(0.9 * plain["trained"], rel=0.02)
+
+
+def test_folds_keep_groups_whole_and_classes_even(digits: Path) -> None:
+    store = open_store(digits)
+    rows = pool(store)
+    found = folds(store, rows, count=5, seed=0)
+    groups = store.items["group"].to_numpy()[rows]
+    assert all(len(np.unique(found[groups == group])) == 1 for group in np.unique(groups))
+    counts = np.array([np.bincount(store.labels[rows][found == k], minlength=10) for k in range(5)])
+    assert np.ptp(counts, axis=0).max() <= 2
+
+
+@pytest.mark.parametrize(("left", "cure"), [(3, "lower it to 3"), (1, "add images, or remove it")])
+def test_more_folds_than_images_of_a_class_is_one_line(digits: Path, tmp_path: Path, left: int, cure: str) -> None:
+    store = open_store(digits)
+    threes = np.flatnonzero((store.labels == 3) & (store.items["split"] != "test").to_numpy())
+    items = store.items.copy()
+    items.loc[threes[left:], "label"] = -1
+    with files.folder(tmp_path / "rare") as fresh:
+        np.save(fresh / "images.npy", np.asarray(store.images))
+        describe_store(fresh, name="rare", classes=store.classes, items=items)
+    with pytest.raises(ValueError, match=rf'cross_validate is 5, .* only {left} images of class "3" .*; {cure}'):
+        fold.run(spec(0, count=5), data=tmp_path / "rare", out=tmp_path / "fold", log=silent)
+
+
+def test_classifiers_that_saw_the_held_out_images_are_left_out() -> None:
+    raw = {
+        "name": "digits",
+        "data": {"source": "sklearn"},
+        "augment": {"drawn": {"synthetic": {"model": "vae"}}},
+        "generate": {"models": {"vae": {}}},
+        "classify": {
+            "cross_validate": 3,
+            "models": {"mlp": {}, "student": {"network": "mlp", "loss": {"name": "distillation", "teacher": "mlp"}}},
+        },
+    }
+    plan = Plan(config.load(raw, path="c.yaml"))
+    jobs = plan.jobs_of("classify fold")
+    assert {(job.wildcards["policy"], job.wildcards["model"]) for job in jobs} == {("none", "mlp")}
+    assert len(jobs) == 3
+    made = plan.resolved("classify cross_validate")
+    assert set(made.left_out) == {"mlp + drawn", "student + none", "student + drawn"}
