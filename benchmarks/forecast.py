@@ -33,9 +33,9 @@ from sklearn.datasets import load_digits
 from darkroom.classify.transfer.frozen import Features
 from darkroom.data.store import Store
 from darkroom.fit.model import predict
-from darkroom.ladder import forecast as model
-from darkroom.ladder.curve import Curve, Rows
 from darkroom.ladder.probe_curve import error, measured, strength
+from darkroom.measure import forecast as model
+from darkroom.measure.learning_curve import Curve, Rows
 from darkroom.measure.proportion import wilson
 from darkroom.nets.backbone import Backbone
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +11,13 @@ from darkroom.classify.transfer.frozen import Features
 from darkroom.classify.transfer.heads.linear import best_strength
 from darkroom.classify.transfer.heads.logistic import Logistic, cross_entropy
 from darkroom.data.store import Store
-from darkroom.ladder.curve import SHARES, Curve, Rows, measure
-from darkroom.ladder.forecast import Forecast, forecast
+from darkroom.measure.forecast import Forecast, forecasts
+from darkroom.measure.learning_curve import SHARES, Curve, Rows, measure
 
 DRAWS = range(10, 2, -1)
 """Draws of every share to choose from: as many as the budget allows."""
 FIT = 1e-4
 """Counted seconds per image and class of one fit."""
-AHEAD = (0.25, 0.5, 1.0)
-"""More images to forecast for, relative to the training images; further ahead was never compared with the truth."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,7 @@ def measured(known: Features, store: Store, pool: Rows, test: Rows, *, seed: int
         return error(known, store, rows, test, c=c, seed=seed)
 
     curve = measure(fit, pool, store.labels[pool], groups, draws=draws, seed=seed)
-    found = (forecast(curve, rounded(share * len(pool)), test=len(test)) for share in AHEAD)
-    return Found(curve, tuple(one for one in found if one), cost[draws])
+    return Found(curve, forecasts(curve, test=len(test)), cost[draws])
 
 
 def strength(known: Features, store: Store, rows: Rows, *, seed: int) -> float:
@@ -66,9 +62,3 @@ def error(known: Features, store: Store, rows: Rows, test: Rows, *, c: float, se
     with torch.inference_mode():
         predicted = head(torch.from_numpy(known.of(test))).argmax(1).numpy()
     return float((predicted != store.labels[test]).mean())
-
-
-def rounded(images: float) -> int:
-    """Round down to one significant digit, as a person would ask: 244 → 200."""
-    unit = 10 ** math.floor(math.log10(max(images, 1)))
-    return int(images // unit * unit)

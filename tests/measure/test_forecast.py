@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from darkroom.ladder.curve import Curve, measure, nested_order, share_sizes
-from darkroom.ladder.forecast import forecast
+from darkroom.measure.forecast import forecast
+from darkroom.measure.learning_curve import Curve, measure, nested_order, share_sizes
 
 
 def power_law(noise: float) -> Curve:

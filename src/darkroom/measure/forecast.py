@@ -13,14 +13,15 @@ The interval is a prediction: it is meant to hold the gain that training once on
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from darkroom.ladder.curve import FEWEST_SIZES, Curve
 from darkroom.measure.bootstrap import LEVEL
+from darkroom.measure.learning_curve import FEWEST_SIZES, Curve
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,9 @@ DECAY = 0.5
 """Variances of deviations fall as n^-DECAY."""
 WIDEN = 1.9
 """Factor on the distance of the bounds from the value, tuned on Fashion-MNIST; `benchmarks/forecast.py` tests it elsewhere."""
+
+AHEAD = (0.25, 0.5, 1.0)
+"""More images to forecast for, relative to the training images; further ahead was never compared with the truth."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,18 @@ def forecast(curve: Curve, more: int, *, test: int, widen: float = WIDEN) -> For
     tail = (1 - LEVEL) / 2
     low, high = (_quantile(now - centers, spreads, weights, level) for level in (tail, 1 - tail))
     return Forecast(more, value, value + widen * (low - value), max(value, min(now, value + widen * (high - value))))
+
+
+def forecasts(curve: Curve, *, test: int) -> tuple[Forecast, ...]:
+    """Forecast the gains from the numbers of images in `AHEAD`; none if the curve is too short."""
+    found = (forecast(curve, rounded(share * curve.sizes[-1]), test=test) for share in AHEAD)
+    return tuple(one for one in found if one)
+
+
+def rounded(images: float) -> int:
+    """Round down to one significant digit, as a person would ask: 244 → 200."""
+    unit = 10 ** math.floor(math.log10(max(images, 1)))
+    return int(images // unit * unit)
 
 
 def _variances(curve: Curve, test: int) -> float:
