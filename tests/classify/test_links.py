@@ -1,30 +1,32 @@
-"""Outputs become the probabilities that their loss promises."""
+"""Links: class probabilities from outputs, the same in training, validation and evaluation."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from scipy import special
 
-from darkroom.classify.calibration import log_softmax
-from darkroom.classify.links import class_logits
+from darkroom.classify.links import FLOOR, class_logits, softmax_logits
+from darkroom.classify.losses.soft import jensen_shannon
+from darkroom.classify.targets.one_class import OneClass
 
-OUTPUTS = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32) * 20
-
-
-def test_one_vs_rest_probabilities_are_proportional_to_the_sigmoids() -> None:
-    sigmoids = torch.sigmoid(torch.from_numpy(OUTPUTS).double()).numpy()
-    found = np.exp(log_softmax(class_logits(OUTPUTS, "sigmoid")))
-    assert found == pytest.approx(sigmoids / sigmoids.sum(1, keepdims=True))
-    assert np.array_equal(found.argmax(1), OUTPUTS.argmax(1))
-    assert np.isfinite(class_logits(np.array([[-2000.0, -3000.0]]), "sigmoid")).all()
-
-
-def test_softmax_keeps_the_outputs() -> None:
-    assert np.array_equal(class_logits(OUTPUTS, "softmax"), OUTPUTS)
+OUTPUTS = 3 * torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
+SHARES = {
+    "softmax": special.softmax(OUTPUTS.double().numpy(), axis=1),
+    "sigmoid": special.expit(OUTPUTS.double().numpy()),
+    "identity": np.maximum(OUTPUTS.double().numpy(), FLOOR),
+}
 
 
-def test_estimates_of_probabilities_are_cut_off_at_zero_and_normalized() -> None:
-    estimates = np.array([[0.7, 0.2, -0.1], [1.2, 0.0, 0.3]])
-    found = np.exp(log_softmax(class_logits(estimates, "identity")))
-    assert found == pytest.approx(np.array([[7 / 9, 2 / 9, 0], [0.8, 0, 0.2]]), abs=1e-5)
+@pytest.mark.parametrize("link", SHARES)
+def test_probabilities_are_the_shares_of_what_the_link_gives(link: str) -> None:
+    expected = SHARES[link] / SHARES[link].sum(1, keepdims=True)
+    assert np.allclose(special.softmax(class_logits(OUTPUTS.numpy(), link), axis=1), expected)
+    assert np.allclose(softmax_logits(OUTPUTS, link).softmax(1), expected, atol=1e-6)
+    labels = torch.arange(20) % 4
+    loss = OneClass(4, link).measures(OUTPUTS, labels, torch.nn.Identity())["loss"]
+    assert float(loss) == pytest.approx(-np.log(expected[np.arange(20), labels]).mean(), rel=1e-5)
+    other = torch.from_numpy(np.roll(expected, 1, 0)).log()
+    divergence = OneClass(4, link).divergence(OUTPUTS, OUTPUTS.roll(1, 0))
+    assert float(divergence) == pytest.approx(float(jensen_shannon(torch.from_numpy(expected).log(), other)), rel=1e-4)

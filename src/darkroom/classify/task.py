@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from darkroom.augment.online import OnlinePipeline
-from darkroom.classify.losses.soft import jensen_shannon
 from darkroom.classify.targets.kinds import Learned
+from darkroom.classify.targets.one_class import OneClass
 from darkroom.fit.average import averaged
 from darkroom.fit.config import Training
 from darkroom.fit.task import Optimized, Task
@@ -99,7 +99,8 @@ class ClassifierTask(Task):
         taught = () if self.teacher is None else (self.teacher(views[0]),)
         loss = self.loss(*self.target.compared(outputs, targets), *taught)
         if self.online is not None and others:
-            loss = loss + self.online.consistency * jensen_shannon(outputs, *others)
+            assert isinstance(self.target, OneClass), "the config allows a consistency loss for no other target"
+            loss = loss + self.online.consistency * self.target.divergence(outputs, *others)
         return {"loss": loss, **self.target.progress(outputs.detach(), targets)}
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from darkroom.classify.links import softmax_logits
 from darkroom.fit.model import read_about, rebuild
 
 
@@ -19,7 +19,7 @@ class Teacher:
 
     def __init__(self, folder: Path) -> None:
         about = read_about(folder)
-        self.sigmoid = about.link == "sigmoid"
+        self.link = about.link
         self.network = rebuild("network", folder, about.shape, len(about.classes)).requires_grad_(False)
         if about.channels_last:
             self.network.to(memory_format=torch.channels_last)
@@ -27,4 +27,4 @@ class Teacher:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         outputs: Tensor = self.network.to(images.device)(images).float()
-        return F.logsigmoid(outputs) if self.sigmoid else outputs
+        return softmax_logits(outputs, self.link)

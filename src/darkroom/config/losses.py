@@ -41,7 +41,7 @@ def problems(config: Config) -> Iterator[str]:
 
 
 def _teacher_problems(config: Config) -> Iterator[str]:
-    """Find classifiers that learn from one that does not exist, has no probabilities, or learns from themselves."""
+    """Find classifiers that learn from one that does not exist, or from one that learns from them."""
     models = config.classify.models if config.classify else {}
     teachers = {name: getattr(model.loss, "teacher", None) for name, model in models.items()}
     for name, teacher in teachers.items():
@@ -51,9 +51,6 @@ def _teacher_problems(config: Config) -> Iterator[str]:
         if teacher not in models:
             yield f"{place}: no model {settings.quoted(teacher)} in classify.models.{settings.choice(teacher, list(models))}"
             continue
-        loss = registry.entry(*models[teacher].loss.plugin)  # type: ignore[attr-defined]
-        if loss.constants["LINK"] == "identity":
-            yield f"{place}: {teacher} is trained with {loss.name} and has no probabilities; use one with cross_entropy"
         chain = [name]
         while (following := teachers.get(chain[-1])) is not None and following not in chain:
             chain.append(following)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from darkroom import settings
-from darkroom.classify.losses.soft import soft_accuracy
+from darkroom.classify.links import softmax_logits
+from darkroom.classify.losses.soft import jensen_shannon, soft_accuracy
 from darkroom.data.store import Store
 from darkroom.fit.task import Totals
 
@@ -15,7 +16,7 @@ from darkroom.fit.task import Totals
 class OneClass:
     """One of several classes; targets are class probabilities, one-hot unless images are mixed.
 
-    With the link `sigmoid` (one-vs-rest outputs), class probabilities are proportional to the sigmoid of the outputs.
+    `link` says how the outputs become class probabilities, see `classify.links`.
     """
 
     def __init__(self, classes: int, link: str = "softmax") -> None:
@@ -44,11 +45,17 @@ class OneClass:
         """Return outputs and targets (B, K) as the loss takes them: unchanged."""
         return outputs, targets
 
+    def divergence(self, *outputs: Tensor) -> Tensor:
+        """Return the Jensen-Shannon divergence between predictions for several views, from outputs (B, K)."""
+        return jensen_shannon(*(softmax_logits(each, self.link) for each in outputs))
+
     def progress(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the accuracy on a training batch; a mixed image counts by the share of its predicted class."""
         return {"accuracy": soft_accuracy(outputs, targets)}
 
     def measures(self, outputs: Tensor, labels: Tensor, loss: nn.Module) -> dict[str, Tensor]:
         """Return cross-entropy in nats, whatever the training minimizes, and accuracy."""
-        logits = F.logsigmoid(outputs) if self.link == "sigmoid" else outputs
-        return {"loss": F.cross_entropy(logits, labels), "accuracy": (outputs.argmax(1) == labels).float().mean()}
+        return {
+            "loss": F.cross_entropy(softmax_logits(outputs, self.link), labels),
+            "accuracy": (outputs.argmax(1) == labels).float().mean(),
+        }
