@@ -19,7 +19,8 @@ from darkroom.classify.figures import draw_curves
 from darkroom.classify.tta import all_logits, look_names, plain_logits
 from darkroom.data.store import labelled, needed, open_store
 from darkroom.data.target import Kind
-from darkroom.fit.model import HISTORY, predict, read_about, rebuild
+from darkroom.fit.figures import draw_layers
+from darkroom.fit.model import DIAGNOSTICS, HISTORY, predict, read_about, rebuild
 from darkroom.log import Log
 from darkroom.nets import diagram
 
@@ -81,6 +82,8 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
         found.predictions.to_parquet(fresh / "predictions.parquet", index=False)
         draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
         diagram.draw(network, about.shape, fresh / "network.png")
+        if (model / DIAGNOSTICS).exists():
+            draw_layers(pd.read_csv(model / DIAGNOSTICS), fresh / "layers.png")
         found.draw(fresh)
         times = {name: taken / len(test) * 1000 for name, taken in seconds.items()}
         files.write_json(fresh / files.TIMING, {"seconds": sum(seconds.values()), "ms_per_image": times})

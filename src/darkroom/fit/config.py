@@ -93,6 +93,9 @@ class Training(Section):
     """Stochastic weight averaging: share of the run, at its end, after each epoch of which the weights enter an equal average
     that replaces the last weights (Izmailov et al. 2018). The learning rate stays where the schedule has brought it when
     averaging begins."""
+    diagnostics: bool = False
+    """Record, by layer at about 50 steps, norms of gradients and activations, the ratio of update to weight, and the shares of
+    dead ReLU units and of saturated outputs: `diagnostics.csv`, MLflow and the report."""
     devices: Count = 1
     """Processes per node that train the model together, one GPU each if there are any; they share every batch."""
     nodes: Count = 1

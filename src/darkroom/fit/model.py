@@ -26,6 +26,7 @@ from darkroom.settings import Section
 
 Batch = TypeVar("Batch")
 WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "steps.csv"
+DIAGNOSTICS = "diagnostics.csv"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Fitted:
     images_per_second: float
     precision: str
     channels_last: bool
+    diagnostics: pd.DataFrame | None = None
+    """One row per measured step and layer, see `fit.diagnostics`."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ def save_model(
     if fitted:
         fitted.history.to_csv(folder / HISTORY, index=False)
         fitted.steps.to_csv(folder / STEPS, index=False)
+        if fitted.diagnostics is not None:
+            fitted.diagnostics.to_csv(folder / DIAGNOSTICS, index=False)
         times = {"seconds": fitted.seconds, "images_per_second": fitted.images_per_second}
         files.write_json(folder / files.TIMING, times)
 

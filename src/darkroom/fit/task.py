@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from darkroom import registry
 from darkroom.fit.combined import Switched
 from darkroom.fit.config import Training, start
+from darkroom.fit.diagnostics import Diagnostics
 from darkroom.fit.optimizers import decayed
 from darkroom.fit.schedules import Scheduler
 from darkroom.fit.together import summed
@@ -59,7 +60,8 @@ class Task(nn.Module):
     The training loop sets the following before each training batch: `step` (batches done) out of `steps`; `draws`, a CPU
     generator seeded afresh for every batch; `followed`, whether this batch's scalars are recorded by step, so that costly
     ones such as gradient norms are computed only then; `weight`, the loss weight where several processes share the batch.
-    `latest` holds the scalars of the most recent training batch.
+    `latest` holds the scalars of the most recent training batch; `diagnostics` measures the layers of this one, if it is one
+    of the steps that `training.diagnostics` asks for.
     """
 
     manual = False
@@ -76,6 +78,7 @@ class Task(nn.Module):
         self.weight = 1.0
         self.step, self.steps = 0, 1
         self.optimized: list[Optimized] = []
+        self.diagnostics: Diagnostics | None = None
 
     @property
     def trained(self) -> nn.Module:
@@ -118,6 +121,8 @@ class Task(nn.Module):
                 if weight.grad is not None:
                     weight.grad.add_(weight.detach().sign(), alpha=settings.l1)
         norm = gradient_norm(network) if self.followed else None
+        if self.diagnostics is not None:
+            self.diagnostics.gradients(network)
         if settings.clip_value is not None:
             nn.utils.clip_grad_value_(network.parameters(), settings.clip_value)
         if settings.clip is not None:

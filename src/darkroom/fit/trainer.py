@@ -24,9 +24,10 @@ from pytorch_lightning.plugins.environments import (  # type: ignore[attr-define
 from darkroom import files
 from darkroom.fit import launch, together
 from darkroom.fit.batches import Batches
+from darkroom.fit.callbacks import Diagnosed, EarlyStopping, WeightAveraging
 from darkroom.fit.combined import learning_rate
 from darkroom.fit.config import VALIDATED, Training
-from darkroom.fit.endings import EarlyStopping, WeightAveraging
+from darkroom.fit.diagnostics import COLUMNS
 from darkroom.fit.model import Fitted
 from darkroom.fit.precision import resolve
 from darkroom.fit.progress import ProgressLines
@@ -80,11 +81,17 @@ def fit(
             f"or {settings.chosen[keys[0]]}"
         )
     history = _History(train, val, seed, log, checkpoints)
-    endings: list[pl.Callback] = []
+    callbacks: list[pl.Callback] = [history]
+    diagnosed = Diagnosed(log) if settings.diagnostics else None
+    if diagnosed is not None:
+        callbacks.append(diagnosed)
     if settings.patience is not None:
-        endings.append(EarlyStopping(settings.patience, history.rows, log))
+        callbacks.append(EarlyStopping(settings.patience, history.rows, log))
     if settings.swa is not None:
-        endings.append(WeightAveraging(settings.swa, train, seed))
+        callbacks.append(WeightAveraging(settings.swa, train, seed))
+    callbacks.append(_Observed(observers))
+    if checkpoints is not None:
+        callbacks.append(_Saver(checkpoints))
     trainer = pl.Trainer(
         max_epochs=settings.epochs,
         accelerator=settings.accelerator,
@@ -94,12 +101,7 @@ def fit(
         use_distributed_sampler=False,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         plugins=[_environment(settings)],
-        callbacks=[
-            history,
-            *endings,
-            _Observed(observers),
-            *([_Saver(checkpoints)] if checkpoints is not None else []),
-        ],
+        callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -121,7 +123,8 @@ def fit(
     table = pd.DataFrame(history.rows).drop(columns="seconds")
     images = train.items * len(table)
     steps = pd.DataFrame(history.steps)
-    return Fitted(table, steps, seconds, images / history.train_seconds, precision, channels_last)
+    layers = pd.DataFrame(diagnosed.rows, columns=COLUMNS) if diagnosed is not None else None
+    return Fitted(table, steps, seconds, images / history.train_seconds, precision, channels_last, layers)
 
 
 class _History(pl.Callback):

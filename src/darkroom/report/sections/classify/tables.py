@@ -148,9 +148,14 @@ NETWORK = {
     "network.png": (
         "Diagram",
         "The network from the image to its outputs: the shape that each layer gives, and in blue its number of parameters.",
-    )
+    ),
+    "layers.png": (
+        "Diagnostics by layer",
+        "Each line is a layer. A gradient that shrinks from the last layer to the first vanishes; updates far from 0.001 of the "
+        "weights (dashed) suggest another learning rate; dead and saturated units pass no gradient.",
+    ),
 }
-"""The figure that classifiers of any target have."""
+"""Figures of the network, which classifiers of any target may have."""
 
 
 def figures(classifier: ClassifierRuns, shown: Mapping[str, tuple[str, str]]) -> list[Figure]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-from darkroom.fit import endings, optimizers, schedules, trainer
+from darkroom.fit import callbacks, optimizers, schedules, trainer
 from darkroom.fit.average import renew_statistics
 
 LOSSES = [5, 4, 4.5, 3, 3.5, 3.2, 3.1, 9, 1]
@@ -77,15 +77,15 @@ def test_a_run_resumed_after_its_end_changes_nothing(
 
 def test_weights_are_averaged_as_torch_does_and_batch_statistics_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     averages: list[AveragedModel] = []
-    add = endings.EqualAverage.add
+    add = callbacks.EqualAverage.add
 
-    def noted(self: endings.EqualAverage, network: nn.Module) -> None:
+    def noted(self: callbacks.EqualAverage, network: nn.Module) -> None:
         if not averages:
             averages.append(AveragedModel(network))
         averages[0].update_parameters(network)
         add(self, network)
 
-    monkeypatch.setattr(endings.EqualAverage, "add", noted)
+    monkeypatch.setattr(callbacks.EqualAverage, "add", noted)
     task, _ = train(5, swa=0.4, precision="fp32")
     assert int(averages[0].n_averaged) == 2
     expected = averages[0].module

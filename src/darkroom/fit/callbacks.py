@@ -1,4 +1,4 @@
-"""Which weights a training ends with, if not the last: those of the best epoch, or an average over the last epochs."""
+"""Callbacks that a config turns on: which weights a training ends with, if not the last, and diagnostics of its layers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from torch import Tensor
 
 from darkroom.fit.average import EqualAverage, renew_statistics
 from darkroom.fit.batches import Batches
+from darkroom.fit.diagnostics import MEASURES, Diagnostics
 from darkroom.log import Log
 from darkroom.randomness import derive
+
+DIAGNOSED_OF = 4
+"""Of the steps that are recorded, diagnostics measure every `DIAGNOSED_OF`-th."""
 
 
 class EarlyStopping(pl.Callback):
@@ -84,3 +88,37 @@ class WeightAveraging(pl.Callback):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.average.load_state_dict(state_dict)
+
+
+class Diagnosed(pl.Callback):
+    """Measures the layers at some of the steps that the history, an earlier callback, follows."""
+
+    def __init__(self, log: Log) -> None:
+        self.tell, self.followed = log, 0
+        self.rows: list[dict[str, Any]] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self.diagnostics = Diagnostics(pl_module.task.trained)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        task = pl_module.task
+        if task.followed and self.followed % DIAGNOSED_OF == 0:
+            task.diagnostics = self.diagnostics
+            self.diagnostics.begin()
+        self.followed += task.followed
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        task = pl_module.task
+        if task.diagnostics is None:
+            return
+        task.diagnostics = None
+        rows = self.diagnostics.end(task.step)
+        self.rows += rows
+        told = {f"diagnostics/{k}/{row['layer']}": row[k] for row in rows for k in MEASURES if row[k] is not None}
+        self.tell(told, task.step)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "followed": self.followed}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self.rows, self.followed = state_dict["rows"], state_dict["followed"]
