@@ -47,6 +47,21 @@ def test_training_is_inherited_key_by_key() -> None:
     assert training["plain"]["optimizer"]["lr"] != 0.002, "another optimizer inherits no options"
 
 
+def test_judges_on_a_pretrained_network_train_as_fine_tuning_does() -> None:
+    loaded = load(
+        augment={"standard": None},
+        audit={"network": "pretrained", "training": {"epochs": 3}},
+        classify={"models": {"tuned": {"network": "pretrained"}}, "training": {"epochs": 3}},
+    )
+    assert loaded.audit
+    assert loaded.classify
+    assert loaded.audit.training == loaded.classify.models["tuned"].training
+    assert (
+        load(augment={"standard": None}, audit={"training": None}).audit
+        == load(augment={"standard": None}, audit=None).audit
+    )
+
+
 def test_a_config_survives_json() -> None:
     loaded = load(**FULL)
     assert Config.model_validate_json(loaded.model_dump_json()) == loaded

@@ -1,6 +1,6 @@
 """Ways to change a project between two runs, each put back afterwards.
 
-A change is called with the project, which has the results of the config `BASE`, and is there while its `with` block runs.
+A change is called with the project, which has the results of a base config, and is there while its `with` block runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ BASE: dict[str, Any] = {
     "generate": {"models": {"vae": {}, "gan": {}}, "samples": 4},
     "detect": {"normal": ["1", "2"], "detectors": {"pca": {}, "autoencoder": {}}},
 }
-"""The config of the run before; there are no others but that with a change, `CHANGED`."""
+"""The config of the run before, for most rows; `CHANGED` is the same one with a change."""
 REPORT = "write results/stale/report/index.html"
 EXPLANATION = "explain the classifiers of stale"
 ALL = {
@@ -76,12 +76,12 @@ CHANGED = ("--configfile", "config/changed.yaml")
 Change = Callable[[Any], AbstractContextManager[None]]
 
 
-def settings(**changes: Any) -> Change:
+def settings(base: Mapping[str, Any] = BASE, /, **changes: Any) -> Change:
     """Some values of the base config replaced, keys given as `classify__seeds=2`; None takes a key away."""
 
     @contextlib.contextmanager
     def change(stale: Any) -> Iterator[None]:
-        content = copy.deepcopy(BASE)
+        content = dict(copy.deepcopy(base))
         for path, value in changes.items():
             *parents, last = path.split("__")
             place = functools.reduce(operator.getitem, parents, content)

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from tests.workflow.edits import (
-    Change,
-    settings,
-)
+from tests.workflow.edits import ALL, BASE, Change, settings
 
 NEW = "the new jobs"
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A config whose results a change meets, and the jobs of its plan, by their messages."""
+
+    config: Mapping[str, Any]
+    jobs: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        return str(self.config["name"])
+
+    @property
+    def explanation(self) -> str:
+        return f"explain the classifiers of {self.name}"
+
+    @property
+    def report(self) -> str:
+        return f"write results/{self.name}/report/index.html"
+
+
+STALE = Base(BASE, frozenset(ALL))
 
 
 @dataclass(frozen=True)
@@ -27,6 +49,7 @@ class Row:
     new: tuple[str, ...] = ()
     """Jobs that the base plan does not have."""
     quick: bool = False
+    base: Base = STALE
 
 
 LR = settings(classify__models__mlp__training__optimizer__lr=0.01)

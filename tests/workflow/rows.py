@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.workflow import config_rows
+from tests.workflow import config_rows, pretrained_rows
 from tests.workflow.edits import (
     added_file,
     away,
@@ -27,10 +27,11 @@ from tests.workflow.row import (
 
 ROWS = [
     *config_rows.ROWS,
+    *pretrained_rows.ROWS,
     # --- code
     Row(
         "one network",
-        code("nets/resnet.py", "nn.ReLU()", "nn.GELU()"),
+        code("nets/resnet.py", "GAINS[activation]", "2 * GAINS[activation]"),
         RESNETS,
         "what trains or judges with it",
         "nets/resnet.py: function ",

@@ -5,17 +5,21 @@ The results are stand-ins with real records (see `made.py`): a plan never reads 
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 from tests.workflow.conftest import ROOT
-from tests.workflow.edits import ALL, BASE, CHANGED, EXPLANATION, REPORT, settings, together
-from tests.workflow.row import NEW, Row
+from tests.workflow.edits import CHANGED, settings, together
+from tests.workflow.pretrained_rows import PHOTOGRAPHS, WEIGHTS
+from tests.workflow.row import NEW, STALE, Base, Row
 from tests.workflow.rows import ROWS
 
 from darkroom.augment.config import Policy
@@ -53,26 +57,34 @@ SEVERAL = [
 
 def expected(row: Row) -> set[str]:
     """The jobs of a row; the explanation is of the first seed of every classifier."""
-    found = {job for job in ALL if any(re.search(pattern, job) for pattern in row.jobs)} | set(row.new)
+    base = row.base
+    found = {job for job in base.jobs if any(re.search(pattern, job) for pattern in row.jobs)} | set(row.new)
     if any(re.search("classifier: .* seed 0$", job) for job in found):
-        found.add(EXPLANATION)
-    return found | {REPORT} if found else found
+        found.add(base.explanation)
+    return found | {base.report} if found else found
 
 
 @pytest.fixture(scope="module")
-def stale(project):
-    """The project with the results of a run on a folder of 120 pictures."""
+def made(project) -> Callable[[Base], Any]:
+    """Make stand-ins for the results of a base on a folder of 120 pictures, once, and return the project."""
     data = load_digits()
     for number, index in enumerate(np.flatnonzero(data.target < 3)[:120]):
         folder = project.root / "pictures" / str(data.target[index])
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray((data.images[index] * 15).astype(np.uint8)).save(folder / f"{number}.png")
-    project.config("stale", BASE)
-    summary = project.call("--configfile", "config/stale.yaml", "--summary").stdout
-    outputs = [line.split("\t")[0] for line in summary.splitlines()[1:]]
-    project.python(str(Path(__file__).with_name("made.py")), "config/stale.yaml", *outputs)
-    project.call("--configfile", "config/stale.yaml", "--touch")
-    return project
+    (project.root / WEIGHTS).write_bytes(b"stand-in for weights")
+
+    @functools.cache
+    def make(base: Base) -> Any:
+        config = ("--configfile", f"config/{base.name}.yaml")
+        project.config(base.name, dict(base.config))
+        summary = project.call(*config, "--summary").stdout
+        outputs = [line.split("\t")[0] for line in summary.splitlines()[1:]]
+        project.python(str(Path(__file__).with_name("made.py")), config[1], *outputs)
+        project.call(*config, "--touch")
+        return project
+
+    return make
 
 
 @pytest.mark.parametrize(
@@ -82,18 +94,21 @@ def stale(project):
         *(pytest.param(row, id=row.what, marks=() if row.quick else pytest.mark.long) for row in ROWS),
     ],
 )
-def test_what_runs_after_a_change(stale, row: Row) -> None:
-    stale.config("changed", BASE)
-    with row.change(stale):
-        reasons = stale.reasons(*CHANGED, *row.arguments)
-    assert set(reasons) == expected(row)
+def test_what_runs_after_a_change(made, row: Row) -> None:
+    project = made(row.base)
+    project.config("changed", dict(row.base.config))
+    with row.change(project):
+        reasons = project.reasons(*CHANGED, *row.arguments)
+    assert {undigested(job) for job in reasons} == expected(row)
     assert any(row.why in reason for reason in reasons.values()) or not row.why, "\n".join(set(reasons.values()))
     assert not any("Params have changed" in reason for reason in reasons.values())
 
 
 @pytest.mark.long
-def test_forcing_plans_every_job(stale) -> None:
-    assert stale.reasons("--configfile", "config/stale.yaml", "--forceall") == dict.fromkeys(ALL, "forced")
+@pytest.mark.parametrize("base", [STALE, PHOTOGRAPHS], ids=lambda base: base.name)
+def test_forcing_plans_every_job(made, base: Base) -> None:
+    reasons = made(base).reasons("--configfile", f"config/{base.name}.yaml", "--forceall")
+    assert {undigested(job): why for job, why in reasons.items()} == dict.fromkeys(base.jobs, "forced")
 
 
 def test_the_table_in_the_docs_is_this_one() -> None:
@@ -108,7 +123,7 @@ def test_every_key_of_every_section_has_a_row() -> None:
     keys = [f"augment.standard.{key}" for key in Policy.model_fields if key != "synthetic"] + [
         "augment.drawn.synthetic"
     ]
-    for name in ("data", "audit", "classify", "generate", "detect", "tracking"):
+    for name in ("data", "audit", "classify", "ladder", "generate", "detect", "tracking"):
         [section] = [
             part for part in (*typing.get_args(sections[name]), sections[name]) if hasattr(part, "model_fields")
         ]
@@ -116,6 +131,11 @@ def test_every_key_of_every_section_has_a_row() -> None:
     told = [row.what for row in ROWS]
     missing = [key for key in keys if not any(f"`{key}" in what or what == elsewhere.get(key) for what in told)]
     assert missing == []
+
+
+def undigested(job: str) -> str:
+    """Return the message of a job without the hash in the name of its folder."""
+    return re.sub(r"-[0-9a-f]{8}(?= on |$)", "", job)
 
 
 def table() -> str:

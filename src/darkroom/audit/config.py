@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.augment.config import Policy
-from darkroom.fit.config import VALIDATED, Training
+from darkroom.classify.config import with_transfer
+from darkroom.fit.config import VALIDATED, Training, inherit
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Probability, Section, Seed, unique
 
@@ -48,7 +49,7 @@ class Audit(Measured):
     """Report whether each transform preserves the label of each class, and suggest a policy that does."""
 
     training: Training = Training(epochs=EPOCHS)
-    """Training of the judges. Default: 10 epochs."""
+    """Training of the judges. Default: 10 epochs; for a pretrained network, that of `fine_tune`."""
     policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
     """Policies to audit. Default: all policies in `augment` that transform images."""
 
@@ -62,10 +63,17 @@ class Audit(Measured):
 
     @model_validator(mode="before")
     @classmethod
-    def _few_epochs(cls, value: Any) -> Any:
-        if isinstance(value, Mapping) and isinstance(value.get("training"), Mapping):
-            return {**value, "training": {"epochs": EPOCHS, **value["training"]}}
-        return value
+    def _default_training(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        given = {} if value.get("training") is None else value["training"]
+        if not isinstance(given, Mapping):
+            return value
+        judge, shared = with_transfer({"network": value.get("network")}), {"epochs": EPOCHS, **given}
+        if "transfer" in judge:  # from pretrained weights, the learning rate of other networks diverges
+            filled = inherit({"models": {"judge": judge}, "training": shared}, "models", "network", "transfer")
+            shared = filled["models"]["judge"]["training"]
+        return {**value, "training": shared}
 
 
 class TrainSpec(Judged):

@@ -39,12 +39,12 @@ class Classifier(Section):
     @model_validator(mode="before")
     @classmethod
     def _way(cls, value: Any) -> Any:
-        return _with_transfer(value) if isinstance(value, dict) else value
+        return with_transfer(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _pretrained(self) -> Self:
         name = self.network.name  # type: ignore[attr-defined]
-        if self.transfer is not None and not _has_weights(name):
+        if self.transfer is not None and not has_weights(name):
             raise ValueError(
                 f"transfer is {self.transfer.name}, but the network {name} is not pretrained; "  # type: ignore[attr-defined]
                 "set network to pretrained, or leave transfer out"
@@ -90,7 +90,7 @@ class Classify(Section):
         if isinstance(value, dict) and value.get("models") in (None, {}):
             value = {**value, "models": {"mlp": {}, "resnet": {}}}
         if isinstance(value, dict) and isinstance(value["models"], dict):
-            models = {name: _with_transfer(model, name) for name, model in value["models"].items()}
+            models = {name: with_transfer(model, name) for name, model in value["models"].items()}
             value = {**value, "models": models}
         return inherit(value, "models", "network", "transfer")
 
@@ -102,20 +102,20 @@ class Classify(Section):
         return self
 
 
-def _has_weights(network: Any) -> bool:
+def has_weights(network: Any) -> bool:
     """Return whether a network of this name is pretrained."""
     known = registry.entries("network")
     return isinstance(network, str) and network in known and "load_pretrained" in known[network].methods
 
 
-def _with_transfer(model: Any, entry: str | None = None) -> Any:
+def with_transfer(model: Any, entry: str | None = None) -> Any:
     """Fill in how to train a model whose network is pretrained, before its training inherits the defaults of that."""
     model = {} if model is None else model
     if not isinstance(model, dict) or model.get("transfer") is not None:
         return model
     network = model.get("network")
     name = getattr(network, "name", network.get("name") if isinstance(network, dict) else network)
-    return {**model, "transfer": {"name": DEFAULT}} if _has_weights(name or entry) else model
+    return {**model, "transfer": {"name": DEFAULT}} if has_weights(name or entry) else model
 
 
 class TrainSpec(Classifier):

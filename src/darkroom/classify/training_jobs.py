@@ -56,8 +56,10 @@ def trained(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     online = policy.online_spec if policy else OnlineSpec()
     classifier = section(plan).models[wildcards["model"]]
     chosen = fields(classifier)
-    if _views(classifier) is not None:
-        chosen["training"] = Training()  # a probe has no training loop, so other settings of it make nothing stale
+    if _views(classifier) is not None and (frozen := _frozen(plan.config, wildcards["policy"], wildcards["model"])):
+        # a probe has no training loop, and no views under a policy that leaves images as they are
+        chosen["training"] = Training()
+        chosen["transfer"] = chosen["transfer"].model_copy(update={"views": frozen[1].views})
     found = pretrained.fingerprints(classifier.network)
     return TrainSpec(seed=int(wildcards["seed"]), policy=online, backbone=found, **chosen)
 
