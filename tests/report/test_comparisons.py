@@ -54,3 +54,19 @@ def test_with_a_baseline_every_model_is_compared_with_it_under_each_policy(
     without, augmented = findings(page)["Model"]
     assert without.count("points") == augmented.count("points") == 2
     assert "compared with plain" in without
+
+
+def test_a_lead_that_chance_explains_is_said(plant: Callable[..., Any], tmp_path: Path) -> None:
+    tree = plant()  # of 100 validation images the best one gets 2 wrong, the runner-up 3
+    lead = "It leads <b>resnet</b> without augmentation by 1 of 100 validation images, no more than chance explains."
+    assert lead in tree.build(tmp_path / "close")
+    path = tree.results / "classify/standard/resnet/seed-0/evaluation/validation.parquet"
+    pd.read_parquet(path).assign(prediction_plain=lambda table: (table["label"] + table.index // 97) % 10).to_parquet(
+        path
+    )
+    assert "It ties with <b>resnet</b> without augmentation on 100 validation images" in tree.build(tmp_path / "tie")
+    path = tree.results / "classify/none/resnet/seed-0/evaluation/validation.parquet"
+    pd.read_parquet(path).assign(prediction_plain=-1).to_parquet(path)
+    clear = tree.build(tmp_path / "clear")
+    assert "chance explains" not in clear
+    assert "ties with" not in clear

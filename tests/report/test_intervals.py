@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from darkroom.report.intervals import Number, number, over_seeds, paired, paired_auroc
+from darkroom.report.intervals import Number, from_moments, number, over_seeds, paired, paired_auroc
 
 
 def test_one_seed_keeps_its_interval_and_several_get_a_t_interval() -> None:
@@ -86,3 +86,12 @@ def test_auroc_difference_agrees_with_sklearn_on_ties() -> None:
     assert found.value == pytest.approx(expected)
     assert found.low < found.value < found.high
     assert paired_auroc([first], [first], anomalous).value == 0
+
+
+def test_moments_give_nearly_the_interval_of_the_images_themselves() -> None:
+    each = np.repeat([1.0, 0.0, -1.0], [9, 85, 4])
+    found = from_moments(each.mean(), each.std(ddof=1) / np.sqrt(len(each)), len(each))
+    known = paired([each])
+    assert found.value == known.value
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=0.006)
+    assert from_moments(0, 0, 50).low < 0 < from_moments(0, 0, 50).high

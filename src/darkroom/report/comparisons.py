@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from darkroom.report.intervals import Difference, Number, paired
 from darkroom.report.results import ClassifierRuns, Run, by_seed, class_shares, correct
 
-NONE = "none"
+NONE, VALIDATED = "none", "validation.parquet"
 Floats = NDArray[np.float64]
 
 
@@ -62,6 +62,17 @@ def accuracy_change(
 
     difference = over_images(by_seed(to, base), gains)
     return None if difference is None else Effect(to, base, difference)
+
+
+def validation_lead(best: ClassifierRuns, other: ClassifierRuns) -> tuple[Difference, int] | None:
+    """Return the paired difference in accuracy on the validation images, and their number; None if it is unknown."""
+
+    def gains(run: Run, rival: Run) -> Floats | None:
+        right, before = correct(run, of=VALIDATED), correct(rival, of=VALIDATED)
+        return None if right is None or before is None or len(right) != len(before) else right - before
+
+    difference, right = over_images(by_seed(best, other), gains), correct(best.first, of=VALIDATED)
+    return None if difference is None or right is None else (difference, len(right))
 
 
 def _accuracy_gains(run: Run, other: Run, views: tuple[str, str] = ("plain", "plain")) -> Floats | None:

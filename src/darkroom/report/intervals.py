@@ -107,6 +107,17 @@ def paired(differences: Sequence[NDArray[np.float64]], *, shares: bool = True) -
     return _spanned(means, draws)
 
 
+def from_moments(mean: float, error: float, images: int) -> Difference:
+    """Return a mean difference between two methods on the same images with a normal interval, from its standard error.
+
+    Like `paired`, it counts one more win and one more loss (Bonett & Price 2012).
+    """
+    squares = images * (images - 1) * error**2 + images * mean**2 + 2
+    center = mean * images / (images + 2)
+    half = 1.96 * math.sqrt(max(squares / (images + 2) - center**2, 0) / (images + 2))
+    return Difference(mean, min(mean, center - half), max(mean, center + half))
+
+
 def paired_auroc(
     first: Sequence[NDArray[np.float64]], second: Sequence[NDArray[np.float64]], anomalous: NDArray[np.bool_]
 ) -> Difference:

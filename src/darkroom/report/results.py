@@ -237,9 +237,12 @@ def timing(folder: Path) -> dict[str, Any]:
     return dict(files.read_json(path)) if path.is_file() else {}
 
 
-def correct(run: Run, view: str = "plain") -> NDArray[np.float64] | None:
-    """Return 1 where a view's prediction is right, else 0, ordered by test image id; None if it is unknown."""
-    table = run.table("predictions.parquet")
+def correct(run: Run, view: str = "plain", *, of: str = "predictions.parquet") -> NDArray[np.float64] | None:
+    """Return 1 where a view's prediction is right, else 0, ordered by image id; None if it is unknown.
+
+    `of` is the table of the evaluation to read: the test images', or `validation.parquet`.
+    """
+    table = run.table(of)
     column = f"prediction_{view}"
     if table is None or column not in table or "label" not in table:
         return None

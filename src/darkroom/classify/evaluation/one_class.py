@@ -22,6 +22,8 @@ from darkroom.classify.tta import fit_weights, merge, turned
 from darkroom.measure.bootstrap import intervals
 from darkroom.randomness import derive
 
+VALIDATED = "validation.parquet"
+"""The predictions for the validation images, by which the report compares classifiers that it chooses from."""
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -67,6 +69,8 @@ def evaluate(outputs: Outputs) -> Evaluation:
         draw_confusion(confusion(shown.predicted, labels, len(store.classes)), store.classes, folder / "confusion.png")
         draw_reliability(shown.raw, shown.calibrated, labels, shown.temperature, folder / "reliability.png")
         draw_risk(shown.calibrated.max(1), shown.predicted != labels, folder / "risk.png")
+        if len(val):
+            _validated(shown, outputs).to_parquet(folder / VALIDATED, index=False)
         if "tta" in answers:
             found = turned(predictions, store.classes)
             # quote all text, since names may contain commas, quotes and line breaks
@@ -135,6 +139,15 @@ def _predictions(answers: dict[str, Answer], outputs: Outputs) -> pd.DataFrame:
     for name, answer in answers.items():
         columns |= {f"p_{name}_{k}": answer.calibrated[:, k] for k in range(len(store.classes))}
     return pd.DataFrame(columns)
+
+
+def _validated(answer: Answer, outputs: Outputs) -> pd.DataFrame:
+    """Tabulate one row per validation image: its label and the prediction for the plain image."""
+    store, rows = outputs.store, outputs.val
+    predicted = answer.held_out_raw.argmax(1)
+    return pd.DataFrame(
+        {"id": store.items["id"].to_numpy()[rows], "label": store.labels[rows], "prediction_plain": predicted}
+    )
 
 
 def _flat(result: dict[str, Any]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from darkroom import files
-from darkroom.report.intervals import Difference, Number, number, over_seeds, paired
+from darkroom.report.intervals import Difference, Number, from_moments, number, over_seeds, paired
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.curves import Curves, curves
@@ -36,6 +36,8 @@ class Ladder:
 
     chosen: str
     accuracy: Number
+    close: Markup
+    """Whether chance explains the choice."""
     verdict: Markup
     table: Table
     effects: Chart | None
@@ -67,12 +69,17 @@ def read(results: Results) -> Ladder | None:
         [
             tests_cell(tests[name], rung),
             change(gains.get(name), missing="chosen" if name == chosen else "not tested"),
-            _validated(rung),
+            _compared(name, found),
             seconds(Number(60 * minutes.get(name, 0.0))),
         ]
         for name, rung in found["rungs"].items()
     ]
-    columns = ["Test accuracy, %", f"Difference from {TITLES[chosen]}, points", "Validation accuracy, %", "Time"]
+    columns = [
+        "Test accuracy, %",
+        f"Difference from {TITLES[chosen]}, points",
+        "Step on validation images, points",
+        "Time",
+    ]
     known = {
         TITLES[name]: {max(minutes.get(name, 0.0), 0.01): test}
         for name, test in tests.items()
@@ -82,6 +89,7 @@ def read(results: Results) -> Ladder | None:
     return Ladder(
         chosen=TITLES[chosen],
         accuracy=tests[chosen],
+        close=_close(found),
         verdict=_verdict(chosen, gains),
         table=Table("Rung", columns, rows([TITLES[name] for name in tests], lines, chosen=TITLES[chosen])),
         effects=chart.differences([(TITLES[name], gain) for name, gain in gains.items()], "percent") if gains else None,
@@ -100,7 +108,8 @@ def answer(content: Ladder) -> Answer:
     tests = text.plural(content.images["test"], "test image")
     headline = say("The ladder's rung <b>{}</b> classifies ", content.chosen)
     headline += say("<b>{}</b> of {} correctly", text.plain(content.accuracy, "percent"), tests)
-    words = say("<b>{}</b> reaches {}. ", content.chosen, text.full(content.accuracy, "percent")) + content.verdict
+    words = say("<b>{}</b> reaches {}. ", content.chosen, text.full(content.accuracy, "percent"))
+    words += Markup(" ").join(filter(None, (content.close, content.verdict)))
     if content.left_out:
         words += say(" Not compared for lack of time: {}.", text.listed(content.left_out))
     if content.forecasts:
@@ -125,11 +134,38 @@ def _test(rung: dict[str, Any]) -> Number:
     return over_seeds([number(one) for one in rung["test"]], UNIT)
 
 
-def _validated(rung: dict[str, Any]) -> Cell:
-    known = rung["validation"]
-    if known["accuracy"] is None:
-        return Cell(text.DASH, "not validated", "none")
-    return Cell(text.percent(known["accuracy"]), text.plural(known["images"], "image"))
+def _compared(name: str, found: dict[str, Any]) -> Cell:
+    """Write what decided whether the choice moved up to a rung: its gain over the rung below on the same images."""
+    known = found["rungs"][name]["validation"]
+    step = next((step for step in found["steps"] if step["to"] == name), None)
+    if step is None and known["accuracy"] is not None and name == next(iter(found["rungs"])):
+        return Cell(text.DASH, f"starts at {text.percent(known['accuracy'])}%, {text.plural(known['images'], 'image')}")
+    if step is None:
+        return Cell(text.DASH, "not compared", "none")
+    against = f"over {TITLES[step['base']]}, {text.plural(step['images'], 'image')}, SE {100 * step['error']:.1f}"
+    return Cell(text.signed(step["gain"], "percent"), against, "good" if step["taken"] else "")
+
+
+def _close(found: dict[str, Any]) -> Markup:
+    """Say so if chance explains the chosen rung's lead over another rung on the validation images that both have."""
+    chosen: str = found["chosen"]
+    leads = []
+    for step in found["steps"]:
+        if chosen not in (step["to"], step["base"]):
+            continue
+        sign = 1 if step["to"] == chosen else -1
+        difference = from_moments(sign * step["gain"], step["error"], step["images"])
+        if not difference.clear:
+            leads.append((difference.value, step))
+    if not leads:
+        return Markup("")
+    lead, step = min(leads, key=lambda pair: pair[0])
+    other = TITLES[step["base"] if step["to"] == chosen else step["to"]]
+    images, count = text.plural(step["images"], "validation image"), round(lead * step["images"], 6)
+    how = say("leads {} by {}", other, text.count(count)) if count > 0 else say("ties with {}", other)
+    if count < 0:
+        how = say("is behind {} by {}", other, text.count(-count))
+    return say("It {} of {}, no more than chance explains.", how, images)
 
 
 def _gain(predictions: pd.DataFrame, name: str, chosen: str) -> Difference:

@@ -146,3 +146,18 @@ def test_a_map_of_thousands_of_images_stays_small() -> None:
     assert size < 60 * 5000
     assert drawn.legend == []
     assert len(drawn.planes[0].points) == 1
+
+
+def test_right_answers_among_the_highest_losses_are_counted(plant: Callable[..., Tree], tmp_path: Path) -> None:
+    classes = [str(k) for k in range(10)]
+    tree = with_explanation(plant(classes=classes), classes)
+    assert "Right answers among them" not in tree.build(tmp_path / "mistakes")
+    path = tree.results / "explanation" / "explanation.json"
+    about = files.read_json(path)
+    for one in about["classifiers"]:
+        one["mistakes"] = 1
+        for item in one["strips"]["highest_loss"]["items"][1:]:
+            item["predicted"] = item["label"]
+    path.unlink()
+    files.write_json(path, about)
+    assert "Right answers among them: 2 of 3, as the classifier made 1 mistake." in tree.build(tmp_path / "few")

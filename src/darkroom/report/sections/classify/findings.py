@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from darkroom.report.comparisons import ACCURACY, NONE, Effect, Score
+from darkroom.report.comparisons import ACCURACY, NONE, Effect, Score, validation_lead
 from darkroom.report.intervals import Difference, Number
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.words import text
@@ -45,6 +45,18 @@ def basis(
         words = say("Chosen from {} by {} on the test images themselves,", several, score.test_name)
         words += say(" as there is no validation {}: the best of several test scores is optimistic.", score.name)
     return words + say(" Numbers are means over {} seeds.", seeds) if seeds > 1 else words
+
+
+def close(ranked: Sequence[ClassifierRuns], by_validation: bool) -> Markup:
+    """Say so if chance explains the lead of the best classifier over the runner-up on the validation images."""
+    found = validation_lead(ranked[0], ranked[1]) if by_validation and len(ranked) > 1 else None
+    if found is None or found[0].clear:
+        return Markup("")
+    lead, images = round(found[0].value * found[1], 6), text.plural(found[1], "validation image")
+    if lead <= 0:
+        return say(" It ties with {} on {}, and the validation loss decided.", titled(ranked[1]), images)
+    words = say(" It leads {} by {} of {}", titled(ranked[1]), text.count(lead), images)
+    return words + Markup(", no more than chance explains.")
 
 
 def networks(effects: Sequence[Effect], score: Score = ACCURACY) -> Iterator[Finding]:

@@ -100,7 +100,8 @@ def answer(found: Classifiers) -> Answer:
     balanced = best.share("views", "plain", "raw", "balanced_accuracy")
     return Answer(
         headline + bracketed(accuracy, "percent"),
-        findings.basis(found.ranked, found.ranks, found.by_validation, seeds=found.seeds),
+        findings.basis(found.ranked, found.ranks, found.by_validation, seeds=found.seeds)
+        + findings.close(found.ranked, found.by_validation),
         found.accuracies if len(found.ranked) > 1 else None,
         [
             tile("Balanced accuracy", balanced, "percent", best.title),

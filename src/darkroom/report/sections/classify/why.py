@@ -119,7 +119,7 @@ def _explanation(classifier: ClassifierRuns, one: dict[str, Any], about: dict[st
         {"grad_cam": "Grad-CAM", "attention_rollout": "attention rollout"}.get(one["saliency"], ""),
         [
             _strip(one["strips"][name], within, f"{key}-{name}", classes, *words)
-            for name, words in _titles(one["strips"]).items()
+            for name, words in _titles(one["strips"], one["mistakes"]).items()
         ],
         [
             _strip(
@@ -140,9 +140,18 @@ def _explanation(classifier: ClassifierRuns, one: dict[str, Any], about: dict[st
     )
 
 
-def _titles(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return the strips that there are; with two classes, the highest losses are the most confident mistakes."""
+def _titles(found: dict[str, Any], mistakes: int) -> dict[str, tuple[str, str]]:
+    """Return the strips that there are; with two classes, the highest losses are the most confident mistakes.
+
+    Right answers among the highest losses are counted, because they say that there are few mistakes.
+    """
     titles = {name: words for name, words in STRIPS.items() if name in found}
+    items = found.get("highest_loss", {"items": []})["items"]
+    if right := sum(item["predicted"] == item["label"] for item in items):
+        made = text.plural(mistakes, "mistake") if mistakes else "no mistakes"
+        title, about = titles["highest_loss"]
+        words = f"{about} Right answers among them: {right} of {len(items)}, as the classifier made {made}."
+        titles["highest_loss"] = title, words
     both = [[item["id"] for item in found[name]["items"]] for name in list(titles)[:2]]
     if "confident_mistakes" in titles and both[0] == both[1]:
         titles["highest_loss"] = ("Highest loss and most confident mistakes", titles["highest_loss"][1])
