@@ -75,6 +75,11 @@ rule classify_train:
 
 
 classify_evaluate = StageRule(plan, "classify evaluate", "--workers {threads}")
+FIGURES = {
+    "class": ("confusion", "reliability"),
+    "labels": ("labels", "precision_recall"),
+    "numbers": ("predicted", "residuals"),
+}
 
 
 rule classify_evaluate:
@@ -82,27 +87,19 @@ rule classify_evaluate:
         classify_evaluate.inputs,
     output:
         classify_evaluate.manifest,
-        report(
-            f"{classify_evaluate.folder}/confusion.png",
-            caption="../report/confusion.rst",
-            category="classify",
-            labels={
-                "policy": "{policy}",
-                "model": "{model}",
-                "seed": "{seed}",
-                "plot": "confusion",
-            },
-        ),
-        report(
-            f"{classify_evaluate.folder}/reliability.png",
-            caption="../report/reliability.rst",
-            category="classify",
-            labels={
-                "policy": "{policy}",
-                "model": "{model}",
-                "seed": "{seed}",
-                "plot": "reliability",
-            },
+        *(
+            report(
+                f"{classify_evaluate.folder}/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category="classify",
+                labels={
+                    "policy": "{policy}",
+                    "model": "{model}",
+                    "seed": "{seed}",
+                    "plot": figure,
+                },
+            )
+            for figure in FIGURES[plan.config.target]
         ),
     log:
         classify_evaluate.log,

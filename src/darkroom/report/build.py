@@ -101,6 +101,7 @@ def _answer(parts: list[Part]) -> Answer:
         first.headline,
         first.basis,
         first.chart,
+        first.measure,
         [tile for answer in given for tile in answer.tiles],
         [finding for answer in given for finding in answer.findings],
     )

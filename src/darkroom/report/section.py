@@ -26,6 +26,8 @@ class Answer:
     """How the headline's method was chosen."""
     chart: Chart | None = None
     """The headline's method beside its rivals, in percent."""
+    measure: str = "Accuracy"
+    """What the chart shows."""
     tiles: Sequence[Tile] = ()
     findings: Sequence[Finding] = ()
 

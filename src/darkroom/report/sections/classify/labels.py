@@ -116,6 +116,7 @@ def answer(found: Labels) -> Answer:
         headline + bracketed(f1, "percent"),
         findings.basis(found.ranked, found.ranks, found.by_validation, seeds=found.seeds, score=VALIDATED),
         found.chart if len(found.ranked) > 1 else None,
+        "Micro F1",
         [
             tile("Mean average precision", _value(best, "map"), "percent", best.title),
             tile("Images with all labels right", _value(best, "exact_match"), "percent", best.title),
@@ -175,12 +176,10 @@ def _labels(best: ClassifierRuns) -> tuple[Table, list[str]]:
             cell(best.number(*path, name, "threshold"), "decimal"),
             cell(best.share(*path, name, "ece"), "decimal"),
         ]
-        cells += [
-            cell(best.measured("metrics", *path, name, part), "count") for part in ("support", "validation_positives")
-        ]
+        cells.append(cell(best.measured("metrics", *path, name, "support"), "count"))
         rows.append(Row(name, cells, badge="weak" if name in weak else ""))
-    columns = ["", "F1, %", "Precision, %", "Recall, %", "Average precision, %", "AUROC, %", "Threshold", "ECE"]
-    return Table("Label", [*columns, "Test images", "Validation images"], rows), weak
+    columns = ["", "F1, %", "Precision, %", "Recall, %", "AP, %", "AUROC, %", "Threshold", "ECE", "Test images"]
+    return Table("Label", columns, rows), weak
 
 
 def _tta(ranked: Sequence[ClassifierRuns]) -> Table:

@@ -102,6 +102,7 @@ def answer(found: Numbers) -> Answer:
         headline,
         findings.basis(found.ranked, found.ranks, found.by_validation, seeds=found.seeds, score=found.score),
         found.chart if len(found.ranked) > 1 else None,
+        "Variance explained (R\N{SUPERSCRIPT TWO})",
         [tile("Variance explained (R\N{SUPERSCRIPT TWO})", r2, "percent", best.title)],
         [
             *_fit_findings(best, found.names),

@@ -103,6 +103,7 @@ def answer(found: Classifiers) -> Answer:
         findings.basis(found.ranked, found.ranks, found.by_validation, seeds=found.seeds)
         + findings.close(found.ranked, found.by_validation),
         found.accuracies if len(found.ranked) > 1 else None,
+        "Accuracy",
         [
             tile("Balanced accuracy", balanced, "percent", best.title),
             tile("Calibration error (ECE)", ece, "decimal", f"{best.title}, {stage}"),
