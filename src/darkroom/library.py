@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from darkroom.detect.detector import Detector
+    from darkroom.fit.model import About
     from darkroom.generate.model import GenerativeModel
 
 Images = NDArray[np.uint8] | Sequence[str | Path]
@@ -62,10 +63,10 @@ def create(kind: str, name: str, *given: Any, **options: Any) -> Any:
     return registry.build(checked, *given, **more)
 
 
-def load(folder: str | Path) -> LoadedClassifier | LoadedGenerator | LoadedDetector:
+def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers | LoadedGenerator | LoadedDetector:
     """Load a trained model from the folder of a seed (`.../seed-0`) or from the `model` folder in it.
 
-    The evaluation beside the model, if there is one, supplies calibration, threshold and sampling options. Raises
+    The evaluation beside the model, if there is one, supplies calibration, thresholds and sampling options. Raises
     FileNotFoundError if there is no trained model, and ValueError for a file of weights that holds anything but tensors.
     """
     from darkroom.detect.detector import read_detector
@@ -80,9 +81,9 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedGenerator | LoadedDetec
     intake = Intake(about.shape, read_preparation(model) if (model / PREPARATION).is_file() else None)
     match about.kind:
         case "network":
-            network = rebuild("network", model, about.shape, len(about.classes))
-            metrics = files.read_json(evaluation / "metrics.json") if whole else {"temperature": {"plain": 1.0}}
-            return LoadedClassifier(network, about.classes, intake, temperature=metrics["temperature"]["plain"])
+            network = rebuild("network", model, about.shape, len(about.target.names))
+            metrics = files.read_json(evaluation / "metrics.json") if whole else {}
+            return _predictor(network, about, intake, metrics)
         case "generator":
             record = evaluation / files.RECORD
             chosen = files.read_json(record)["spec"]["generator"] if whole and record.is_file() else about.plugin
@@ -153,17 +154,50 @@ class LoadedClassifier:
     intake: Intake
     temperature: float = 1.0
     """Of its calibration; 1 without an evaluation."""
+    link: str = "softmax"
+    """How its outputs become probabilities."""
 
     def __call__(self, images: Images) -> NDArray[np.float32]:
         """Return the calibrated probabilities (N, K), classes in the order of `classes`."""
-        import torch
+        from darkroom.classify.calibration import log_softmax
+        from darkroom.classify.links import class_logits
 
-        from darkroom.fit.batches import as_float
+        logits = class_logits(_outputs(self.network, self.intake, images), self.link)
+        return np.exp(log_softmax(logits / self.temperature)).astype(np.float32)
 
-        with torch.inference_mode():
-            logits = [self.network(as_float(batch)).float() for batch in self.intake.batches(images)]
-            found: NDArray[np.float32] = torch.softmax(torch.cat(logits) / self.temperature, 1).numpy()
-        return found
+
+@dataclass(frozen=True)
+class LoadedLabels:
+    """A trained model of several labels per image; call it on images."""
+
+    network: nn.Module
+    labels: tuple[str, ...]
+    intake: Intake
+    thresholds: NDArray[np.float32]
+    """(K,): a label with at least this probability is present. Set on validation images, 0.5 without an evaluation."""
+    scaling: NDArray[np.float64]
+    """(K, 2): slope and offset of each label's calibration; 1 and 0 without an evaluation."""
+
+    def __call__(self, images: Images) -> NDArray[np.float32]:
+        """Return the calibrated probability of each label (N, K), in the order of `labels`."""
+        logits = _outputs(self.network, self.intake, images) * self.scaling[:, 0] + self.scaling[:, 1]
+        return (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class LoadedNumbers:
+    """A trained model of numbers; call it on images."""
+
+    network: nn.Module
+    numbers: tuple[str, ...]
+    intake: Intake
+    half_widths: NDArray[np.float32] | None = None
+    """(M,): the true number lies this close to the prediction for 90 % of images. Set on validation images; None without an
+    evaluation or with too few of them."""
+
+    def __call__(self, images: Images) -> NDArray[np.float32]:
+        """Return the predicted numbers (N, M), in the order of `numbers` and the units of the table."""
+        return _outputs(self.network, self.intake, images)
 
 
 class Scores(NamedTuple):
@@ -237,6 +271,36 @@ class LoadedGenerator:
         if isinstance(label, int) and 0 <= label < len(self.classes):
             return label
         raise ValueError(f"no class {settings.quoted(label)}.{settings.choice(str(label), self.classes)}")
+
+
+def _outputs(network: nn.Module, intake: Intake, images: Images) -> NDArray[np.float32]:
+    """Return a network's outputs (N, K)."""
+    import torch
+
+    from darkroom.fit.batches import as_float
+
+    with torch.inference_mode():
+        outputs = [network(as_float(batch)).float() for batch in intake.batches(images)]
+    found: NDArray[np.float32] = torch.cat(outputs).numpy()
+    return found
+
+
+def _predictor(
+    network: nn.Module, about: About, intake: Intake, metrics: dict[str, Any]
+) -> LoadedClassifier | LoadedLabels | LoadedNumbers:
+    """Return a classifier, or a model of labels or numbers, with what its evaluation measured, if there was one."""
+    names = about.target.names
+    if about.target.kind == "class":
+        temperature = metrics["temperature"]["plain"] if metrics else 1.0
+        return LoadedClassifier(network, names, intake, temperature=temperature, link=about.link)
+    if about.target.kind == "labels":
+        untested: dict[str, Any] = {"threshold": 0.5, "calibration": {"slope": 1.0, "offset": 0.0}}
+        found = [metrics["per_label"]["plain"][name] if metrics else untested for name in names]
+        thresholds = np.array([one["threshold"] for one in found], np.float32)
+        scaling = np.array([[one["calibration"][key] for key in ("slope", "offset")] for one in found])
+        return LoadedLabels(network, names, intake, thresholds, scaling)
+    widths = [metrics["conformal"]["plain"][name]["half_width"] for name in names] if metrics else [None]
+    return LoadedNumbers(network, names, intake, None if None in widths else np.array(widths, np.float32))
 
 
 def _parts(folder: Path) -> tuple[Path, Path]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as reference
 
+import darkroom
 from darkroom import files
 from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
@@ -101,3 +102,26 @@ def test_learned_weights_of_views_and_the_same_bytes_again(
     assert sum(found["tta"]["weights"].values()) == pytest.approx(1)
     assert next(iter(found["tta"]["weights"])) == "plain"
     assert files.read_manifest(tmp_path / "one") == files.read_manifest(tmp_path / "two")
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_a_loaded_model_answers_as_its_evaluation_did(
+    kind: Kind, targeted: Targeted, models: dict[Kind, Path], tmp_path: Path
+) -> None:
+    found, _ = evaluated(targeted(kind), models[kind], tmp_path / "evaluation")
+    (tmp_path / "model").symlink_to(models[kind])
+    store = open_store(targeted(kind))
+    images, loaded = store.images[labelled(store, "test")], cast(Any, darkroom.load(tmp_path))
+    table = pd.read_parquet(tmp_path / "evaluation" / "predictions.parquet")
+    predicted = table.filter(regex="^prediction_plain_").to_numpy()
+    if kind == "labels":
+        assert loaded.labels == store.target.names
+        assert ((loaded(images) >= loaded.thresholds) == predicted).mean() > 0.99  # float32 at a threshold
+        assert loaded(images) == pytest.approx(table.filter(regex="^p_plain_").to_numpy(), abs=1e-4)
+    else:
+        assert loaded.numbers == store.target.names
+        assert loaded(images) == pytest.approx(predicted, rel=1e-4, abs=1e-5)
+        widths = [found["conformal"]["plain"][name]["half_width"] for name in loaded.numbers]
+        assert loaded.half_widths == pytest.approx(widths)
+    bare = cast(Any, darkroom.load(models[kind]))
+    assert bare.thresholds.tolist() == [0.5] * 3 if kind == "labels" else bare.half_widths is None

@@ -61,7 +61,7 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
         words += say(" do so for <b>{}</b> of the test images", text.full(coverage, "percent"))
         words += say(" with {}, and hold {} classes on average.", titled(best), text.full(size, "compact"))
         words += _uncovered_words(_uncovered(best))
-        yield Finding("Prediction sets", "cover too little" if low else "hold", "bad" if low else "good", words)
+        yield Finding("Prediction sets", "cover too little" if low else "as expected", "bad" if low else "good", words)
     for risk in RISKS:
         chosen, answered, errors = _threshold(best, risk)
         if chosen.value is None or errors.value is None:

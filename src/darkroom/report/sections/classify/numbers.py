@@ -246,7 +246,7 @@ def _interval_findings(best: ClassifierRuns, names: Sequence[str]) -> Iterator[F
         words = say("The true {} should lie within {}{}", name, PLUS_MINUS, text.compact(width))
         words += say(" of the prediction of {}", titled(best))
         words += say(" for 90% of images; it does for <b>{}</b> of the test images.", text.full(coverage, "percent"))
-        yield Finding("Interval", "covers too little" if low else "holds", "bad" if low else "good", words)
+        yield Finding("Interval", "covers too little" if low else "as expected", "bad" if low else "good", words)
 
 
 def _figures(classifier: ClassifierRuns) -> list[Figure]:
