@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from darkroom.measure.bootstrap import intervals, mean_intervals, resample
+from darkroom.measure.bootstrap import intervals, mean_intervals, resample, without_flat
 from darkroom.measure.ranking import auroc
 
 
@@ -89,3 +89,14 @@ def test_a_biased_number_lies_inside_its_interval() -> None:
     assert (found()["low"] + found()["high"]) / 2 > found()["value"] * 1.1
     assert found("error")["low"] < found("error")["value"] < found("error")["high"]
     assert found("error")["low"] >= 0
+
+
+def test_no_interval_without_a_width() -> None:
+    kept = without_flat(
+        {
+            "a": {"value": 1, "low": 1, "high": 1},
+            "b": {"value": 1, "low": 0, "high": 1},
+            "c": {"value": None, "reason": ""},
+        }
+    )
+    assert kept == {"a": {"value": 1}, "b": {"value": 1, "low": 0, "high": 1}, "c": {"value": None, "reason": ""}}

@@ -61,6 +61,11 @@ def percentile_intervals(draws: Mapping[str, Floats], *, reason: str = ONE_KIND)
     return {name: _interval(float(values[0]), values[1:], reason) for name, values in draws.items()}
 
 
+def without_flat(found: Mapping[str, Interval]) -> dict[str, Interval]:
+    """Drop bounds that coincide: resamples of items without a mistake contain none, which shows no certainty."""
+    return {name: {"value": one["value"]} if _flat(one) else one for name, one in found.items()}
+
+
 def mean_intervals(
     values: Mapping[str, NDArray[Any]], *, resamples: int, generator: np.random.Generator
 ) -> dict[str, Interval]:
@@ -87,6 +92,10 @@ def percentiles(value: float, draws: Floats) -> Interval:
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return {"value": value, "low": float(low), "high": float(high)}
+
+
+def _flat(interval: Interval) -> bool:
+    return interval["value"] is not None and interval["low"] == interval["high"]
 
 
 def _interval(value: float, draws: Floats, reason: str) -> Interval:

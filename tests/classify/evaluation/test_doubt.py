@@ -62,9 +62,9 @@ def test_errors_stay_below_the_limit_on_fresh_images() -> None:
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (0, "there are 0 in total"),
-        (200, "there are 200 in total"),
-        (400, "most confident validation images do not show"),
+        (0, "there are 0 validation images"),
+        (200, "there are 200 validation images"),
+        (400, "an error among the 299 most confident"),
     ],
 )
 def test_what_keeps_a_confidence_from_being_chosen(images: int, words: str) -> None:

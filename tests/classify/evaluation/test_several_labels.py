@@ -79,17 +79,6 @@ def test_a_label_that_no_image_has_is_left_out(answers: Drawn) -> None:
     assert shares["precision/2"]["value"] is shares["recall/2"]["value"] is None
 
 
-def test_no_interval_without_a_width() -> None:
-    kept = label_metrics.without_flat(
-        {
-            "a": {"value": 1, "low": 1, "high": 1},
-            "b": {"value": 1, "low": 0, "high": 1},
-            "c": {"value": None, "reason": ""},
-        }
-    )
-    assert kept == {"a": {"value": 1}, "b": {"value": 1, "low": 0, "high": 1}, "c": {"value": None, "reason": ""}}
-
-
 def spoilt(images: int, *, slope: float = 3.0, offset: float = 2.0, seed: int = 0) -> Drawn:
     """Logits of a label that are too large and too high, with labels drawn from the right probabilities."""
     random = np.random.default_rng(seed)

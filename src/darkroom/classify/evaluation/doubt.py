@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.measure import conformal, selective
-from darkroom.measure.bootstrap import intervals, mean_intervals
+from darkroom.measure.bootstrap import intervals, mean_intervals, without_flat
 from darkroom.measure.proportion import wilson
 
 Floats = NDArray[np.float64]
@@ -52,7 +52,7 @@ def sets(
     inside = conformal.class_sets(probabilities, allowed)
     covered, sizes = inside[np.arange(len(labels)), labels], inside.sum(1)
     low, high = conformal.expected_coverage(len(true))
-    size = mean_intervals({"size": sizes}, **how)["size"]
+    size = without_flat(mean_intervals({"size": sizes}, **how))["size"]
     return about | {
         "coverage": wilson(int(covered.sum()), len(labels), reason=""),
         "expected": {"low": low, "high": high},
@@ -97,9 +97,9 @@ def _threshold(
     chosen = selective.least_confidence(held_out.max(1), errors, risk) if len(true) else None
     if chosen is None:
         least = selective.least_items(risk)
-        reason = f"it takes {least} validation images that are all right, there are {len(true)} in total"
+        reason = f"takes {least} right answers in a row; there are {len(true)} validation images"
         if len(true) >= least:
-            reason = f"errors among the {least} most confident validation images do not show it"
+            reason = f"an error among the {least} most confident validation images"
         missing = {"value": None, "reason": reason}
         return {"confidence": missing, "coverage": missing, "errors": missing}
     answered = confidence >= chosen

@@ -6,8 +6,6 @@ probabilities (N, K) and truth (N, K).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,15 +92,6 @@ def shares(called: Flags, truth: Flags) -> dict[str, Interval]:
         empty = {"value": None, "reason": NO_POSITIVE}
         found[f"f1/{k}"] = f1_interval(hits, called_as, true, reason=NO_POSITIVE) if true else empty
     return found
-
-
-def without_flat(found: Mapping[str, Interval]) -> dict[str, Interval]:
-    """Drop bounds that coincide: resamples of images without a mistake contain none, which shows no certainty."""
-    return {name: {"value": one["value"]} if _flat(one) else one for name, one in found.items()}
-
-
-def _flat(interval: Interval) -> bool:
-    return interval["value"] is not None and interval["low"] == interval["high"]
 
 
 def _mean(values: list[Floats]) -> Floats:

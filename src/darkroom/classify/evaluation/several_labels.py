@@ -22,7 +22,7 @@ from darkroom.classify.evaluation import platt, thresholds
 from darkroom.classify.evaluation.label_figures import draw_labels, draw_precision_recall
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
 from darkroom.classify.tta import fit_weights, merge
-from darkroom.measure.bootstrap import Interval, intervals
+from darkroom.measure.bootstrap import Interval, intervals, without_flat
 from darkroom.randomness import derive
 
 Floats = NDArray[np.float64]
@@ -102,7 +102,7 @@ def _measured(answers: dict[str, Answer], truth: Flags, true: Flags, outputs: Ou
             "reason": metrics.ONE_KIND,
             "biased": biased,
         }
-        return metrics.without_flat(intervals(statistic, len(truth), **how))
+        return without_flat(intervals(statistic, len(truth), **how))
 
     for view, answer in answers.items():
         # Platt scaling keeps the order of a label's probabilities

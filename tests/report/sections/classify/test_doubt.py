@@ -28,7 +28,9 @@ def words(tree: Tree) -> list[str]:
 
 def test_sets_and_a_confidence_are_said_in_a_sentence_each(plant: Plant) -> None:
     sets, answers = words(plant())
-    assert sets.startswith("as expected: Sets of classes that should contain the right one for 90% of images do so for 9")
+    assert sets.startswith(
+        "as expected: Sets of classes that should contain the right one for 90% of images do so for 9"
+    )
     assert "hold 1.04 (1.03–1.05) classes on average." in sets
     assert answers.startswith("errors below 5%: From a confidence of 0.831 on, mlp without augmentation answers 93.0%")
 

@@ -59,7 +59,9 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
         low = coverage.high is not None and coverage.high < _level(best)
         words = say("Sets of classes that should contain the right one for {} of images", text.share(_level(best)))
         words += say(" do so for <b>{}</b> of the test images", text.full(coverage, "percent"))
-        words += say(" with {}, and hold {} classes on average.", titled(best), text.full(size, "compact"))
+        words += say(" with {}, and", titled(best))
+        mean = say(" hold {} classes on average.", text.full(size, "compact"))
+        words += Markup(" each holds a single class.") if size.value == 1 else mean
         words += _uncovered_words(_uncovered(best))
         yield Finding("Prediction sets", "cover too little" if low else "as expected", "bad" if low else "good", words)
     for risk in RISKS:
