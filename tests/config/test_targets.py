@@ -46,7 +46,7 @@ def test_the_default_loss_fits_the_target(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ASKED)
-@pytest.mark.parametrize("loss", registry.entries("loss"))
+@pytest.mark.parametrize("loss", [name for name in registry.entries("loss") if name != "distillation"])
 def test_a_loss_that_does_not_fit_is_one_line_that_names_those_that_do(kind: Kind, loss: str) -> None:
     section = {"models": {"mlp": {"loss": loss}}}
     if loss in FITTING[kind]:
@@ -72,7 +72,6 @@ def test_a_loss_that_does_not_fit_is_one_line_that_names_those_that_do(kind: Kin
             "augment.a.online[0].consistency",
             {"augment": {"a": {"online": [{"name": "augmix", "consistency": 12}]}}, "classify": {}},
         ),
-        ("classify.models.pretrained.transfer", {"classify": {"models": {"pretrained": {}}}}),
     ],
 )
 @pytest.mark.parametrize("kind", ["labels", "numbers"])
@@ -80,6 +79,21 @@ def test_what_needs_one_class_per_image_is_refused(kind: Kind, key: str, section
     line = problem(kind, **sections)
     assert line.startswith(f"{key}: needs one class per image, but the target is ")
     assert f"data.source.{kind}" in line
+
+
+@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("head", registry.entries("head"))
+def test_a_probes_head_fits_the_target(kind: Kind, head: str) -> None:
+    model = {"network": "pretrained", "transfer": "probe"}
+    section = load(kind, classify={"models": {"probe": model}}).classify
+    assert section is not None
+    assert section.models["probe"].transfer.head.name == ("ridge" if kind == "numbers" else "logistic")  # type: ignore[union-attr]
+    model["transfer"] = {"name": "probe", "head": head}  # type: ignore[assignment]
+    if kind in registry.entry("head", head).constants["TARGETS"]:
+        assert load(kind, classify={"models": {"probe": model}})
+    else:
+        line = problem(kind, classify={"models": {"probe": model}})
+        assert line.startswith(f"classify.models.probe.transfer.head: {head} does not fit the target")
 
 
 def test_labels_and_numbers_exclude_each_other() -> None:

@@ -2,7 +2,7 @@
 
 One job serves all models and seeds that share backbone, weights, image size and policy. Of every training image it also
 takes some views under the policy: its copies by turns, transformed as batches are in training. Transforms that mix images
-are left out, because a head is fitted to one class per image.
+are left out, because a head is fitted to the targets of single images.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(
     rows = {name: labelled(store, name) for name in SPLITS}
     if not len(rows["train"]):
         raise ValueError(f"{store.name} has no labeled training images to compute features of")
-    network = registry.build(pretrained.localized(spec.network, weights), store.shape, len(store.classes))
+    network = registry.build(pretrained.localized(spec.network, weights), store.shape, len(store.target.names))
     network.load_pretrained()
     shown = [(view, rows["train"]) for view in range(spec.views + 1)] + [(0, rows["val"]), (0, rows["test"])]
     items = pd.concat([_items(store, some, view) for view, some in shown], ignore_index=True)
@@ -86,6 +86,6 @@ def _loader(spec: FeaturesSpec, store: Store, train: Rows, copies: Store | None)
         if online is None:
             return images
         generator = torch.Generator().manual_seed(derive(spec.seed, "view", view, index))
-        return online(images, torch.from_numpy(store.labels[rows]), generator)[0]
+        return online(images, torch.from_numpy(store.targets[rows]), generator)[0]
 
     return load

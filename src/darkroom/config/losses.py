@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from darkroom import registry, settings
 from darkroom.augment.config import MIXING
 from darkroom.classify.training_jobs import policies
+from darkroom.config.targets import LOSSES
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
@@ -19,7 +20,7 @@ def problems(config: Config) -> Iterator[str]:
     for name, model in config.classify.models.items() if config.classify else ():
         loss, place = registry.entry(*model.loss.plugin), f"classify.models.{name}.loss"  # type: ignore[attr-defined]
         if getattr(model.transfer, "views", None) is not None:
-            if loss.name != "cross_entropy":
+            if loss.name != LOSSES[config.target]:
                 yield f"{place}: got {loss.name}, but a probe fits its head with a loss of its own; remove loss"
             continue
         for policy in policies(config):

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from darkroom import registry
+from darkroom.classify.config import Classifier
 from darkroom.classify.training_jobs import policies
 from darkroom.config.model import Config
 from darkroom.data.target import DESCRIBED, Kind
 
 LOSSES: dict[Kind, str] = {"class": "cross_entropy", "labels": "binary_cross_entropy", "numbers": "huber"}
 """The loss of a classifier whose config names none."""
+HEADS: dict[Kind, str] = {"class": "logistic", "labels": "logistic", "numbers": "ridge"}
+"""The head of a probe whose config names none."""
 
 
 def fill(config: Config) -> Config:
-    """Return the config with the loss that fits the target for every classifier that names none."""
+    """Return the config with the loss and the head that fit the target for every classifier that names none."""
     if config.target == "class" or config.classify is None:
         return config
-    loss = registry.options("loss", LOSSES[config.target])()
-    models = {
-        name: model if "loss" in model.model_fields_set else model.model_copy(update={"loss": loss})
-        for name, model in config.classify.models.items()
-    }
+    models = {name: _filled(model, config.target) for name, model in config.classify.models.items()}
     return config.model_copy(update={"classify": config.classify.model_copy(update={"models": models})})
+
+
+def _filled(model: Classifier, target: Kind) -> Classifier:
+    found: dict[str, Any] = {}
+    if "loss" not in model.model_fields_set:
+        found["loss"] = registry.options("loss", LOSSES[target])()
+    if _head(model) is not None and "head" not in model.transfer.model_fields_set:  # type: ignore[union-attr]
+        head = registry.options("head", HEADS[target])()
+        found["transfer"] = model.transfer.model_copy(update={"head": head})  # type: ignore[union-attr]
+    return model.model_copy(update=found)
+
+
+def _head(model: Classifier) -> Any:
+    """Return the head of a probe; None for other ways to train."""
+    return getattr(model.transfer, "head", None)
 
 
 def problems(config: Config) -> Iterator[str]:
@@ -31,7 +46,7 @@ def problems(config: Config) -> Iterator[str]:
     if getattr(source, "labels", None) is not None and getattr(source, "numbers", None) is not None:
         yield "data.source: got both labels and numbers; a model predicts one of them, so remove the other"
         return
-    yield from _losses(config)
+    yield from _misfits(config)
     if config.target == "numbers" and config.classify and config.classify.tta_merge in ("geometric_mean", "max"):
         yield f"classify.tta_merge: {config.classify.tta_merge} merges probabilities, not numbers; use mean or learned"
     if config.target != "class":
@@ -40,17 +55,20 @@ def problems(config: Config) -> Iterator[str]:
             yield f"{key}: needs one class per image, but the target is {asked}; {cure}"
 
 
-def _losses(config: Config) -> Iterator[str]:
+def _misfits(config: Config) -> Iterator[str]:
+    """Find losses and heads that do not fit the target."""
     for name, model in config.classify.models.items() if config.classify else ():
-        loss = registry.entry(*model.loss.plugin)  # type: ignore[attr-defined]
-        if config.target not in loss.constants["TARGETS"]:
-            fitting = [
-                one.name for one in registry.entries("loss").values() if config.target in one.constants["TARGETS"]
-            ]
-            yield (
-                f"classify.models.{name}.loss: {loss.name} does not fit the target, which is {DESCRIBED[config.target]}; "
-                f"use {', '.join(fitting)}"
-            )
+        for key, chosen in (("loss", model.loss), ("transfer.head", _head(model))):
+            if chosen is None:
+                continue
+            entry = registry.entry(*chosen.plugin)  # type: ignore[union-attr]
+            if config.target not in entry.constants["TARGETS"]:
+                known = registry.entries(entry.kind).values()
+                fitting = [one.name for one in known if config.target in one.constants["TARGETS"]]
+                yield (
+                    f"classify.models.{name}.{key}: {entry.name} does not fit the target, which is "
+                    f"{DESCRIBED[config.target]}; use {', '.join(fitting)}"
+                )
 
 
 def _of_one_class(config: Config) -> Iterator[tuple[str, str]]:
@@ -69,6 +87,3 @@ def _of_one_class(config: Config) -> Iterator[tuple[str, str]]:
             for index, step in enumerate(policy.online):
                 if getattr(step, "consistency", 0):
                     yield f"augment.{name}.online[{index}].consistency", "set it to 0"
-    for name, model in config.classify.models.items() if config.classify else ():
-        if model.transfer is not None:
-            yield f"classify.models.{name}.transfer", "use a network without pretrained weights, such as resnet"

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, settings
+from darkroom.data.stratification import strata
 from darkroom.data.target import Target, read_target
 
 SPLITS = ("train", "val", "test")
@@ -58,6 +59,10 @@ class Store:
         if self.values is None:
             return self.labels
         return self.items[self.values.columns].to_numpy(dtype=np.float32)
+
+    def strata(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what to stratify these rows by: their classes (n,), or several strata each (n, C), see `stratification`."""
+        return self.labels[rows] if self.values is None else strata(self.values, self.targets[rows].astype(np.float32))
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn import linear_model
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -18,6 +22,7 @@ from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.classify.transfer.heads.knn import Knn
 from darkroom.classify.transfer.heads.linear import best_strength
 from darkroom.classify.transfer.heads.logistic import Logistic, cross_entropy
+from darkroom.classify.transfer.heads.ridge import Ridge
 from darkroom.classify.transfer.heads.svm import Svm
 from darkroom.nets.neighbors import Neighbors
 
@@ -90,9 +95,30 @@ def test_one_neighbor_is_the_nearest_and_the_bank_survives_saving() -> None:
     assert np.array_equal(scores(head, given.features), scores(again, given.features))
 
 
-@pytest.mark.parametrize("name", ["class_means", "knn", "logistic", "svm"])
-def test_every_head_has_calibrated_scores_and_repeats(name: str) -> None:
-    assert sorted(registry.entries("head")) == ["class_means", "knn", "logistic", "svm"]
+def test_binary_logistic_regressions_agree_with_scikit_learn() -> None:
+    given = made()
+    several = np.stack([given.labels.numpy() > 0, given.features[:, 0] > given.features[:, 0].mean()], axis=1)
+    labeled = replace(given, labels=torch.from_numpy(several).float(), classes=2)
+    scaled = StandardScaler().fit_transform(given.features)
+    theirs = OneVsRestClassifier(LogisticRegression(C=0.1, tol=1e-8, max_iter=5000)).fit(scaled, several)
+    probabilities = torch.from_numpy(scores(Logistic(c=0.1).fit(labeled), given.features)).sigmoid()
+    np.testing.assert_allclose(probabilities, theirs.predict_proba(scaled), atol=5e-4)
+
+
+def test_ridge_regression_agrees_with_scikit_learn() -> None:
+    given = made()
+    noise = np.random.default_rng(2).normal(size=(240, 2))
+    values = given.features[:, :2] @ np.array([[1.0, -2.0], [0.5, 0.1]]) + noise
+    numbers = replace(given, labels=torch.from_numpy(values).float(), classes=2)
+    scaled = StandardScaler().fit_transform(given.features)
+    theirs = linear_model.Ridge(alpha=10).fit(scaled, values).predict(scaled)
+    np.testing.assert_allclose(scores(Ridge(c=0.1).fit(numbers), given.features), theirs, atol=2e-3)
+    best = scores(Ridge().fit(numbers), given.features)
+    assert ((best - values) ** 2).mean() < 1.3
+
+
+@pytest.mark.parametrize("name", [n for n, e in registry.entries("head").items() if "class" in e.constants["TARGETS"]])
+def test_every_head_of_classes_has_calibrated_scores_and_repeats(name: str) -> None:
     given, other = made(spread=2.0), made(600, spread=2.0, seed=1)
     head = registry.build(registry.options("head", name)()).fit(given)
     again = registry.build(registry.options("head", name)()).fit(given)

@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from darkroom.classify.transfer.head_first import HeadFirst
-from darkroom.classify.transfer.heads.logistic import Logistic
 from darkroom.nets.transfer import Pretrained
 
 STAGES = 4
@@ -25,7 +24,7 @@ class Adaptation(HeadFirst):
     gradient = True
 
     def __init__(self, *, frozen_norm: bool = True, start_size: float = 1.0) -> None:
-        super().__init__(Logistic())
+        super().__init__()
         self.frozen_norm, self.start_size = frozen_norm, start_size
         self.full = 0
 

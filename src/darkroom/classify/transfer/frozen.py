@@ -63,15 +63,16 @@ class Features:
         whole = len(chosen) and chosen[-1] - chosen[0] + 1 == len(chosen)
         values = self.values[chosen[0] : chosen[-1] + 1] if whole else self.values[chosen]
         shown = self.items["row"].to_numpy(dtype=np.int64)[chosen]
-        items, labels = store.items.iloc[rows], store.labels[rows]
+        items, targets = store.items.iloc[rows], torch.tensor(store.targets)
         groups = items["group"].to_numpy(dtype=np.int64)
         count = min(FOLDS, len(np.unique(groups)))
-        parts = split.folds(items["id"].tolist(), labels, groups, count=count, seed=seed)
+        parts = split.folds(items["id"].tolist(), store.strata(rows), groups, count=count, seed=seed)
         fold = parts[pd.Index(rows).get_indexer(pd.Index(shown))]
-        own = torch.from_numpy(store.labels[shown])
-        counts = torch.bincount(torch.from_numpy(labels), minlength=len(store.classes)).float()
-        weights = class_weights(counts)[own] if balanced else torch.ones(len(own))
-        return Examples(values, own, weights, torch.from_numpy(fold), len(store.classes))
+        own, outputs = targets[shown], len(store.target.names)
+        weights = torch.ones(len(own))
+        if balanced:
+            weights = class_weights(torch.bincount(targets[rows], minlength=outputs).float())[own]
+        return Examples(values, own, weights, torch.from_numpy(fold), outputs)
 
 
 def open_features(folder: Path) -> Features:

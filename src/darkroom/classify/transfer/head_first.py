@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,19 @@ import numpy as np
 
 from darkroom.augment.config import OnlineSpec
 from darkroom.classify.transfer.frozen import Features, Rows, compute, open_features
+from darkroom.classify.transfer.heads.logistic import Logistic
+from darkroom.classify.transfer.heads.ridge import Ridge
 from darkroom.data.store import Store
 from darkroom.nets.transfer import Pretrained
 
 
 class HeadFirst:
-    """Fits a head to the features of a pretrained network, and puts it there."""
+    """Fits a head to the features of a pretrained network, and puts it there.
 
-    def __init__(self, head: Any) -> None:
+    Without a `head` it is a linear one that fits the target: `Logistic`, or `Ridge` for numbers.
+    """
+
+    def __init__(self, head: Any = None) -> None:
         self.head = head
 
     def begin(
@@ -37,5 +43,9 @@ class HeadFirst:
         every = rows if also is None else np.concatenate([rows, also])
         known = open_features(features) if features else compute(network, store, every)
         balanced = policy.balance or policy.imbalance is not None
-        network.set_head(self.head.fit(known.examples(store, rows, balanced=balanced, seed=seed)))
+        examples, head = known.examples(store, rows, balanced=balanced, seed=seed), self.head or Logistic()
+        if store.target.kind == "numbers":  # the head precedes the network's last step
+            values = network.rescale.standardized(examples.labels)  # type: ignore[operator, union-attr]
+            examples, head = replace(examples, labels=values), self.head or Ridge()
+        network.set_head(head.fit(examples))
         return known

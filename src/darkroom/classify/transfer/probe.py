@@ -8,11 +8,12 @@ from typing import Annotated
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from pydantic import Field
+from torch import nn
 
 from darkroom import registry
 from darkroom.augment.config import OnlineSpec
+from darkroom.classify.targets.kinds import learned
 from darkroom.classify.transfer.frozen import Features, Rows
 from darkroom.classify.transfer.head_first import HeadFirst
 from darkroom.classify.transfer.heads.examples import BLOCK
@@ -70,11 +71,13 @@ class Probe(HeadFirst):
 
 @torch.inference_mode()
 def _measures(network: Pretrained, known: Features, store: Store, rows: Rows) -> dict[str, float]:
-    """Return cross-entropy and accuracy of the head, block by block."""
-    head, totals = network.head.eval(), {"loss": 0.0, "accuracy": 0.0}
+    """Return the measures of the target, such as cross-entropy and accuracy, block by block."""
+    head, numbers = network.head.eval(), store.target.kind == "numbers"
+    kind = learned(store.target, network, "softmax")
+    totals, targets = kind.totals(), torch.tensor(store.targets)
     for start in range(0, len(rows), BLOCK):
         some = rows[start : start + BLOCK]
-        logits, labels = head(torch.from_numpy(known.of(some))), torch.from_numpy(store.labels[some])
-        totals["loss"] += float(F.cross_entropy(logits, labels, reduction="sum"))
-        totals["accuracy"] += float((logits.argmax(1) == labels).sum())
-    return {name: total / len(rows) for name, total in totals.items()}
+        outputs = head(torch.from_numpy(known.of(some)))
+        outputs = network.rescale(outputs) if numbers else outputs  # type: ignore[operator]
+        totals.add(kind.measures(outputs, targets[some], nn.MSELoss()), len(some))
+    return totals.close()

@@ -19,6 +19,8 @@ class ClassMeans:
     that gives held-out examples the lowest cross-entropy, so that they serve as logits.
     """
 
+    TARGETS = ("class",)
+
     def fit(self, examples: Examples) -> nn.Linear:
         """Return the fitted head. A class without examples is never predicted."""
         data = examples.standardized()

@@ -20,7 +20,10 @@ MANY = 5000
 
 @dataclass(frozen=True)
 class Examples:
-    """Features (N, D) with their labels, weights and folds (N,); views of one image, and images of one group, share a fold."""
+    """Features (N, D) with their labels, weights and folds (N,); views of one image, and images of one group, share a fold.
+
+    With several labels per image, or numbers, `labels` are floats (N, K); `classes` is K.
+    """
 
     features: NDArray[np.float32]
     labels: Tensor

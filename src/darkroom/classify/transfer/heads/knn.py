@@ -24,6 +24,8 @@ BLOCK = 1024
 class Knn:
     """The classes of the k most similar training images, by cosine similarity; the head holds their features."""
 
+    TARGETS = ("class",)
+
     def __init__(
         self,
         *,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from darkroom.classify.transfer.heads.examples import Standardized
+from darkroom.classify.transfer.heads.examples import Examples, Standardized
 
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Maps logits (N, F, K) and labels (N,) to losses (N, F) and their gradients by the logits (N, F, K)."""
+"""Maps logits (N, F, K) and labels (N,), or (N, K), to losses (N, F) and their gradients by the logits (N, F, K)."""
 STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-10, 3))
 """Values of C to choose from, from the strongest regularization to the weakest."""
 STEPS = 500
@@ -124,3 +124,12 @@ def best_strength(data: Standardized, loss: Loss, *, penalize_bias: bool) -> tup
             break
     assert best is not None
     return best[1:]
+
+
+def fitted(examples: Examples, loss: Loss, c: float | None) -> nn.Linear:
+    """Return the linear head that minimizes a loss, with the best C in cross-validation unless it is given."""
+    data = examples.standardized()
+    chosen = c if c is not None else best_strength(data, loss, penalize_bias=False)[0]
+    linear = Linear(data, 1)
+    linear.fit(loss, examples.weights[None], chosen, penalize_bias=False)
+    return linear.module()

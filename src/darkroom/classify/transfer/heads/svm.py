@@ -20,6 +20,8 @@ class Svm:
     gives held-out examples the lowest cross-entropy.
     """
 
+    TARGETS = ("class",)
+
     def __init__(self, *, c: Strength = None) -> None:
         self.c = c
 
