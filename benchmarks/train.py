@@ -26,12 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
+from torch import nn
 
 from darkroom import registry
 from darkroom.augment import apply
@@ -46,7 +43,6 @@ from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import Store, labelled, open_store
 from darkroom.fit.batches import plain_batches, training_batches
-from darkroom.fit.model import predict
 from darkroom.fit.precision import resolve
 from darkroom.fit.task import Observer, Task
 from darkroom.fit.trainer import fit
@@ -54,6 +50,7 @@ from darkroom.fit.untrained import standardize
 from darkroom.job import allocator
 from darkroom.log import silent
 from darkroom.randomness import derive
+from usual_training import Clock, usual_fit
 
 CONFIG = read(Path(__file__).parents[1] / "config" / "config.yaml")
 assert CONFIG.classify is not None
@@ -64,7 +61,7 @@ BATCH, EPOCHS = TRAINING.batch_size, TRAINING.epochs
 TO_GOAL = 30
 """Epochs of the race to the goal: within the default's 20, not every seed gets there."""
 ONLINE: list[Any] = [{"name": "affine", "fill": "constant"}]
-"""The transform of `PerImage`, batch by batch."""
+"""The transform of `usual_training.PerImage`, batch by batch."""
 LR, DECAY = (getattr(TRAINING.optimizer, key) for key in ("lr", "weight_decay"))
 
 
@@ -178,7 +175,7 @@ def bare_speed(root: Path, epochs: int, bf16: bool) -> float:
 def usual_speed(root: Path, epochs: int) -> float:
     """Lightning's usual way, without validation."""
     clock, store = Clock(None, None), open_store(root / "prepared")
-    usual_fit(store, epochs, 0, clock)
+    usual_fit(network(store, 0), store, TRAINING.model_copy(update={"epochs": epochs}), 0, clock)
     return epochs * len(labelled(store, "train")) / clock.train_seconds
 
 
@@ -223,40 +220,12 @@ def usual_race(root: Path, seed: int) -> tuple[list[float], float]:
     """Lightning's usual way, up to the goal."""
     store = open_store(root / "prepared")
     clock = Clock(store, GOAL)
-    usual_fit(store, TO_GOAL, seed, clock)
+    usual_fit(network(store, seed), store, TRAINING.model_copy(update={"epochs": TO_GOAL}), seed, clock)
     return clock.seen, clock.reached
 
 
 class GoalReached(Exception):  # noqa: N818 (not an error)
     """The goal is met: no need to train on."""
-
-
-class Clock:
-    """Times a training; with a store, also tests the network after each epoch and notes when the goal is met."""
-
-    def __init__(self, store: Store | None, goal: float | None) -> None:
-        self.store, self.goal = store, goal
-        self.seen: list[float] = []
-        self.reached, self.train_seconds = float("inf"), 0.0
-
-    def start(self) -> None:
-        """Start to count."""
-        self.started = time.monotonic()
-
-    def epoch_ended(self, network: nn.Module) -> bool:
-        """Test; whether the goal is met for the first time."""
-        self.train_seconds = time.monotonic() - self.started
-        if self.store is None:
-            return False
-        network.eval()
-        rows = labelled(self.store, "test")
-        right = predict(network, self.store.images, rows).argmax(1) == self.store.labels[rows]
-        network.train()
-        self.seen.append(float(right.mean()))
-        met = self.goal is not None and self.seen[-1] >= self.goal and self.reached == float("inf")
-        if met:
-            self.reached = time.monotonic() - self.started
-        return met
 
 
 class Observed(Observer):
@@ -276,21 +245,6 @@ class Observed(Observer):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """No checkpoint is saved."""
-
-
-class Called(pl.Callback):
-    """Hands Lightning's epochs to the clock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
-    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """The first batch is near."""
-        self.clock.start()
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        """Test, and stop when the goal is met."""
-        trainer.should_stop = self.clock.epoch_ended(module.network)
 
 
 def _stage(
@@ -314,61 +268,6 @@ def _stage(
     with contextlib.suppress(GoalReached):
         fit(task, batches, val, seed=seed, log=silent, observers=[Observed(clock)])
     return clock.seen, clock.reached
-
-
-class PerImage(Dataset[tuple[Tensor, int]]):
-    """The training images, transformed one by one as torchvision's tutorials do; the same kind of change as the policy."""
-
-    def __init__(self, store: Store) -> None:
-        rows = labelled(store, "train")
-        self.images, self.labels = np.asarray(store.images[rows]), store.labels[rows]
-        change = v2.RandomAffine(15, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=(-5, 5, -5, 5))
-        self.transform = v2.Compose([v2.ToImage(), change, v2.ToDtype(torch.float32, scale=True)])
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.transform(self.images[index]), int(self.labels[index])
-
-
-class Usual(pl.LightningModule):
-    """The module of a tutorial."""
-
-    def __init__(self, net: nn.Module, steps: int) -> None:
-        super().__init__()
-        self.network, self.steps = net, steps
-
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """Cross-entropy, logged."""
-        images, labels = batch
-        logits = self.network(images)
-        loss = F.cross_entropy(logits, labels)
-        self.log("train/loss", loss)
-        self.log("train/accuracy", (logits.argmax(1) == labels).float().mean(), on_epoch=True)
-        return loss
-
-    def configure_optimizers(self) -> Any:
-        """AdamW on a one-cycle schedule."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=LR, weight_decay=DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=self.steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def usual_fit(store: Store, epochs: int, seed: int, clock: Clock) -> None:
-    """Lightning with its defaults but for the logger, which would write to the working folder."""
-    pl.seed_everything(seed, workers=True, verbose=False)
-    images = PerImage(store)
-    loader = DataLoader(images, batch_size=BATCH, shuffle=True, num_workers=2, persistent_workers=True)
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[Called(clock)],
-    )
-    trainer.fit(Usual(network(store, seed), epochs * len(loader)), loader)
 
 
 if __name__ == "__main__":
