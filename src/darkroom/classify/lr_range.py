@@ -69,7 +69,7 @@ def run(
     task, batches = train.prepare(spec, network, way, store, rows, more, teacher=teacher, kind=RangeTest)
     assert isinstance(task, RangeTest)
     epochs = math.ceil(STEPS / len(batches))
-    task.settings = task.settings.model_copy(update={"epochs": epochs})
+    task.settings = task.settings.bare(epochs)
     sweep(task, batches, seed=spec.seed)
     losses = np.array(task.swept)
     rates = LOWEST * (HIGHEST / LOWEST) ** (np.arange(len(losses)) / (STEPS - 1))

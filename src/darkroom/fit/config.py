@@ -111,6 +111,12 @@ class Training(Section):
         cures = {"patience": "remove it", "swa": "remove it", "schedule": "use another schedule than plateau"}
         return {key: cures[key] for key, value in used.items() if value is not None}
 
+    def bare(self, epochs: int) -> Training:
+        """Return the same training for a number of epochs, without schedule, validation loss, averaging and diagnostics."""
+        constant = registry.options("schedule", "constant")()
+        without = {"schedule": constant, "patience": None, "swa": None, "diagnostics": False}
+        return self.model_copy(update={"epochs": epochs, **without})
+
     @model_validator(mode="after")
     def _fitting_together(self) -> Self:
         schedule: Any = self.schedule

@@ -18,8 +18,8 @@ from darkroom.log import silent
 from darkroom.planning.plan import Plan
 
 
-def spec(optimizer: dict[str, Any], epochs: int = 1) -> TrainSpec:
-    training = {"epochs": epochs, "batch_size": 64, "optimizer": optimizer}
+def spec(optimizer: dict[str, Any], epochs: int = 1, **more: Any) -> TrainSpec:
+    training = {"epochs": epochs, "batch_size": 64, "optimizer": optimizer, **more}
     return TrainSpec.model_validate({"network": "mlp", "training": training, "seed": 0})
 
 
@@ -56,8 +56,9 @@ def test_smoothing_keeps_a_constant_and_has_no_bias_at_the_ends() -> None:
 
 
 def test_the_test_is_repeatable_and_ends_when_the_loss_diverges(digits: Path, tmp_path: Path) -> None:
-    for out in ("one", "two"):
-        lr_range.run(spec({"name": "adamw", "lr": "auto"}), data=digits, out=tmp_path / out, log=silent)
+    without_effect = {"epochs": 9, "patience": 3, "schedule": "plateau", "diagnostics": True}
+    for out, more in (("one", {}), ("two", without_effect)):
+        lr_range.run(spec({"name": "adamw", "lr": "auto"}, **more), data=digits, out=tmp_path / out, log=silent)
     assert files.read_manifest(tmp_path / "one") == files.read_manifest(tmp_path / "two")
     table = pd.read_csv(tmp_path / "one" / "lr_range.csv")
     assert len(table) <= STEPS

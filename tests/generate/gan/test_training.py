@@ -107,11 +107,14 @@ def test_colors_and_odd_sizes_train_with_every_stabiliser() -> None:
     assert model.sample(torch.tensor([0, 1]), torch.Generator()).shape == (2, 3, 33, 17)
 
 
-@pytest.mark.parametrize("loss", ["hinge", "wasserstein_gp"])
+SWITCHED = {"optimizer": ["adamw", {"name": "sgd", "lr": 0.001, "from": 0.4}], "l1": 0.001, "diagnostics": True}
+
+
+@pytest.mark.parametrize(("loss", "training"), [("hinge", {}), ("wasserstein_gp", {}), ("hinge", SWITCHED)])
 def test_an_interrupted_run_ends_with_the_same_weights_and_history(
-    loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loss: str, training: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"loss": loss, **STABILISERS["all"]}
+    options = {"loss": loss, **STABILISERS["all"], "training": training}
     whole, fitted = train(4, **options)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
     epochs = []
