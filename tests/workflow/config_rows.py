@@ -122,6 +122,13 @@ ROWS = [
         "its trainings and evaluations",
         "network.hidden",
     ),
+    Row(
+        "`classify.models.mlp.loss`",
+        settings(classify__models__mlp__loss="focal"),
+        MLP,
+        "its trainings and evaluations",
+        "loss cross_entropy → focal",
+    ),
     Row("`classify.baseline`", settings(classify__baseline="mlp"), ONLY_REPORT),
     Row(
         "`classify.policies` without one",

@@ -31,7 +31,7 @@ ROWS = [
     # --- code
     Row(
         "one network",
-        code("nets/resnet.py", "GAINS[activation]", "2 * GAINS[activation]"),
+        code("nets/resnet.py", "changed + shortcut", "shortcut + changed"),
         RESNETS,
         "what trains or judges with it",
         "nets/resnet.py: function ",

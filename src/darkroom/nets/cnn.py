@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom.nets import layers
-from darkroom.nets.init import initialize
+from darkroom.nets.init import initialize, initialize_convolutions
 from darkroom.nets.options import Activation, Dropout, Init, Norm
 from darkroom.registry import register
 from darkroom.settings import Count
@@ -49,6 +49,7 @@ class CNN(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         last = nn.Linear(before, classes)
         self.head = nn.Sequential(nn.Dropout(dropout), last)
+        initialize_convolutions(self, activation)
         initialize(self, init, activation, last=last)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:

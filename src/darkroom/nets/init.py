@@ -49,6 +49,14 @@ def initialize(network: nn.Module, init: Section | None, activation: Activations
                 nn.init.zeros_(module.bias)
 
 
+def initialize_convolutions(network: nn.Module, activation: Activations) -> None:
+    """Fill the weights of convolutions as in He et al. 2015, the default of convolutional networks."""
+    fill = he_normal()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fill(module.weight, GAINS[activation])
+
+
 @register("init", "zero")
 def zero() -> Fill:
     """All weights 0: every unit of a layer stays like every other, and without a gradient."""

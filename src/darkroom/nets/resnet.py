@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom.nets import layers
-from darkroom.nets.init import GAINS, he_normal, initialize
+from darkroom.nets.init import initialize, initialize_convolutions
 from darkroom.nets.layers import Standardize
 from darkroom.nets.options import Activation, Activations, Dropout, Init, Norm, Norms, Skip, StochasticDepth
 from darkroom.registry import register
@@ -52,10 +52,7 @@ class ResNet(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         last = nn.Linear(before, classes)
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), last)
-        fill = he_normal()
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                fill(module.weight, GAINS[activation])
+        initialize_convolutions(self, activation)
         initialize(self, init, activation, last=last)
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:

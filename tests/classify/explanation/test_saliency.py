@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from darkroom.classify.explanation import saliency
 from darkroom.nets.mlp import MLP
 from darkroom.nets.resnet import ResNet
+from darkroom.nets.vit import ViT
 
 
 def images(count: int = 3, side: int = 16) -> Tensor:
@@ -98,6 +99,19 @@ def test_rollout_leaves_the_network_as_it_was() -> None:
     assert float(rolled.min()) >= 0
     assert (rolled.flatten(1).sum(1) <= 1).all()  # the rest is the class token's
     torch.testing.assert_close(network(images()), before)
+
+
+def test_the_vision_transformer_is_explained_by_rollout_and_answers_alike_with_either_attention() -> None:
+    torch.manual_seed(0)
+    network = ViT((3, 16, 16), 4, width=16, depth=3, heads=2).eval()
+    assert saliency.method(network, images(1)) == "attention_rollout"
+    rolled = saliency.attention_rollout(network, images())
+    assert rolled.shape == (3, 4, 4)
+    torch.testing.assert_close(rolled.flatten(1).sum(1), torch.ones(3))  # there is no class token
+    fused = network(images())
+    for block in network.blocks:
+        block.attention.fused_attn = False
+    torch.testing.assert_close(network(images()), fused)
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "resnet18", "swin_tiny_patch4_window7_224"])
