@@ -105,3 +105,20 @@ def test_only_classes_are_explained() -> None:
     assert explain.each is not None
     counts = {kind: len(list(explain.each(load(kind, classify={})))) for kind in ASKED}
     assert counts == {"class": 1, "labels": 0, "numbers": 0}
+
+
+@pytest.mark.parametrize("merge", ["mean", "learned", "geometric_mean", "max"])
+def test_views_of_numbers_are_averaged(merge: str) -> None:
+    assert load("labels", classify={"tta_merge": merge}).classify
+    if merge in ("mean", "learned"):
+        assert load("numbers", classify={"tta_merge": merge}).classify
+    else:
+        line = f"classify.tta_merge: {merge} merges probabilities, not numbers; use mean or learned"
+        assert problem("numbers", classify={"tta_merge": merge}) == line
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_only_one_class_is_explained(kind: Kind) -> None:
+    loaded = load(kind, classify={})
+    explained = {stage.name for stage in STAGES if stage.each is not None and [*stage.each(loaded)]}
+    assert ("classify explain" in explained) == (kind == "class")

@@ -22,7 +22,7 @@ HISTORY_SCORES = {
     "accuracy": "accuracy",
     "f1": "F1",
     "mae": "mean absolute error",
-    "standardized_mae": "mean absolute error (standard deviations)",
+    "standardized_mae": "MAE (standard deviations)",
 }
 """Scores that a training history may have, one per kind of target."""
 SHARES = ("accuracy", "f1")

@@ -186,7 +186,7 @@ def _each(best: ClassifierRuns, names: Sequence[str]) -> Table:
         "Coverage, %",
         "Expected, %",
     ]
-    return Table("Number", columns, rows, [("", 4), ("90% interval around a prediction", 3)])
+    return Table("Number", columns, rows, [("", 4), ("90% interval", 3)])
 
 
 def _tta(ranked: Sequence[ClassifierRuns], score: Score) -> Table:
