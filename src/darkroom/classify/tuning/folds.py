@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from darkroom import settings
 from darkroom.data import split
 from darkroom.data.store import Store, labelled
-from darkroom.data.stratification import strata
 
 Rows = NDArray[np.int64]
 
@@ -40,8 +39,6 @@ def folds(store: Store, rows: Rows, *, count: int, seed: int) -> Rows:
 def parts(store: Store, rows: Rows, *, count: int, seed: int) -> Rows:
     """Return the part of each row, 0 to count - 1; some may have no image of a rare class."""
     items = store.items.iloc[rows]
-    single = store.target.kind == "class"
-    labels = store.labels[rows] if single else strata(store.target, store.targets[rows].astype(np.float32))
     groups = items["group"].to_numpy(dtype=np.int64)
-    found: Rows = split.folds(items["id"].tolist(), labels, groups, count=count, seed=seed)
+    found: Rows = split.folds(items["id"].tolist(), store.strata(rows), groups, count=count, seed=seed)
     return found
