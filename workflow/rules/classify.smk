@@ -180,3 +180,91 @@ rule classify_cross_validate:
         classify_cross_validate.message
     shell:
         classify_cross_validate.command
+
+
+classify_share = StageRule(plan, "classify share")
+
+
+rule classify_share:
+    input:
+        classify_share.inputs,
+    output:
+        classify_share.manifest,
+    log:
+        classify_share.log,
+    priority: classify_share.priority
+    threads: classify_share.threads
+    resources:
+        **classify_share.resources,
+    params:
+        **classify_share.params,
+    message:
+        classify_share.message
+    shell:
+        classify_share.command
+
+
+classify_learning_curve = StageRule(plan, "classify learning_curve")
+
+
+rule classify_learning_curve:
+    input:
+        classify_learning_curve.inputs,
+    output:
+        classify_learning_curve.manifest,
+    log:
+        classify_learning_curve.log,
+    priority: classify_learning_curve.priority
+    threads: classify_learning_curve.threads
+    resources:
+        **classify_learning_curve.resources,
+    params:
+        **classify_learning_curve.params,
+    message:
+        classify_learning_curve.message
+    shell:
+        classify_learning_curve.command
+
+
+classify_trial = StageRule(plan, "classify trial")
+
+
+rule classify_trial:
+    input:
+        classify_trial.inputs,
+    output:
+        classify_trial.manifest,
+    log:
+        classify_trial.log,
+    priority: classify_trial.priority
+    threads: classify_trial.threads
+    resources:
+        **classify_trial.resources,
+    params:
+        **classify_trial.params,
+    message:
+        classify_trial.message
+    shell:
+        classify_trial.command
+
+
+classify_search = StageRule(plan, "classify search")
+
+
+rule classify_search:
+    input:
+        classify_search.inputs,
+    output:
+        classify_search.manifest,
+    log:
+        classify_search.log,
+    priority: classify_search.priority
+    threads: classify_search.threads
+    resources:
+        **classify_search.resources,
+    params:
+        **classify_search.params,
+    message:
+        classify_search.message
+    shell:
+        classify_search.command

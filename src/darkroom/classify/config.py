@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from darkroom import registry
 from darkroom.augment.config import OnlineSpec
+from darkroom.classify.tuning.space import Search
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Probability, Section, nearest, quoted, unique
@@ -16,6 +17,14 @@ Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_defau
 DEFAULT = "fine_tune"
 """How a pretrained network is trained unless the config says otherwise."""
 Merge = Literal["mean", "geometric_mean", "max", "learned"]
+
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+def ascending(values: list[float]) -> list[float]:
+    """Return numbers in ascending order. Raises ValueError if one of them is listed twice."""
+    return sorted(unique(values))
 
 
 class Classifier(Section):
@@ -74,6 +83,12 @@ class Classify(Section):
     cross_validate: Annotated[int, Field(ge=2, le=50)] | None = None
     """Number of folds: also trains every classifier that many times per seed on the train and val splits, each time without
     one fold, which it predicts. Default: no cross-validation."""
+    learning_curve: Annotated[list[Share], Field(min_length=1), AfterValidator(ascending)] | None = None
+    """Shares of the training images, such as `[0.1, 0.3, 1]`: also trains every classifier on each of them with every seed, to
+    show whether more images would help. All images are always the last point. Default: no learning curve."""
+    search: dict[Name, Search] = {}
+    """Searches for better settings of a model, by name; the best ones are then trained and evaluated under that name, with the
+    seeds of all classifiers and none of those of the trials."""
     tta: Views = [{"name": "shift"}]  # type: ignore[list-item]
     """Test-time augmentation: views of a test image whose predictions are merged with those for the plain image."""
     tta_merge: Merge = "mean"
@@ -81,6 +96,10 @@ class Classify(Section):
     with the weights that minimize cross-entropy on the validation images."""
     resamples: Count = 1000
     """Bootstrap resamples per 95 % interval."""
+
+    def classifier(self, name: str) -> Classifier:
+        """Return the settings of a model; for the name of a search, those of the model that it tunes."""
+        return self.models[self.search[name].model if name in self.search else name]
 
     @model_validator(mode="before")
     @classmethod
@@ -126,6 +145,8 @@ class TrainSpec(Classifier):
     backbone: str | None = None
     """Fingerprint of the network's pretrained weights, so that other weights make the job stale."""
     seed: int
+    searched: list[Classifier] = []
+    """The same classifier with other plug-ins that a search may choose, whose code is part of the job's."""
 
 
 class FeaturesSpec(Section):
@@ -158,6 +179,8 @@ class ExplainedClassifier(Section):
     model: str
     folder: str
     network: Annotated[Section, Plugin("network")]
+    saved: bool = False
+    """Whether its network has the options saved with the model, as a search chose them."""
 
 
 class ExplainSpec(Section):

@@ -1,11 +1,11 @@
-"""The jobs of the `classify` section; those that train are in `training_jobs`, those that compare settings in `tuning_jobs`."""
+"""The jobs of the `classify` section; the others are in `training_jobs`, `tuning_jobs` and `search_jobs`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from darkroom.classify import training_jobs, tuning_jobs
+from darkroom.classify import search_jobs, training_jobs, tuning_jobs
 from darkroom.classify.config import EvaluateSpec, ExplainedClassifier, ExplainSpec
 from darkroom.classify.training_jobs import MOST_WORKERS, SEED, section, seeds
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
     classify = section(plan)
     shared = {key: getattr(classify, key) for key in ("tta", "tta_merge", "resamples")}
-    network = classify.models[wildcards["model"]].network
+    network = classify.classifier(wildcards["model"]).network
     return EvaluateSpec(network=network, seed=int(wildcards["seed"]), **shared)
 
 
@@ -36,7 +36,8 @@ def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:
                 policy=one["policy"],
                 model=one["model"],
                 folder="{policy}/{model}/seed-{seed}".format(**one),
-                network=section(plan).models[one["model"]].network,
+                network=section(plan).classifier(one["model"]).network,
+                saved=one["model"] in section(plan).search,
             )
             for one in _first_seeds(plan.config)
         ]
@@ -45,7 +46,7 @@ def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:
 
 def _workers(plan: Planned, wildcards: Wildcards) -> int:
     """Return how many threads an evaluation keeps busy: a small network leaves its core to other jobs."""
-    return MOST_WORKERS if section(plan).models[wildcards["model"]].transfer else 1
+    return MOST_WORKERS if section(plan).classifier(wildcards["model"]).transfer else 1
 
 
 def _model(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
@@ -83,4 +84,5 @@ STAGES = (
         cost=Cost(TORCH, 4, seconds=8),
     ),
     *tuning_jobs.STAGES,
+    *search_jobs.STAGES,
 )

@@ -21,6 +21,7 @@ from darkroom.classify.task import Adaptation, ClassifierTask
 from darkroom.classify.teacher import Teacher
 from darkroom.classify.tuning.rate import read as read_rate
 from darkroom.classify.tuning.rate import with_rate
+from darkroom.classify.tuning.space import FOUND, apply
 from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
 from darkroom.fit.batches import Batches, plain_batches, training_batches
 from darkroom.fit.model import Fitted, save_model
@@ -40,6 +41,7 @@ def run(
     features: Path | None = None,
     weights: Path | None = None,
     teacher: Path | None = None,
+    search: Path | None = None,
     rate: Path | None = None,
     out: Path,
     checkpoints: Path | None = None,
@@ -49,10 +51,12 @@ def run(
 
     A pretrained network begins with a head fitted to `features`, and reads remote weights from `weights`, the folder of
     `weights fetch`. A loss that learns from another classifier finds it in the folder `teacher`. The learning rate `auto`
-    becomes that of the range test in `rate`, which is recorded beside the model. Raises ValueError if there is nothing to
+    becomes that of the range test in `rate`, and keys that a search chose have the values in `search`; both are recorded
+    beside the model. Raises ValueError if there is nothing to
     learn from the training images, such as fewer than two classes, or there are no test images to evaluate on.
     """
-    spec, store = pretrained.localized(spec, weights), open_store(data)
+    values = files.read_json(search / FOUND)["values"] if search is not None else {}
+    spec, store = pretrained.localized(apply(spec, values), weights), open_store(data)
     if rate is not None:
         spec = with_rate(spec, read_rate(rate))
     needed(store, "test")  # fail before the training, not after it
@@ -80,7 +84,9 @@ def run(
         )
         copy_preparation(data, fresh)
         if rate is not None:
-            files.write_json(fresh / "learning_rate.json", {"lr": read_rate(rate)})
+            files.write_json(fresh / "learning_rate.json", {"lr": spec.training.optimizer.lr})  # type: ignore[attr-defined]
+        if search is not None:
+            files.write_json(fresh / FOUND, values)
 
 
 def train(

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from darkroom import files
+from darkroom import files, registry
 from darkroom.augment.config import NONE, OnlineSpec
 from darkroom.augment.jobs import copies
 from darkroom.classify.config import Classifier, Classify, FeaturesSpec, TrainSpec
+from darkroom.classify.tuning.space import Search, apply
 from darkroom.fit.config import Training
 from darkroom.fit.options import AUTO
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
@@ -33,15 +34,13 @@ def policies(config: Config) -> list[str]:
 
 
 def seeds(config: Config) -> Iterable[Wildcards]:
-    """Yield every model under every policy with every seed."""
-    return (
-        {"policy": policy, "model": model, "seed": str(seed)}
-        for section in [config.classify]
-        if section is not None
-        for model in section.models
-        for policy in policies(config)
-        for seed in section.seeds
-    )
+    """Yield every model under every policy, and what each search found under its own, with every seed."""
+    classify = config.classify
+    if classify is None:
+        return ()
+    named = [(policy, model) for model in classify.models for policy in policies(config)]
+    named += [(search.policy, name) for name, search in classify.search.items()]
+    return ({"policy": policy, "model": model, "seed": str(seed)} for policy, model in named for seed in classify.seeds)
 
 
 def section(plan: Planned) -> Classify:
@@ -54,14 +53,28 @@ def trained(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     """Return the spec of a training."""
     policy = plan.config.augment.get(wildcards["policy"])
     online = policy.online_spec if policy else OnlineSpec()
-    classifier = section(plan).models[wildcards["model"]]
+    classifier = section(plan).classifier(wildcards["model"])
     chosen = fields(classifier)
     if _views(classifier) is not None and (frozen := _frozen(plan.config, wildcards["policy"], wildcards["model"])):
         # a probe has no training loop, and no views under a policy that leaves images as they are
         chosen["training"] = Training()
         chosen["transfer"] = chosen["transfer"].model_copy(update={"views": frozen[1].views})
     found = pretrained.fingerprints(classifier.network)
-    return TrainSpec(seed=int(wildcards["seed"]), policy=online, backbone=found, **chosen)
+    search = section(plan).search.get(wildcards["model"])
+    searched = alternatives(classifier, search) if search else []
+    return TrainSpec(seed=int(wildcards["seed"]), policy=online, backbone=found, searched=searched, **chosen)
+
+
+def alternatives(classifier: Classifier, search: Search) -> list[Classifier]:
+    """Return a classifier with each value of a search that brings other plug-ins."""
+    own = _plugins(classifier)
+    lists = ((key, value) for key, values in search.space.items() if isinstance(values, list) for value in values)
+    found = (apply(classifier, {key: value}) for key, value in lists)
+    return [one for one in found if _plugins(one) - own]
+
+
+def _plugins(classifier: Classifier) -> set[str]:
+    return {plugin.definition for plugin in registry.used(classifier)}
 
 
 def _views(classifier: Classifier) -> int | None:
@@ -75,7 +88,7 @@ def _frozen(config: Config, policy: str, model: str) -> tuple[Job, FeaturesSpec]
     Its name is the backbone's, the image size, and a hash of all that the features depend on besides the images.
     """
     assert config.classify, "a classifier has its section"
-    classifier = config.classify.models[model]
+    classifier = config.classify.classifier(model)
     if classifier.transfer is None:
         return None
     views, chosen = _views(classifier) or 0, config.augment.get(policy)
@@ -114,24 +127,28 @@ def _features(plan: Planned, wildcards: Wildcards) -> FeaturesSpec:
 def inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
     """Return the inputs of a training under the policy and of the model in `wildcards`."""
     frozen = _frozen(plan.config, wildcards["policy"], wildcards["model"])
-    teacher = getattr(section(plan).models[wildcards["model"]].loss, "teacher", None)
-    made = None if _views(section(plan).models[wildcards["model"]]) is not None else wildcards["policy"]
+    name = wildcards["model"]
+    teacher = getattr(section(plan).classifier(wildcards["model"]).loss, "teacher", None)
+    made = None if _views(section(plan).classifier(wildcards["model"])) is not None else wildcards["policy"]
     return {
         "data": PREPARED,
         "copies": copies(plan.config, made) if made else None,
         "features": frozen[0] if frozen else None,
-        "weights": fetched(section(plan).models[wildcards["model"]].network),
+        "weights": fetched(section(plan).classifier(wildcards["model"]).network),
         "teacher": Job("classify train", {**wildcards, "model": teacher}) if teacher else None,
+        "search": Job("classify search", {"search": name}) if name in section(plan).search else None,
         "rate": _rate(plan, wildcards),
     }
 
 
 def _rate(plan: Planned, wildcards: Wildcards) -> Job | None:
     """Return the range test that finds a training's learning rate; None if the config gives a number."""
-    classifier = section(plan).models[wildcards["model"]]
+    classifier = section(plan).classifier(wildcards["model"])
     if not automatic(classifier):
         return None
-    return Job("classify lr_range", {key: wildcards[key] for key in ("policy", "model")})
+    search = section(plan).search.get(wildcards["model"])
+    model = search.model if search else wildcards["model"]
+    return Job("classify lr_range", {"policy": wildcards["policy"], "model": model})
 
 
 def automatic(classifier: Classifier) -> bool:

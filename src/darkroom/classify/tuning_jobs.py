@@ -1,4 +1,5 @@
-"""Jobs that choose and compare settings of classifiers: learning-rate range tests and cross-validation."""
+"""Jobs that choose and compare settings of classifiers: learning-rate range tests, cross-validation and learning
+curves."""
 
 from __future__ import annotations
 
@@ -7,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.training_jobs import SEED, automatic, inputs, policies, section, trained
-from darkroom.classify.tuning.config import CrossValidateSpec, FoldResult, FoldSpec, Validated
+from darkroom.classify.tuning.config import (
+    CrossValidateSpec,
+    CurveSpec,
+    FoldResult,
+    FoldSpec,
+    Learned,
+    ShareSpec,
+    Validated,
+)
 from darkroom.fit.config import Training
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
 
@@ -35,7 +44,8 @@ def _range(plan: Planned, wildcards: Wildcards) -> TrainSpec:
 
 
 def _range_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
-    return {name: read for name, read in inputs(plan, wildcards).items() if name != "rate"}
+    seed = {"seed": str(section(plan).seeds[0])}
+    return {name: read for name, read in inputs(plan, {**wildcards, **seed}).items() if name != "rate"}
 
 
 def unseen(config: Config) -> Iterable[tuple[str, str]]:
@@ -119,6 +129,53 @@ def _all_folds(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within
     return {"data": PREPARED, "folds": Within("{results}/classify", tuple(plan.jobs_of("classify fold")))}
 
 
+def _shares(config: Config) -> Iterable[Wildcards]:
+    classify = config.classify
+    return (
+        {"policy": policy, "model": model, "seed": str(seed), "share": f"{share:g}"}
+        for policy, model in unseen(config)
+        if classify
+        for share in classify.learning_curve or ()
+        if share < 1  # of all images there is the classifier itself
+        for seed in classify.seeds
+    )
+
+
+def _share(plan: Planned, wildcards: Wildcards) -> ShareSpec:
+    return ShareSpec(**fields(trained(plan, wildcards)), share=float(wildcards["share"]))
+
+
+def _curved(config: Config) -> Iterable[Wildcards]:
+    return ({} for _ in range(next(iter(_shares(config)), None) is not None))
+
+
+def _learning_curve(plan: Planned, wildcards: Wildcards) -> CurveSpec:
+    seeds = section(plan).seeds
+    shares = [f"{share:g}" for share in section(plan).learning_curve or () if share < 1]
+    return CurveSpec(
+        classifiers=[
+            Learned(
+                policy=policy,
+                model=model,
+                seeds=list(seeds),
+                shares=[[f"{policy}/{model}/seed-{seed}/share-{share}" for seed in seeds] for share in shares],
+                evaluations=[f"{policy}/{model}/seed-{seed}/evaluation" for seed in seeds],
+            )
+            for policy, model in unseen(plan.config)
+        ],
+        left_out=left_out(plan.config),
+    )
+
+
+def _all_shares(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    shares = plan.jobs_of("classify share")
+    known = set(unseen(plan.config))
+    whole = (
+        job for job in plan.jobs_of("classify evaluate") if (job.wildcards["policy"], job.wildcards["model"]) in known
+    )
+    return {"data": PREPARED, "classifiers": Within("{results}/classify", (*shares, *whole))}
+
+
 STAGES = (
     Stage(
         name="classify lr_range",
@@ -146,6 +203,25 @@ STAGES = (
         each=_validated,
         spec=_cross_validate,
         inputs=_all_folds,
+        cost=Cost(TORCH, 1, seconds=4),
+    ),
+    Stage(
+        name="classify share",
+        folder=f"{SEED}/share-{{share}}",
+        title="train classifier: {model} on {policy}, seed {seed} with a share of {share}",
+        each=_shares,
+        spec=_share,
+        inputs=_fold_inputs,
+        cost=Cost(TORCH, 4, seconds=30),
+        resumes=True,
+    ),
+    Stage(
+        name="classify learning_curve",
+        folder="{results}/learning_curve",
+        title="learning curves of the classifiers of {name}",
+        each=_curved,
+        spec=_learning_curve,
+        inputs=_all_shares,
         cost=Cost(TORCH, 1, seconds=4),
     ),
 )

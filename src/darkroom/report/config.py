@@ -69,6 +69,10 @@ class BuildSpec(Section):
     """Learning-rate range tests, named by their classifiers."""
     cross_validation: ResultEntry | None = None
     """The pooled folds of the classifiers."""
+    learning_curve: ResultEntry | None = None
+    """Scores by number of training images."""
+    searches: list[ResultEntry] = []
+    """Searches, by name."""
     explanation: ResultEntry | None = None
     """Why the classifiers err."""
     generators: list[GeneratorEntry]

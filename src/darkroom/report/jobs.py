@@ -13,6 +13,8 @@ from darkroom.report.config import BuildSpec, ClassifierEntry, DetectorEntry, Ge
 NOT_SHOWN = {
     "audit train",
     "classify fold",
+    "classify share",
+    "classify trial",
     "data attributes",
     "data fetch",
     "generate judge",
@@ -52,6 +54,8 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
         lr_ranges=entries("classify lr_range", "{model} + {policy}"),
         cross_validation=next(iter(entries("classify cross_validate")), None),
+        learning_curve=next(iter(entries("classify learning_curve")), None),
+        searches=entries("classify search", "{search}"),
         explanation=next(iter(entries("classify explain")), None),
         generators=[GeneratorEntry(**entry) for entry in seeds("generate evaluate", "generate train")],
         detectors=[

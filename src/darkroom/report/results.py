@@ -169,6 +169,10 @@ class Results:
     """The learning-rate range tests, by classifier."""
     cross_validation: Path | None = None
     """The pooled folds of the classifiers, if there are any."""
+    learning_curve: Path | None = None
+    """Scores by number of training images, if there are any."""
+    searches: dict[str, Path] = field(default_factory=dict)
+    """Searches, by name."""
     audits: dict[str, Path] = field(default_factory=dict)
     """The audits, by policy."""
     explanation: Path | None = None
@@ -223,6 +227,8 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         synthetic=whole(spec.synthetic),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
         lr_ranges=whole(spec.lr_ranges),
+        learning_curve=next(iter(whole([spec.learning_curve] if spec.learning_curve else []).values()), None),
+        searches=whole(spec.searches),
         cross_validation=next(iter(whole([spec.cross_validation] if spec.cross_validation else []).values()), None),
         audits=whole(spec.audits),
         explanation=next(iter(whole([spec.explanation] if spec.explanation else []).values()), None),

@@ -7,18 +7,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-NUMBERED = ("seed", "fold")
+NUMBERED = ("seed", "fold", "share", "round", "trial")
 """Tags that number the runs of one method."""
 
 
 def has_parent(tags: Mapping[str, str]) -> bool:
     """Return whether a run is one of several of a method, which share a parent."""
-    return "seed" in tags
+    return "seed" in tags or "trial" in tags
 
 
 def method(stage: str, tags: Mapping[str, str]) -> str:
     """Return the name shared by the runs of one method: `classify/none/resnet` for its seeds, whatever the stage, and
-    `classify fold/none/resnet` for its folds."""
+    `classify fold/none/resnet` for its folds; shares and trials alike."""
     first = stage if tags.keys() & set(NUMBERED) - {"seed"} else stage.split()[0]
     return "/".join([first, *(value for key, value in tags.items() if key not in NUMBERED)])
 

@@ -3,7 +3,7 @@
 Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
 `built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
 where it can be restored. Runs of several seeds are children of one parent that carries their mean and interval;
-so are the folds of a classifier, without mean and interval.
+so are the folds of a classifier and the trials of a search, without mean and interval.
 
 Every step is idempotent: a response may be lost after the server has handled the request.
 """

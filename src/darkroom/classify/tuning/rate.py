@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from darkroom import files
 from darkroom.classify.config import TrainSpec
+from darkroom.fit.options import AUTO
 
 FOUND = "lr_range.json"
 Spec = TypeVar("Spec", bound=TrainSpec)
@@ -18,6 +19,8 @@ def read(folder: Path) -> float:
 
 
 def with_rate(spec: Spec, lr: float) -> Spec:
-    """Return a spec with this learning rate."""
+    """Return a spec with this learning rate in place of `auto`."""
+    if getattr(spec.training.optimizer, "lr", None) != AUTO:
+        return spec  # a search chose a number
     optimizer = spec.training.optimizer.model_copy(update={"lr": lr})
     return spec.model_copy(update={"training": spec.training.model_copy(update={"optimizer": optimizer})})

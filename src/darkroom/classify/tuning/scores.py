@@ -11,6 +11,8 @@ from darkroom.classify.evaluation import label_metrics, numbers
 from darkroom.classify.links import class_logits
 from darkroom.data.target import Target
 
+LOSS = {"class": "nll", "labels": "nll", "numbers": "standardized_mae"}
+"""The score that decides between equal ones; lower is better."""
 MAIN = {"class": "accuracy", "labels": "map", "numbers": "r2"}
 """The score by which models are compared; higher is better."""
 
@@ -26,9 +28,12 @@ def scores(target: Target, outputs: NDArray[np.floating], truth: NDArray[np.gene
         probabilities, present = special.expit(outputs.astype(np.float64)), truth.astype(np.float64) > 0.5
         found = label_metrics.ranking(whole, probabilities, present)
         found |= label_metrics.decisions(whole, probabilities >= 0.5, present)
-        names = {name: name for name in ("map", "macro_f1", "micro_f1")}
+        found |= label_metrics.likelihood(whole, probabilities, present)
+        names = {name: name for name in ("map", "macro_f1", "micro_f1", "nll")}
     else:
         found = numbers.scores(whole, outputs.astype(np.float64), truth.astype(np.float64))
-        names = {"r2": "r2"} | {f"mae/{m}": f"mae/{name}" for m, name in enumerate(target.names)}
+        names = {"r2": "r2", "standardized_mae": "standardized_mae"} | {
+            f"mae/{m}": f"mae/{name}" for m, name in enumerate(target.names)
+        }
     known = {name: float(found[key][0]) for key, name in names.items()}
     return {name: value for name, value in known.items() if not np.isnan(value)}

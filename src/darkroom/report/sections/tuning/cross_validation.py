@@ -24,6 +24,7 @@ TITLES = {
     "map": ("Mean average precision, %", "percent"),
     "nll": ("NLL, nats", "decimal"),
     "r2": ("R²", "decimal"),
+    "standardized_mae": ("MAE, standard deviations", "decimal"),
 }
 SURE = 0.05
 """Adjusted p-values below this are called clear."""
