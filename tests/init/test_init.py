@@ -109,13 +109,20 @@ def test_small_and_unbalanced_classes_get_larger_test_splits_and_more_draws(init
     ],
 )
 def test_photographs_start_from_a_pretrained_network(
-    init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool, patience: float, models: list[str]
+    init: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    installed: bool,
+    patience: float,
+    models: list[str],
 ) -> None:
     monkeypatch.setattr(pretrained, "installed", lambda: "weights==1" if installed else None)
     monkeypatch.setattr(choose, "PATIENCE", patience)
     found = init(folder(tmp_path / "set", {"rose": 20, "tulip": 20}))
     assert list(found.classify.models) == models
     assert found.data.size is None  # they have 40 pixels, which the network enlarges
+    assert ("uv run darkroom ladder config/flowers.yaml" in capsys.readouterr().out) == installed
 
 
 def test_drawings_are_learned_from_scratch(init: Any, tmp_path: Path) -> None:

@@ -264,7 +264,7 @@ def branch_and_back(stale: Any) -> Iterator[None]:
     git("commit", "-m", "main")
     git("checkout", "-b", "other")
     path = stale.root / "src/darkroom/nets/mlp.py"
-    path.write_text(path.read_text().replace("@register(", "SCALE = 1\n\n\n@register("))
+    path.write_text(path.read_text().replace("    def __init__", "    SCALE = 1\n\n    def __init__", 1))
     git("commit", "-am", "other")
     try:
         assert stale.planned(*CHANGED) == {*filter(re.compile("classifier: mlp").search, ALL), EXPLANATION, REPORT}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from darkroom.config import load
 from darkroom.init import choose, cost, find, sample, words, write
 from darkroom.init.scene import Scene
+from darkroom.ladder.config import Ladder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -29,7 +30,8 @@ def run(arguments: Sequence[str]) -> int:
         write.save(target, write.text(chosen, head))
         minutes = cost.minutes(scene, load.read(target))
     time = f"{cost.about(minutes)} on {cost.CORES} CPU cores"
-    print(words.page(title, facts, chosen[2:], target, time))
+    climbs = choose.uses_pretrained(scene) and any(choice.key.startswith("classify.") for choice in chosen)
+    print(words.page(title, facts, chosen[2:], target, time, minutes=Ladder().minutes if climbs else None))
     return 0
 
 

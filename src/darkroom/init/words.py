@@ -61,8 +61,10 @@ def seen(scene: Scene) -> Iterator[Fact]:
     yield "duplicates", _duplicates(scene)
 
 
-def page(title: str, facts: Sequence[Fact], chosen: Sequence[Choice], path: Path, time: str) -> str:
-    """Return the whole text; `time` says how long the run takes."""
+def page(
+    title: str, facts: Sequence[Fact], chosen: Sequence[Choice], path: Path, time: str, *, minutes: float | None
+) -> str:
+    """Return the whole text; `time` says how long the run takes, `minutes` how long a ladder may, if one makes sense."""
     lines = [printable(title), ""]
     for label, words in facts:
         first = f"  {label}".ljust(LABEL)
@@ -71,7 +73,11 @@ def page(title: str, facts: Sequence[Fact], chosen: Sequence[Choice], path: Path
     for choice in chosen:
         lines.append(f"  {choice.key}: {flow(choice.value)}".rstrip(": "))
         lines += _wrapped(choice.why, " " * 6, " " * 6)
-    return "\n".join([*lines, "", f"Run it ({time}):", f"  uv run snakemake --configfile {path}"])
+    lines += ["", f"Run it ({time}):", f"  uv run snakemake --configfile {path}"]
+    if minutes:
+        lines += ["", f"Compare simple and expensive ways to classify ({minutes:g} minutes of work at most):"]
+        lines.append(f"  uv run darkroom ladder {path}")
+    return "\n".join(lines)
 
 
 def _wrapped(words: str, first: str, indent: str) -> list[str]:
