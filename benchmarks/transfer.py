@@ -6,8 +6,9 @@
     python benchmarks/transfer.py memory             peak memory of features and head by number of images
 
 ZIP holds train/CLASS and test/CLASS images; `--images` of them per class train, `--test` test, at `--size` pixels. Sides run
-in turn in processes of their own; times of probes and fine-tuning include reading images, not imports. timm's train.py is in
-no wheel: `recipe` is its loop with its default optimizer, schedule, augmentation and loss, but it warms up for a fifth of the
+in turn in processes of their own; times of probes and fine-tuning include reading images, not imports. Beside the seconds
+stand the processor's, of all threads and loader processes, which depend less on what else runs. timm's train.py is in no
+wheel: `recipe` is its loop with its default optimizer, schedule, augmentation and loss, but it warms up for a fifth of the
 epochs, because the default of 5 would fill a short run.
 
 Wanted: probe at least as accurate as the 20 lines; fine-tuning clearly above it, not below timm's, in at most .8 of its
@@ -33,6 +34,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from timm.data.dataset_factory import create_dataset
 from timm.data.loader import create_loader
@@ -53,6 +55,7 @@ from darkroom.nets import pretrained
 
 NAME, CORES, BATCH = "tf_efficientnet_lite0", len(os.sched_getaffinity(0)), 32
 NORMAL = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
+Times = NDArray[np.float64]
 PROBES = {"probe": "probe", **{head: {"name": "probe", "head": head} for head in ("class_means", "knn", "svm")}}
 
 
@@ -118,7 +121,7 @@ def lines(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
 
     torch.set_num_threads(CORES)
     network = bare()
-    started = time.perf_counter()
+    started = now()
     sets = {}
     for split in ("train", "test"):
         paths = sorted((folder / "images" / split).glob("*/*"))
@@ -133,23 +136,23 @@ def lines(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
                 found.append(network((pixels.float() - 127) / 128).numpy())
         sets[split] = (np.concatenate(found), np.array([path.parent.name for path in paths]))
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(*sets["train"])
-    return {"20 lines": {"accuracy": model.score(*sets["test"]), "seconds": time.perf_counter() - started}}
+    return {"20 lines": {"accuracy": model.score(*sets["test"]), **spent(now() - started)}}
 
 
 def probes(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Every head of Darkroom's, on features that are computed once."""
-    started = time.perf_counter()
+    started = now()
     made = frozen(folder, given)
-    seconds = time.perf_counter() - started
+    seconds = now() - started
     return {name: ours(folder, given, way, made, seconds) for name, way in PROBES.items()}
 
 
 def fine_tuned(folder: Path, given: argparse.Namespace, start_size: float = 1.0) -> dict[str, Any]:
     """Darkroom's fine-tuning with its default settings, the features that its head is fitted to included."""
     way, policy = {"name": "fine_tune", "start_size": start_size}, {"online": ["hflip", "crop"]}
-    started = time.perf_counter()
+    started = now()
     made = frozen(folder, given)
-    found = ours(folder, given, way, made, time.perf_counter() - started, policy)
+    found = ours(folder, given, way, made, now() - started, policy)
     return {f"fine_tune, starting at {start_size:g} of the size": found}
 
 
@@ -173,21 +176,21 @@ def network(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def ours(
-    folder: Path, given: argparse.Namespace, way: Any, made: Path, seconds: float, policy: Any = None
+    folder: Path, given: argparse.Namespace, way: Any, made: Path, before: Times, policy: Any = None
 ) -> dict[str, float]:
-    """Train by the job `classify train`, and predict the test images; `seconds` went before."""
+    """Train by the job `classify train`, and predict the test images; `before` is the time spent earlier."""
     training = {} if str(way).find("probe") >= 0 else {"training": {"epochs": given.epochs, "threads": CORES}}
     model = Classify.model_validate(
         {"models": {"one": {"network": network(given), "transfer": way, **training}}}
     ).models["one"]
     spec = TrainSpec.model_validate({**fields(model), "policy": policy or {}, "seed": given.seed})
-    started = time.perf_counter()
+    started = now()
     train.run(spec, data=folder / "store", features=made, out=folder / "model", log=silent)
-    seconds += time.perf_counter() - started
+    taken = before + now() - started
     store, about = open_store(folder / "store"), read_about(folder / "model")
     built, rows = rebuild("network", folder / "model", about.shape, len(about.classes)), labelled(store, "test")
     right = predict(built, store.images, rows, batch_size=BATCH, workers=CORES).argmax(1) == store.labels[rows]
-    return {"accuracy": float(right.mean()), "seconds": seconds}
+    return {"accuracy": float(right.mean()), **spent(taken)}
 
 
 def recipe(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
@@ -212,7 +215,7 @@ def recipe(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
         min_lr=0, step_on_epochs=False, updates_per_epoch=updates,
     )  # fmt: skip
     loss, step = torch.nn.CrossEntropyLoss(label_smoothing=0.1), 0
-    started = time.perf_counter()
+    started = now()
     for _ in range(epochs):
         model.train()
         for images, labels in loader:
@@ -221,14 +224,25 @@ def recipe(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
             optimizer.zero_grad()
             step += 1
             schedule.step_update(step)
-    seconds = time.perf_counter() - started
+    del loader  # its processes end, and their time counts
+    taken = now() - started
     model.eval()
     tests = create_loader(
         sets["test"], is_training=False, interpolation="bicubic", crop_pct=1.0, num_workers=CORES, **shape
     )
     with torch.inference_mode():
         right = [(model(images).argmax(1) == labels).float() for images, labels in tests]
-    return {"timm": {"accuracy": float(torch.cat(right).mean()), "seconds": seconds}}
+    return {"timm": {"accuracy": float(torch.cat(right).mean()), **spent(taken)}}
+
+
+def now() -> Times:
+    """Return the time, and the processor seconds of this process and its children that have ended."""
+    return np.array([time.perf_counter(), sum(os.times()[:4])])
+
+
+def spent(taken: Times) -> dict[str, float]:
+    """Name the two differences of times."""
+    return {"seconds": float(taken[0]), "processor": float(taken[1])}
 
 
 def bare(classes: int = 0) -> Any:
@@ -286,7 +300,7 @@ def held(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     with torch.inference_mode():
         model(torch.rand(BATCH, 3, given.size, given.size))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ours(folder, given, "probe", frozen(folder, given), 0.0)
+    ours(folder, given, "probe", frozen(folder, given), np.zeros(2))
     return {"probe": {"MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}}
 
 

@@ -30,7 +30,7 @@ CONSTANT = {"model.discriminator.score.parametrizations.weight.0._u"}
 def options(name: str) -> Section:
     """Small options of a detector; skips the test where the backbone that it needs is not installed."""
     model = registry.options("detector", name)
-    if "architecture" in model.model_fields and pretrained.installed() is None:
+    if "backbone" in model.model_fields and pretrained.installed() is None:
         pytest.skip("the extra backbone is not installed")
     return model.model_validate({key: value for key, value in SMALL.items() if key in model.model_fields})
 

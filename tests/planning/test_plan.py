@@ -16,7 +16,7 @@ from darkroom.planning.plan import Plan
 
 def test_other_weights_of_a_backbone_make_a_detector_stale(tmp_path: Path) -> None:
     file = tmp_path / "weights.pt"
-    padim = {"name": "padim", "architecture": "resnet10t", "weights": str(file)}
+    padim = {"name": "padim", "backbone": "resnet10t", "weights": str(file)}
     both = {"name": "average", "of": [padim, "patchcore", "pca"]}
     detectors = {"padim": {"detector": padim}, "patchcore": {}, "pca": {}, "both": {"detector": both}}
     raw = {"name": "seen", "data": {"source": "sklearn"}, "detect": {"normal": "1", "detectors": detectors}}

@@ -116,7 +116,7 @@ def config(tmp_path: Path, **weights: Any) -> Any:
     backbone = {"backbone": ARCHITECTURE, **weights}
     source = {"name": "folder", "path": str(tmp_path / "images")}
     own = {"network": {"name": "pretrained", **backbone}}
-    padim = {"name": "padim", "architecture": ARCHITECTURE, **weights}
+    padim = {"name": "padim", "backbone": ARCHITECTURE, **weights}
     averaged = {"detector": {"name": "average", "of": [padim, "pca"]}}
     raw = {"name": "x", "data": {"source": source}, "classify": {"models": {"own": own}}}
     return load(raw | {"detect": {"normal": "a", "detectors": {"both": averaged}}}, path="test.yaml")

@@ -1,7 +1,7 @@
 """The interface of every anomaly detector: learn what normal images look like, then score how far an image is from that.
 
 A detector is a plain torch module whose constructor takes the image shape (C, H, W) and, if it can use a trained
-classifier as feature extractor, `backbone`: that classifier's folder. Everything it learns is in its state dict. A detector
+classifier as feature extractor, `trained`: that classifier's folder. Everything it learns is in its state dict. A detector
 trained by gradient steps has a method `task(training)`, which returns the task that trains it. Only `fit` imports the
 training loop, inside the method, so that scoring imports no Lightning.
 """
@@ -78,10 +78,10 @@ class Detector(nn.Module, ABC):
         return None
 
 
-def build(options: Section, shape: tuple[int, int, int], *, backbone: Path | None = None) -> Detector:
-    """Build the unfitted detector that validated options name; it gets `backbone` if its constructor takes one."""
+def build(options: Section, shape: tuple[int, int, int], *, trained: Path | None = None) -> Detector:
+    """Build the unfitted detector that validated options name; it gets `trained` if its constructor takes one."""
     entry = registry.entry(*options.plugin)  # type: ignore[attr-defined]
-    found: Detector = registry.build(options, shape, **({"backbone": backbone} if entry.takes("backbone") else {}))
+    found: Detector = registry.build(options, shape, **({"trained": trained} if entry.takes("trained") else {}))
     return found
 
 
@@ -89,8 +89,8 @@ def read_detector(folder: Path) -> Detector:
     """Load the fitted detector from a folder of `detect fit`. Raises FileNotFoundError if that stage did not finish."""
     about = read_about(folder)
     options = registry.options("detector", about.plugin["name"]).model_validate(about.plugin)
-    backbone = folder / CLASSIFIER
-    detector = build(options, about.shape, backbone=backbone if backbone.is_dir() else None)
+    trained = folder / CLASSIFIER
+    detector = build(options, about.shape, trained=trained if trained.is_dir() else None)
     load_weights(folder, detector)
     return detector.to(memory_format=torch.channels_last) if about.channels_last else detector
 

@@ -42,7 +42,7 @@ def run(
     needed(store, "test")  # raise before training, not after
     torch.set_num_threads(spec.training.threads if spec.training else 1)
     torch.manual_seed(derive(spec.seed, "weights"))
-    detector = build(spec.detector, store.shape, backbone=classifier)
+    detector = build(spec.detector, store.shape, trained=classifier)
     labels = np.full(len(store.images), -1)
     for rows in (train, val):
         labels[rows] = labels_given(store, rows, spec.normal, seed=spec.seed)

@@ -42,7 +42,7 @@ BackboneSmoothing = Annotated[
     float, Field(ge=0, description="standard deviation of the maps' Gaussian blur, in pixels at side 224")
 ]
 BackboneName = Annotated[
-    str, Field(description="backbone: a timm name, or `torchvision/` and a torchvision name; see docs/backbones.md")
+    str, Field(description="a timm name, or `torchvision/` and a torchvision name; see docs/backbones.md")
 ]
 BackboneWeights = Annotated[
     str | None,

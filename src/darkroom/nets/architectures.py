@@ -62,7 +62,7 @@ def _timm(name: str) -> Architecture:
         raise ValueError(f"timm, which has {settings.quoted(name)}, is not installed; {EXTRA} installs it") from None
     if not timm.is_model(name):
         hint = settings.nearest(name, timm.list_models())
-        raise ValueError(f"architecture: timm has no {settings.quoted(name)}.{hint}")
+        raise ValueError(f"backbone: timm has no {settings.quoted(name)}.{hint}")
     fixed = timm.get_pretrained_cfg(name).fixed_input_size  # type: ignore[union-attr]
     dynamic: dict[str, Any] = {"dynamic_img_size": True} if fixed else {}
     network: Any
@@ -101,7 +101,7 @@ def _torchvision(name: str) -> Architecture:
     known = models.list_models(module=models)
     if name not in known:
         hint = settings.nearest(name, known)
-        raise ValueError(f"architecture: torchvision has no {settings.quoted(name)}.{hint}")
+        raise ValueError(f"backbone: torchvision has no {settings.quoted(name)}.{hint}")
     plain = {"aux_logits": False, "init_weights": False} if name in {"googlenet", "inception_v3"} else {}
     network: Any = models.get_model(name, weights=None, **plain)
     preset = models.get_model_weights(name).DEFAULT.transforms()

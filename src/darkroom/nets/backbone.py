@@ -103,7 +103,7 @@ class Backbone(nn.Module):
     def check(self, levels: Sequence[int]) -> None:
         """Raise ValueError unless the architecture has feature maps of these levels."""
         if not self.levels:
-            raise ValueError(f"architecture: {self.architecture} gives no feature maps")
+            raise ValueError(f"backbone: {self.architecture} gives no feature maps")
         if max(levels) >= self.levels:
             raise ValueError(f"levels: {self.architecture} has levels 0 to {self.levels - 1}, got {max(levels)}")
 

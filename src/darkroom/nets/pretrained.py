@@ -193,7 +193,7 @@ def localized(value: Options, fetched: Path | None) -> Options:
 
 def _choice(options: BaseModel) -> Choice | None:
     """Return the choice of one plug-in's options, or None if it uses no pretrained backbone."""
-    architecture = getattr(options, "architecture", None) or getattr(options, "backbone", None)
-    if not hasattr(options, "weights") or architecture is None or getattr(options, "classifier", None) is not None:
+    backbone = getattr(options, "backbone", None)
+    if not hasattr(options, "weights") or backbone is None or getattr(options, "classifier", None) is not None:
         return None
-    return Choice(architecture, options.weights, getattr(options, "sha256", None))
+    return Choice(backbone, options.weights, getattr(options, "sha256", None))

@@ -25,7 +25,7 @@ class Pretrained(nn.Module):
         classes: int,
         *,
         backbone: Annotated[
-            str, Field(description="architecture: a timm name, or `torchvision/` and a torchvision name")
+            str, Field(description="a timm name, or `torchvision/` and a torchvision name")
         ] = "tf_efficientnet_lite0",
         weights: Annotated[
             str | None,

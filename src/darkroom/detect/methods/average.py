@@ -42,7 +42,7 @@ class Average(Detector):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        backbone: Path | None = None,
+        trained: Path | None = None,
         *,
         of: Annotated[
             tuple[Annotated[Section, Plugin("detector", without=("average",))], ...],
@@ -55,7 +55,7 @@ class Average(Detector):
     ) -> None:
         super().__init__()
         self.names = [f"{number}-{options.name}" for number, options in enumerate(of)]  # type: ignore[attr-defined]
-        self.members = nn.ModuleList([build(part, shape, backbone=backbone) for part in of])
+        self.members = nn.ModuleList([build(part, shape, trained=trained) for part in of])
         for name in ("mean", "std", "map_std"):
             self.register_buffer(name, torch.zeros(len(of)))
 

@@ -42,7 +42,7 @@ class PaDiM(FeatureDetector):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        backbone: Path | None = None,
+        trained: Path | None = None,
         *,
         dimensions: Annotated[
             Count, Field(description="randomly selected features, at most those of all levels")
@@ -50,12 +50,12 @@ class PaDiM(FeatureDetector):
         levels: BackboneLevels = (1, 2, 3),
         side: BackboneSide = 224,
         smoothing: BackboneSmoothing = 4.0,
-        architecture: BackboneName = "tf_efficientnet_lite0",
+        backbone: BackboneName = "tf_efficientnet_lite0",
         weights: BackboneWeights = None,
         sha256: BackboneSha256 = None,
         classifier: BackboneClassifier = None,
     ) -> None:
-        maps = extractor(classifier, backbone, levels=levels, side=side, network=architecture, weights=weights)
+        maps = extractor(classifier, trained, levels=levels, side=side, network=backbone, weights=weights)
         super().__init__(shape, maps, smoothing=smoothing)
         places, count = self.height * self.width, min(dimensions, self.depth)
         self.register_buffer("chosen", torch.zeros(count, dtype=torch.int64))

@@ -48,7 +48,7 @@ class PatchCore(FeatureDetector):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        backbone: Path | None = None,
+        trained: Path | None = None,
         *,
         coreset: Annotated[
             float, Field(gt=0, le=1, description="share of the normal patches kept in the memory bank")
@@ -64,14 +64,12 @@ class PatchCore(FeatureDetector):
         levels: BackboneLevels = (2, 3),
         side: BackboneSide = 224,
         smoothing: BackboneSmoothing = 4.0,
-        architecture: BackboneName = "tf_efficientnet_lite0",
+        backbone: BackboneName = "tf_efficientnet_lite0",
         weights: BackboneWeights = None,
         sha256: BackboneSha256 = None,
         classifier: BackboneClassifier = None,
     ) -> None:
-        maps = extractor(
-            classifier, backbone, levels=levels, patch=PATCH, side=side, network=architecture, weights=weights
-        )
+        maps = extractor(classifier, trained, levels=levels, patch=PATCH, side=side, network=backbone, weights=weights)
         super().__init__(shape, maps, smoothing=smoothing)
         self.share, self.most, self.neighbours = coreset, most, neighbours
         self.register_buffer("bank", torch.zeros(0, self.depth))

@@ -181,7 +181,7 @@ def _has_backbone(plugin: Any) -> bool:
     """Return whether a detector, or one that it is made of, uses a frozen network."""
     if isinstance(plugin, list):
         return any(map(_has_backbone, plugin))
-    return isinstance(plugin, dict) and ("architecture" in plugin or any(map(_has_backbone, plugin.values())))
+    return isinstance(plugin, dict) and ("backbone" in plugin or any(map(_has_backbone, plugin.values())))
 
 
 def _lead(best: DetectorRuns, second: DetectorRuns) -> Difference | None:
