@@ -28,7 +28,7 @@ EXPANSION = 4
 class ViT(nn.Module):
     """Transformer encoder on square patches of the image, then the mean of all tokens."""
 
-    TRAINING = {"optimizer": {"lr": 0.002, "weight_decay": 0.05}}
+    TRAINING = {"optimizer": {"lr": 0.005, "weight_decay": 0.05}}
 
     def __init__(
         self,
