@@ -18,6 +18,8 @@ from darkroom.settings import Count
 class CNN(nn.Module):
     """Stages of convolutions and max pooling that halve the resolution and double the channels, then global average pooling."""
 
+    TRAINING = {"optimizer": {"lr": 0.01}, "schedule": {"cycle_momentum": False}}
+
     def __init__(
         self,
         shape: tuple[int, int, int],
@@ -25,7 +27,7 @@ class CNN(nn.Module):
         *,
         width: Annotated[Count, Field(description="channels of the first stage")] = 32,
         stages: Annotated[Count, Field(le=6, description="number of stages, with max pooling between them")] = 3,
-        depth: Annotated[Count, Field(description="convolutions per stage")] = 1,
+        depth: Annotated[Count, Field(description="convolutions per stage")] = 2,
         kernel: Annotated[Literal[1, 3, 5, 7], Field(description="side of the convolutions in pixels")] = 3,
         activation: Activation = "relu",
         norm: Norm = "batch",
