@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from darkroom import files
-from darkroom.data.store import open_store
+from darkroom.data.store import describe_store, open_store
+from darkroom.data.target import Target
 from darkroom.fit.model import rebuild
 from darkroom.generate import judge
 from darkroom.generate.config import JudgeSpec
@@ -78,3 +79,15 @@ def test_left_out_it_is_a_residual_network_with_small_changes_of_its_images() ->
     assert [step.name for step in spec.online] == ["affine"]  # type: ignore[attr-defined]
     assert spec.online[0].rotate < 15  # type: ignore[attr-defined]
     assert JudgeSpec.model_validate({"online": []}).online == []
+
+
+def test_labels_and_numbers_are_nothing_to_classify(judge_spec: Spec, digits: Path, tmp_path: Path) -> None:
+    store, target = open_store(digits), Target("numbers", ("ink",))
+    with files.folder(tmp_path / "data") as fresh:
+        np.save(fresh / "images.npy", store.images)
+        items = store.items.assign(label=-1, **{"target/ink": np.float32(1)})
+        describe_store(fresh, name="ink", classes=(), items=items, target=target)
+    judge.run(judge_spec(), data=tmp_path / "data", out=tmp_path / "judge", log=silent)
+    found = read_judge(tmp_path / "judge")
+    assert not found.trained
+    assert found.classify(store.images[:5]).tolist() == [-1] * 5

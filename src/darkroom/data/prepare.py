@@ -41,8 +41,8 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
         labels = np.array([numbers.get(item.label, -1) for item in read.items], dtype=np.int64)
         values = _values(contents.target, read.items)
-        told = labels.tolist() if contents.target is None else [item.target for item in read.items]
-        copies = inspect.find_copies(read.fingerprints, told)
+        known = labels.tolist() if contents.target is None else [item.target for item in read.items]
+        copies = inspect.find_copies(read.fingerprints, known)
         found_twins = _twins(fresh, copies, len(labels)) if spec.split.near_duplicates else twins.NONE
         strata = labels if contents.target is None else stratification.strata(contents.target, values)
         parts, groups = held_out.parts(spec.split, read.items, strata, copies.first | found_twins.links())
@@ -205,7 +205,7 @@ def _about_masks(read: _Read, contents: Contents) -> list[str]:
     """Return the warnings about masks: those of defects that mark nothing, those thresholded, those turned."""
     defects = {label for label in read.marked if label is not None} | contents.only_test
     empty = [origin for origin, label in read.empty if label in defects or not read.marked]
-    told = (
+    known = (
         (empty, "masks of defects that mark nothing"),
         (read.lossy, "masks with traces of lossy compression, thresholded at half their maximum"),
         (
@@ -213,7 +213,7 @@ def _about_masks(read: _Read, contents: Contents) -> list[str]:
             "masks turned upright with their image by its EXIF orientation, though their shape fits both ways",
         ),
     )
-    return [f"{words}: {len(origins)}: {listed(origins)}" for origins, words in told if origins]
+    return [f"{words}: {len(origins)}: {listed(origins)}" for origins, words in known if origins]
 
 
 def _about_images(read: _Read, contents: Contents) -> list[str]:

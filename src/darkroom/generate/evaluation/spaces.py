@@ -47,7 +47,9 @@ class JudgeClassifier:
         return predict(lambda batch: self.network(batch).float().softmax(1), images, np.arange(len(images)))
 
     def classify(self, images: Images) -> NDArray[np.int64]:
-        """Return the predicted class (N,) of each image."""
+        """Return the predicted class (N,) of each image; -1 if there are no classes."""
+        if not self.classes:
+            return np.full(len(images), -1)
         classes: NDArray[np.int64] = predict(self.network, images, np.arange(len(images))).argmax(1)
         return classes
 
