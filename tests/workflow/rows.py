@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.workflow import config_rows, pretrained_rows
+from tests.workflow import config_rows, pretrained_rows, tuning_rows
 from tests.workflow.edits import (
     added_file,
     away,
@@ -27,6 +27,7 @@ from tests.workflow.row import (
 
 ROWS = [
     *config_rows.ROWS,
+    *tuning_rows.ROWS,
     *pretrained_rows.ROWS,
     # --- code
     Row(

@@ -180,7 +180,7 @@ STAGES = (
     Stage(
         name="classify lr_range",
         folder="{results}/classify/{policy}/{model}/lr_range",
-        title="find the learning rate of classifier: {model} on {policy}",
+        title="learning-rate range test: {model} on {policy}",
         each=_ranges,
         spec=_range,
         inputs=_range_inputs,
