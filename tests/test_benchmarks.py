@@ -123,6 +123,10 @@ def test_augment(run: Run) -> None:
     run("augment", IMAGES=20, COPIES=2, ROUNDS=1)
 
 
+def test_lr_range(run: Run) -> None:
+    run("lr_range", "--data", "sklearn", "--networks", "mlp", "--optimizers", "adamw", "--epochs", 1)
+
+
 @pytest.mark.skipif(pretrained.installed() is None, reason="needs the extra backbone")
 def test_transfer(run: Run, digits_archive: Path) -> None:
     for what in ("probe", "fine_tune", "speed"):
