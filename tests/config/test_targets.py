@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,3 +123,34 @@ def test_only_one_class_is_explained(kind: Kind) -> None:
     loaded = load(kind, classify={})
     explained = {stage.name for stage in STAGES if stage.each is not None and [*stage.each(loaded)]}
     assert ("classify explain" in explained) == (kind == "class")
+
+
+@pytest.mark.parametrize(
+    ("header", "asked", "expected"),
+    [
+        (
+            "path,aple,pear",
+            {"labels": ["apple", "pear"]},
+            'data.source.labels: .* has no column "apple". Did you mean "aple"',
+        ),
+        ("path, price", {"numbers": ["prize"]}, 'data.source.numbers: .* has no column "prize". Did you mean "price"'),
+        (
+            "path,label,fruits",
+            {"labels": {"column": "fruits"}},
+            "data.source.labels: .* has a column label, for one class",
+        ),
+        ("path, price", {"numbers": ["price"]}, None),
+    ],
+)
+def test_columns_of_a_local_table_are_checked_before_any_job(
+    header: str, asked: dict[str, Any], expected: str | None, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(f"{header}\n")
+    raw = {"name": "fruits", "data": {"source": {"name": "manifest", "path": str(table), **asked}}, "classify": {}}
+    if expected is None:
+        assert config.load(raw, path="c.yaml")
+        return
+    with pytest.raises(ConfigError, match=expected) as caught:
+        config.load(raw, path="c.yaml")
+    assert len(caught.value.problems) == 1

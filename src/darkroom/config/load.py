@@ -81,7 +81,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _weights_problems,
         tuning.problems,
         _size_problems,
-        *((_data_problems,) if need_data else ()),
+        *((_data_problems, targets.column_problems) if need_data else ()),
     )
     if found := [problem for check in problems for problem in check(config)]:
         raise ConfigError(path, found)

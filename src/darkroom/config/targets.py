@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from darkroom import registry
+from darkroom import files, registry
 from darkroom.classify.config import Classifier
 from darkroom.classify.training_jobs import policies
 from darkroom.config.model import Config
 from darkroom.data.target import DESCRIBED, Kind
+from darkroom.data.target_columns import header, problem
 
 LOSSES: dict[Kind, str] = {"class": "cross_entropy", "labels": "binary_cross_entropy", "numbers": "huber"}
 """The loss of a classifier whose config names none."""
@@ -53,6 +54,17 @@ def problems(config: Config) -> Iterator[str]:
         asked = DESCRIBED[config.target]
         for key, cure in _of_one_class(config):
             yield f"{key}: needs one class per image, but the target is {asked}; {cure}"
+
+
+def column_problems(config: Config) -> Iterator[str]:
+    """Find columns of the target that a local table does not have; tables of other kinds are read by `data fetch`."""
+    source: Any = config.data.source
+    if config.target == "class":
+        return
+    table = files.local(source.path)
+    known = header(table) if table else None
+    if known and (fault := problem(known, source.labels, source.numbers, source.path)):
+        yield fault
 
 
 def _misfits(config: Config) -> Iterator[str]:

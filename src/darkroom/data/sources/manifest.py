@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from darkroom import settings
-from darkroom.data import place
+from darkroom.data import place, target_columns
 from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable, text_labels
 from darkroom.data.options import Columns, Labels
 from darkroom.data.sources import targets
@@ -106,7 +106,7 @@ class Manifest:
 
     def _rows(self, table: Path) -> pd.DataFrame:
         """Return the known columns as text, and those of the target."""
-        return _read(table, self.path, targets.columns(self.labels, self.numbers), several=self.labels is not None)
+        return _read(table, self.path, self.labels, self.numbers)
 
     def _found(self, raw: Path) -> tuple[Path, Path]:
         """Return the table and the folder that its paths are relative to."""
@@ -119,11 +119,12 @@ class Manifest:
         return table, table.parent if self.root is None else place.existing(self.root, "data.source.root")
 
 
-def _read(table: Path, path: str, asked: Sequence[str], *, several: bool) -> pd.DataFrame:
-    """Return the known and the `asked` columns as text, missing values as the empty string.
+def _read(table: Path, path: str, labels: Labels | None, numbers: Sequence[str] | None) -> pd.DataFrame:
+    """Return the known columns and those of the target as text, missing values as the empty string.
 
-    A class called NA or None stays one. Raises ValueError for missing columns, and for a column label beside `several`.
+    A class called NA or None stays one. Raises ValueError for missing columns, and for a column label beside `labels`.
     """
+    asked = target_columns.columns(labels, numbers)
     try:
         if table.suffix.lower() == ".parquet":
             found = pd.read_parquet(table)
@@ -147,16 +148,8 @@ def _read(table: Path, path: str, asked: Sequence[str], *, several: bool) -> pd.
             f"data.source.path: {path} has the columns {', '.join(rows.columns)}; expected {', '.join(needed)} and "
             f"optionally {', '.join(OPTIONAL)}.{_hint(table)}"
         )
-    key = "data.source.labels" if several else "data.source.numbers"
-    for name in asked:
-        if name not in rows.columns:
-            hint = settings.choice(name, [*rows.columns])
-            raise ValueError(f"{key}: {path} has no column {settings.quoted(name)}.{hint}")
-    if several and "label" in rows.columns and "label" not in asked:
-        raise ValueError(
-            f"{key}: {path} has a column label, for one class per image, beside {', '.join(asked)}; remove or rename the "
-            "column, or remove labels from data.source"
-        )
+    if fault := target_columns.problem([*rows.columns], labels, numbers, path):
+        raise ValueError(fault)
     kept = dict.fromkeys((*NEEDED, *OPTIONAL, *asked))
     known = {name: rows[name].tolist() if name in rows.columns else [""] * len(rows) for name in kept}
     texts = {name: text_labels(known[name]) if name in ("label", "group") else known[name] for name in known}

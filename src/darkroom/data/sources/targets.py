@@ -30,13 +30,6 @@ class Targets(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def columns(labels: Labels | None, numbers: Sequence[str] | None) -> list[str]:
-    """Return the columns that hold the target; none if it is one class."""
-    if isinstance(labels, LabelColumn):
-        return [labels.column]
-    return [*(labels or numbers or [])]
-
-
 def read(rows: pd.DataFrame, labels: Labels | None, numbers: Sequence[str] | None, table: str) -> Targets | None:
     """Return the targets in the text columns of a table; None if its target is one class.
 
