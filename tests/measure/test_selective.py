@@ -49,8 +49,17 @@ def test_the_risk_stays_below_the_limit_for_95_percent_of_the_validation_sets() 
 
 
 def test_few_images_show_nothing() -> None:
-    assert (least_items(0.05), least_items(0.01)) == (59, 299)
-    assert least_confidence(np.arange(58.0), np.zeros(58, bool), 0.05) is None
-    assert least_confidence(np.arange(59.0), np.zeros(59, bool), 0.05) == 0
-    assert least_confidence(np.arange(300.0), np.ones(300, bool), 0.05) is None
+    assert (least_items(0.05), least_items(0.01)) == (72, 368)
+    assert least_confidence(np.arange(71.0), np.zeros(71, bool), 0.05) is None
+    assert least_confidence(np.arange(72.0), np.zeros(72, bool), 0.05) == 0
+    assert least_confidence(np.arange(400.0), np.ones(400, bool), 0.05) is None
     assert least_confidence(np.ones(100), np.zeros(100, bool), 0.05) == 1  # ties are answered together
+
+
+def test_one_early_error_does_not_end_the_search() -> None:
+    wrong = np.zeros(300, bool)
+    wrong[290] = True  # the tenth most confident
+    wrong[:50] = True
+    found = least_confidence(np.arange(300.0), wrong, 0.05)
+    assert found is not None
+    assert 30 < found < 100

@@ -156,7 +156,7 @@ def doubt(right: float, items: int, classes: Sequence[str]) -> tuple[dict[str, A
     sets: dict[str, Any] = {"level": 0.9, "validation_images": 500, "expected": {"low": 0.872, "high": 0.925}}
     sets |= {"coverage": share(covered, items), "size": interval(1.04, 0.01), "sizes": [items - 20, 15, 5]}
     sets |= {"per_class": {name: share(covered, 50) for name in classes}}
-    missing = {"value": None, "reason": "an error among the 299 most confident validation images"}
+    missing = {"value": None, "reason": "too many errors among the most confident validation images"}
     chosen = {"confidence": {"value": 0.831}, "coverage": share(0.93, items), "errors": share(0.01, items)}
     thresholds = {"0.01": dict.fromkeys(chosen, missing), "0.05": chosen}
     return sets, {"aurc": interval(0.012, 0.004), "curve": {}, "thresholds": thresholds}

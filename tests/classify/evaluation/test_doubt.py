@@ -62,9 +62,9 @@ def test_errors_stay_below_the_limit_on_fresh_images() -> None:
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (0, "there are 0 validation images"),
-        (200, "there are 200 validation images"),
-        (400, "an error among the 299 most confident"),
+        (0, "there are 0"),
+        (200, "there are 200"),
+        (450, "too many errors among the most confident"),
     ],
 )
 def test_what_keeps_a_confidence_from_being_chosen(images: int, words: str) -> None:

@@ -97,9 +97,9 @@ def _threshold(
     chosen = selective.least_confidence(held_out.max(1), errors, risk) if len(true) else None
     if chosen is None:
         least = selective.least_items(risk)
-        reason = f"takes {least} right answers in a row; there are {len(true)} validation images"
+        reason = f"takes {least} validation images; there are {len(true)}"
         if len(true) >= least:
-            reason = f"an error among the {least} most confident validation images"
+            reason = "too many errors among the most confident validation images"
         missing = {"value": None, "reason": reason}
         return {"confidence": missing, "coverage": missing, "errors": missing}
     answered = confidence >= chosen
