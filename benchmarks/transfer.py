@@ -5,7 +5,8 @@
     python benchmarks/transfer.py speed ZIP          images/s of features, beside the bare backbone on all cores
     python benchmarks/transfer.py memory             peak memory of features and head by number of images
 
-ZIP holds train/CLASS and test/CLASS images; `--images` of them per class train, `--test` test, at `--size` pixels. Sides run
+ZIP holds train/CLASS and test/CLASS images; `--images` of them per class train, `--test` test, at `--size` pixels. With
+`--shape unbalanced` the last class keeps a twentieth of its training images, with `gray` all images lose their color. Sides run
 in turn in processes of their own; times of probes and fine-tuning include reading images, not imports. Beside the seconds
 stand the processor's, of all threads and loader processes, which depend less on what else runs. timm's train.py is in no
 wheel: `recipe` is its loop with its default optimizer, schedule, augmentation and loss, but it warms up for a fifth of the
@@ -18,6 +19,7 @@ seconds; features at .9 of the bare backbone's images/s or more; memory that doe
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("place", type=Path, nargs="?")
     for option, default in (("images", 100), ("test", 100), ("size", 128), ("epochs", 5), ("seed", 0)):
         parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--shape", choices=["plain", "unbalanced", "gray"], default="plain", help="see above")
     given = parser.parse_args()
     if given.what in SIDES:
         print(json.dumps(SIDES[given.what](given.place, given)))
@@ -97,16 +100,23 @@ def main() -> None:
 
 def unpack(given: argparse.Namespace, folder: Path) -> None:
     """Write as many images of each class as wanted to folders, and prepare them as a store at their own size."""
-    taken: dict[str, int] = {}
     with zipfile.ZipFile(given.place) as archive:
-        for name in sorted(archive.namelist()):
-            if found := re.search(r"(train|test)/[^/]+/[^/]+\.\w+$", name):
-                kept = folder / "images" / found[0]
-                key = str(kept.parent)
-                taken[key] = taken.get(key, 0) + 1
-                if taken[key] <= (given.images if found[1] == "train" else given.test):
-                    kept.parent.mkdir(parents=True, exist_ok=True)
-                    kept.write_bytes(archive.read(name))
+        names = filter(
+            None, (re.search(r"(train|test)/([^/]+)/[^/]+\.\w+$", name) for name in sorted(archive.namelist()))
+        )
+        each: dict[tuple[str, str], list[re.Match[str]]] = {}
+        for name in names:
+            each.setdefault((name[1], name[2]), []).append(name)
+        rank = {label: number for number, label in enumerate(sorted({label for _, label in each}))}
+        for (split, label), found in each.items():
+            rarer = (
+                1 if given.shape != "unbalanced" or split == "test" else 20 ** (-rank[label] / max(len(rank) - 1, 1))
+            )
+            for name in found[: max(1, round((given.images if split == "train" else given.test) * rarer))]:
+                kept = (folder / "images" / name[0]).with_suffix(".png")
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                image = Image.open(io.BytesIO(archive.read(name.string)))
+                image.convert("L" if given.shape == "gray" else "RGB").convert("RGB").save(kept)
     source = registry.options("source", "folder").model_validate({"name": "folder", "path": str(folder / "images")})
     fetch.run(FetchSpec(source=source), out=folder / "raw", log=silent)
     spec = PrepareSpec.model_validate({"name": "images", "source": source, "split": {"val": 0}})

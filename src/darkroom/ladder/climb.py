@@ -55,7 +55,7 @@ def run(spec: ClimbSpec, *, data: Path, weights: Path | None = None, out: Path, 
     if len(known_classes := np.unique(store.labels[needed(store, "train")])) < 2:
         raise ValueError(
             f"the ladder needs training images of at least two classes; {store.name} has only "
-            f"{settings.quoted(store.classes[known_classes[0]])}. Add another class, or remove the section ladder"
+            f"{settings.quoted(store.classes[known_classes[0]])}. Add another to data.source, or remove the section ladder"
         )
     pool, test = np.sort(np.concatenate([labelled(store, "train"), labelled(store, "val")])), needed(store, "test")
     budget, counted = Budget(60 * spec.minutes), costs(spec.rungs, store, threads=spec.threads)

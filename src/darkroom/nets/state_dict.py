@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ def read(path: Path) -> dict[str, Tensor]:
 
             known: Any = load_file(path)
         else:
-            known = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings(action="ignore", category=UserWarning):  # of pickles, which are refused below
+                known = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception:  # pickled objects, a truncated file and other content each raise a different error

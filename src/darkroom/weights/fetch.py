@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def _from_url(spec: FetchSpec, folder: Path) -> dict[str, Tensor]:
 
 def _from_hub(architecture: str) -> dict[str, Tensor]:
     network: Any
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # else it logs a line for each of a dozen attempts
     try:
         if architecture.startswith(TORCHVISION):
             from torchvision import models
@@ -73,7 +75,7 @@ def _from_hub(architecture: str) -> dict[str, Tensor]:
 
             network = timm.create_model(architecture, pretrained=True)
     except Exception as error:  # each library and transport raises errors of its own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ValueError(
             f"weights: could not fetch {architecture} from the hub: {reason}. Offline, set weights to a local file"
         ) from error

@@ -94,6 +94,15 @@ def test_a_probe_depends_on_no_setting_of_the_training_loop() -> None:
     assert one == two
 
 
+def test_views_of_a_probe_count_only_under_policies_that_transform_images() -> None:
+    def spec(policy: str, views: int) -> str:
+        probe = {"network": SMALL, "transfer": {"name": "probe", "views": views}}
+        return Plan(load({"m": probe})).spec("classify train", policy=policy, model="m", seed=0)
+
+    assert spec("none", 2) == spec("none", 3)
+    assert spec("flips", 2) != spec("flips", 3)
+
+
 def test_jobs_of_pretrained_networks_ask_for_the_threads_that_they_use() -> None:
     plan = Plan(load({"probe": {"network": SMALL, "transfer": "probe"}, "mlp": {}}))
     features = plan.jobs_of("classify features")[0]

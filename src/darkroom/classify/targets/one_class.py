@@ -30,7 +30,7 @@ class OneClass:
             named = f"only {settings.quoted(store.classes[classes[0]])}" if len(classes) else "none"
             raise ValueError(
                 f"classify needs training images of at least two classes; {store.name} has {named}. "
-                "Add another class, or remove the section"
+                "Add another to data.source, or remove the section classify"
             )
 
     def totals(self) -> Totals:
