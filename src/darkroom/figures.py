@@ -40,13 +40,14 @@ def figure(width: float = 6, height: float = 4) -> tuple[Figure, Axes]:
     return drawn, drawn.subplots()
 
 
-def log_scale(axes: Axes) -> None:
-    """Make the y axis logarithmic, with plain numbers at its ticks."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
-    low, high = axes.get_ylim()
+def log_scale(axes: Axes, *, across: bool = False) -> None:
+    """Make the y axis logarithmic, or the x axis if `across`, with plain numbers at its ticks."""
+    axis = axes.xaxis if across else axes.yaxis
+    (axes.set_xscale if across else axes.set_yscale)("log")
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    low, high = axes.get_xlim() if across else axes.get_ylim()
     few = high / low < 30  # less than 1.5 decades: powers of ten alone would be too few ticks
-    axes.yaxis.set_minor_formatter(
+    axis.set_minor_formatter(
         FuncFormatter(lambda value, place: f"{value:g}" if few and f"{value:e}"[0] in "235" else "")
     )
 

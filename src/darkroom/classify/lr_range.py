@@ -25,7 +25,7 @@ from darkroom.classify.config import TrainSpec
 from darkroom.classify.task import ClassifierTask
 from darkroom.classify.tuning.rate import FOUND, with_rate
 from darkroom.data.store import labelled, open_store
-from darkroom.figures import ACCENT, FAINT, figure, save
+from darkroom.figures import ACCENT, FAINT, figure, log_scale, save
 from darkroom.fit.batches import Batches
 from darkroom.fit.schedules import Schedule, Scheduler
 from darkroom.fit.task import Optimized
@@ -156,7 +156,7 @@ def draw(table: pd.DataFrame, chosen: float, path: Path) -> None:
     axes.plot(table["lr"], table["loss"], color=FAINT, linewidth=1, label="loss of each step")
     axes.plot(table["lr"], table["smoothed"], color=ACCENT, label="smoothed")
     axes.axvline(chosen, color=ACCENT, linestyle="--", linewidth=1, label=f"chosen: {chosen:g}")
-    axes.set_xscale("log")
+    log_scale(axes, across=True)
     top = float(table["smoothed"].iloc[0]), float(table["smoothed"].min())
     axes.set_ylim(min(0.0, top[1]), 1.5 * top[0])
     axes.set_xlabel("learning rate")

@@ -18,7 +18,7 @@ from darkroom import files
 from darkroom.classify.tuning.propose import RESULT, ranked, read
 from darkroom.classify.tuning.search_config import SearchSpec
 from darkroom.classify.tuning.space import FOUND, Range, nested
-from darkroom.figures import ACCENT, COLORS, FAINT, save
+from darkroom.figures import ACCENT, COLORS, FAINT, log_scale, save
 from darkroom.log import Log
 
 COLUMNS = 3
@@ -64,7 +64,6 @@ def draw(spec: SearchSpec, table: pd.DataFrame, best: str, path: Path) -> None:
         choices = spec.space[key]
         if isinstance(choices, Range):
             across = known[key].to_numpy(dtype=np.float64)
-            axes.set_xscale("log" if choices.log else "linear")
         else:
             names = [_short(value) for value in choices]
             across = np.array([names.index(_short(value)) for value in known[key]], np.float64)
@@ -74,6 +73,8 @@ def draw(spec: SearchSpec, table: pd.DataFrame, best: str, path: Path) -> None:
         axes.scatter(across, known["score"], s=18, color=colors)
         chosen = (known["trial"] == best).to_numpy()
         axes.scatter(across[chosen], known["score"][chosen], s=90, facecolors="none", edgecolors=ACCENT)
+        if isinstance(choices, Range) and choices.log:
+            log_scale(axes, across=True)
         axes.grid(axis="y", color=FAINT, linewidth=0.5)
         axes.set_xlabel(key)
         axes.set_ylabel("validation score")
