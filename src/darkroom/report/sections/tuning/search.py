@@ -49,7 +49,11 @@ def _search(name: str, folder: Path, results: Results) -> Searched:
         cells = [cell(score, "decimal"), Cell(text.count(int(trial["epochs"])))]
         best = trial["trial"] == found["trial"]
         rows.append(Row(str(trial["trial"]), [*cells, *(Cell(_shown(trial[key])) for key in keys)], chosen=best))
-    plot = figure(folder / "search.png", f"Validation score by searched key: {name}", "The best trial is circled; later rounds have other colors.")
+    plot = figure(
+        folder / "search.png",
+        f"Validation score by searched key: {name}",
+        "The best trial is circled; later rounds have other colors.",
+    )
     gain = _gain(name, asked["model"], asked["policy"], results)
     return Searched(
         name=name,
