@@ -158,7 +158,8 @@ def _flat(result: dict[str, Any]) -> dict[str, float]:
         prefix = "test" if view == "plain" else f"test/{view}"
         for kind, values in kinds.items():
             suffix = "" if kind == "raw" else "_calibrated"
-            flat |= {f"{prefix}/{name}{suffix}": found["value"] for name, found in values.items()}
+            changed = {name: found for name, found in values.items() if kind == "raw" or name not in metrics.RANKED}
+            flat |= {f"{prefix}/{name}{suffix}": found["value"] for name, found in changed.items()}
     for label, parts in result["per_label"]["plain"].items():
         flat |= {f"test/per_label/{label}/{name}": parts[name]["value"] for name in PARTS}
         flat[f"test/per_label/{label}/threshold"] = parts["threshold"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 
 from darkroom.report.intervals import Number
@@ -54,7 +55,10 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
     """Say how large the best classifier's prediction sets are, and from which confidence on it rarely errs."""
     if "conformal" not in best.first.metrics:
         return
-    coverage, size = best.share("conformal", "plain", "coverage"), best.number("conformal", "plain", "size")
+    coverage, size = (
+        best.share("conformal", "plain", "coverage"),
+        best.number("conformal", "plain", "size", bounds=(1, np.inf)),
+    )
     if coverage.value is not None and size.value is not None:
         low = coverage.high is not None and coverage.high < _level(best)
         words = say("Sets of classes that should contain the right one for {} of images", text.share(_level(best)))
@@ -81,7 +85,10 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
 def _sets(found: Sequence[ClassifierRuns]) -> Table:
     cells = []
     for c in found:
-        coverage, size = c.share("conformal", "plain", "coverage"), c.number("conformal", "plain", "size")
+        coverage, size = (
+            c.share("conformal", "plain", "coverage"),
+            c.number("conformal", "plain", "size", bounds=(1, np.inf)),
+        )
         low, high = (c.measured("metrics", "conformal", "plain", "expected", end).value for end in ("low", "high"))
         expected = (
             Cell(text.DASH) if low is None or high is None else Cell(text.interval(Number(0, low, high), "percent"))

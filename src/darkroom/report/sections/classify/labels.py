@@ -19,12 +19,14 @@ from darkroom.report.section import Answer
 from darkroom.report.sections.classify import findings, tables, tta
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding, bracketed, tile, verdict
+from darkroom.report.words.finding import Finding, bracketed, tile, verb, verdict
 from darkroom.report.words.text import say
 
 Floats = NDArray[np.float64]
 NAMED = 8
 """Weak labels named in the answer."""
+SMALLEST = 1e-12
+"""Bounds probabilities away from 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def read(results: Results) -> Labels:
     ranked, ranks, by_validation = ranking(results.classifiers, SCORE)
     best, baseline = ranked[0], (results.config.get("classify") or {}).get("baseline")
     policies, networks = policy_effects(ranked, SCORE), network_effects(ranked, baseline, SCORE)
-    each, weak = _labels(best)
+    each, weak = by_label(best)
     return Labels(
         ranked=ranked,
         ranks=ranks,
@@ -125,7 +127,7 @@ def answer(found: Labels) -> Answer:
             *score(found.networks, SCORE),
             *findings.policies(found.policies, best, SCORE),
             *_tta_findings(best),
-            *_calibration_findings(best),
+            *calibration_findings(best),
             *_weak_findings(found),
         ],
     )
@@ -160,7 +162,7 @@ def _calibration(ranked: Sequence[ClassifierRuns]) -> Table:
     return tables.by_classifier(ranked, columns, cells, [*((t, 2) for t in groups.values()), ("Micro F1, %", 2)])
 
 
-def _labels(best: ClassifierRuns) -> tuple[Table, list[str]]:
+def by_label(best: ClassifierRuns) -> tuple[Table, list[str]]:
     """Tabulate the labels of a classifier, and name those whose whole F1 interval lies below the mean F1 of all labels."""
     path = ("per_label", "plain")
     names = best.named(*path)
@@ -173,7 +175,7 @@ def _labels(best: ClassifierRuns) -> tuple[Table, list[str]]:
         parts = ("f1", "precision", "recall", "average_precision", "auroc")
         cells = [Cell("", mark=mark), *(cell(best.share(*path, name, part), "percent") for part in parts)]
         cells += [
-            cell(best.number(*path, name, "threshold"), "decimal"),
+            cell(best.share(*path, name, "threshold"), "decimal"),
             cell(best.share(*path, name, "ece"), "decimal"),
         ]
         cells.append(cell(best.measured("metrics", *path, name, "support"), "count"))
@@ -209,7 +211,7 @@ def _tta_findings(best: ClassifierRuns) -> Iterator[Finding]:
         yield Finding("TTA", *verdict(gain), words)
 
 
-def _calibration_findings(best: ClassifierRuns) -> Iterator[Finding]:
+def calibration_findings(best: ClassifierRuns) -> Iterator[Finding]:
     """Say how far the probabilities can be trusted, and for how many labels there were enough images to tell."""
     before, after = _value(best, "ece", "raw"), _value(best, "ece")
     each = list(best.first.metrics.get("per_label", {}).get("plain", {}).values())
@@ -222,11 +224,28 @@ def _calibration_findings(best: ClassifierRuns) -> Iterator[Finding]:
         words += say(" The mean ECE of the labels is {}.", text.full(after, "decimal"))
         yield Finding("Calibration", "not calibrated", "note", words)
         return
+    change = over_images([(run, run) for run in best.runs], likelihood_gains)
+    name, tone = verdict(change) if change is not None else ("not compared", "note")
     words = say("Platt scaling of {} of {}", scaled, text.plural(len(each), "label"))
+    if change is not None:
+        rise = Difference(-change.value, -change.high, -change.low)
+        words += say(" {} the NLL by {} nats per test image, and", verb(rise), text.points(rise, "decimal"))
     words += say(" changes the mean ECE of {} from {}", titled(best), text.full(before, "decimal"))
-    words += say(" to {}.", text.full(after, "decimal"))
-    better = after.high is not None and after.high < before.value
-    yield Finding("Calibration", "helped" if better else "no clear difference", "good" if better else "even", words)
+    yield Finding("Calibration", name, tone, words + say(" to {}.", text.full(after, "decimal")))
+
+
+def likelihood_gains(run: Run, _: Run) -> Floats | None:
+    """Return by how much scaling raises the log-likelihood of each test image's labels; it can be undone by its parameters."""
+    table, labels = run.table("predictions.parquet"), list(run.metrics["per_label"]["plain"].values())
+    if table is None:
+        return None
+    truth, chances = (table.filter(regex=f"^{part}_").to_numpy(float) for part in ("true", "p_plain"))
+    chances = np.clip(chances, SMALLEST, 1 - SMALLEST)
+    after = np.log(chances) - np.log1p(-chances)
+    slopes, offsets = (np.array([one["calibration"][key] for one in labels]) for key in ("slope", "offset"))
+    losses = [np.logaddexp(0, (1 - 2 * truth) * logits).sum(1) for logits in ((after - offsets) / slopes, after)]
+    gains: Floats = losses[0] - losses[1]
+    return gains
 
 
 def _weak_findings(found: Labels) -> Iterator[Finding]:
