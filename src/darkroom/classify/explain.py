@@ -20,7 +20,7 @@ from darkroom import files
 from darkroom.classify.config import ExplainedClassifier, ExplainSpec
 from darkroom.classify.explanation import attributes, mistakes
 from darkroom.classify.explanation.conditions import Condition, Finding, conditions, findings
-from darkroom.classify.explanation.embedding import embed
+from darkroom.classify.explanation.embedding import embed, on_grid
 from darkroom.classify.explanation.mistakes import Answers
 from darkroom.classify.explanation.pictures import Gallery, save_thumbnails
 from darkroom.classify.explanation.shortcuts import shortcuts
@@ -34,8 +34,6 @@ POINTS, ALL_POINTS, FEWEST_POINTS = 1000, 6000, 200
 """Images on one embedding map, on all maps of a page together, and on one map however many there are."""
 SHORTCUT_IMAGES = 5000
 """Images of the shortcut test: a random part of a larger set."""
-GRID = 1000
-"""Coordinates of an embedding map are whole numbers from 0 to this."""
 
 Rows = NDArray[np.int64]
 
@@ -161,17 +159,9 @@ def _map(network: Any, store: Store, rows: Rows, points: Rows, answers: Answers)
     if found is None:
         return None
     return {
-        "pca": _on_grid(found.pca),
-        "tsne": _on_grid(found.tsne),
+        "pca": on_grid(found.pca),
+        "tsne": on_grid(found.tsne),
         "explained": list(found.explained),
         "predicted": answers.predicted[points].tolist(),
         "confidence": [round(value, 3) for value in answers.confidence[points].tolist()],
     }
-
-
-def _on_grid(places: NDArray[np.float64]) -> list[list[int]]:
-    """Scale places (N, 2) to the grid, both axes alike, and center them."""
-    low, high = places.min(0), places.max(0)
-    scaled = (places - (low + high) / 2) / max(float((high - low).max()), 1e-300) + 0.5
-    found: list[list[int]] = np.rint(scaled * GRID).astype(int).tolist()
-    return found

@@ -11,7 +11,17 @@ from pydantic import ValidationError
 from darkroom import files, registry, settings
 from darkroom.augment.config import NONE
 from darkroom.augment.strength import operations, reach, strongest
-from darkroom.config import architectures, explain, losses, networks, photographs, strict_yaml, targets, tuning
+from darkroom.config import (
+    architectures,
+    explain,
+    losses,
+    networks,
+    photographs,
+    strict_yaml,
+    targets,
+    tuning,
+    unlabeled,
+)
 from darkroom.config.model import Config
 from darkroom.detect.config import classifiers, members
 from darkroom.nets import pretrained
@@ -76,6 +86,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         losses.problems,
         networks.problems,
         targets.problems,
+        unlabeled.problems,
         _detector_problems,
         _backbone_problems,
         _weights_problems,

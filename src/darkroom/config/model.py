@@ -12,6 +12,7 @@ from darkroom.classify.config import Classify
 from darkroom.data.config import Data
 from darkroom.data.target import Kind
 from darkroom.detect.config import Detect
+from darkroom.explore.config import Explore
 from darkroom.generate.config import Generate
 from darkroom.ladder.config import Ladder
 from darkroom.settings import Name, Section
@@ -31,6 +32,8 @@ class Config(Section):
     """The data set's folder in `data/` and `results/`, and its MLflow experiment."""
     data: Data
     """The images, their size and their splits."""
+    explore: Explore | None = None
+    """Features and clusters of all images, with or without labels; a bare `explore:` uses the defaults."""
     augment: dict[Name, Policy] = {}
     """Augmentation policies by name."""
     audit: Audit | None = None

@@ -21,9 +21,10 @@ ROOT = Path(__file__).parents[1]
 OPTIONS = {
     "attributes": "folder of recorded file attributes, as `data attributes` writes it",
     "checkpoints": "folder for checkpoints; an interrupted training of the same job resumes from it",
-    "classifier": "folder of the trained classifier that the detector uses as its backbone",
+    "classifier": "folder of the trained classifier whose features are used",
     "classifiers": "folder that contains all trained and evaluated classifiers",
     "copies": "folder of augmented copies to train on besides the images",
+    "embedding": "folder of features, as `explore embed` writes it",
     "data": "folder of the prepared images, as `data prepare` writes it",
     "earlier": "folder that contains the trials of the search",
     "features": "folder of features, as `classify features` writes it",

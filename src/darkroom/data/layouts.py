@@ -73,15 +73,14 @@ def recognize(listing: Listing, path: str) -> Contents:
     levels = [tree.level(part.prefix) for part in parts]
     flat = not any(folders for folders, _ in levels) and parts[0].label is None
     named = _labels_in_names(parts, tree.images) if flat else {}
-    flat = flat and (bool(named) or any(part.split or part.masks for part in parts))
     again = [f"{base}{top}/" for top in _again(tree, base)] if parts[0].split is None else []
     found = assign(listing, parts, again, named=named, flat=flat)
     words = _in_words(parts, flat=flat, named=bool(named))
     notes = [*about_layout(words, found.unused[before:]), *about_skipped(listing.skipped)]
+    inside = f" inside {listed(part.prefix.strip('/') for part in parts)}" if parts[0].prefix else ""
     warnings = [
-        f"the images have no labels: no class folders inside {listed(part.prefix.strip('/') for part in parts)}, and no "
-        "labels in the file names; with labels in a table, use the source manifest; if these folders are the classes, set "
-        "data.source.layout: classes"
+        f"the images have no labels: no class folders{inside}, and no labels in the file names; with labels in a table, "
+        f"use the source manifest{'; if these folders are the classes, set data.source.layout: classes' if inside else ''}"
     ]
     return replace(found, notes=tuple(notes), warnings=tuple(warnings) if flat and not named else ())
 

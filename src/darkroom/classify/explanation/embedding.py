@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 COMPONENTS = 50
 PERPLEXITY = 30
+GRID = 1000
+"""Coordinates of a map are whole numbers from 0 to this."""
 FEWEST = 8
 """Images below which there is nothing to lay out."""
 
@@ -43,6 +45,14 @@ def embed(features: NDArray[np.float32], seed: int) -> Embedding | None:
         tsne = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed % 2**32, n_jobs=1)
         placed: Floats = tsne.fit_transform(projected[:, :COMPONENTS]).astype(np.float64)
     return Embedding(projected[:, :2], placed, (float(shares[0]), float(shares[1])))
+
+
+def on_grid(places: Floats) -> list[list[int]]:
+    """Scale places (N, 2) to the grid, both axes alike, and center them."""
+    low, high = places.min(0), places.max(0)
+    scaled = (places - (low + high) / 2) / max(float((high - low).max()), 1e-300) + 0.5
+    found: list[list[int]] = np.rint(scaled * GRID).astype(int).tolist()
+    return found
 
 
 def principal_components(features: Floats) -> tuple[Floats, Floats]:
