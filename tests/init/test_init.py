@@ -213,14 +213,18 @@ def test_nothing_is_overwritten(init: Any, refused: Any, tmp_path: Path) -> None
     assert "config/set.yaml has the name mine" in refused(str(root), "--name", "mine")
 
 
+def test_images_without_any_class_folder_are_explored(init: Any, tmp_path: Path) -> None:
+    config = init(folder(tmp_path / "flat", {".": 5}))
+    assert config.explore is not None
+    assert config.classify is None
+
+
 def test_what_holds_no_images_is_refused_in_one_line(refused: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "holds no files" in refused(str(tmp_path / "empty"))
     (tmp_path / "texts" / "a").mkdir(parents=True)
     (tmp_path / "texts" / "a" / "b.txt").write_text("text")
     assert "none of its 1 files is an image (.txt)" in refused(str(tmp_path / "texts"))
-    folder(tmp_path / "flat", {".": 5})
-    assert "5 images lie in no class folder" in refused(str(tmp_path / "flat"))
     assert "there is no file or folder" in refused(str(tmp_path / "nowhere"))
     assert "is a URL" in refused("https://example.org/set.zip")
     assert "expected letters" in refused(str(tmp_path), "--name", "a/b")

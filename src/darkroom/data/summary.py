@@ -62,6 +62,7 @@ def summarize(
         "shape": list(shape),
         "classes": list(classes),
         "counts": counts,
+        "splits": {part: int((table["split"] == part).sum()) for part in SPLITS},
         "unlabelled": int((table["label"] < 0).sum()),
         "excluded": excluded,
         "duplicate_groups": copies.groups,

@@ -33,7 +33,7 @@ def agreement(clusters: Labels, labels: Labels, *, generator: np.random.Generato
     """Return `nmi`, `ari` and `hungarian` of clusters (N,), -1 for none, and labels (N,), with 95 % intervals."""
     known = len(np.unique(labels))
     if known < 2:
-        return dict.fromkeys(("nmi", "ari", "hungarian"), {"value": None, "reason": FEW})
+        return {name: {"value": None, "reason": FEW} for name in ("nmi", "ari", "hungarian")}
     _, columns = np.unique(labels, return_inverse=True)
     rows = clusters + 1
     shape = (int(rows.max()) + 1, known)

@@ -50,7 +50,7 @@ def run(spec: ClusterSpec, *, data: Path, embedding: Path, out: Path, log: Log) 
         farthest = np.argsort(-remote, kind="stable")
         with files.folder(out) as fresh:
             _write_table(fresh / TABLE, store, found.labels, ranks, farthest)
-            about = {
+            about: dict[str, Any] = {
                 "clustering": spec.clustering.model_dump(mode="json"),
                 "images": len(store.images),
                 "classes": list(store.classes),

@@ -11,6 +11,9 @@ from darkroom.nets import pretrained
 from darkroom.registry import Plugin
 from darkroom.settings import Name, Section, Seed
 
+DEFAULT = ("pretrained", "pca")
+"""Embeddings of a section that names none, the first one only if its weights are installed."""
+
 
 class Embedding(Section):
     """One way to turn images into feature vectors."""
@@ -42,7 +45,7 @@ class Explore(Clustered):
         value = {} if value is None else value
         if not isinstance(value, Mapping):
             return value
-        named = value.get("embeddings") or ({"pretrained": {}} if pretrained.installed() else {}) | {"pca": {}}
+        named = value.get("embeddings") or dict.fromkeys(DEFAULT if pretrained.installed() else DEFAULT[1:])
         if not isinstance(named, Mapping):
             return value
         return {**value, "embeddings": {name: _named(name, entry) for name, entry in named.items()}}

@@ -13,7 +13,7 @@ NEAREST = 10
 
 
 def typicality(points: Points, clusters: Labels) -> Labels:
-    """Return the rank (N,) of each image within its cluster by its distance to the cluster's mean, 1 the nearest; 0 without one."""
+    """Rank each image (N,) within its cluster by its distance to the cluster's mean, from 1 for the nearest; 0 in no cluster."""
     ranks = np.zeros(len(points), np.int64)
     for cluster in np.unique(clusters[clusters >= 0]):
         rows = np.flatnonzero(clusters == cluster)

@@ -193,6 +193,8 @@ def _generate(scene: Scene) -> Iterator[Choice]:
     why = (
         "the images have no labels" if not scene.classes else f"there is one class, {shown(next(iter(scene.classes)))}"
     )
+    if not scene.classes:
+        yield Choice("explore", {}, "clusters of the images, with their typical and odd members, need no labels")
     yield Choice("generate", {}, f"{why}, so there is nothing to classify; generators need no labels")
 
 

@@ -16,7 +16,6 @@ from typing import Any
 from darkroom import registry
 from darkroom.data import archives, decode, place
 from darkroom.data.item import Contents, Item, Unused
-from darkroom.data.layout_contents import NO_CLASS
 from darkroom.data.layouts import IMAGE_ENDINGS
 from darkroom.data.sources.manifest import ENDINGS as TABLES
 
@@ -125,12 +124,6 @@ def _without_other_files(found: Found, path: str) -> Found:
 def _nothing(unused: Sequence[Unused], path: str) -> str:
     if not unused:
         return f"{path} holds no files"
-    loose = sum(reason == NO_CLASS for _, reason in unused)
-    if loose:
-        return (
-            f"{path} has no labels: {loose:,} images lie in no class folder. Move those of each class into a folder of its "
-            "own, or list them in a table with the columns path and label"
-        )
     kinds = sorted({Path(origin).suffix.lower() or "no extension" for origin, _ in unused})
     origin, reason = unused[0]
     return f"{path}: none of its {len(unused):,} files is an image ({', '.join(kinds[:5])}); {origin}: {reason}"

@@ -20,7 +20,18 @@ from darkroom.report.parts.plane import EmbeddingMap
 from darkroom.report.parts.table import Figure
 from darkroom.report.results import Results, read
 from darkroom.report.section import Answer, Section
-from darkroom.report.sections import audit, augment, codes, contamination, data, gallery, ladder, made, synthetic
+from darkroom.report.sections import (
+    audit,
+    augment,
+    codes,
+    contamination,
+    data,
+    explore,
+    gallery,
+    ladder,
+    made,
+    synthetic,
+)
 from darkroom.report.sections.classify import section as classify
 from darkroom.report.sections.detect import section as detect
 from darkroom.report.sections.generate import section as generate
@@ -30,6 +41,7 @@ from darkroom.report.words import text
 
 SECTIONS: tuple[Section, ...] = (
     data.SECTION,
+    explore.SECTION,
     augment.SECTION,
     audit.SECTION,
     classify.SECTION,

@@ -62,6 +62,8 @@ class BuildSpec(Section):
     """The images of every augmentation technique, if there are any."""
     audits: list[ResultEntry] = []
     """Policies with an audit."""
+    clusterings: list[ResultEntry] = []
+    """Clusters of the images, named by their embeddings."""
     ladder: ResultEntry | None = None
     """The ladder, if there is one."""
     classifiers: list[ClassifierEntry]

@@ -163,6 +163,8 @@ class Results:
     """The images of the augmentation techniques, if there are any."""
     synthetic: dict[str, Path] = field(default_factory=dict)
     """The folders of synthetic images, by policy."""
+    clusterings: dict[str, Path] = field(default_factory=dict)
+    """The clusters of the images, by embedding."""
     ladder: Path | None = None
     """The ladder, if there is one."""
     lr_ranges: dict[str, Path] = field(default_factory=dict)
@@ -225,6 +227,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         sheets=whole(spec.sheets),
         gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
         synthetic=whole(spec.synthetic),
+        clusterings=whole(spec.clusterings),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
         lr_ranges=whole(spec.lr_ranges),
         learning_curve=next(iter(whole([spec.learning_curve] if spec.learning_curve else []).values()), None),

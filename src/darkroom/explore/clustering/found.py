@@ -22,6 +22,8 @@ from darkroom.randomness import derive
 Points = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
+FEWEST = 4
+"""Images that are worth clustering."""
 STABLE = 0.8
 SUBSAMPLES, SHARE = 5, 0.8
 MOST = 2000
@@ -56,7 +58,9 @@ class Clustering:
 
 
 def fitted(points: Points, fit: Fit, *, clusters: int | None, most: int, seed: int) -> Clustering:
-    """Cluster points into the given number of clusters or, by default, the chosen one of 2 to `most`."""
+    """Cluster points into the given number of clusters or, by default, the chosen one of 2 to `most`; very few are one."""
+    if len(points) < FEWEST:
+        return Clustering(np.zeros(len(points), np.int64))
     numbers = range(2, max(2, min(most, len(points) // 5)) + 1) if clusters is None else [min(clusters, len(points))]
     tried = tuple(_try(points, fit, number, seed) for number in numbers)
     chosen = clusters or choose(tried)

@@ -53,4 +53,4 @@ def _pixels(store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the pixels (N, D) of the reduced images, in [0, 1]."""
     found = np.stack([sheets.reduced(np.asarray(store.images[row]), SIDE).ravel() for row in rows.tolist()])
     release(store.images)
-    return found.astype(np.float32) / 255
+    return found.astype(np.float32) / np.float32(255)

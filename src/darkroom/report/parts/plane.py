@@ -1,4 +1,4 @@
-"""Draw an embedding map: one image per point, placed by what a network sees in it, with its thumbnail at the pointer.
+"""Draw an embedding map: one image per point, placed by its features, with its thumbnail at the pointer.
 
 The points are paths of an SVG, so that the map is seen and printed without a script. `templates/map.js` adds the
 thumbnails, from the numbers in `data`.
@@ -13,7 +13,7 @@ from typing import Any
 
 MARGIN, CROSS = 20, 11
 """Around the grid of coordinates, and half the side of the cross on a mistake, in its units."""
-NAMED = 12
+NAMED = 20
 """Classes up to this number have colors of their own."""
 
 
@@ -29,7 +29,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """The planes of one classifier; `legend` has the classes with their colors, and none if there are too many."""
+    """The planes of one classifier or clustering; `legend` has the classes or clusters with their colors, none if too many."""
 
     title: str
     planes: list[Plane]
@@ -37,9 +37,9 @@ class EmbeddingMap:
     images: int
     mistakes: int
     of: int
-    """Test images, on the map or not."""
+    """Images, on the map or not."""
     data: str
-    """JSON for the script: both planes' coordinates, predictions and confidences."""
+    """JSON for the script: both planes' coordinates, and predictions with confidences or clusters with names."""
 
 
 def embedding_map(
@@ -47,13 +47,33 @@ def embedding_map(
 ) -> EmbeddingMap:
     """Draw the map that an explanation describes, of images with these labels."""
     predicted = about["predicted"]
+    wrong = [place for place, label in enumerate(labels) if predicted[place] != label]
+    numbers = {"predicted": predicted, "confidence": about["confidence"]}
+    return _map(title, about, labels, classes, of, wrong, numbers)
+
+
+def cluster_map(
+    title: str, about: dict[str, Any], clusters: Sequence[int], names: Sequence[str], of: int
+) -> EmbeddingMap:
+    """Draw the map of images in these clusters, -1 for none, in the colors of the clusters."""
+    return _map(title, about, clusters, names, of, [], {"groups": list(clusters), "names": list(names)})
+
+
+def _map(
+    title: str,
+    about: dict[str, Any],
+    labels: Sequence[int],
+    classes: Sequence[str],
+    of: int,
+    wrong: Sequence[int],
+    numbers: dict[str, Any],
+) -> EmbeddingMap:
     colors = [color(number, len(classes)) for number in range(len(classes))] if len(classes) <= NAMED else []
     first, second = (f"{100 * share:.0f}%" for share in about["explained"])
     planes = [
         _plane("t-SNE", "neighbors stay neighbors; distances between clusters mean little", about["tsne"]),
         _plane("PCA", f"{first} and {second} of the variance; distances are to scale", about["pca"]),
     ]
-    wrong = [place for place, label in enumerate(labels) if predicted[place] != label]
     drawn = [
         Plane(
             name,
@@ -66,9 +86,9 @@ def embedding_map(
         )
         for name, note, spots in planes
     ]
-    numbers = {"planes": [spots for *_, spots in planes], "predicted": predicted, "confidence": about["confidence"]}
     legend = list(zip(classes, colors, strict=True)) if colors else []
-    return EmbeddingMap(title, drawn, legend, len(labels), len(wrong), of, json.dumps(numbers, separators=(",", ":")))
+    data = json.dumps({"planes": [spots for *_, spots in planes], **numbers}, separators=(",", ":"), ensure_ascii=False)
+    return EmbeddingMap(title, drawn, legend, len(labels), len(wrong), of, data)
 
 
 def color(number: int, of: int) -> str:
@@ -83,8 +103,8 @@ def _plane(name: str, note: str, places: Sequence[tuple[int, int]]) -> tuple[str
 
 def _groups(colors: Sequence[str], classes: Sequence[str]) -> list[tuple[str, set[int]]]:
     if not colors:
-        return [("currentColor", set(range(len(classes))))]
-    return [(tint, {number}) for number, tint in enumerate(colors)]
+        return [("currentColor", {-1, *range(len(classes))})]
+    return [("currentColor", {-1}), *((tint, {number}) for number, tint in enumerate(colors))]
 
 
 def _cross(x: int, y: int) -> str:

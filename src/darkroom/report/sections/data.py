@@ -79,8 +79,8 @@ def read(results: Results) -> Card:
     summed = {split: sum(counts.get(split, 0) for counts in card["counts"].values()) for split in SPLITS}
     return Card(
         images=card["images"],
-        target=text.plural(len(names), NOUNS[kind]),
-        joined="in" if kind == "class" else "with",
+        target=text.plural(len(names), NOUNS[kind]) if names else "no labels",
+        joined="in" if kind == "class" and names else "with",
         splits=card.get("splits", summed),
         size=f"{width} \N{MULTIPLICATION SIGN} {height} pixels, {'grayscale' if channels == 1 else 'RGB'}",
         source=str(card["source"].get("name", "")) if isinstance(card["source"], dict) else str(card["source"]),

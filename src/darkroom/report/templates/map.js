@@ -1,15 +1,15 @@
 "use strict";
-// Shows the thumbnail of the test image under the pointer, or next to it by the arrow keys, on every plane of a map.
+// Shows the thumbnail of the image under the pointer, or next to it by the arrow keys, on every plane of a map.
 (() => {
-  const shared = JSON.parse(document.getElementById("map-points").dataset.points);
-  const perSheet = shared.columns * shared.rows;
   const REACH = 60, RING = 16, SIZE = 220, SIDE = 1040;
 
   for (const map of document.querySelectorAll(".map")) {
     const own = JSON.parse(map.dataset.map);
+    const shared = JSON.parse(document.getElementById(map.dataset.shared).dataset.points);
+    const perSheet = shared.columns * shared.rows;
     const planes = [...map.querySelectorAll(".plane")];
     const caption = map.querySelector(".picked");
-    const wrong = own.predicted.flatMap((answer, place) => (answer === shared.labels[place] ? [] : [place]));
+    const wrong = (own.predicted ?? []).flatMap((answer, place) => (answer === shared.labels[place] ? [] : [place]));
     let picked = -1;
 
     const pick = (place) => {
@@ -36,10 +36,15 @@
           box.setAttribute("height", height);
         }
         thumbnail.setAttribute("viewBox", `${left} ${top} ${shared.width} ${shared.height}`);
-        thumbnail.querySelector("use").setAttribute("href", `#map-${Math.floor(place / perSheet)}`);
+        thumbnail.querySelector("use").setAttribute("href", `#${shared.key}-${Math.floor(place / perSheet)}`);
         mark.removeAttribute("visibility");
       });
       const label = shared.classes[shared.labels[place]];
+      if (own.groups) {
+        const shown = [own.names[own.groups[place]] ?? "in no cluster", label, shared.ids[place]];
+        caption.textContent = shown.filter((part) => part !== undefined).join(" · ");
+        return;
+      }
       const answer = shared.classes[own.predicted[place]];
       const sure = `${(100 * own.confidence[place]).toFixed(1)}%`;
       const verdict = own.predicted[place] === shared.labels[place] ? "right" : "wrong";

@@ -97,7 +97,7 @@ def subsection(ranked: Sequence[ClassifierRuns], results: Results) -> Why | None
         risks.shortcuts_table(about["shortcuts"]),
         about["shortcuts"],
         strips.sheets(points, folder, "map", images=count, shown=count) if shown else [],
-        json.dumps({**shared, "classes": about["classes"]}, separators=(",", ":"), ensure_ascii=False),
+        json.dumps({**shared, "classes": about["classes"], "key": "map"}, separators=(",", ":"), ensure_ascii=False),
     )
 
 
