@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import pytest
 import torch
 
 from darkroom.nets.autoencoder import Decoder, Down, Encoder, LinearByClass, Up, plan
+from darkroom.nets.options import Activations
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 33, 17), (1, 9, 50), (3, 64, 64)]
 
@@ -74,3 +77,14 @@ def test_a_fresh_decoder_draws_no_checkerboard() -> None:
 def test_too_small_an_image_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at least 8×8 pixels, got 7×30; set data.size"):
         Encoder((1, 7, 30), 4)
+
+
+@pytest.mark.parametrize("activation", get_args(Activations))
+def test_both_halves_take_any_activation_and_train_all_their_parameters(activation: Any) -> None:
+    torch.manual_seed(0)
+    encoder = Encoder((1, 9, 9), 4, width=8, activation=activation)
+    decoder = Decoder((1, 9, 9), 4, width=8, activation=activation)
+    decoder(encoder(torch.rand(3, 1, 9, 9))).square().mean().backward()
+    for name, parameter in [*encoder.named_parameters(), *decoder.named_parameters()]:
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name

@@ -13,11 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom.nets import layers
+from darkroom.nets.options import Activations
+
 SMALLEST = 8
 """Minimum side of an image, and of a feature map that is still downsampled."""
 
-LEAK = 0.1
-"""Negative slope: with plain ReLU all channels of a narrow decoder can be dead at initialization."""
+DEFAULT: Activations = "leaky_relu"
+"""With plain ReLU all channels of a narrow decoder can be dead at initialization."""
 
 
 class Encoder(nn.Module):
@@ -26,9 +29,17 @@ class Encoder(nn.Module):
     With `classes`, `forward` also takes labels (B,) from 0 to classes - 1.
     """
 
-    def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32, classes: int = 0) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        code: int,
+        *,
+        width: int = 32,
+        classes: int = 0,
+        activation: Activations = DEFAULT,
+    ) -> None:
         super().__init__()
-        self.body = Down(shape, width=width, classes=classes)
+        self.body = Down(shape, width=width, classes=classes, activation=activation)
         self.head = nn.Linear(math.prod(self.body.end), code)
         self.by_class = LinearByClass(classes, code) if classes else None
 
@@ -43,9 +54,17 @@ class Decoder(nn.Module):
     With `classes`, `forward` also takes labels (B,) from 0 to classes - 1.
     """
 
-    def __init__(self, shape: tuple[int, int, int], code: int, *, width: int = 32, classes: int = 0) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        code: int,
+        *,
+        width: int = 32,
+        classes: int = 0,
+        activation: Activations = DEFAULT,
+    ) -> None:
         super().__init__()
-        self.body = Up(shape, width=width, classes=classes)
+        self.body = Up(shape, width=width, classes=classes, activation=activation)
         self.head = nn.Linear(code, math.prod(self.body.start))
         self.by_class = LinearByClass(classes, code) if classes else None
         # added after the linear layer, which equals concatenating a one-hot class to the code
@@ -64,13 +83,19 @@ class Down(nn.Module):
     """Map images (B, C, H, W) in [0, 1] to feature maps (B, F, h, w); `end` is (F, h, w)."""
 
     def __init__(
-        self, shape: tuple[int, int, int], *, width: int = 32, levels: int | None = None, classes: int = 0
+        self,
+        shape: tuple[int, int, int],
+        *,
+        width: int = 32,
+        levels: int | None = None,
+        classes: int = 0,
+        activation: Activations = DEFAULT,
     ) -> None:
         super().__init__()
         sizes, widths = plan(shape, width, levels)
         self.end = (widths[-1], *sizes[-1])
         self.levels = nn.ModuleList(
-            Fall(before, after, classes) for before, after in zip([shape[0], *widths], widths, strict=False)
+            Fall(before, after, classes, activation) for before, after in zip([shape[0], *widths], widths, strict=False)
         )
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -84,13 +109,19 @@ class Up(nn.Module):
     """Map feature maps (B, F, h, w), whose (F, h, w) is `start`, back to pixel logits (B, C, H, W)."""
 
     def __init__(
-        self, shape: tuple[int, int, int], *, width: int = 32, levels: int | None = None, classes: int = 0
+        self,
+        shape: tuple[int, int, int],
+        *,
+        width: int = 32,
+        levels: int | None = None,
+        classes: int = 0,
+        activation: Activations = DEFAULT,
     ) -> None:
         super().__init__()
         sizes, widths = plan(shape, width, levels)
         self.start = (widths[-1], *sizes[-1])
         steps = zip(widths[::-1], [*widths[-2::-1], shape[0]], sizes[-2::-1], strict=True)
-        self.levels = nn.ModuleList(Rise(before, after, size, classes) for before, after, size in steps)
+        self.levels = nn.ModuleList(Rise(before, after, size, classes, activation) for before, after, size in steps)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         for level in self.levels:
@@ -101,34 +132,37 @@ class Up(nn.Module):
 class Fall(nn.Module):
     """Downsample with a strided convolution, then refine with another: (B, C, H, W) to (B, C', h, w)."""
 
-    def __init__(self, before: int, after: int, classes: int) -> None:
+    def __init__(self, before: int, after: int, classes: int, activation: Activations) -> None:
         super().__init__()
         self.halve = nn.Conv2d(before, after, 3, stride=2, padding=1)
         self.by_class = ByClass(classes, after) if classes else None
         self.refine = nn.Conv2d(after, after, 3, padding=1)
+        self.act1, self.act2 = layers.activation(activation), layers.activation(activation)
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         x = self.halve(x)
-        x = F.leaky_relu(x if self.by_class is None else self.by_class(x, labels), LEAK)
-        return F.leaky_relu(self.refine(x), LEAK)
+        x = self.act1(x if self.by_class is None else self.by_class(x, labels))
+        refined: Tensor = self.act2(self.refine(x))
+        return refined
 
 
 class Rise(nn.Module):
     """Refine with a convolution, then upsample by pixel shuffle: (B, C, h, w) to (B, C', H, W)."""
 
-    def __init__(self, before: int, after: int, size: tuple[int, int], classes: int) -> None:
+    def __init__(self, before: int, after: int, size: tuple[int, int], classes: int, activation: Activations) -> None:
         super().__init__()
         self.size = size
         self.refine = nn.Conv2d(before, before, 3, padding=1)
         self.by_class = ByClass(classes, before) if classes else None
         self.spread = nn.Conv2d(before, 4 * after, 3, padding=1)
+        self.act1, self.act2 = layers.activation(activation), layers.activation(activation)
         with torch.no_grad():  # all four subpixels start equal: no checkerboard artifacts (Aitken et al. 2017)
             for parameter in self.spread.parameters():
                 parameter.copy_(parameter[::4].repeat_interleave(4, 0))
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        x = self.refine(F.leaky_relu(x, LEAK))
-        x = F.leaky_relu(x if self.by_class is None else self.by_class(x, labels), LEAK)
+        x = self.refine(self.act1(x))
+        x = self.act2(x if self.by_class is None else self.by_class(x, labels))
         return F.pixel_shuffle(self.spread(x), 2)[..., : self.size[0], : self.size[1]]
 
 

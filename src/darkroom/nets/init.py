@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom import registry
+from darkroom.nets.layers import LEAK
 from darkroom.nets.options import Activations
 from darkroom.registry import register
 from darkroom.settings import Positive, Section
@@ -23,7 +24,7 @@ Fill = Callable[[Tensor, float], Any]
 """Fills a weight (outputs, inputs, ...) in place, given a gain."""
 GAINS: dict[Activations, float] = {
     "relu": math.sqrt(2),
-    "leaky_relu": math.sqrt(2 / (1 + 0.01**2)),
+    "leaky_relu": math.sqrt(2 / (1 + LEAK**2)),
     "prelu": math.sqrt(2 / (1 + 0.25**2)),  # its initial slope
     "elu": 1.2451983,
     "gelu": 1.5335304,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from darkroom.nets.options import Activations, Norms
 
+LEAK = 0.1
+"""Negative slope of the leaky ReLU."""
 GROUPS, SMALLEST_GROUP = 8, 4
 """Most groups of a group normalization, and fewest channels in one: the mean of a single value is that value."""
 
@@ -110,9 +114,9 @@ def norm(name: Norms, channels: int, *, dimensions: int) -> nn.Module:
     return GroupNorm(groups, channels) if dimensions else nn.GroupNorm(groups, channels)
 
 
-ACTIVATIONS: dict[Activations, type[nn.Module]] = {
+ACTIVATIONS: dict[Activations, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(LEAK),
     "prelu": nn.PReLU,
     "elu": nn.ELU,
     "gelu": nn.GELU,

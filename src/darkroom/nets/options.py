@@ -12,7 +12,9 @@ from darkroom.settings import Section
 Activations = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity"]
 Norms = Literal["batch", "layer", "group", "none"]
 
-Activation = Annotated[Activations, Field(description="activation function; `identity` is none")]
+Activation = Annotated[
+    Activations, Field(description="activation function; `leaky_relu` has slope 0.1, `identity` is none")
+]
 Norm = Annotated[
     Norms,
     Field(

@@ -23,7 +23,9 @@ from darkroom.detect.methods.contraction import squared_jacobian
 from darkroom.detect.methods.trained import ReconstructionTask, TrainedReconstruction
 from darkroom.detect.options import ErrorOption, LatentOption, SmoothingOption
 from darkroom.fit.config import Training
-from darkroom.nets.autoencoder import Decoder, Encoder
+from darkroom.nets import layers
+from darkroom.nets.autoencoder import DEFAULT, Decoder, Encoder
+from darkroom.nets.options import Activations
 from darkroom.registry import register
 from darkroom.settings import Count, NonNegative
 
@@ -41,14 +43,16 @@ class Autoencoder(TrainedReconstruction):
         *,
         network: Annotated[
             Literal["convolutional", "linear", "shallow"],
-            Field(
-                description="encoder and decoder: convolutional, one linear layer each, or one hidden ReLU layer each"
-            ),
+            Field(description="encoder and decoder: convolutional, one linear layer each, or one hidden layer each"),
         ] = "convolutional",
         latent: LatentOption = 16,
         width: Annotated[
             Count, Field(description="channels of the first level, or an eighth of a shallow network's hidden units")
         ] = 16,
+        activation: Annotated[
+            Activations | None,
+            Field(description="activation function; default: `leaky_relu` with slope 0.1, `relu` of a shallow network"),
+        ] = None,
         denoising: Annotated[
             NonNegative,
             Field(description="standard deviation of the Gaussian noise added to training images in [0, 1]"),
@@ -71,7 +75,7 @@ class Autoencoder(TrainedReconstruction):
     ) -> None:
         super().__init__(error=error, smoothing=smoothing)
         self.denoising, self.sparsity, self.contraction = denoising, sparsity, contraction
-        self.encoder, self.decoder = halves(network, shape, latent, width)
+        self.encoder, self.decoder = halves(network, shape, latent, width, activation)
         if sparsity:
             *_, last = (module for module in self.encoder.modules() if isinstance(module, nn.Linear))
             nn.init.ones_(last.bias)  # a unit that is zero for every image would never learn
@@ -87,21 +91,25 @@ class Autoencoder(TrainedReconstruction):
         return AutoencoderTask(self, training)
 
 
-def halves(network: str, shape: tuple[int, int, int], latent: int, width: int) -> tuple[nn.Module, nn.Module]:
+def halves(
+    network: str, shape: tuple[int, int, int], latent: int, width: int, activation: Activations | None = None
+) -> tuple[nn.Module, nn.Module]:
     """Build the encoder, from images (B, C, H, W) to codes (B, D), and the decoder."""
     if network == "convolutional":
-        return Encoder(shape, latent, width=width), Decoder(shape, latent, width=width)
+        act = activation or DEFAULT
+        return Encoder(shape, latent, width=width, activation=act), Decoder(shape, latent, width=width, activation=act)
     size = math.prod(shape)
     if network == "linear":
         encoder, decoder = nn.Sequential(nn.Linear(size, latent)), nn.Sequential(nn.Linear(latent, size))
     else:
-        encoder, decoder = perceptron(size, UNITS * width, latent), perceptron(latent, UNITS * width, size)
+        act, hidden = activation or "relu", UNITS * width
+        encoder, decoder = perceptron(size, hidden, latent, act), perceptron(latent, hidden, size, act)
     return nn.Sequential(nn.Flatten(), *encoder), nn.Sequential(*decoder, nn.Unflatten(1, shape))
 
 
-def perceptron(before: int, hidden: int, after: int) -> nn.Sequential:
-    """Build a network with one hidden ReLU layer."""
-    return nn.Sequential(nn.Linear(before, hidden), nn.ReLU(), nn.Linear(hidden, after))
+def perceptron(before: int, hidden: int, after: int, activation: Activations) -> nn.Sequential:
+    """Build a network with one hidden layer."""
+    return nn.Sequential(nn.Linear(before, hidden), layers.activation(activation), nn.Linear(hidden, after))
 
 
 class AutoencoderTask(ReconstructionTask):

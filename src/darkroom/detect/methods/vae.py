@@ -18,6 +18,7 @@ from darkroom.detect.methods.trained import TrainedReconstruction
 from darkroom.detect.options import ErrorOption, LatentOption, SmoothingOption, WidthOption
 from darkroom.fit.config import Training
 from darkroom.generate.vae.vae import VAE, kl_from_normal
+from darkroom.nets.options import Activation
 from darkroom.registry import register
 from darkroom.settings import Positive
 
@@ -43,13 +44,14 @@ class VariationalAutoencoder(TrainedReconstruction):
         ] = "reconstruction",
         latent: LatentOption = 16,
         width: WidthOption = 16,
+        activation: Activation = "leaky_relu",
         beta: Annotated[Positive, Field(description="weight of the KL term in the loss; 1 is the ELBO")] = 1.0,
         error: ErrorOption = "mse",
         smoothing: SmoothingOption = 0.0,
     ) -> None:
         super().__init__(error=error, smoothing=smoothing)
         self.scored_by = score
-        self.model = VAE(shape, 0, latent=latent, width=width, beta=beta)
+        self.model = VAE(shape, 0, latent=latent, width=width, activation=activation, beta=beta)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Decode the mean codes of images (B, C, H, W)."""

@@ -12,6 +12,7 @@ from darkroom.detect.methods.vae import no_labels
 from darkroom.detect.options import ErrorOption, SmoothingOption, WidthOption
 from darkroom.fit.config import Training
 from darkroom.generate.vae.vqvae import VQVAE
+from darkroom.nets.options import Activation
 from darkroom.registry import register
 from darkroom.settings import Count
 
@@ -31,13 +32,22 @@ class VectorQuantizedAutoencoder(TrainedReconstruction):
         size: Annotated[Count, Field(description="dimensions of a code vector")] = 16,
         halvings: Annotated[int, Field(ge=1, le=3, description="halvings between the image and its grid of codes")] = 2,
         width: WidthOption = 16,
+        activation: Activation = "leaky_relu",
         error: ErrorOption = "mse",
         smoothing: SmoothingOption = 0.0,
     ) -> None:
         super().__init__(error=error, smoothing=smoothing)
         # the prior over grids of codes does not affect reconstructions: keep it minimal
         self.model = VQVAE(
-            shape, 0, codes=codes, size=size, halvings=halvings, width=width, prior_width=4, prior_layers=1
+            shape,
+            0,
+            codes=codes,
+            size=size,
+            halvings=halvings,
+            width=width,
+            activation=activation,
+            prior_width=4,
+            prior_layers=1,
         )
 
     def reconstruct(self, images: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from darkroom.generate.model import Bound, LatentModel
 from darkroom.generate.vae.likelihood import Likelihood
 from darkroom.generate.vae.options import LikelihoodOption
 from darkroom.nets.autoencoder import Decoder, Encoder
+from darkroom.nets.options import Activation
 from darkroom.registry import register
 from darkroom.settings import Count, Positive, Probability
 
@@ -41,6 +42,7 @@ class VAE(LatentModel):
         ] = True,
         latent: Annotated[Count, Field(description="latent dimensions")] = 16,
         width: Annotated[Count, Field(description="channels of the first level")] = 16,
+        activation: Activation = "leaky_relu",
         beta: Annotated[
             Positive,
             Field(
@@ -56,8 +58,8 @@ class VAE(LatentModel):
         super().__init__()
         self.classes = classes if conditional else 0
         self.latent, self.beta, self.warmup = latent, beta, warmup
-        self.encoder = Encoder(shape, 2 * latent, width=width, classes=self.classes)
-        self.decoder = Decoder(shape, latent, width=width, classes=self.classes)
+        self.encoder = Encoder(shape, 2 * latent, width=width, classes=self.classes, activation=activation)
+        self.decoder = Decoder(shape, latent, width=width, classes=self.classes, activation=activation)
         self.likelihood = Likelihood(likelihood)
 
     def encode(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,7 @@ from darkroom.generate.vae.likelihood import Likelihood
 from darkroom.generate.vae.options import LikelihoodOption
 from darkroom.nets.autoencoder import Down, Up
 from darkroom.nets.causal import CausalTransformer
+from darkroom.nets.options import Activation
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 
@@ -47,6 +48,7 @@ class VQVAE(GenerativeModel):
             int, Field(ge=1, le=3, description="downsampling steps by 2 between the image and its grid of codes")
         ] = 2,
         width: Annotated[Count, Field(description="channels of the first level")] = 32,
+        activation: Activation = "leaky_relu",
         commitment: Annotated[Positive, Field(description="commitment loss weight")] = 0.25,
         prior_width: Annotated[int, Field(ge=4, multiple_of=4, description="width of the prior's transformer")] = 64,
         prior_layers: Annotated[Count, Field(description="layers of the prior's transformer")] = 3,
@@ -56,8 +58,8 @@ class VQVAE(GenerativeModel):
         super().__init__()
         self.classes = classes if conditional else 0
         self.commitment = commitment
-        self.down = Down(shape, width=width, levels=halvings)
-        self.up = Up(shape, width=width, levels=halvings)
+        self.down = Down(shape, width=width, levels=halvings, activation=activation)
+        self.up = Up(shape, width=width, levels=halvings, activation=activation)
         channels, *self.grid = self.down.end
         self.to_vectors = nn.Conv2d(channels, size, 1)
         self.from_vectors = nn.Conv2d(size, channels, 3, padding=1)
