@@ -38,6 +38,12 @@ def test_a_weighting_is_the_set_with_items_repeated() -> None:
         assert value[0] == pytest.approx(repeated[name][0]), name
 
 
+def test_numbers_far_from_zero_keep_their_variance() -> None:
+    predicted, truth = drawn()
+    found = scores(np.ones((1, 200)), predicted + 1e9, truth + 1e9)
+    assert found["r2/0"][0] == pytest.approx(reference.r2_score(truth[:, 0], predicted[:, 0]), abs=1e-4)
+
+
 def test_a_constant_number_has_no_r2() -> None:
     predicted, truth = drawn()
     truth[:, 1] = 3

@@ -107,6 +107,15 @@ def test_few_images_or_positives_leave_the_probabilities_as_they_are() -> None:
         assert "not enough validation images" in found.note
 
 
+def test_few_errors_shrink_the_scaling_of_a_label() -> None:
+    logits, truth = spoilt(600)
+    right = (logits > 0) == truth
+    kept = np.flatnonzero(right).tolist() + np.flatnonzero(~right)[:6].tolist()
+    slope, offset = platt.fit(logits[kept], truth[kept])
+    shrunk = platt.shrunk(logits[kept], truth[kept])
+    assert shrunk == pytest.approx((slope ** (6 / 16), offset * 6 / 16))
+
+
 def test_what_is_calibrated_already_is_not_harmed() -> None:
     losses = []
     for seed in range(20):

@@ -49,7 +49,7 @@ def calibrate(logits: Floats, truth: Flags, *, generator: np.random.Generator) -
         return Platt(1.0, 0.0, images, errors, None, note)
 
     def gains(fitted: Flags, measured: Flags) -> Floats:
-        slope, offset = _shrunk(logits[fitted], truth[fitted])
+        slope, offset = shrunk(logits[fitted], truth[fitted])
         plain, true = logits[measured], truth[measured]
         return nll(plain, true) - nll(slope * plain + offset, true)
 
@@ -57,7 +57,7 @@ def calibrate(logits: Floats, truth: Flags, *, generator: np.random.Generator) -
     if gain <= 0:
         note = "scaling does not lower the cross-validated NLL of the validation images"
         return Platt(1.0, 0.0, images, errors, gain, note)
-    return Platt(*_shrunk(logits, truth), images, errors, gain, "")
+    return Platt(*shrunk(logits, truth), images, errors, gain, "")
 
 
 def fit(logits: Floats, truth: Flags) -> tuple[float, float]:
@@ -80,7 +80,8 @@ def nll(logits: Floats, truth: Flags) -> Floats:
     return losses
 
 
-def _shrunk(logits: Floats, truth: Flags) -> tuple[float, float]:
+def shrunk(logits: Floats, truth: Flags) -> tuple[float, float]:
+    """Return slope**w and w · offset of the fit with w = errors / (errors + `PRIOR_ERRORS`)."""
     errors = _errors(logits, truth)
     slope, offset = fit(logits, truth)
     weight = errors / (errors + PRIOR_ERRORS)
