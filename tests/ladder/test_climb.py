@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.report.conftest import write_tree
-from tests.report.page import findings
+from tests.report.page import findings, table_of
 
 from darkroom import files
 from darkroom.classify.config import Classify
@@ -19,6 +19,7 @@ from darkroom.ladder.config import ClimbSpec
 from darkroom.library import load
 from darkroom.log import silent
 from darkroom.report.config import ResultEntry
+from darkroom.report.sections.ladder import TITLES
 
 SMALL = {"name": "resnet", "width": 4, "stages": 1}
 
@@ -96,7 +97,11 @@ def test_the_page_leads_with_the_chosen_rung_where_no_classifier_was_trained(
     (tree.results / "ladder").symlink_to(climbed("once"))
     page = type(tree)(tree.spec.model_copy(update={"ladder": ResultEntry(folder="ladder")}), tree.data, tree.results)
     html = page.build(tmp_path / "page")
-    title = {"class_means": "class means", "logistic": "logistic head", "scratch": "from scratch"}[found["chosen"]]
+    title = TITLES[found["chosen"]]
     value = found["rungs"][found["chosen"]]["test"][0]["value"]
     assert f"The ladder's rung <b>{title}</b> classifies <b>{100 * value:.1f}%</b>" in html.replace("&#39;", "'")
     assert findings(html)["Ladder"][0].startswith(f"rung to use: {title} reaches {100 * value:.1f}%")
+    compared = {row[0]: row[3] for row in table_of(html, "Rungs of the ladder")}
+    for step in found["steps"]:
+        over = f"{100 * step['gain']:+.1f} over {TITLES[step['base']]}, {step['images']:,} images"
+        assert compared[TITLES[step["to"]]].replace("\N{MINUS SIGN}", "-").startswith(over)

@@ -89,7 +89,7 @@ def read(results: Results) -> Ladder | None:
     return Ladder(
         chosen=TITLES[chosen],
         accuracy=tests[chosen],
-        close=_close(found),
+        close=closest(found),
         verdict=_verdict(chosen, gains),
         table=Table("Rung", columns, rows([TITLES[name] for name in tests], lines, chosen=TITLES[chosen])),
         effects=chart.differences([(TITLES[name], gain) for name, gain in gains.items()], "percent") if gains else None,
@@ -146,26 +146,24 @@ def _compared(name: str, found: dict[str, Any]) -> Cell:
     return Cell(text.signed(step["gain"], "percent"), against, "good" if step["taken"] else "")
 
 
-def _close(found: dict[str, Any]) -> Markup:
-    """Say so if chance explains the chosen rung's lead over another rung on the validation images that both have."""
+def closest(found: dict[str, Any]) -> Markup:
+    """Say so if chance explains how the chosen rung compares with its strongest rival on the same validation images."""
     chosen: str = found["chosen"]
-    leads = []
+    rivals = []
     for step in found["steps"]:
-        if chosen not in (step["to"], step["base"]):
-            continue
-        sign = 1 if step["to"] == chosen else -1
-        difference = from_moments(sign * step["gain"], step["error"], step["images"])
-        if not difference.clear:
-            leads.append((difference.value, step))
-    if not leads:
+        if chosen in (step["to"], step["base"]):
+            sign, other = (1, step["base"]) if step["to"] == chosen else (-1, step["to"])
+            lead = from_moments(sign * step["gain"], step["error"], step["images"])
+            rivals.append((lead, TITLES[other], step["images"]))
+    close = [rival for rival in rivals if not rival[0].clear]
+    if not close:
         return Markup("")
-    lead, step = min(leads, key=lambda pair: pair[0])
-    other = TITLES[step["base"] if step["to"] == chosen else step["to"]]
-    images, count = text.plural(step["images"], "validation image"), round(lead * step["images"], 6)
-    how = say("leads {} by {}", other, text.count(count)) if count > 0 else say("ties with {}", other)
-    if count < 0:
-        how = say("is behind {} by {}", other, text.count(-count))
-    return say("It {} of {}, no more than chance explains.", how, images)
+    lead, other, images = min(close, key=lambda rival: rival[0].value)
+    count, shown = round(lead.value * images, 6), text.plural(images, "validation image")
+    if count == 0:
+        return say("It ties with {} on {}.", other, shown)
+    how = "leads" if count > 0 else "is behind"
+    return say("It {} {} by {} of {}, no more than chance explains.", how, other, text.count(abs(count)), shown)
 
 
 def _gain(predictions: pd.DataFrame, name: str, chosen: str) -> Difference:
