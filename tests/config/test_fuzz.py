@@ -98,6 +98,38 @@ def everything() -> dict[str, Any]:
     }  # fmt: skip
 
 
+TUNED: dict[str, Any] = {
+    "name": "tuned",
+    "data": {"source": "sklearn"},
+    "classify": {
+        "training": {"epochs": 9, "optimizer": {"lr": "auto"}},
+        "models": {"mlp": None, "resnet": {"network": {"width": 8}}},
+        "cross_validate": 3,
+        "learning_curve": [0.1, 0.5, 1],
+        "search": {
+            "drawn": {
+                "model": "mlp",
+                "trials": 3,
+                "seed": 1,
+                "space": {
+                    "training.optimizer.lr": {"low": 0.001, "high": 0.1, "log": True},
+                    "network.hidden": [[8], [16]],
+                    "loss": ["focal", {"name": "cross_entropy", "label_smoothing": 0.1}],
+                },
+            },
+            "halved": {"model": "resnet", "method": "halving", "policy": "none", "space": {"network.width": [8, 16]}},
+            "bayes": {
+                "model": "mlp",
+                "method": "tpe",
+                "trials": 12,
+                "space": {"training.batch_size": {"low": 8, "high": 64}},
+            },
+        },
+    },
+}
+"""Every key that chooses or compares settings of classifiers."""
+
+
 def bases(folder: str) -> list[dict[str, Any]]:
     """Valid configs to start from: those that come with the project, all plug-ins, every source."""
     shipped = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "config").glob("*.yaml"))]
@@ -108,7 +140,7 @@ def bases(folder: str) -> list[dict[str, Any]]:
         {"name": "s", "data": {"source": {**defaults("source", name), **needed}}, "detect": {"normal": ["a", "b"]}}
         for name, needed in ((n, needs(n, folder)) for n in registry.entries("source"))
     ]
-    return [*shipped, everything(), everything(), everything(), *sources]
+    return [*shipped, everything(), everything(), everything(), TUNED, *sources]
 
 
 def needs(source: str, folder: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from importlib import util
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,8 @@ def _space(model: Classifier, search: Search, place: str) -> Iterator[str]:
             what = "a pretrained network" if model.transfer else "another network"
             yield f"{place}.{key}: {what} is a model of its own; add it to classify.models and search its other keys"
             continue
-        for value in (choices.low, choices.high) if isinstance(choices, Range) else choices:
+        values = (choices.low, choices.place(1 / math.pi), choices.high) if isinstance(choices, Range) else choices
+        for value in values:
             found = _applied(model, key, value)
             if isinstance(found, str):
                 yield f"{place}.{found}"

@@ -24,7 +24,7 @@ class Range(Section):
     """Lower bound."""
     high: int | float
     """Upper bound, included."""
-    log: bool = False
+    log: Annotated[bool, Field(strict=True)] = False
     """Whether every order of magnitude is equally likely, as suits learning rates."""
 
     @model_validator(mode="after")
