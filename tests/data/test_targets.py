@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from darkroom import files
-from darkroom.data.store import labelled
+from darkroom.data.store import labelled, open_store
 from darkroom.data.target import Target
 
 
@@ -128,3 +128,37 @@ def test_what_cannot_be_a_target_is_one_line_with_key_and_cure(
     with pytest.raises(ValueError, match=expected) as caught:
         prepared(table.assign(**change), **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_every_way_to_split_takes_every_target(
+    run: Callable[..., Any], table: pd.DataFrame, classes: Path, kind: str
+) -> None:
+    table["group"] = [f"g{n // 4}" for n in range(20)]
+    table["split"] = ["train"] * 14 + ["test"] * 6
+    table.to_csv(classes / "table.csv", index=False)
+    table.drop(columns="split").to_csv(classes / "free.csv", index=False)
+    asked = LABELS if kind == "labels" else NUMBERS
+    for number, (name, split) in enumerate(
+        [
+            ("table.csv", {"regroup": True}),
+            ("free.csv", {"method": "kfold", "folds": 3, "fold": 1}),
+            ("free.csv", {"method": "leave_one_group_out", "group": "g2"}),
+        ]
+    ):
+        source = {"name": "manifest", "path": str(classes / name), **asked}
+        items = run(source, to=f"{number}", split=split).store.items
+        assert items.groupby("group")["split"].nunique().max() == 1
+        assert {"train", "test"} <= set(items["split"])
+
+
+def test_a_stage_that_knows_classes_only_sees_unlabeled_images(
+    prepared: Callable[..., Any], table: pd.DataFrame
+) -> None:
+    got = prepared(table, **NUMBERS)
+    plain = open_store(got.root, classes_only=True)
+    assert plain.target == Target("class", ())
+    assert not len(labelled(plain, "train"))
+    rows = got.store.rows("train")
+    assert got.store.strata(rows).shape[0] == len(rows)
+    assert plain.strata(rows).tolist() == [-1] * len(rows)
