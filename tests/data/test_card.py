@@ -90,7 +90,7 @@ def test_the_target_is_counted_and_drawn(
         *pictures,
     }
     assert got.card["unlabelled"] == 1
-    assert sum(got.card["splits"].values()) == 19
+    assert sum(got.card["labeled"].values()) == 19
     if "labels" in asked:
         assert {name: sum(parts.values()) for name, parts in got.card["counts"].items()} == {
             "odd": 9,

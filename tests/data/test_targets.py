@@ -78,7 +78,7 @@ def test_a_store_of_classes_is_described_as_before(prepared: Callable[..., Any],
     assert list(got.store.items) == ["id", "label", "split", "group", "mask", "origin", "sha256", "twin_in_train"]
     assert got.store.target == Target("class", ("a",))
     assert np.array_equal(got.store.targets, got.store.labels)
-    assert not {"target", "splits"} & got.card.keys()
+    assert not {"target", "labeled"} & got.card.keys()
 
 
 def test_copies_of_a_picture_with_other_targets_are_named(

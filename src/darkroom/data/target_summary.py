@@ -18,12 +18,12 @@ Values = NDArray[np.float32]
 def described(target: Target, table: pd.DataFrame) -> dict[str, Any]:
     """Return the card's entries on the target: `counts` of images with each label by split, or `numbers` by split.
 
-    `splits` holds the images of each split that have a target.
+    `labeled` holds the images of each split that have a target.
     """
     values = table[target.columns].to_numpy(np.float32)
     known = ~np.isnan(values).any(axis=1)
     inside = {part: known & (table["split"] == part).to_numpy() for part in SPLITS}
-    found: dict[str, Any] = {"splits": {part: int(rows.sum()) for part, rows in inside.items()}, **target.saved()}
+    found: dict[str, Any] = {"labeled": {part: int(rows.sum()) for part, rows in inside.items()}, **target.saved()}
     if target.kind == "labels":
         counts = {part: (values[rows] == 1).sum(0) for part, rows in inside.items()}
         found["counts"] = {name: {part: int(counts[part][k]) for part in SPLITS} for k, name in enumerate(target.names)}
@@ -53,15 +53,15 @@ def warnings(card: dict[str, Any]) -> list[str]:
             for name, values in trained.items()
             if values["min"] == values["max"]
         ]
-    counts, splits = card["counts"], card["splits"]
+    counts, labeled = card["counts"], card["labeled"]
     used = {name: parts for name, parts in counts.items() if sum(parts.values())}
     odd = {
         "labels that no image has": [name for name in counts if name not in used],
-        "labels that every image has": [name for name, parts in counts.items() if parts == splits],
+        "labels that every image has": [name for name, parts in counts.items() if parts == labeled],
     }
     odd |= {
         f"labels without an image in {part}": [name for name, parts in used.items() if not parts[part]]
         for part in SPLITS
-        if splits[part]
+        if labeled[part]
     }
     return [f"{words}: {listed(names)}" for words, names in odd.items() if names]
