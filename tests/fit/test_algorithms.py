@@ -22,6 +22,7 @@ SCHEDULES = [
     schedules.exponential,
     schedules.linear,
     schedules.one_cycle,
+    schedules.plateau,
     schedules.step,
 ]
 STEPS = 13

@@ -42,7 +42,7 @@ def train(folder: Path, data: Path, given: TrainSpec) -> Path:
 
 @pytest.mark.training
 def test_two_processes_train_what_one_does(digits: Path, tmp_path: Path) -> None:
-    one, two = (train(tmp_path / str(devices), digits, spec(devices=devices)) for devices in (1, 2))
+    one, two = (train(tmp_path / str(devices), digits, spec(devices=devices, swa=0.5)) for devices in (1, 2))
     assert len(open_store(digits).rows("train")) % 101 % 2  # the last batch is smaller, and its parts are not equal
     for table in (HISTORY, STEPS):
         alone, together = (pd.read_csv(model / table) for model in (one, two))

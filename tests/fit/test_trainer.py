@@ -1,4 +1,4 @@
-"""The training loop: repeatable, resumable to the same weights, loud about losses that are no numbers."""
+"""The training loop: repeatable, resumable to the same weights, and stopped by a loss that is not finite."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_history(
     assert again.steps.equals(fitted.steps)
 
 
-def test_a_disk_without_room_for_a_checkpoint_stops_no_training(
+def test_a_disk_without_space_for_a_checkpoint_stops_no_training(
     tmp_path: Path, small_disk: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     disk = small_disk(tmp_path / "disk", 2**13)
@@ -54,7 +54,7 @@ def test_a_disk_without_room_for_a_checkpoint_stops_no_training(
     assert list((disk / "checkpoints").iterdir()) == []
 
 
-def test_history_has_a_row_an_epoch_and_the_rate_ends_at_zero() -> None:
+def test_history_has_one_row_per_epoch_and_the_rate_ends_at_zero() -> None:
     history = train(3)[1].history
     assert history["epoch"].tolist() == [0, 1, 2]
     assert history["step"].tolist() == [4, 8, 12]
@@ -62,7 +62,7 @@ def test_history_has_a_row_an_epoch_and_the_rate_ends_at_zero() -> None:
     assert history["learning_rate"].iloc[-1] == pytest.approx(0, abs=1e-9)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Small, "losses", lambda self, images, labels: {"loss": self.network(images).sum() * float("nan")}
     )
@@ -123,7 +123,7 @@ def test_steps_are_recorded_with_the_norm_of_their_gradients(monkeypatch: pytest
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_said_before_the_training() -> None:
+def test_a_missing_gpu_is_reported_before_training() -> None:
     with pytest.raises(ValueError, match=r"training\.accelerator is gpu, but torch finds no GPU here"):
         train(1, accelerator="gpu")
 

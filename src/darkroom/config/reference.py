@@ -83,6 +83,9 @@ def readme() -> str:
             parts += [f"### {kind} `{name}`", "", entry.summary, "", *(_table(fields) if fields else ["No keys.", ""])]
             if entry.training:
                 parts += [f"Its own defaults of `training`: `{json.dumps(entry.training)}`.", ""]
+            for key, reason in entry.constants.get("REFUSES", {}).items():
+                what = "a `schedule` that waits for the validation loss" if key == "schedule" else f"`{key}`"
+                parts += [f"Does not take {what}: {reason}.", ""]
     return "\n".join(parts).rstrip() + "\n"
 
 

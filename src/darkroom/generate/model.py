@@ -29,7 +29,9 @@ CHUNK = 256
 class GenerativeModel(nn.Module, ABC):
     """Learns from images to make new ones.
 
-    A class attribute `TRAINING`, a literal, holds the family's own defaults of its `training` section.
+    A class attribute `TRAINING`, a literal, holds the family's own defaults of its `training` section;
+    `REFUSES` maps the keys `patience`, `swa` and `schedule` (a schedule that waits for the validation loss) that do not fit it to
+    the reason.
     """
 
     classes: int
