@@ -15,7 +15,9 @@ import darkroom
 from darkroom import files
 from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
-from darkroom.data.store import labelled, open_store
+from darkroom.classify.evaluation.numbers import CONSTANT
+from darkroom.classify.evaluation.outputs import NO_VALIDATION
+from darkroom.data.store import describe_store, labelled, open_store
 from darkroom.data.target import Kind
 from darkroom.log import silent
 
@@ -125,3 +127,31 @@ def test_a_loaded_model_answers_as_its_evaluation_did(
         assert loaded.half_widths == pytest.approx(widths)
     bare = cast(Any, darkroom.load(models[kind]))
     assert bare.thresholds.tolist() == [0.5] * 3 if kind == "labels" else bare.half_widths is None
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_without_validation_images_nothing_is_chosen(
+    kind: Kind, targeted: Targeted, models: dict[Kind, Path], tmp_path: Path
+) -> None:
+    """One label, or number, is also the same for all of the two test images that are left."""
+    store = open_store(targeted(kind))
+    items = store.items.assign(split=store.items["split"].replace("val", "train"))
+    test = labelled(store, "test")
+    items.loc[test[2:], "split"] = "train"
+    items.loc[test[:2], store.target.columns[0]] = np.float32(0)
+    with files.folder(tmp_path / "data") as fresh:
+        np.save(fresh / "images.npy", store.images)
+        describe_store(fresh, name="few", classes=(), items=items, target=store.target)
+    found, logged = evaluated(tmp_path / "data", models[kind], tmp_path / "out", merge="learned")
+    assert found["items"] == 2
+    assert found["tta"]["note"] == NO_VALIDATION
+    assert set(found["tta"]["weights"].values()) == {1 / len(found["tta"]["looks"])}
+    assert all(np.isfinite(value) for value in logged.values())
+    first, name = store.target.names[0], "per_label" if kind == "labels" else "per_number"
+    if kind == "labels":
+        parts = found[name]["plain"][first]
+        assert parts["f1"]["value"] is parts["auroc"]["value"] is None
+        assert (parts["threshold"], parts["calibration"]["slope"]) == (0.5, 1.0)
+    else:
+        assert found[name]["plain"][first]["r2"] == {"value": None, "reason": CONSTANT}
+        assert found["conformal"]["plain"][first]["coverage"]["value"] is None
