@@ -25,6 +25,7 @@ FULL: dict[str, Any] = {
         "training": {"epochs": 3, "optimizer": {"lr": 0.01}, "schedule": "cosine", "clip": 1.5},
         "tta": ["hflip", {"name": "shift", "pixels": 2}],
     },
+    "explore": {},
     "ladder": {},
     "audit": {"folds": 2, "training": {"epochs": 2}, "policies": ["heavy"]},
     "generate": {"models": {"vae": {"training": {"batch_size": 64}}}, "samples": 16},
