@@ -154,3 +154,23 @@ def test_columns_of_a_local_table_are_checked_before_any_job(
     with pytest.raises(ConfigError, match=expected) as caught:
         config.load(raw, path="c.yaml")
     assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("fruits", 'got "fruits"; expected a list of columns, or the keys column and separator'),
+        ([], "got []; expected a list of columns"),
+        ([1, 2], "got [1, 2]; expected a list of columns"),
+        (["a", "a"], '"a" is listed twice'),
+        ({"separater": ","}, 'no key "separater". Did you mean "separator"? The keys here are: column, separator'),
+        ({"column": "x", "separator": ""}, "expected text for column and, if it is not |, for separator"),
+    ],
+)
+def test_wrong_options_of_labels_are_one_line(labels: Any, expected: str) -> None:
+    raw = {"name": "x", "data": {"source": {"name": "manifest", "path": "t.csv", "labels": labels}}, "classify": {}}
+    with pytest.raises(ConfigError) as caught:
+        config.load(raw, path="c.yaml", need_data=False)
+    (line,) = caught.value.problems
+    assert line.startswith("data.source.labels: ")
+    assert expected in line

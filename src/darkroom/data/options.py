@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from darkroom.settings import Section, unique
+from darkroom.settings import Section, nearest, quoted, unique
 
 Columns = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 
@@ -20,5 +21,21 @@ class LabelColumn(Section):
     """What separates the labels in a cell."""
 
 
-Labels = Columns | LabelColumn
+def _labels(value: Any) -> list[str] | LabelColumn:
+    """Read columns or a `LabelColumn`; errors are in words, as pydantic's would name both."""
+    if isinstance(value, LabelColumn):
+        return value
+    keys = LabelColumn.model_fields
+    if isinstance(value, Mapping):
+        for key in value.keys() - keys:
+            raise ValueError(f"no key {quoted(key)}.{nearest(str(key), keys)} The keys here are: {', '.join(keys)}")
+        if "column" in value and all(isinstance(text, str) and text for text in value.values()):
+            return LabelColumn(**value)
+        raise ValueError(f"got {quoted(dict(value))}; expected text for column and, if it is not |, for separator")
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"got {quoted(value)}; expected a list of columns, or the keys {' and '.join(keys)}")
+    return unique([*value])
+
+
+Labels = Annotated[list[str] | LabelColumn, BeforeValidator(_labels)]
 """Columns of 0 and 1, one per label, or the one column that lists the labels."""
