@@ -122,7 +122,7 @@ ELSEWHERE = {
     "remedy": {
         "balanced_sampler": "WeightedRandomSampler BalancedBatchSampler",
         "class_balanced": "ClassBalancedLoss EffectiveNumber",
-        "class_weights": "class_weight balanced compute_class_weight",
+        "class_weights": "balanced compute_class_weight",
         "logit_adjustment": "LogitAdjustedLoss BalancedSoftmax",
         "oversampling": "RandomOverSampler",
     },
