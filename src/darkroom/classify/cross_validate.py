@@ -85,7 +85,11 @@ def _differences(about: dict[tuple[str, str], list[dict[str, Any]]], main: str) 
         if first[0] != second[0] and first[1] != second[1]:
             continue
         pairs = zip(about[first], about[second], strict=True)
-        values = [a["scores"][main] - b["scores"][main] for a, b in pairs]
+        values = [
+            a["scores"][main] - b["scores"][main] for a, b in pairs if main in a["scores"] and main in b["scores"]
+        ]
+        if len(values) < 2:
+            continue
         ratio = _ratio(about[first])
         one = {"first": list(first), "second": list(second), **corrected_interval(values, ratio)}
         found.append({**one, "p": corrected_test(values, ratio)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ def subsection(results: Results) -> CrossValidation | None:
         return None
     found: dict[str, Any] = files.read_json(results.cross_validation / "cross_validation.json")
     main, several = found["main"], len(found["seeds"]) > 1
-    ranked = sorted(found["classifiers"], key=lambda one: -one["scores"][main]["value"])
+    ranked = sorted(found["classifiers"], key=lambda one: -one["scores"].get(main, {"value": -math.inf})["value"])
     names = list(dict.fromkeys(name for one in ranked for name in one["scores"]))
     columns = [title for name in names for title in (_title(name), "pooled")]
     rows = []
