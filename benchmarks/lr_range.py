@@ -76,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, help="for every data set (default: 15 for digits, 3 for MNIST-5k)")
     given = parser.parse_args(arguments)
     best: Counter[str] = Counter()
+    below = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in given.data:
             data = prepared(name, Path(folder))
@@ -83,9 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for optimizer in given.optimizers:
                     found = compare(data, network, optimizer, given.epochs or EPOCHS[name], Path(folder) / "range")
                     best[min(RULES, key=lambda rule: found[rule][1])] += 1
+                    below += found["mean"][1] < found["default"][1]
                     parts = [f"{rule} {lr:.2g}: {loss:.3f} {right:.3f}" for rule, (lr, loss, right) in found.items()]
                     print(f"{name:8} {network:7} {optimizer:8} {'   '.join(parts)}", flush=True)
     print("lowest validation loss: " + ", ".join(f"{rule} {best[rule]}" for rule in RULES))
+    print(f"mean below the default: {below} of {best.total()}")
 
 
 if __name__ == "__main__":
