@@ -15,6 +15,7 @@ from PIL import Image
 from darkroom import files, registry
 from darkroom.classify import explain
 from darkroom.classify.config import ExplainSpec
+from darkroom.classify.explanation.embedding import GRID
 from darkroom.data import attributes, fetch, prepare
 from darkroom.data.config import AttributesSpec, FetchSpec, PrepareSpec
 from darkroom.data.store import labelled, open_store
@@ -85,7 +86,7 @@ def test_digits_have_pictures_maps_and_no_alarm(digits: Path, digits_attributes:
         assert one["mistakes"] == -(-found["images"] // 7)
         assert not one["conditions"]
         assert len(one["map"]["pca"]) == len(one["map"]["tsne"]) == len(found["points"]["ids"])
-        assert np.ptp(one["map"]["tsne"]) <= explain.GRID
+        assert np.ptp(one["map"]["tsne"]) <= GRID
         for strip in (*one["strips"].values(), *one["pairs"]):
             assert all((tmp_path / "first" / one["folder"] / name).is_file() for name in strip["sheets"])
     assert not any(one["found"] for one in found["shortcuts"])
