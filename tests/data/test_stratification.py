@@ -55,6 +55,7 @@ def test_groups_stay_whole_and_every_image_gets_a_split_and_a_fold(
         assert split.torn(np.array(groups), assigned) == 0
     assert set(parts) <= {"train", "val", "test"}
     assert "train" in parts
+    assert (places[parts == "train"].any(0) == places.any(0)).all()
 
 
 def test_every_label_keeps_its_share_and_the_rarest_reach_every_split() -> None:

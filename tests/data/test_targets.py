@@ -104,6 +104,7 @@ NUMBERS: dict[str, Any] = {"numbers": ["price"]}
         ({"pear": [*"01" * 9, "0", "yes"]}, LABELS, 'row 21: pear is "yes"; expected 0 or 1'),
         ({"pear": ["NaN", *"1" * 19]}, LABELS, 'row 2: pear is "NaN"; expected 0 or 1'),
         ({"apple": "", "pear": ""}, LABELS, "no row has a value in every column of apple, pear; fill them in"),
+        ({"apple": 0, "pear": 0}, LABELS, "no image has any of the labels apple, pear; mark those it has with 1"),
         ({"price": ""}, NUMBERS, "data.source.numbers: .* no row has a value in every column of price"),
         (
             {"price": ["1", "NaN", *"2" * 18]},

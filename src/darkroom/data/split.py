@@ -168,7 +168,8 @@ def _draw_strata(ids: Sequence[str], found: Labels, groups: Labels, wanted: dict
     members = _members(groups)
     order = sorted(_order(members, ids, seed, "split"), key=lambda group: -len(members[group]))
     names = ("train", *wanted)
-    parts = divide([members[group] for group in order], found, [1 - sum(wanted.values()), *wanted.values()])
+    shares = [1 - sum(wanted.values()), *wanted.values()]
+    parts = divide([members[group] for group in order], found, shares, complete=True)
     placed = {group: names[part] for group, part in zip(order, parts, strict=True)}
     return [placed[group] for group in groups.tolist()]
 

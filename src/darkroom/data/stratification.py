@@ -43,11 +43,14 @@ def _bins(values: NDArray[np.float32]) -> Strata:
     return found
 
 
-def divide(members: Sequence[Sequence[int]], found: Strata, shares: Sequence[float]) -> list[int]:
+def divide(
+    members: Sequence[Sequence[int]], found: Strata, shares: Sequence[float], *, complete: bool = False
+) -> list[int]:
     """Return the part of each group, whose `members` are rows of `found` (N, C); parts take these `shares` of each stratum.
 
     The rarest stratum comes first: each of its groups, in order, goes to the part that lacks the most of it, then the most
-    overall. Every part wants at least one image of each stratum, and the first one all that the others leave.
+    overall. Every part wants at least one image of each stratum, and the first one all that the others leave; if `complete`,
+    it gets an image of each stratum in any case.
     """
     counts = np.array([found[rows].sum(0) for rows in members], dtype=np.int64).reshape(len(members), found.shape[1])
     lacking = np.maximum(np.outer(shares, counts.sum(0)), 1.0)
@@ -55,12 +58,18 @@ def divide(members: Sequence[Sequence[int]], found: Strata, shares: Sequence[flo
     overall = [share * len(found) for share in shares]
     left = counts.sum(0)
     parts = [-1] * len(members)
+    empty = np.full(counts.shape[1], complete)  # strata that the first part must still get an image of
     while left.any():
         stratum = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin())
         for group in np.flatnonzero(counts[:, stratum]).tolist():
             if parts[group] < 0:
                 wants = lacking[:, stratum].round(9).tolist()
-                parts[group] = chosen = max(range(len(shares)), key=lambda part: (wants[part], overall[part], -part))
+                chosen = max(range(len(shares)), key=lambda part: (wants[part], overall[part], -part))
+                if (empty & (counts[group] > 0) & (counts[group] == left)).any():  # the last group of such a stratum
+                    chosen = 0
+                if chosen == 0:
+                    empty &= counts[group] == 0
+                parts[group] = chosen
                 lacking[chosen] -= counts[group]
                 overall[chosen] -= len(members[group])
                 left = left - counts[group]

@@ -52,6 +52,8 @@ def read(rows: pd.DataFrame, labels: Labels | None, numbers: Sequence[str] | Non
     values = [None if None in row else row for row in cells]
     if not any(value is not None for value in values):
         raise ValueError(f"{key}: {table}: no row has a value in every column of {', '.join(names)}; fill them in")
+    if target.kind == "labels" and not any(value and any(value) for value in values):
+        raise ValueError(f"{key}: {table}: no image has any of the labels {', '.join(names)}; mark those it has with 1")
     partial = sum(None in row and any(cell is not None for cell in row) for row in cells)
     warned = f"rows with values in some target columns only, used as images without a target: {partial}"
     return Targets(target, values, (warned,) if partial else ())
