@@ -40,6 +40,8 @@ class Score:
     style: str = "percent"
     lower: bool = False
     """Whether lower is better."""
+    noun: str = "classifier"
+    """What the models are called."""
 
 
 def change(to: ClassifierRuns, base: ClassifierRuns, score: Score) -> Effect | None:

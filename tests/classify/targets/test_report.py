@@ -79,7 +79,8 @@ def test_the_report_follows_the_target(asked: str, tmp_path: Path) -> None:
         "one number": ["predicts height with a mean absolute error of", "RMSE", "90% interval"],
         "numbers": ["of the variance of height and width", "standard deviations", "width"],
     }
-    for words in (*expected[asked], "Chosen from 2 classifiers by validation", "Learned weights of the views", "TTA"):
+    several = "2 classifiers" if kind == "labels" else "2 models"
+    for words in (*expected[asked], f"Chosen from {several} by validation", "Learned weights of the views", "TTA"):
         assert words in page, words
     assert "Balanced accuracy" not in page
     metrics = files.read_json(tmp_path / "results/classify/none/mlp/seed-0/evaluation/metrics.json")

@@ -35,9 +35,9 @@ def basis(
     score: Score = ACCURACY,
 ) -> Markup:
     """Say how the best classifier was chosen."""
-    several = text.plural(len(ranked), "classifier")
+    several = text.plural(len(ranked), score.noun)
     if len(ranked) == 1:
-        words = say("It is the only classifier on this page.")
+        words = say("It is the only {} on this page.", score.noun)
     elif by_validation:
         rank = text.full(ranks[ranked[0].keys], score.style)
         words = say("Chosen from {} by validation {}, {}, without the test images.", several, score.name, rank)

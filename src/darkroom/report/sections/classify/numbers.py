@@ -24,6 +24,7 @@ from darkroom.report.words.finding import Finding, bracketed, tile, verdict
 from darkroom.report.words.text import say
 
 Floats = NDArray[np.float64]
+MEAN_OF_SEVERAL = "mean absolute error in standard deviations"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
@@ -116,13 +117,9 @@ def answer(found: Numbers) -> Answer:
 
 def _score(names: Sequence[str]) -> Score:
     """Absolute errors: of one number in its units, of several in standard deviations of the test images."""
-    if len(names) == 1:
-        return Score(
-            "mean absolute error", "mae", ("views", "plain", "mae"), "mean absolute error", _gains, "compact", True
-        )
-    path = ("views", "plain", "standardized_mae")
-    name = "mean absolute error in standard deviations"
-    return Score(name, "standardized_mae", path, name, _gains, "compact", True)
+    one = len(names) == 1
+    part, name = ("mae", "mean absolute error") if one else ("standardized_mae", MEAN_OF_SEVERAL)
+    return Score(name, part, ("views", "plain", part), name, _gains, style="compact", lower=True, noun="model")
 
 
 def _gains(run: Run, other: Run, views: tuple[str, str] = ("plain", "plain")) -> Floats | None:
