@@ -1,6 +1,7 @@
 """Ways to read a learning-rate range test: validation loss and accuracy after training with the rate that each one gives.
 
     python benchmarks/lr_range.py                    digits and MNIST-5k, MLP and residual network, four optimizers
+    python benchmarks/lr_range.py --npz FILE         the same on an archive of arrays, such as Fashion-MNIST's
     python benchmarks/lr_range.py --epochs 1 --data sklearn --networks mlp
 
 `steepest` is the rate of the steepest descent, `minimum / 10` a tenth of the rate of the lowest loss, `mean` the geometric mean
@@ -30,9 +31,9 @@ OPTIMIZERS = ("adamw", "sgd", "adam", "rmsprop")
 RULES = ("mean", "steepest", "minimum / 10")
 
 
-def prepared(name: str, root: Path) -> Path:
+def prepared(name: str, root: Path, **options: Any) -> Path:
     """Fetch and prepare a source; return its store."""
-    source = registry.options("source", name)()
+    source = registry.options("source", name)(**options)
     fetch.run(FetchSpec(source=source), out=root / name / "raw", log=silent)
     prepare.run(PrepareSpec(name=name, source=source), raw=root / name / "raw", out=root / name / "store", log=silent)
     return root / name / "store"
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print one line per data set, network and optimizer, then how often each rule has the lowest loss."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--data", nargs="+", default=list(EPOCHS), choices=list(EPOCHS))
+    parser.add_argument("--npz", type=Path, help="archive of arrays to use instead")
     parser.add_argument("--networks", nargs="+", default=["mlp", "resnet"])
     parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS))
     parser.add_argument("--epochs", type=int, help="for every data set (default: 15 for digits, 3 for MNIST-5k)")
@@ -78,11 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     best: Counter[str] = Counter()
     below = 0
     with tempfile.TemporaryDirectory() as folder:
-        for name in given.data:
-            data = prepared(name, Path(folder))
+        for name in ["npz"] if given.npz else given.data:
+            data = prepared(name, Path(folder), **({"path": str(given.npz.resolve())} if given.npz else {}))
             for network in given.networks:
                 for optimizer in given.optimizers:
-                    found = compare(data, network, optimizer, given.epochs or EPOCHS[name], Path(folder) / "range")
+                    found = compare(
+                        data, network, optimizer, given.epochs or EPOCHS.get(name, 3), Path(folder) / "range"
+                    )
                     best[min(RULES, key=lambda rule: found[rule][1])] += 1
                     below += found["mean"][1] < found["default"][1]
                     parts = [f"{rule} {lr:.2g}: {loss:.3f} {right:.3f}" for rule, (lr, loss, right) in found.items()]
