@@ -64,7 +64,6 @@ def _from_url(spec: FetchSpec, folder: Path) -> dict[str, Tensor]:
 
 def _from_hub(architecture: str) -> dict[str, Tensor]:
     network: Any
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # else it logs a line for each of a dozen attempts
     try:
         if architecture.startswith(TORCHVISION):
             from torchvision import models
@@ -73,6 +72,7 @@ def _from_hub(architecture: str) -> dict[str, Tensor]:
         else:
             import timm
 
+            logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it warns of each of a dozen attempts
             network = timm.create_model(architecture, pretrained=True)
     except Exception as error:  # each library and transport raises errors of its own
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
