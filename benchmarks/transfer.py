@@ -51,6 +51,7 @@ from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import describe_store, labelled, open_store
 from darkroom.files import folder as output
 from darkroom.fit.model import predict, read_about, rebuild
+from darkroom.job import allocator
 from darkroom.job.stage import fields
 from darkroom.log import silent
 from darkroom.nets import pretrained
@@ -173,6 +174,7 @@ def resized(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
 
 def frozen(folder: Path, given: argparse.Namespace) -> Path:
     """Compute the features of the store."""
+    allocator.keep_freed_memory()  # as in every job
     spec = FeaturesSpec.model_validate(
         {"network": network(given), "backbone": None, "policy": {}, "views": 0, "seed": 0}
     )
