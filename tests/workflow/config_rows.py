@@ -22,11 +22,13 @@ from tests.workflow.row import (
     JUDGED,
     LR,
     MLP,
+    NEW,
     OF_GENERATORS,
     OF_POLICY,
     ONLINE,
     ONLY_REPORT,
     PREPARED,
+    PRETRAINED,
     STANDARD,
     SYNTHETIC_COPIES,
     Row,
@@ -171,6 +173,14 @@ ROWS = [
     ),
     Row(
         "`classify.resamples`", settings(classify__resamples=50), ("evaluate classifier",), "evaluations of classifiers"
+    ),
+    Row("`pretrain.training`", settings(pretrain__training={"epochs": 2}), PRETRAINED, "pretrainings"),
+    Row("`pretrain.seed`", settings(pretrain__seed=1), PRETRAINED, "pretrainings", quick=True),
+    Row(
+        "a pretraining added",
+        settings(pretrain__models__more={"objective": "rotation", "network": "cnn"}),
+        which=NEW,
+        new=("pretrain: more",),
     ),
     Row("`generate.training`", settings(generate__training={"epochs": 2}), GENERATORS, OF_GENERATORS),
     Row("`generate.snapshots`", settings(generate__snapshots=2), GENERATORS, OF_GENERATORS),

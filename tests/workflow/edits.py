@@ -27,6 +27,7 @@ BASE: dict[str, Any] = {
     "data": {"source": {"name": "folder", "path": "pictures"}, "split": {"val": 0.2, "test": 0.2}},
     "augment": {"standard": {"copies": 1}, "drawn": {"synthetic": {"model": "vae"}}},
     "audit": {"folds": 2, "training": {"epochs": 1}},
+    "pretrain": {"models": {"own": {"objective": "simclr", "network": "cnn", "views": ["contrast"]}}},
     "classify": {
         "training": {"epochs": 1},
         "models": {
@@ -49,6 +50,8 @@ ALL = {
     "augment: standard",
     "augment: standard, contact sheet",
     "gallery of stale",
+    "pretrain: own",
+    "measure features without pretraining",
     "train judge: fold 0",
     "train judge: fold 1",
     "audit: standard",

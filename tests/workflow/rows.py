@@ -90,7 +90,7 @@ ROWS = [
     Row(
         "layers that two kinds of networks share",
         code("nets/layers.py", "clamp_min(1e-3)", "clamp_min(1e-4)"),
-        ("classifier", "fold", "audit", "train judge of", "evaluate generator", "draw"),
+        ("^pretrain: ", "classifier", "fold", "audit", "train judge of", "evaluate generator", "draw"),
         "what uses either",
     ),
     Row(

@@ -118,12 +118,16 @@ def test_the_table_in_the_docs_is_this_one() -> None:
 
 def test_every_key_of_every_section_has_a_row() -> None:
     elsewhere = {"classify.models": "a classifier added", "classify.seeds": "a seed added"}
-    elsewhere |= {"generate.models": "a generator added", "detect.detectors": "a detector added"}
+    elsewhere |= {
+        "pretrain.models": "a pretraining added",
+        "generate.models": "a generator added",
+        "detect.detectors": "a detector added",
+    }
     sections = {name: config.Config.model_fields[name].annotation for name in config.Config.model_fields}
     keys = [f"augment.standard.{key}" for key in Policy.model_fields if key != "synthetic"] + [
         "augment.drawn.synthetic"
     ]
-    for name in ("data", "audit", "classify", "ladder", "generate", "detect", "tracking"):
+    for name in ("data", "audit", "pretrain", "classify", "ladder", "generate", "detect", "tracking"):
         [section] = [
             part for part in (*typing.get_args(sections[name]), sections[name]) if hasattr(part, "model_fields")
         ]

@@ -5,7 +5,7 @@ An option marked with `Amount` is scaled by its distance from the neutral value:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -71,6 +71,18 @@ def reach(options: Section) -> dict[str, float]:
             return {"rotate": 180.0 if turns is None or 2 in turns else 90.0}
         case {"name": name} if name in occlusion.AMOUNTS:
             return {"occlusion": occlusion.hidden(**_hiding(options))}
+    return found
+
+
+def exceeded(declared: Mapping[str, bool | float], reached: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return the operations that reach farther than `data.label_preserving` declares, each with an explanation."""
+    found = []
+    for operation, far in reached.items():
+        limit = declared.get(operation, True)
+        if limit is False and far > 0:
+            found.append((operation, f"does not preserve labels: data.label_preserving.{operation} is false"))
+        elif limit is not True and far > limit + 1e-9:
+            found.append((operation, f"reaches {far:g}, but data.label_preserving.{operation} is {limit:g}"))
     return found
 
 

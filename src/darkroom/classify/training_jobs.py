@@ -103,7 +103,8 @@ def _frozen(config: Config, policy: str, model: str) -> tuple[Job, FeaturesSpec]
     )
     options: Any = spec.network
     digest = hashlib.sha256(files.canonical(spec.model_dump(mode="json")).encode()).hexdigest()[:8]
-    name = re.sub(r"[^A-Za-z0-9]+", "_", f"{options.backbone}_{options.size or ''}").strip("_")
+    backbone = next(pretrained.choices(options)).title
+    name = re.sub(r"[^A-Za-z0-9]+", "_", f"{backbone}_{options.size or ''}").strip("_")
     return Job("classify features", {"policy": policy, "features": f"{name}-{digest}"}), spec
 
 

@@ -10,13 +10,14 @@ from pydantic import ValidationError
 
 from darkroom import files, registry, settings
 from darkroom.augment.config import NONE
-from darkroom.augment.strength import operations, reach, strongest
+from darkroom.augment.strength import exceeded, operations, reach, strongest
 from darkroom.config import (
     architectures,
     explain,
     losses,
     networks,
     photographs,
+    pretraining,
     strict_yaml,
     targets,
     tuning,
@@ -90,6 +91,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _detector_problems,
         _backbone_problems,
         _weights_problems,
+        pretraining.problems,
         tuning.problems,
         _size_problems,
         *((_data_problems, targets.column_problems) if need_data else ()),
@@ -143,19 +145,23 @@ def _label_problems(config: Config) -> Iterator[str]:
     for name, policy in config.augment.items():
         for part in ("offline", "online"):
             for index, step in enumerate(getattr(policy, part)):
-                for operation, fault in _broken(declared, strongest(policy, step)):
+                for operation, fault in exceeded(declared, strongest(policy, step)):
                     if operation not in policy.allow_label_breaking:
                         yield (
                             f"augment.{name}.{part}[{index}]: {step.name} {fault}; remove it, weaken it, or add "
                             f"allow_label_breaking: [{operation}] to augment.{name}"
                         )
     for index, step in enumerate(config.generate.judge.online if config.generate else []):
-        for _, fault in _broken(declared, reach(step)):
+        for _, fault in exceeded(declared, reach(step)):
             name = step.name  # type: ignore[attr-defined]
             yield f"generate.judge.online[{index}]: {name} {fault}; remove or weaken it"
     for index, view in enumerate(config.classify.tta if config.classify else []):
-        for _, fault in _broken(declared, reach(view)):
+        for _, fault in exceeded(declared, reach(view)):
             yield f"classify.tta[{index}]: {view.name} {fault}; remove or weaken it"  # type: ignore[attr-defined]
+    for name, model in config.pretrain.models.items() if config.pretrain else ():
+        for index, step in enumerate(model.views or []):
+            for _, fault in exceeded(declared, reach(step)):
+                yield f"pretrain.models.{name}.views[{index}]: {step.name} {fault}; remove or weaken it"  # type: ignore[attr-defined]
 
 
 def _backbone_problems(config: Config) -> Iterator[str]:
@@ -187,16 +193,19 @@ def _transfer_problems(config: Config) -> Iterator[str]:
         way: Any = model.transfer
         if way is None or way.name not in ("lora", "partial"):
             continue
-        place, backbone = f"classify.models.{name}.transfer", model.network.backbone  # type: ignore[attr-defined]
+        place, chosen = f"classify.models.{name}.transfer", next(pretrained.choices(model.network))
+        if chosen.pretraining and pretraining.network(config, chosen.pretraining) is None:
+            continue  # another check names those there are
+        backbone = pretraining.network(config, chosen.pretraining) if chosen.pretraining else chosen.architecture
         try:
-            known = architectures.architecture(backbone)
+            known = architectures.architecture(backbone or "")
         except ValueError as error:
             yield f"classify.models.{name}.network: {error}"
             continue
         if way.name == "lora" and not known.attention:
-            yield f"{place}: lora adapts attention layers, and {backbone} has none; use fine_tune or partial"
+            yield f"{place}: lora adapts attention layers, and {chosen.title} has none; use fine_tune or partial"
         if way.name == "partial" and way.blocks > known.blocks:
-            yield f"{place}.blocks: {way.blocks}, but {backbone} has {known.blocks}; lower it, or use fine_tune"
+            yield f"{place}.blocks: {way.blocks}, but {chosen.title} has {known.blocks}; lower it, or use fine_tune"
 
 
 def _detector_problems(config: Config) -> Iterator[str]:
@@ -212,16 +221,6 @@ def _detector_problems(config: Config) -> Iterator[str]:
                 f"only {settings.quoted(lone)}; list classes that are normal together, as in "
                 '[["1", "2"]], or remove the detector'
             )
-
-
-def _broken(declared: Mapping[str, bool | float], reached: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """Yield the operations that exceed the declared limits, each with an explanation."""
-    for operation, far in reached.items():
-        limit = declared.get(operation, True)
-        if limit is False and far > 0:
-            yield operation, f"does not preserve labels: data.label_preserving.{operation} is false"
-        elif limit is not True and far > limit + 1e-9:
-            yield operation, f"reaches {far:g}, but data.label_preserving.{operation} is {limit:g}"
 
 
 def _weights_problems(config: Config) -> Iterator[str]:

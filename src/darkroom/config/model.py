@@ -15,6 +15,7 @@ from darkroom.detect.config import Detect
 from darkroom.explore.config import Explore
 from darkroom.generate.config import Generate
 from darkroom.ladder.config import Ladder
+from darkroom.pretrain.config import Pretrain
 from darkroom.settings import Name, Section
 
 
@@ -38,6 +39,8 @@ class Config(Section):
     """Augmentation policies by name."""
     audit: Audit | None = None
     """Audit of whether policies preserve labels; a bare `audit:` uses the defaults."""
+    pretrain: Pretrain | None = None
+    """Networks pretrained on the training images without labels; a bare `pretrain:` uses the defaults."""
     classify: Classify | None = None
     """Classifiers; a bare `classify:` uses the defaults."""
     ladder: Ladder | None = None

@@ -42,7 +42,7 @@ OPTIONS = {
     "teacher": "folder of the trained classifier that the loss learns from",
     "trials": "folder that contains the trials of a search",
     "unfinished": "JSON file that lists which jobs failed",
-    "weights": "folder of the pretrained weights that `weights fetch` downloads",
+    "weights": "folder of the pretrained weights that `weights fetch` downloads, or of the models of `pretrain train`",
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""

@@ -44,11 +44,4 @@ BackboneSmoothing = Annotated[
 BackboneName = Annotated[
     str, Field(description="a timm name, or `torchvision/` and a torchvision name; see docs/backbones.md")
 ]
-BackboneWeights = Annotated[
-    str | None,
-    Field(
-        description="the backbone's weights: a local file (.safetensors, .pt, .pth), a URL, or `hub`; by default the package "
-        "that the extra `backbone` installs"
-    ),
-]
 BackboneSha256 = Annotated[Sha256 | None, Field(description="sha256 of the weights, if `weights` is a URL")]

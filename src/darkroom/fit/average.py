@@ -10,17 +10,18 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 
-def averaged(network: nn.Module, decay: float) -> AveragedModel:
+def averaged(network: nn.Module, decay: float, *, warmup: bool = True) -> AveragedModel:
     """Return a copy of the network that becomes the exponential moving average of its weights as `update_parameters` is called.
 
     The decay after n updates is min(decay, (1 + n) / (10 + n)), as in TensorFlow, so that a short run forgets its first
-    weights too. Running statistics of batch normalization are averaged alongside the weights that they belong to.
+    weights too. Without `warmup` it is constant, as for a teacher, which must not follow its student at once. Running
+    statistics of batch normalization are averaged alongside the weights that they belong to.
     """
 
     @torch.no_grad()
     def update(averages: Sequence[Tensor], weights: Sequence[Tensor], updates: Tensor | int) -> None:
         count = int(updates)
-        share = 1 - min(decay, (1 + count) / (10 + count))
+        share = 1 - (min(decay, (1 + count) / (10 + count)) if warmup else decay)
         for average, weight in zip(averages, weights, strict=True):
             if average.is_floating_point():
                 average.lerp_(weight, share)

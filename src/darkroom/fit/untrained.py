@@ -24,16 +24,15 @@ def untrained(
     """
     network = registry.build(options, shape, classes)
     if hasattr(network, "load_pretrained"):
-        network.load_pretrained()
-    standardize(network, images, rows)
+        network.load_pretrained()  # with the normalization that its backbone was trained with
+    else:
+        standardize(network, images, rows)
     return network
 
 
 def standardize(network: nn.Module, images: NDArray[np.uint8], rows: NDArray[np.int64], *, most: int = 5000) -> None:
     """Fit the network's `Standardize` layers to these rows of images (N, H, W, C), evenly subsampled to `most`."""
     layers = [module for module in network.modules() if isinstance(module, Standardize)]
-    if not layers:
-        return  # a backbone has its own normalization
     chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
     pixels = images[chosen].astype(np.float32) / 255
     mean, std = torch.from_numpy(pixels.mean((0, 1, 2))), torch.from_numpy(pixels.std((0, 1, 2)))

@@ -1,7 +1,11 @@
-"""Architectures of timm and torchvision without their classifiers, described in the same terms; weights are random."""
+"""Architectures of timm, torchvision and Darkroom without their classifiers, described in the same terms.
+
+Their weights are random.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darkroom import settings
-from darkroom.nets.pretrained import EXTRA, TORCHVISION
+from darkroom import registry, settings
+from darkroom.nets.pretrained import EXTRA, OWN, TORCHVISION
+from darkroom.settings import Section
 
 Maps = Callable[[Tensor, Sequence[int]], list[Tensor]]
 AUXILIARY = ("AuxLogits", "aux1", "aux2", "mask_token")
@@ -44,7 +49,12 @@ class Architecture:
 
 
 def build(name: str) -> Architecture:
-    """Build an architecture by timm's name, or torchvision's after `torchvision/`. Raises ValueError for an unknown one."""
+    """Build an architecture by its name. Raises ValueError for an unknown one.
+
+    The name is timm's, torchvision's after `torchvision/`, or what `pretrained.own` calls one of Darkroom's networks.
+    """
+    if name.startswith(OWN):
+        return _own(**json.loads(name.removeprefix(OWN)))
     return _torchvision(name.removeprefix(TORCHVISION)) if name.startswith(TORCHVISION) else _timm(name)
 
 
@@ -53,6 +63,36 @@ def units(module: nn.Module) -> Iterator[nn.Module]:
     for child in module.children():
         stage = isinstance(child, nn.Sequential | nn.ModuleList) or hasattr(child, "blocks")
         yield from units(child) if stage else (child,)
+
+
+def _own(network: dict[str, Any], shape: Sequence[int]) -> Architecture:
+    built = headless(
+        registry.options("network", network["name"]).model_validate(network), (shape[0], shape[1], shape[2])
+    )
+    training = built.training
+    with torch.no_grad():
+        seen = built.eval().feature_maps(torch.zeros(1, *shape))
+    return Architecture(
+        network=built.train(training),
+        features_size=seen[-1].shape[1],
+        side=max(shape[1:]),
+        fixed=False,
+        mean=(0.0,) * shape[0],  # its first layer standardizes
+        std=(1.0,) * shape[0],
+        interpolation="bilinear",
+        stride=max(1, max(shape[1:]) // max(seen[-1].shape[2:])),
+        patch=1,
+        levels=len(seen),
+        maps=lambda images, levels: [built.feature_maps(images)[level] for level in levels],
+        heads=("head",),
+    )
+
+
+def headless(options: Section, shape: tuple[int, int, int]) -> Any:
+    """Build one of Darkroom's networks without its classifier: called with images, it returns their features."""
+    built = registry.build(options, shape, 1)
+    built.head = nn.Identity()
+    return built
 
 
 def _timm(name: str) -> Architecture:

@@ -1,4 +1,4 @@
-"""Pretrained backbones: any architecture of timm or torchvision, without its classifier, with its own preprocessing."""
+"""Pretrained backbones: any architecture without its classifier, with its own preprocessing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from darkroom.nets.architectures import Architecture, build, units
 class Backbone(nn.Module):
     """Map images (B, 1 or 3, H, W) in [0, 1] to features (B, D), or to feature maps of several levels.
 
+    The architecture is timm's, torchvision's, or one of Darkroom's own networks; see `nets.architectures`.
+
     Images are resized so that their longer side is `side` pixels (by default the size that the architecture was trained
     at), keeping their aspect ratio to within a patch of a transformer; architectures of a fixed input size get exactly
     that. Gray images are repeated over three channels. Unlike in timm's evaluation transform, nothing is cropped.
@@ -25,7 +27,7 @@ class Backbone(nn.Module):
     With `pretrained=False` the weights are random until `load`. Raises ValueError naming the option to change.
     """
 
-    mean: Tensor  # (3, 1, 1)
+    mean: Tensor  # (3, 1, 1); (C, 1, 1) of networks for the images of one data set
     std: Tensor
 
     def __init__(
@@ -44,8 +46,8 @@ class Backbone(nn.Module):
             )
         if self.fixed and self.side != built.side:
             raise ValueError(f"size: {architecture} takes images of {built.side} pixels only, got {self.side}")
-        self.register_buffer("mean", torch.tensor(built.mean).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor(built.std).view(3, 1, 1))
+        self.register_buffer("mean", torch.tensor(built.mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(built.std).view(-1, 1, 1))
         self.sha256: str | None = None
         if pretrained:
             self.load(weights)

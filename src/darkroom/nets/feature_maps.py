@@ -15,6 +15,7 @@ from torch import Tensor
 
 from darkroom.nets import pretrained
 from darkroom.nets.backbone import Backbone
+from darkroom.nets.options import Weights
 
 
 class FeatureMaps:
@@ -29,7 +30,7 @@ class FeatureMaps:
     """
 
     def __init__(
-        self, *, levels: Sequence[int], side: int, patch: int = 1, architecture: str, weights: str | None = None
+        self, *, levels: Sequence[int], side: int, patch: int = 1, architecture: str, weights: Weights = None
     ) -> None:
         self.levels, self.side, self.patch = sorted(levels), side, patch
         self.backbone = Backbone(architecture, weights=pretrained.find(architecture, weights), side=side)

@@ -7,8 +7,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from darkroom.registry import Plugin
-from darkroom.settings import Section
+from darkroom.settings import Name, Section
 
+
+class FromPretraining(Section):
+    """Weights that a pretraining of the same config makes."""
+
+    pretrain: Name
+    """One of `pretrain.models`, whose network takes the place of the backbone."""
+
+
+Weights = Annotated[
+    FromPretraining | str | None,
+    Field(
+        description="the backbone's weights: a local file (.safetensors, .pt, .pth), a URL, `hub`, or `{pretrain: NAME}` for "
+        "network and weights of one of `pretrain.models`; by default the package that the extra `backbone` installs, for "
+        "EfficientNet-Lite0, Lite1 and Lite2"
+    ),
+]
 Activations = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity"]
 Norms = Literal["batch", "layer", "group", "none"]
 

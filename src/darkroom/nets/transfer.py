@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from darkroom.nets import pretrained
 from darkroom.nets.backbone import Backbone
 from darkroom.nets.neighbors import Neighbors
+from darkroom.nets.options import Weights
 from darkroom.registry import register
 from darkroom.settings import Count, Sha256
 
 
 @register("network", "pretrained")
 class Pretrained(nn.Module):
-    """Any backbone of timm or torchvision with its pretrained weights, and a linear classifier on its features."""
+    """Any backbone of timm, torchvision or `pretrain` with its pretrained weights, and a linear classifier on its features."""
 
     def __init__(
         self,
@@ -27,13 +28,7 @@ class Pretrained(nn.Module):
         backbone: Annotated[
             str, Field(description="a timm name, or `torchvision/` and a torchvision name")
         ] = "tf_efficientnet_lite0",
-        weights: Annotated[
-            str | None,
-            Field(
-                description="the backbone's weights: a local file (.safetensors, .pt, .pth), a URL, or `hub`; by default the "
-                "package that the extra `backbone` installs, for EfficientNet-Lite0, Lite1 and Lite2"
-            ),
-        ] = None,
+        weights: Weights = None,
         sha256: Annotated[Sha256 | None, Field(description="sha256 of the weights, if `weights` is a URL")] = None,
         size: Annotated[
             Count | None,

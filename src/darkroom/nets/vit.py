@@ -71,16 +71,32 @@ class ViT(nn.Module):
         """Name the parameters that weight decay should spare besides biases and scales."""
         return {"position"}
 
-    def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """Return the tokens after the last block as a map (B, D, h, w)."""
-        images = self.standardize(images)
+    def tokens(self, images: Tensor) -> Tensor:
+        """Return the embedded patches with their positions (B, D, h, w), which are interpolated for images of another size."""
+        embedded = self.embed(self.padded(self.standardize(images)))
+        position: Tensor = self.position
+        if embedded.shape[2:] != position.shape[2:]:
+            position = F.interpolate(position, embedded.shape[2:], mode="bicubic")
+        placed: Tensor = embedded + position
+        return placed
+
+    def padded(self, images: Tensor) -> Tensor:
+        """Pad images at the right and the bottom to whole patches."""
         height, width = images.shape[2:]
-        images = F.pad(images, (0, -width % self.patch, 0, -height % self.patch))  # to whole patches
-        placed = self.embed(images) + self.position
-        tokens = placed.flatten(2).transpose(1, 2)  # (B, N, D)
+        return F.pad(images, (0, -width % self.patch, 0, -height % self.patch))
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Pass tokens (B, N, D), all of an image or some, through the blocks: (B, N, D)."""
         for block in self.blocks:
             tokens = block(tokens)
-        return [self.norm(tokens).transpose(1, 2).unflatten(2, placed.shape[2:])]
+        normal: Tensor = self.norm(tokens)
+        return normal
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """Return the tokens after the last block as a map (B, D, h, w)."""
+        placed = self.tokens(images)
+        encoded = self.encode(placed.flatten(2).transpose(1, 2))
+        return [encoded.transpose(1, 2).unflatten(2, placed.shape[2:])]
 
     def features(self, images: Tensor) -> Tensor:
         """Return the input of the last layer: (B, C, H, W) to (B, D)."""

@@ -30,6 +30,7 @@ from darkroom.report.sections import (
     gallery,
     ladder,
     made,
+    pretrain,
     synthetic,
 )
 from darkroom.report.sections.classify import section as classify
@@ -44,6 +45,7 @@ SECTIONS: tuple[Section, ...] = (
     explore.SECTION,
     augment.SECTION,
     audit.SECTION,
+    pretrain.SECTION,
     classify.SECTION,
     tuning.SECTION,
     ladder.SECTION,

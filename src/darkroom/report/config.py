@@ -67,6 +67,10 @@ class BuildSpec(Section):
     ladder: ResultEntry | None = None
     """The ladder, if there is one."""
     classifiers: list[ClassifierEntry]
+    pretrainings: list[ResultEntry] = []
+    """Pretrained networks."""
+    pretrain_baselines: ResultEntry | None = None
+    """Features without pretraining, to compare with."""
     lr_ranges: list[ResultEntry] = []
     """Learning-rate range tests, named by their classifiers."""
     cross_validation: ResultEntry | None = None

@@ -54,6 +54,8 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         clusterings=entries("explore cluster", "{embedding}"),
         ladder=next(iter(entries("ladder climb")), None),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
+        pretrainings=entries("pretrain train", "{model}"),
+        pretrain_baselines=next(iter(entries("pretrain baselines")), None),
         lr_ranges=entries("classify lr_range", "{model} + {policy}"),
         cross_validation=next(iter(entries("classify cross_validate")), None),
         learning_curve=next(iter(entries("classify learning_curve")), None),

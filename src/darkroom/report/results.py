@@ -167,6 +167,10 @@ class Results:
     """The clusters of the images, by embedding."""
     ladder: Path | None = None
     """The ladder, if there is one."""
+    pretrainings: dict[str, Path] = field(default_factory=dict)
+    """The pretrained networks, by name."""
+    pretrain_baselines: Path | None = None
+    """Features without pretraining, if any are compared."""
     lr_ranges: dict[str, Path] = field(default_factory=dict)
     """The learning-rate range tests, by classifier."""
     cross_validation: Path | None = None
@@ -229,6 +233,10 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         synthetic=whole(spec.synthetic),
         clusterings=whole(spec.clusterings),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
+        pretrainings=whole(spec.pretrainings),
+        pretrain_baselines=next(
+            iter(whole([spec.pretrain_baselines] if spec.pretrain_baselines else []).values()), None
+        ),
         lr_ranges=whole(spec.lr_ranges),
         learning_curve=next(iter(whole([spec.learning_curve] if spec.learning_curve else []).values()), None),
         searches=whole(spec.searches),

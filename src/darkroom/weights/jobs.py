@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 
 FOLDER = "data/weights"
 """Shared by all configs."""
+PRETRAINED = "{results}/pretrain"
+"""Holds the folders of `pretrain train`."""
 
 
 def fetched(value: Any) -> Within | None:
-    """Return the jobs that fetch the remote weights that a config value chooses, as input of a job; None without any."""
+    """Return the jobs that make the weights that a config value chooses, as input of a job; None if there are none to make.
+
+    They fetch remote weights, or pretrain networks of the config; a value with both is refused when the config is read.
+    """
+    if names := dict.fromkeys(chosen.pretraining for chosen in choices(value) if chosen.pretraining):
+        return Within(PRETRAINED, tuple(Job("pretrain train", {"model": name}) for name in names))
     keys = _remote(value)
     return Within(FOLDER, tuple(Job("weights fetch", {"key": key}) for key in keys)) if keys else None
 
@@ -32,7 +39,7 @@ def _each(config: Config) -> Iterable[Wildcards]:
 
 def _fetch(plan: Planned, wildcards: Wildcards) -> FetchSpec:
     chosen = _remote(plan.config)[wildcards["key"]]
-    assert chosen.weights is not None, "packaged weights are not fetched"
+    assert isinstance(chosen.weights, str), "neither packaged weights nor those of a pretraining are fetched"
     return FetchSpec(architecture=chosen.architecture, weights=chosen.weights, sha256=chosen.sha256)
 
 

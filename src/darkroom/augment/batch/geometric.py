@@ -33,16 +33,19 @@ class Crop(Mover):
         self,
         *,
         area: CropArea = 0.7,
+        area_max: Annotated[float, Field(gt=0, le=1, description="maximum fraction of the image's area to keep")] = 1.0,
         ratio: CropRatio = 1.2,
         interpolation: Interpolation = "auto",
         p: Chance = 1.0,
     ) -> None:
-        self.area, self.ratio, self.interpolation, self.p = area, ratio, interpolation, p
+        self.area, self.area_max, self.ratio = area, area_max, ratio
+        self.interpolation, self.p = interpolation, p
 
     def move(self, strength: Tensor, size: tuple[int, int], draws: torch.Generator) -> Move:
         count, (height, width) = len(strength), size
         chosen = coins(self.p, count, draws) & (strength > 0)
-        area = between(amount(self.area, strength, neutral=1.0, low=0.01), 1.0, count, draws)
+        low, high = (amount(share, strength, neutral=1.0, low=0.01) for share in (self.area, self.area_max))
+        area = between(torch.minimum(low, high), high, count, draws)
         most = torch.minimum(-area.log(), torch.tensor(math.log(self.ratio)))  # neither side may exceed the image's
         ratio = either_way(most, draws).exp()
         across, down = (area * ratio).sqrt(), (area / ratio).sqrt()

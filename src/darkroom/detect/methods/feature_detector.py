@@ -18,6 +18,7 @@ from darkroom.detect.detector import Detector, Scored
 from darkroom.detect.methods.errors import smooth
 from darkroom.fit.model import WEIGHTS, chunks, read_about, rebuild
 from darkroom.nets.feature_maps import ClassifierMaps, FeatureMaps
+from darkroom.nets.options import Weights
 
 BATCH = 16
 """Images per forward pass of the backbone."""
@@ -78,7 +79,7 @@ def extractor(
     patch: int = 1,
     side: int,
     network: str,
-    weights: str | None,
+    weights: Weights,
 ) -> FeatureMaps:
     """Build the feature extractor that a detector's options name: an ImageNet network, or the classifier in `folder`."""
     if classifier is not None:

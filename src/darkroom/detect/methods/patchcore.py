@@ -25,8 +25,8 @@ from darkroom.detect.options import (
     BackboneSha256,
     BackboneSide,
     BackboneSmoothing,
-    BackboneWeights,
 )
+from darkroom.nets.options import Weights
 from darkroom.randomness import derive
 from darkroom.registry import register
 from darkroom.settings import Count
@@ -65,7 +65,7 @@ class PatchCore(FeatureDetector):
         side: BackboneSide = 224,
         smoothing: BackboneSmoothing = 4.0,
         backbone: BackboneName = "tf_efficientnet_lite0",
-        weights: BackboneWeights = None,
+        weights: Weights = None,
         sha256: BackboneSha256 = None,
         classifier: BackboneClassifier = None,
     ) -> None:

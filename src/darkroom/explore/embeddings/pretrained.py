@@ -12,6 +12,7 @@ from pydantic import Field
 from darkroom.classify.transfer.frozen import extract
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_float
+from darkroom.nets.options import Weights
 from darkroom.nets.transfer import Pretrained
 from darkroom.registry import register
 from darkroom.settings import Count, Sha256
@@ -19,7 +20,7 @@ from darkroom.settings import Count, Sha256
 
 @register("embedding", "pretrained")
 class PretrainedFeatures:
-    """Pooled features of a backbone of timm or torchvision with pretrained weights."""
+    """Pooled features of a backbone of timm, torchvision or `pretrain` with pretrained weights."""
 
     SUPERVISED = False
 
@@ -29,12 +30,7 @@ class PretrainedFeatures:
         backbone: Annotated[
             str, Field(description="architecture: a timm name, or `torchvision/` and a torchvision name")
         ] = "tf_efficientnet_lite0",
-        weights: Annotated[
-            str | None,
-            Field(
-                description="the backbone's weights: a local file, a URL, or `hub`; by default the installed package"
-            ),
-        ] = None,
+        weights: Weights = None,
         sha256: Annotated[Sha256 | None, Field(description="sha256 of the weights, if `weights` is a URL")] = None,
         size: Annotated[
             Count | None,

@@ -1,0 +1,70 @@
+"""The job `pretrain baselines`: the k-NN accuracy of features that need no pretraining, on the same images.
+
+These are the principal components of the pixels, and an ImageNet network where its weights are installed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from darkroom import files
+from darkroom.data.store import Store, needed, open_store
+from darkroom.fit.batches import as_float
+from darkroom.fit.model import predict
+from darkroom.log import Log
+from darkroom.nets import pretrained
+from darkroom.nets.backbone import Backbone
+from darkroom.pretrain.config import BaselinesSpec
+from darkroom.pretrain.neighbors import Features, Measured, accuracy, predictions
+
+COMPONENTS = 64
+"""Principal components, as many as there are at most."""
+SIDES = 128, 224
+"""Longer sides in pixels that an ImageNet network sees: of images up to the first, and of larger ones."""
+
+
+def run(spec: BaselinesSpec, *, data: Path, out: Path, log: Log, workers: int = 1) -> None:
+    """Measure the baselines on the prepared store `data`; the bytes do not depend on `workers`, the number of threads."""
+    torch.set_num_threads(1)
+    store = open_store(data)
+    needed(store, "train", labels=False)
+    measured = Measured.of(store)
+    methods: dict[str, Features] = {"pca": _components(store, measured)} if len(measured.val) else {}
+    if methods and spec.backbone is not None:
+        methods["imagenet"] = _imagenet(store, workers)
+    found = {
+        name: predictions(store, measured, features(measured.train), features(measured.val))
+        for name, features in methods.items()
+    }
+    knn = {name: accuracy(store, measured, labels) for name, labels in found.items()}
+    with files.folder(out) as fresh:
+        files.write_json(fresh / "metrics.json", {"knn": knn})
+        items = store.items.iloc[measured.val]
+        table = {"id": items["id"].to_numpy(), "label": items["label"].to_numpy(), **found}
+        pd.DataFrame(table).to_parquet(fresh / "neighbors.parquet", index=False)
+    log({f"knn_accuracy/{name}": float(share["value"]) for name, share in knn.items()})
+
+
+def _components(store: Store, measured: Measured) -> Features:
+    """Return the principal components of the measured training images' pixels."""
+
+    def pixels(rows: NDArray[np.int64]) -> Tensor:
+        return as_float(store.images[rows]).flatten(1)
+
+    train = pixels(measured.train)
+    mean = train.mean(0)
+    _, _, directions = torch.linalg.svd(train - mean, full_matrices=False)
+    return lambda rows: (pixels(rows) - mean) @ directions[:COMPONENTS].T
+
+
+def _imagenet(store: Store, workers: int) -> Features:
+    """Return the features of the packaged network."""
+    side = SIDES[max(store.shape[1:]) > SIDES[0]]
+    network = Backbone(pretrained.DEFAULT, side=side)
+    return lambda rows: torch.from_numpy(predict(network.features, store.images, rows, batch_size=64, workers=workers))
