@@ -25,11 +25,11 @@ def build(name: str, shape: tuple[int, int, int], **more: Any) -> nn.Module:
 
 
 def test_a_perceptron_is_drawn_as_its_columns_of_units() -> None:
-    network = build("mlp", (1, 4, 4), hidden=[8, 3], norm="batch")
+    network = build("mlp", (1, 4, 4), hidden=[8, 3], norm="batch", activation="prelu")
     assert diagram.layers(network, (1, 4, 4)) == [
         Layer(("image",), (16,), 0),
-        Layer(("linear", "batch norm", "ReLU", "dropout"), (8,), 16 * 8 + 8 + 16),
-        Layer(("linear", "batch norm", "ReLU", "dropout"), (3,), 8 * 3 + 3 + 6),
+        Layer(("linear", "batch norm", "PReLU", "dropout"), (8,), 16 * 8 + 8 + 16 + 1),
+        Layer(("linear", "batch norm", "PReLU", "dropout"), (3,), 8 * 3 + 3 + 6 + 1),
         Layer(("linear",), (5,), 20),
     ]
 

@@ -66,7 +66,7 @@ def draw(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
 def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     """Return the layers of a network in the order in which they run on one image of shape (C, H, W).
 
-    Layers without parameters and normalizations that keep the shape are named with the layer before them.
+    Activations, normalizations and layers without parameters that keep the shape are named with the layer before them.
     """
     steps = [Layer(("image",), shape, 0)]
     for layer in _run(network, shape):
@@ -118,7 +118,7 @@ def _parameters(module: nn.Module) -> int:
 
 
 def _minor(layer: Layer) -> bool:
-    return not layer.parameters or layer.names[0].endswith("norm")
+    return not layer.parameters or layer.names[0].endswith(("norm", "PReLU"))
 
 
 def _alike(steps: list[Layer]) -> list[Layer]:
