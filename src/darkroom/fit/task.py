@@ -93,7 +93,7 @@ class Task(nn.Module):
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the scalars of one batch: `loss`, which is minimized, and any parts worth recording.
 
-        Images are floats (B, C, H, W) in [0, 1], labels integers (B,).
+        Images are floats (B, C, H, W) in [0, 1], labels integers (B,), or floats (B, K) for several labels or numbers.
         """
         raise NotImplementedError
 
