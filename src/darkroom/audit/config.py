@@ -32,26 +32,11 @@ class Judged(Section):
     """Seed for folds, training and random transforms."""
 
 
-class Measured(Judged):
-    """Settings for measuring a policy."""
-
-    tolerance: Probability = 0.05
-    """Maximum loss of accuracy on transformed images."""
-    images: Annotated[int, Field(ge=FEWEST)] = 200
-    """Maximum number of judged images per class."""
-    draws: Count = 2
-    """Random draws of each transform per image."""
-    resamples: Count = 1000
-    """Bootstrap resamples per 95 % interval."""
-
-
-class Audit(Measured):
-    """Report whether each transform preserves the label of each class, and suggest a policy that does."""
+class Judging(Judged):
+    """A section that trains judges."""
 
     training: Training = Training(epochs=EPOCHS)
     """Training of the judges. Default: 10 epochs; for a pretrained network, that of `fine_tune`."""
-    policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Policies to audit. Default: all policies in `augment` that transform images."""
 
     @field_validator("training")
     @classmethod
@@ -74,6 +59,26 @@ class Audit(Measured):
             filled = inherit({"models": {"judge": judge}, "training": shared}, "models", "network", "transfer")
             shared = filled["models"]["judge"]["training"]
         return {**value, "training": shared}
+
+
+class Measured(Judged):
+    """Settings for measuring a policy."""
+
+    tolerance: Probability = 0.05
+    """Maximum loss of accuracy on transformed images."""
+    images: Annotated[int, Field(ge=FEWEST)] = 200
+    """Maximum number of judged images per class."""
+    draws: Count = 2
+    """Random draws of each transform per image."""
+    resamples: Count = 1000
+    """Bootstrap resamples per 95 % interval."""
+
+
+class Audit(Judging, Measured):
+    """Report whether each transform preserves the label of each class, and suggest a policy that does."""
+
+    policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
+    """Policies to audit. Default: all policies in `augment` that transform images."""
 
 
 class TrainSpec(Judged):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from darkroom.audit.config import Audit, MeasureSpec, TrainSpec
+from darkroom.audit.config import Audit, Judging, MeasureSpec, TrainSpec
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, part
 from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
@@ -14,8 +14,21 @@ if TYPE_CHECKING:
     from darkroom.config.model import Config
 
 
+def judging(config: Config) -> Judging:
+    """Return the section that the judges are trained by: `labels` only if there is no `audit`."""
+    section = config.audit or config.labels
+    assert section, "a config without these sections has no judges"
+    return section
+
+
+def judges(config: Config) -> Within:
+    """Return the judges as input of a job."""
+    return Within("{results}/audit/models", tuple(Job("audit train", fold) for fold in _folds(config)))
+
+
 def _folds(config: Config) -> Iterator[Wildcards]:
-    return ({"fold": str(fold)} for fold in range(config.audit.folds if config.audit else 0))
+    asked = config.audit or config.labels
+    return ({"fold": str(fold)} for fold in range(judging(config).folds if asked else 0))
 
 
 def _audited(config: Config) -> Iterable[Wildcards]:
@@ -32,7 +45,7 @@ def _section(plan: Planned) -> Audit:
 
 
 def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
-    section = _section(plan)
+    section = judging(plan.config)
     backbone = pretrained.fingerprints(section.network)
     return part(TrainSpec, section, fold=int(wildcards["fold"]), backbone=backbone)
 
@@ -44,12 +57,11 @@ def _measure(plan: Planned, wildcards: Wildcards) -> MeasureSpec:
 
 
 def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
-    return {"data": PREPARED, "weights": fetched(_section(plan).network)}
+    return {"data": PREPARED, "weights": fetched(judging(plan.config).network)}
 
 
 def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
-    folds = tuple(Job("audit train", fold) for fold in _folds(plan.config))
-    return {**_images(plan, wildcards), "models": Within("{results}/audit/models", folds)}
+    return {**_images(plan, wildcards), "models": judges(plan.config)}
 
 
 STAGES = (

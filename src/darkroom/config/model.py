@@ -14,6 +14,7 @@ from darkroom.data.target import Kind
 from darkroom.detect.config import Detect
 from darkroom.explore.config import Explore
 from darkroom.generate.config import Generate
+from darkroom.labels.config import Labels
 from darkroom.ladder.config import Ladder
 from darkroom.pretrain.config import Pretrain
 from darkroom.settings import Name, Section
@@ -41,6 +42,8 @@ class Config(Section):
     """Audit of whether policies preserve labels; a bare `audit:` uses the defaults."""
     pretrain: Pretrain | None = None
     """Networks pretrained on the training images without labels; a bare `pretrain:` uses the defaults."""
+    labels: Labels | None = None
+    """Search for wrong labels; a bare `labels:` uses the defaults."""
     classify: Classify | None = None
     """Classifiers; a bare `classify:` uses the defaults."""
     ladder: Ladder | None = None

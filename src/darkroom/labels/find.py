@@ -1,0 +1,126 @@
+"""The job `labels find`: rank the labels that are probably wrong.
+
+suspects.csv     the suspects, the most suspicious first: id, split, given label, suggested label, their probabilities, what the
+                 judges and the neighbors say apart, and copies or near-duplicates with another label
+labels.json      how many labels of each class are estimated to be another one, and the suspects that the report shows, whose
+                 images lie in sheets beside it: the image, the most similar image with its label, and with the suggested one
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from darkroom import files, sheets
+from darkroom.data.store import Store, open_store
+from darkroom.labels.confident import confident_joint, suspects, suspicion
+from darkroom.labels.config import FindSpec
+from darkroom.labels.evidence import Evidence, collect, conflicts
+from darkroom.log import Log
+from darkroom.nets import pretrained
+
+ABOUT, TABLE = "labels.json", "suspects.csv"
+SIDE = 96
+"""Longer side of an image in pixels."""
+
+
+def run(spec: FindSpec, *, data: Path, models: Path, weights: Path | None = None, out: Path, log: Log) -> None:
+    """Find suspects among the labeled images of the prepared store `data`, by the judges `models`/fold-F.
+
+    Confident learning decides how many there are from the mean of judges' probabilities and neighbors' votes; a copy or
+    near-duplicate with another label makes a suspect, too. All are ranked by normalized margin.
+    """
+    torch.set_num_threads(1)  # sums depend on the number of threads
+    started = time.monotonic()
+    spec, store = pretrained.localized(spec, weights), open_store(data)
+    evidence, twins = collect(spec, store, models), conflicts(store, data)
+    score, suggested = suspicion(evidence.together, evidence.labels)
+    ids = store.items["id"].to_numpy(dtype=object)[evidence.rows]
+    chosen = suspects(evidence.together, evidence.labels) | np.isin(ids, list(twins))
+    places = np.flatnonzero(chosen)
+    places = places[np.argsort(-score[places], kind="stable")]
+    entries = [
+        _entry(store, evidence, int(place), int(suggested[place]), float(score[place]), twins) for place in places
+    ]
+    joint = confident_joint(evidence.together, evidence.labels)
+    with files.folder(out) as fresh:
+        _write_table(fresh / TABLE, entries)
+        shown = places[: spec.examples]
+        about = {
+            "classes": list(store.classes),
+            "images": len(evidence.rows),
+            "suspects": len(entries),
+            "twins": len(twins),
+            "folds": spec.folds,
+            "estimated": np.rint(joint).astype(int).tolist(),
+            "shown": entries[: spec.examples],
+            "strip": _strip(fresh, store, evidence, shown, suggested) if len(shown) else None,
+        }
+        files.write_json(fresh / ABOUT, about)
+        files.write_json(fresh / files.TIMING, {"seconds": time.monotonic() - started})
+    log({"labels/suspects": len(entries), "labels/share": len(entries) / max(len(evidence.rows), 1)})
+
+
+def _entry(
+    store: Store, evidence: Evidence, place: int, suggested: int, score: float, twins: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    item, given = store.items.iloc[evidence.rows[place]], int(evidence.labels[place])
+    return {
+        "id": str(item["id"]),
+        "split": str(item["split"]),
+        "given": store.classes[given],
+        "suggested": store.classes[suggested],
+        "score": round(score, 4),
+        "p_given": round(float(evidence.judged[place, given]), 4),
+        "p_suggested": round(float(evidence.judged[place, suggested]), 4),
+        "votes_given": round(float(evidence.voted[place, given]), 4),
+        "votes_suggested": round(float(evidence.voted[place, suggested]), 4),
+        "twins": " ".join(twins.get(str(item["id"]), ())),
+    }
+
+
+def _write_table(path: Path, entries: Sequence[dict[str, Any]]) -> None:
+    columns = (
+        "id",
+        "split",
+        "given",
+        "suggested",
+        "score",
+        "p_given",
+        "p_suggested",
+        "votes_given",
+        "votes_suggested",
+        "twins",
+    )
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(entries)
+
+
+def _strip(folder: Path, store: Store, evidence: Evidence, places: Any, suggested: Any) -> dict[str, Any]:
+    """Write each suspect beside the most similar images with its label and with the suggested one; gray where none is."""
+
+    def panel(row: int) -> Any:
+        if row < 0:
+            return np.full_like(panel(int(evidence.rows[0])), 128)
+        return sheets.rgb(sheets.reduced(np.asarray(store.images[row]), SIDE))
+
+    return sheets.save_strip(
+        folder,
+        "suspects",
+        (
+            {
+                "image": panel(int(evidence.rows[place])),
+                "given": panel(int(evidence.nearest[place, evidence.labels[place]])),
+                "suggested": panel(int(evidence.nearest[place, suggested[place]])),
+            }
+            for place in places.tolist()
+        ),
+    )

@@ -1,0 +1,21 @@
+"""Labels that are probably wrong, by judges that have not seen the images."""
+
+labels_find = StageRule(plan, "labels find")
+
+
+rule labels_find:
+    input:
+        labels_find.inputs,
+    output:
+        labels_find.manifest,
+    log:
+        labels_find.log,
+    priority: labels_find.priority
+    resources:
+        **labels_find.resources,
+    params:
+        **labels_find.params,
+    message:
+        labels_find.message
+    shell:
+        labels_find.command
