@@ -26,6 +26,7 @@ FULL: dict[str, Any] = {
         "tta": ["hflip", {"name": "shift", "pixels": 2}],
     },
     "explore": {},
+    "labels": {},
     "ladder": {},
     "pretrain": {},
     "audit": {"folds": 2, "training": {"epochs": 2}, "policies": ["heavy"]},

@@ -24,6 +24,7 @@ from darkroom.config import (
     unlabeled,
 )
 from darkroom.config.model import Config
+from darkroom.data import corrections
 from darkroom.detect.config import classifiers, members
 from darkroom.nets import pretrained
 
@@ -239,6 +240,15 @@ def _size_problems(config: Config) -> Iterator[str]:
 
 
 def _data_problems(config: Config) -> Iterator[str]:
+    named = config.data.corrections
+    if named is not None:
+        if (table := files.local(named)) is None:
+            yield f"data.corrections: no file at {settings.quoted(named, 200)} in {Path.cwd()}"
+        else:
+            try:
+                corrections.read(table)
+            except ValueError as error:
+                yield from str(error).splitlines()
     for key in ("path", "root"):
         given = getattr(config.data.source, key, None)
         if given is None or "://" in given:

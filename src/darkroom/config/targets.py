@@ -88,6 +88,8 @@ def _of_one_class(config: Config) -> Iterator[tuple[str, str]]:
     for section in ("audit", "labels", "ladder", "detect"):
         if getattr(config, section) is not None:
             yield section, f"remove {section}"
+    if config.data.corrections is not None:
+        yield "data.corrections", "remove corrections"
     for key in ("long_tail", "keep"):
         if getattr(config.data.split, key):
             yield f"data.split.{key}", f"remove {key}"

@@ -90,6 +90,9 @@ class Images(Section):
 class Data(Images):
     """One set of images."""
 
+    corrections: str | None = None
+    """A CSV file with the columns id and label: images whose label is wrong, and the right class, or `drop` to leave the image
+    out. Splits stay as they are without it."""
     largest_side: Count = 4096
     """Largest side in pixels that `size` may have: a guard against typing errors."""
     label_preserving: dict[str, bool | NonNegative] = {}
@@ -109,6 +112,8 @@ class PrepareSpec(Images):
     """The job `data prepare`."""
 
     name: Name
+    corrected: dict[str, str] = {}
+    """What `corrections` holds: the label, or `drop`, by id."""
 
 
 class AttributesSpec(Section):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from darkroom import files
+from darkroom.data import corrections
 from darkroom.data.config import AttributesSpec, CardSpec, FetchSpec, PrepareSpec
 from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, part
 
@@ -17,7 +19,10 @@ def _fetch(plan: Planned, wildcards: Wildcards) -> FetchSpec:
 
 
 def _prepare(plan: Planned, wildcards: Wildcards) -> PrepareSpec:
-    return part(PrepareSpec, plan.config.data, name=plan.config.name)
+    named = plan.config.data.corrections
+    path = files.local(named) if named is not None else None
+    corrected = corrections.read(path) if path is not None else {}
+    return part(PrepareSpec, plan.config.data, name=plan.config.name, corrected=corrected)
 
 
 def _attributes(plan: Planned, wildcards: Wildcards) -> AttributesSpec:

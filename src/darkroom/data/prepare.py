@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data import cut, decode, held_out, inspect, masks, stratification, summary, twins
+from darkroom.data import corrections, cut, decode, held_out, inspect, masks, stratification, summary, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
@@ -46,9 +46,14 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         found_twins = _twins(fresh, copies, len(labels)) if spec.split.near_duplicates else twins.NONE
         strata = labels if contents.target is None else stratification.strata(contents.target, values)
         parts, groups = held_out.parts(spec.split, read.items, strata, copies.first | found_twins.links())
+        given, ids = labels, [item.id for item in read.items]
+        labels, kept = corrections.apply(spec.corrected, ids, given, classes)
+        read.excluded += [Unused(ids[row], f"dropped by {corrections.KEY}") for row in np.flatnonzero(~kept)]
+        if spec.corrected:
+            copies = inspect.find_copies(read.fingerprints, labels.tolist())
         table = pd.DataFrame(
             {
-                "id": [item.id for item in read.items],
+                "id": ids,
                 "label": labels,
                 "split": parts,
                 "group": groups,
@@ -56,10 +61,12 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
                 "origin": [item.origin or item.id for item in read.items],
                 "sha256": read.fingerprints,
                 "twin_in_train": _twin_in_train(parts, copies.first, found_twins),
+                **({"given_label": given} if spec.corrected else {}),
                 **(dict(zip(contents.target.columns, values.T, strict=True)) if contents.target else {}),
             }
         )
         stays, left_out = cut.choose(spec.split, classes, table)
+        stays &= kept
         if not stays.all():
             table, found_twins = cut.remove(fresh, table, stays), found_twins.among(stays)
             copies = inspect.find_copies(table["sha256"].tolist(), table["label"].tolist())
@@ -78,6 +85,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
             read.shape,
             excluded=len(read.excluded),
             left_out=left_out,
+            corrected=(int((labels != given)[kept].sum()), int((~kept).sum())),
             warnings=read.warnings,
         )
         files.write_json(fresh / "card.json", card)

@@ -36,11 +36,13 @@ def summarize(
     *,
     excluded: int,
     left_out: dict[str, int],
+    corrected: tuple[int, int],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """Return the contents of card.json. `shape` is (height, width, channels); `warnings` are those found while reading.
 
-    `left_out` counts the training images that a key of `data.split` removed.
+    `left_out` counts the training images that a key of `data.split` removed, `corrected` the images that `data.corrections`
+    relabeled and dropped.
     """
     counts = {
         name: {part: int(((table["label"] == number) & (table["split"] == part)).sum()) for part in SPLITS}
@@ -69,6 +71,7 @@ def summarize(
         "duplicates": len(copies.first),
         "near_duplicates": _near_duplicates(spec, table, found_twins),
         "left_out": left_out,
+        "corrected": {"relabeled": corrected[0], "dropped": corrected[1]},
         "masks": int((table["mask"] >= 0).sum()),
         "notes": list(contents.notes),
         "warnings": found,

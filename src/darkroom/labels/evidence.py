@@ -94,7 +94,7 @@ def _neighbors(
     `bank` holds the rows that vote, which are the first of `rows`.
     """
     unit = F.normalize(torch.from_numpy(features))
-    groups = torch.from_numpy(store.items["group"].to_numpy(dtype=np.int64))
+    groups = torch.tensor(store.items["group"].to_numpy(dtype=np.int64))
     labels = torch.from_numpy(store.labels[bank])
     votes, similarity, row = [], [], []
     for start in range(0, len(rows), 512):

@@ -31,11 +31,13 @@ from darkroom.report.sections import (
     ladder,
     made,
     pretrain,
+    suspects,
     synthetic,
 )
 from darkroom.report.sections.classify import section as classify
 from darkroom.report.sections.detect import section as detect
 from darkroom.report.sections.generate import section as generate
+from darkroom.report.sections.suspects import Corrections
 from darkroom.report.sections.tuning import section as tuning
 from darkroom.report.unfinished import Unfinished, problems
 from darkroom.report.words import text
@@ -46,6 +48,7 @@ SECTIONS: tuple[Section, ...] = (
     augment.SECTION,
     audit.SECTION,
     pretrain.SECTION,
+    suspects.SECTION,
     classify.SECTION,
     tuning.SECTION,
     ladder.SECTION,
@@ -92,7 +95,8 @@ def _page(results: Results, left: Unfinished) -> str:
     parts = [Part(section, content) for section in SECTIONS if (content := section.read(results)) is not None]
     failed, unknown = problems(left, results.missing)
     contents = [part.content for part in parts]
-    mapped = any(True for _ in _within(contents, EmbeddingMap))
+    scripts = {"map.js": EmbeddingMap, "corrections.js": Corrections}
+    used = [_plain(name) for name, kind in scripts.items() if any(True for _ in _within(contents, kind))]
     return _filled(
         "page.html",
         name=results.name,
@@ -102,7 +106,7 @@ def _page(results: Results, left: Unfinished) -> str:
         missing=unknown,
         album=_album(contents, Figure, BUDGET),
         thumbnails=_album(contents, Sheet, THUMBNAILS),
-        script=_plain("map.js") if mapped else "",
+        script=Markup("").join(used),
     )
 
 

@@ -62,6 +62,8 @@ class BuildSpec(Section):
     """The images of every augmentation technique, if there are any."""
     audits: list[ResultEntry] = []
     """Policies with an audit."""
+    labels: ResultEntry | None = None
+    """The search for wrong labels, if there is one."""
     clusterings: list[ResultEntry] = []
     """Clusters of the images, named by their embeddings."""
     ladder: ResultEntry | None = None

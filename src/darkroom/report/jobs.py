@@ -51,6 +51,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         synthetic=entries("generate synthesize"),
         gallery=next(iter(entries("augment gallery")), None),
         audits=entries("audit measure"),
+        labels=next(iter(entries("labels find")), None),
         clusterings=entries("explore cluster", "{embedding}"),
         ladder=next(iter(entries("ladder climb")), None),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],

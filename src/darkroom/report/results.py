@@ -163,6 +163,8 @@ class Results:
     """The images of the augmentation techniques, if there are any."""
     synthetic: dict[str, Path] = field(default_factory=dict)
     """The folders of synthetic images, by policy."""
+    labels: Path | None = None
+    """The search for wrong labels."""
     clusterings: dict[str, Path] = field(default_factory=dict)
     """The clusters of the images, by embedding."""
     ladder: Path | None = None
@@ -231,6 +233,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         sheets=whole(spec.sheets),
         gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
         synthetic=whole(spec.synthetic),
+        labels=next(iter(whole([spec.labels] if spec.labels else []).values()), None),
         clusterings=whole(spec.clusterings),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
         pretrainings=whole(spec.pretrainings),

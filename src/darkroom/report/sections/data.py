@@ -138,6 +138,12 @@ def _facts(card: dict[str, Any]) -> list[str]:
     facts += _near_duplicates(card.get("near_duplicates") or {})
     for key, number in sorted(card.get("left_out", {}).items()):
         facts.append(f"{text.plural(number, 'training image')} left out by data.split.{key}")
+    changed = card.get("corrected") or {}
+    if any(changed.values()):
+        facts.append(
+            f"{text.plural(changed['relabeled'], 'label')} corrected and {text.plural(changed['dropped'], 'image')} dropped by "
+            "data.corrections"
+        )
     if card.get("unlabelled"):
         missing = "label" if "target" not in card else "target"
         facts.append(f"{text.plural(card['unlabelled'], 'image')} without a {missing}")

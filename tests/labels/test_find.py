@@ -1,0 +1,103 @@
+"""The search on real images with flipped labels: what it finds, what it ranks first, and that it repeats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import files
+from darkroom.audit import train
+from darkroom.audit.config import TrainSpec
+from darkroom.data import fetch, prepare
+from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.labels import find
+from darkroom.labels.confident import confident_joint, suspects, suspicion
+from darkroom.labels.config import FindSpec
+from darkroom.log import silent
+from darkroom.registry import options
+
+NETWORK = {"name": "mlp", "hidden": [64]}
+
+
+def flipped(digits: Path, folder: Path) -> tuple[Path, dict[str, str]]:
+    """Prepare digits of which every 20th has the next digit as label; return the store and the flipped ids."""
+    items = pd.read_parquet(digits / "items.parquet")
+    wrong = {id_: str((label + 1) % 10) for id_, label in zip(items["id"][::20], items["label"][::20], strict=True)}
+    source = options("source", "sklearn")()
+    fetch.run(FetchSpec(source=source), out=folder / "raw", log=silent)
+    spec = PrepareSpec(name="digits", source=source, corrected=wrong)
+    prepare.run(spec, raw=folder / "raw", out=folder / "prepared", log=silent)
+    return folder / "prepared", wrong
+
+
+@pytest.fixture(scope="module")
+def searched(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    root = tmp_path_factory.mktemp("labels")
+    data, wrong = flipped(digits, root)
+    judge: dict[str, Any] = {"network": NETWORK, "folds": 3, "training": {"epochs": 16, "batch_size": 64, "threads": 1}}
+    for fold in range(3):
+        spec = TrainSpec.model_validate({**judge, "fold": fold})
+        train.run(spec, data=data, out=root / "models" / f"fold-{fold}", log=silent)
+    find.run(
+        FindSpec.model_validate({"network": NETWORK, "examples": 50}),
+        data=data,
+        models=root / "models",
+        out=root / "found",
+        log=silent,
+    )
+    return root, wrong
+
+
+def test_flipped_labels_are_found_and_stand_first_with_the_right_suggestion(
+    searched: tuple[Path, dict[str, str]], digits: Path
+) -> None:
+    root, wrong = searched
+    found = pd.read_csv(root / "found" / "suspects.csv", dtype={"given": str, "suggested": str})
+    hits = found["id"].isin(list(wrong))
+    assert hits.sum() / len(wrong) > 0.85
+    assert hits.mean() > 0.8
+    assert hits[:50].mean() > 0.9
+    truth = pd.read_parquet(digits / "items.parquet").set_index("id")["label"].astype(str)
+    assert (found["suggested"] == found["id"].map(truth))[hits].mean() > 0.9
+    assert set(found["split"]) == {"train", "val", "test"}
+    assert found["score"].is_monotonic_decreasing
+
+
+def test_the_page_gets_the_first_suspects_and_neighbors_of_both_classes(searched: tuple[Path, dict[str, str]]) -> None:
+    about = files.read_json(searched[0] / "found" / "labels.json")
+    assert len(about["shown"]) == 50
+    assert about["strip"]["panels"] == ["image", "given", "suggested"]
+    assert np.array(about["estimated"]).sum(1).sum() == pytest.approx(about["images"], abs=20)
+
+
+def test_the_search_repeats_byte_by_byte_and_refuses_judges_of_other_folds(
+    searched: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    root, _ = searched
+    spec = FindSpec.model_validate({"network": NETWORK, "examples": 50})
+    find.run(spec, data=root / "prepared", models=root / "models", out=tmp_path / "again", log=silent)
+    for name in ("suspects.csv", "labels.json", "suspects-00.webp"):
+        assert (root / "found" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    other = spec.model_copy(update={"seed": 1})
+    with pytest.raises(ValueError, match="different split"):
+        find.run(other, data=root / "prepared", models=root / "models", out=tmp_path / "no", log=silent)
+
+
+def test_the_confident_joint_counts_by_the_mean_probability_of_each_class() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]])
+    labels = np.array([0, 0, 0, 1, 1])
+    # the thresholds are 0.6 and 0.8; the last image reaches neither
+    assert confident_joint(probabilities, labels).tolist() == [[2, 1], [0, 2]]
+    assert suspects(probabilities, labels).tolist() == [False, False, True, False, False]
+    score, suggested = suspicion(probabilities, labels)
+    assert score == pytest.approx([-0.8, -0.4, 0.6, -0.8, -0.4])
+    assert suggested.tolist() == [1, 1, 1, 0, 0]
+
+
+def test_a_class_without_images_is_neither_label_nor_suggestion() -> None:
+    probabilities = np.array([[0.5, 0.4, 0.1], [0.1, 0.8, 0.1]])
+    assert confident_joint(probabilities, np.array([0, 1])).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
