@@ -15,7 +15,7 @@ from darkroom import files
 from darkroom.report.config import ResultEntry
 from darkroom.report.sections.tuning import cross_validation, learning_curve, search
 
-INTERVAL = {"value": 0.95, "low": 0.9, "high": 1.0}
+INTERVAL = {"value": 0.95, "low": 0.9, "high": 1.2}
 
 
 def folds(out: Path, p: float) -> None:
@@ -98,6 +98,12 @@ def test_the_page_shows_every_part(plant: Callable[..., Tree], tmp_path: Path) -
     assert "0.0042" in page
     assert "mlp + drawn (because)" in page
     assert "lr: 0.02" in page  # the settings to paste
+
+
+def test_an_interval_of_shares_stays_within_them(plant: Callable[..., Tree]) -> None:
+    found = cross_validation.subsection(tuned(plant).read())
+    assert found is not None
+    assert found.table.rows[0].cells[0].small == "90.0–100.0"
 
 
 def test_a_config_that_tunes_nothing_has_no_such_section(plant: Callable[..., Tree], tmp_path: Path) -> None:

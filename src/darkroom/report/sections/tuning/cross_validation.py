@@ -62,7 +62,9 @@ def subsection(results: Results) -> CrossValidation | None:
             if score is None:
                 cells += 2 * [cell(Number(reason="undefined"), style)]
             else:
-                cells += [cell(Number(score["value"], score["low"], score["high"]), style)]
+                lowest, highest = -math.inf if name == "r2" else 0.0, 1.0 if style == "percent" else math.inf
+                low, high = max(lowest, score["low"]), min(highest, score["high"])
+                cells += [cell(Number(score["value"], low, high), style)]
                 cells += [cell(Number(score["pooled"]), style)]
         rows.append(Row(f"{one['model']} + {one['policy']}", cells, chosen=one is ranked[0] and len(ranked) > 1))
     changes = [_change(one) for one in found["differences"]]
