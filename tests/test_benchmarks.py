@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -137,6 +138,12 @@ def test_transfer(run: Run, digits_archive: Path) -> None:
 @pytest.mark.skipif(pretrained.installed() is None, reason="needs the extra backbone")
 def test_ladder(run: Run, digits_archive: Path) -> None:
     run("ladder", digits_archive, "--minutes", 0.1, "--size", 32)
+
+
+def test_pretrain(run: Run, digits_archive: Path) -> None:
+    run("pretrain", "quality", digits_archive, "--epochs", 1)
+    if find_spec("lightly"):
+        run("pretrain", "speed", digits_archive, BATCH=32, ROUNDS=1)
 
 
 def test_detectors(run: Run) -> None:
