@@ -28,7 +28,7 @@ class PretrainedFeatures:
         self,
         *,
         backbone: Annotated[
-            str, Field(description="architecture: a timm name, or `torchvision/` and a torchvision name")
+            str, Field(description="a timm name, or `torchvision/` and a torchvision name")
         ] = "tf_efficientnet_lite0",
         weights: Weights = None,
         sha256: Annotated[Sha256 | None, Field(description="sha256 of the weights, if `weights` is a URL")] = None,
