@@ -106,7 +106,8 @@ class Detect(Section):
     """Every detector is fitted on the normal training images; all other test images are anomalies."""
 
     normal: Normal = (("good",),)
-    """The normal class. A list makes each entry normal in turn; classes in a nested list are normal together."""
+    """The normal class. A list makes each entry normal in turn; classes in a nested list are normal together. `unlabeled`
+    stands for the images without a label, which may contain a few anomalies: they are ranked by score."""
     contamination: Contamination = (0.0,)
     """Share of anomalous images among the training images, to measure how detectors cope with contaminated data. They are
     drawn from the other classes of the train split and added to its normal images; validation and test images do not change.

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from darkroom import files
-from darkroom.data.store import Store, labelled, needed, open_store, release
+from darkroom.data.store import Store, labelled, open_store, release
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.examples import ScoredTest, TopMaps, color_scale, enlarged, save_examples
@@ -28,7 +28,7 @@ from darkroom.detect.evaluation.threshold import (
     from_normals,
     from_tail,
 )
-from darkroom.detect.items import is_anomalous, normal_rows
+from darkroom.detect.items import is_anomalous, normal_rows, tested_rows
 from darkroom.fit.model import WEIGHTS, chunks
 from darkroom.log import Log
 
@@ -41,7 +41,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
     """Evaluate the detector in `model`. Raises ValueError without normal validation images or labeled test images."""
     store = open_store(data)
     detector = read_detector(model)
-    val, test = normal_rows(store, "val", spec.normal), needed(store, "test")
+    val, test = normal_rows(store, "val", spec.normal), tested_rows(store, spec.normal)
     anomalous = is_anomalous(store, test, spec.normal)
     val_maps, test_maps = TopMaps(0), TopMaps(spec.examples)
     val_scores, _ = scored(detector, store, val, top=val_maps)

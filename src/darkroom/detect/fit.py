@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from darkroom import files
-from darkroom.data.store import copy_preparation, needed, open_store
+from darkroom.data.store import copy_preparation, open_store
 from darkroom.detect.config import FitSpec
 from darkroom.detect.detector import CLASSIFIER, FitInputs, build
-from darkroom.detect.items import contaminated, labels_given, normal_rows
+from darkroom.detect.items import contaminated, labels_given, normal_rows, tested_rows
 from darkroom.fit.model import save_model
 from darkroom.log import Log
 from darkroom.nets import pretrained
@@ -39,7 +39,7 @@ def run(
     spec, store = pretrained.localized(spec, weights), open_store(data)
     normal, val = (normal_rows(store, split, spec.normal) for split in ("train", "val"))
     train = contaminated(store, normal, spec.normal, spec.contamination, seed=spec.seed)
-    needed(store, "test")  # raise before training, not after
+    tested_rows(store, spec.normal)  # raise before training, not after
     torch.set_num_threads(spec.training.threads if spec.training else 1)
     torch.manual_seed(derive(spec.seed, "weights"))
     detector = build(spec.detector, store.shape, trained=classifier)

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import settings
-from darkroom.data.store import Store, labelled
+from darkroom.data.store import Store, labelled, needed
 from darkroom.randomness import derive
 
+UNLABELED = "unlabeled"
+"""In place of normal classes: the images without a label, unless a class has this name."""
 HINTS = {
     "train": "choose classes it contains, or move images there",
     "val": "the threshold is set on them: set data.split.val above 0 or add images of the class "
@@ -21,11 +23,13 @@ def normal_rows(store: Store, split: str, normal: tuple[str, ...]) -> NDArray[np
 
     Raises ValueError for an unknown class, or if the split has no normal image.
     """
-    unknown = [name for name in normal if name not in store.classes]
+    known = normal_labels(store, normal)
+    unknown = [name for name in normal if name not in known]
     if unknown:
         hint = settings.choice(unknown[0], store.classes)
         raise ValueError(f"detect.normal: {store.name} has no class {settings.quoted(unknown[0])}.{hint}")
-    rows = store.rows(split, normal)
+    rows = store.rows(split)
+    rows = rows[np.isin(store.labels[rows], list(known.values()))]
     if not len(rows):
         labels = store.labels[store.rows(split)]
         there = [settings.printable(name) for label, name in enumerate(store.classes) if (labels == label).any()]
@@ -38,8 +42,22 @@ def normal_rows(store: Store, split: str, normal: tuple[str, ...]) -> NDArray[np
 
 def is_anomalous(store: Store, rows: NDArray[np.int64], normal: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return a mask of these rows: True if the class is not a normal one."""
-    found: NDArray[np.bool_] = ~np.isin(store.labels[rows], [store.label(name) for name in normal])
+    found: NDArray[np.bool_] = ~np.isin(store.labels[rows], list(normal_labels(store, normal).values()))
     return found
+
+
+def normal_labels(store: Store, normal: tuple[str, ...]) -> dict[str, int]:
+    """Return the labels of the normal classes that the store has; that of unlabeled images is -1."""
+    known = {name: label for label, name in enumerate(store.classes)}
+    return {name: label for name, label in {UNLABELED: -1, **known}.items() if name in normal}
+
+
+def tested_rows(store: Store, normal: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the test images that scores are measured on: those with a label, and those without if they are normal.
+
+    Raises ValueError if there are none.
+    """
+    return needed(store, "test", labels=-1 not in normal_labels(store, normal).values())
 
 
 def contaminated(

@@ -21,6 +21,7 @@ from darkroom import files, sheets
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
 from darkroom.detect.evaluation.reconstruction import as_bytes
+from darkroom.detect.items import UNLABELED
 from darkroom.fit.batches import as_float
 from darkroom.overlay import Scale, outline, overlay, peak, scale
 
@@ -70,7 +71,7 @@ class ScoredTest:
             reconstruction=reconstruction,
             mask=None if masks is None or mask < 0 else masks[mask] > 0,
             id=str(id),
-            name=self.store.classes[label],
+            name=self.store.classes[label] if label >= 0 else UNLABELED,
             score=float(self.scores[place]),
             anomalous=bool(self.anomalous[place]),
             flagged=bool(self.scores[place] > self.threshold),

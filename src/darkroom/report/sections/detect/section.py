@@ -43,7 +43,7 @@ def read(results: Results) -> Detectors | None:
 
 
 def answer(found: Detectors) -> Answer:
-    """Head the page with the recommended detector's AUROC."""
+    """Head the page with the recommended detector's AUROC, if the test split has anomalies."""
     findings: list[Finding] = []
     if found.overall is not None and found.overall.used[1].value is not None:
         findings.append(_overall(found.overall))
@@ -51,6 +51,8 @@ def answer(found: Detectors) -> Answer:
             findings += task.below_chance([(each.used.title, auroc(each.used))], each.normal_text)
     else:
         findings += [finding for each in found.tasks[:MOST] for finding in task.findings(each)]
+    if not any(each.n_anomalous for each in found.tasks):  # nothing to rank detectors by, and nothing to head a page
+        return Answer(findings=findings)
     return Answer(_headline(found), tiles=_tiles(found), findings=findings)
 
 
