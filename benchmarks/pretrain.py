@@ -4,8 +4,8 @@
     python benchmarks/pretrain.py speed ZIP [--images 2000]
 
 `speed` trains the same network by lightly's SimCLR example (its transform, head, loss, optimizer and PyTorch's DataLoader)
-in turn with the stage's training loop, for an epoch each; both have two threads, and lightly two workers for its transforms.
-Where other programs run too, CPU time says more. Wanted on cifar10_subset.zip: a ratio of at most .7.
+in turn with the stage's training loop, for an epoch each, with `--threads` threads; lightly has as many workers besides, for
+its transforms. Where other programs run too, CPU time says more. Wanted on cifar10_subset.zip: a ratio of at most .7.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ from darkroom.pretrain import baselines, train
 from darkroom.pretrain.task import PretrainTask
 from darkroom.pretrain.views import Views
 
-CORES, ROUNDS = 2, 2
-BATCH = 256
+ROUNDS, BATCH = 2, 256
 
 
 def main() -> None:
@@ -50,10 +49,13 @@ def main() -> None:
     parser.add_argument("--objective", default="simclr")
     parser.add_argument("--network", default="resnet")
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2, help="threads of the network, and lightly's workers")
     parser.add_argument("--images", type=int, default=10_000, help="training images, evenly spaced among all")
     given = parser.parse_args()
     allocator.keep_freed_memory()  # as in every job
-    plan = planned(given.place, given.objective, given.network, given.epochs if given.what == "quality" else 1)
+    training = {"epochs": given.epochs if given.what == "quality" else 1, "batch_size": BATCH, "threads": given.threads}
+    model = {"objective": given.objective, "network": given.network, "training": training}
+    plan = planned(given.place, model)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         fetch.run(plan.resolved("data fetch"), out=folder / "raw", log=silent)  # type: ignore[arg-type]
@@ -62,10 +64,8 @@ def main() -> None:
         (quality if given.what == "quality" else speed)(plan, folder)
 
 
-def planned(place: Path, objective: str, network: str, epochs: int) -> Plan:
+def planned(place: Path, model: dict[str, Any]) -> Plan:
     """Plan a config with one pretraining."""
-    training = {"epochs": epochs, "batch_size": BATCH, "threads": CORES}
-    model = {"objective": objective, "network": network, "training": training}
     data = {"source": {"name": "folder", "path": str(place)}, "split": {"val": 0.1}}
     raw = {"name": "benchmark", "data": data, "pretrain": {"models": {"own": model}}}
     return Plan(load(raw, path="benchmarks/pretrain.py"))
@@ -88,7 +88,7 @@ def quality(plan: Plan, folder: Path) -> None:
     spec: Any = plan.resolved("pretrain train", model="own")
     train.run(spec, data=folder / "data", out=folder / "own", log=silent)
     without: Any = plan.resolved("pretrain baselines")
-    baselines.run(without, data=folder / "data", out=folder / "b", log=silent, workers=CORES)
+    baselines.run(without, data=folder / "data", out=folder / "b", log=silent, workers=spec.training.threads)
     store = open_store(folder / "data")
     print(
         f"{spec.objective.name} {spec.network.name}: {len(store.rows('train')):,} images, {len(store.rows('val'))} to validate"
@@ -125,7 +125,7 @@ def timed(method: Callable[[Store, Any], tuple[int, float]], store: Store, spec:
 
 def stage(store: Store, spec: Any) -> tuple[int, float]:
     """Train an epoch as `pretrain train` does, without measuring features; return images and seconds."""
-    torch.set_num_threads(CORES)
+    torch.set_num_threads(spec.training.threads)
     rows = store.rows("train")
     network = headless(spec.network, store.shape)
     standardize(network, store.images, rows)
@@ -154,13 +154,15 @@ def lightly_example(store: Store, spec: Any) -> tuple[int, float]:
         def __getitem__(self, index: int) -> Any:
             return transform(Image.fromarray(np.asarray(store.images[rows[index]])))
 
-    torch.set_num_threads(CORES)
+    torch.set_num_threads(spec.training.threads)
     network = headless(spec.network, store.shape)
     standardize(network, store.images, rows)
     model = torch.nn.Sequential(
         network, modules.SimCLRProjectionHead(network(torch.zeros(2, *store.shape)).shape[1], 512, 128)
     )
-    loader = torch.utils.data.DataLoader(Images(), batch_size=BATCH, shuffle=True, drop_last=True, num_workers=CORES)
+    loader = torch.utils.data.DataLoader(
+        Images(), batch_size=BATCH, shuffle=True, drop_last=True, num_workers=spec.training.threads
+    )
     criterion, optimizer = loss.NTXentLoss(), torch.optim.SGD(model.parameters(), lr=0.06)
     started, seen = time.perf_counter(), 0
     for first, second in loader:
