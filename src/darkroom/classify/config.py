@@ -179,8 +179,6 @@ class ExplainedClassifier(Section):
     model: str
     folder: str
     network: Annotated[Section, Plugin("network")]
-    saved: bool = False
-    """Whether its network has the options saved with the model, as a search chose them."""
 
 
 class ExplainSpec(Section):

@@ -88,9 +88,7 @@ def _explained(
 ) -> dict[str, Any]:
     """Explain one classifier; its sheets go into the folder `out`."""
     about = read_about(folder / "model")
-    network = rebuild(
-        "network", folder / "model", about.shape, len(about.classes), options=None if one.saved else one.network
-    )
+    network = rebuild("network", folder / "model", about.shape, len(about.classes))
     if about.channels_last:
         network.to(memory_format=torch.channels_last)
     table = pd.read_parquet(folder / "evaluation" / "predictions.parquet")

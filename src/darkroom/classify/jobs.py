@@ -37,7 +37,6 @@ def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:
                 model=one["model"],
                 folder="{policy}/{model}/seed-{seed}".format(**one),
                 network=section(plan).classifier(one["model"]).network,
-                saved=one["model"] in section(plan).search,
             )
             for one in _first_seeds(plan.config)
         ]
