@@ -50,7 +50,7 @@ def test_a_classifier_starts_from_a_pretraining(model: str, made: tuple[Plan, Pa
     plan, root = made
     wildcards = {"policy": "none", "model": model, "seed": "0"}
     inputs = {option: (folder, jobs) for option, folder, jobs in plan.inputs("classify train", **wildcards)}
-    assert inputs["weights"][0] == "results/small/pretrain"
+    assert inputs["weights"][0] == "results/small/pretrain/models"
     assert [job.stage for job in inputs["weights"][1]] == ["pretrain train"]
     [job] = inputs["features"][1]
     assert job.wildcards["features"].startswith("own")

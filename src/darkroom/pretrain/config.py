@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from darkroom.fit.config import Training, inherit
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, Section, Seed
 
-BASELINES = "baselines"
-"""A folder beside those of the models, so that no model can have this name."""
 Network = Annotated[
     Section, Plugin("network", default="resnet", without=("mlp", "pretrained")), Field(validate_default=True)
 ]
@@ -67,13 +65,6 @@ class Pretrain(Section):
         if isinstance(value, dict) and isinstance(value["models"], dict):
             value = {**value, "models": {name: _filled(name, model) for name, model in value["models"].items()}}
         return inherit(value, "models", "network", "objective")
-
-    @field_validator("models")
-    @classmethod
-    def _named(cls, models: dict[str, Pretraining]) -> dict[str, Pretraining]:
-        if BASELINES in models:
-            raise ValueError(f'a model cannot be named "{BASELINES}": that folder is reserved')
-        return models
 
 
 def _filled(name: str, model: Any) -> Any:

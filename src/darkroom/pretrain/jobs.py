@@ -9,7 +9,7 @@ from darkroom import registry
 from darkroom.augment.strength import exceeded, reach
 from darkroom.job.stage import TORCH, Cost, Planned, Stage, Wildcards, fields
 from darkroom.nets import pretrained
-from darkroom.pretrain.config import BASELINES, BaselinesSpec, Pretrain, Pretraining, TrainSpec
+from darkroom.pretrain.config import BaselinesSpec, Pretrain, Pretraining, TrainSpec
 from darkroom.pretrain.options import SIMCLR_VIEWS
 from darkroom.settings import Section
 from darkroom.weights.jobs import PRETRAINED
@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         name="pretrain baselines",
-        folder=f"{PRETRAINED}/{BASELINES}",
+        folder="{results}/pretrain/baselines",
         title="measure features without pretraining",
         each=_once,
         spec=_baselines,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FOLDER = "data/weights"
 """Shared by all configs."""
-PRETRAINED = "{results}/pretrain"
+PRETRAINED = "{results}/pretrain/models"
 """Holds the folders of `pretrain train`."""
 
 
