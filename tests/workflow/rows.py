@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.workflow import config_rows, pretrained_rows, tuning_rows
+from tests.workflow import config_rows, pretrained_rows, tuning_rows, unlabeled_rows
 from tests.workflow.edits import (
     added_file,
     away,
@@ -29,6 +29,7 @@ ROWS = [
     *config_rows.ROWS,
     *tuning_rows.ROWS,
     *pretrained_rows.ROWS,
+    *unlabeled_rows.ROWS,
     # --- code
     Row(
         "one network",

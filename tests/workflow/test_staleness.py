@@ -21,6 +21,7 @@ from tests.workflow.edits import CHANGED, settings, together
 from tests.workflow.pretrained_rows import PHOTOGRAPHS, WEIGHTS
 from tests.workflow.row import NEW, STALE, Base, Row
 from tests.workflow.rows import ROWS
+from tests.workflow.unlabeled_rows import EXPLORED
 
 from darkroom.augment.config import Policy
 from darkroom.config import load as config
@@ -105,7 +106,7 @@ def test_what_runs_after_a_change(made, row: Row) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("base", [STALE, PHOTOGRAPHS], ids=lambda base: base.name)
+@pytest.mark.parametrize("base", [STALE, PHOTOGRAPHS, EXPLORED], ids=lambda base: base.name)
 def test_forcing_plans_every_job(made, base: Base) -> None:
     reasons = made(base).reasons("--configfile", f"config/{base.name}.yaml", "--forceall")
     assert {undigested(job): why for job, why in reasons.items()} == dict.fromkeys(base.jobs, "forced")
@@ -127,7 +128,18 @@ def test_every_key_of_every_section_has_a_row() -> None:
     keys = [f"augment.standard.{key}" for key in Policy.model_fields if key != "synthetic"] + [
         "augment.drawn.synthetic"
     ]
-    for name in ("data", "audit", "pretrain", "classify", "ladder", "generate", "detect", "tracking"):
+    for name in (
+        "data",
+        "explore",
+        "audit",
+        "pretrain",
+        "labels",
+        "classify",
+        "ladder",
+        "generate",
+        "detect",
+        "tracking",
+    ):
         [section] = [
             part for part in (*typing.get_args(sections[name]), sections[name]) if hasattr(part, "model_fields")
         ]
