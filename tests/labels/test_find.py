@@ -14,9 +14,9 @@ from darkroom.audit import train
 from darkroom.audit.config import TrainSpec
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
-from darkroom.labels import find
+from darkroom.labels import effect, find
 from darkroom.labels.confident import confident_joint, suspects, suspicion
-from darkroom.labels.config import FindSpec
+from darkroom.labels.config import EffectSpec, FindSpec
 from darkroom.log import silent
 from darkroom.registry import options
 
@@ -85,6 +85,21 @@ def test_the_search_repeats_byte_by_byte_and_refuses_judges_of_other_folds(
     other = spec.model_copy(update={"seed": 1})
     with pytest.raises(ValueError, match="different split"):
         find.run(other, data=root / "prepared", models=root / "models", out=tmp_path / "no", log=silent)
+
+
+def test_training_on_either_labels_predicts_the_same_test_images(
+    searched: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    root, wrong = searched
+    training = {"epochs": 6, "batch_size": 64, "threads": 1}
+    spec = EffectSpec.model_validate({"network": NETWORK, "training": training, "seeds": 1})
+    effect.run(spec, data=root / "prepared", out=tmp_path / "effect", log=silent)
+    table = pd.read_parquet(tmp_path / "effect" / "predictions.parquet")
+    # here the given labels are the right ones, and the corrected ones are partly flipped
+    changed = table["given"] != table["corrected"]
+    assert set(table["id"][changed]) == set(table["id"]) & set(wrong)
+    assert (table["before_0"] == table["given"]).mean() > 0.8
+    assert (table["before_0"] != table["after_0"]).any()
 
 
 def test_the_confident_joint_counts_by_the_mean_probability_of_each_class() -> None:

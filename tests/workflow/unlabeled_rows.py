@@ -49,6 +49,7 @@ ROWS = [
         PREPARED,
         "prepare, and what follows",
         "corrected",
+        new=("what corrected labels change",),
     ),
     _row(
         "`explore.embeddings`, one added",

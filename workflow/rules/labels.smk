@@ -19,3 +19,25 @@ rule labels_find:
         labels_find.message
     shell:
         labels_find.command
+
+
+labels_effect = StageRule(plan, "labels effect")
+
+
+rule labels_effect:
+    input:
+        labels_effect.inputs,
+    output:
+        labels_effect.manifest,
+    log:
+        labels_effect.log,
+    priority: labels_effect.priority
+    threads: labels_effect.threads
+    resources:
+        **labels_effect.resources,
+    params:
+        **labels_effect.params,
+    message:
+        labels_effect.message
+    shell:
+        labels_effect.command

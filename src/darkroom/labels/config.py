@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from darkroom.audit.config import Judged, Judging
+from darkroom.fit.config import Training
 from darkroom.settings import Count
 
 
@@ -23,5 +24,15 @@ class Labels(Judging, Reported):
 class FindSpec(Reported):
     """The job `labels find`."""
 
+    backbone: str | None = None
+    """Fingerprint of the network's pretrained weights."""
+
+
+class EffectSpec(Judged):
+    """The job `labels effect`."""
+
+    training: Training
+    seeds: Count = 3
+    """Number of seeds, each of which trains on either labels."""
     backbone: str | None = None
     """Fingerprint of the network's pretrained weights."""

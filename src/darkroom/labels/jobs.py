@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from darkroom.audit.jobs import judges, judging
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within
-from darkroom.labels.config import FindSpec
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, part
+from darkroom.labels.config import EffectSpec, FindSpec
 from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
 
@@ -32,17 +32,39 @@ def _find(plan: Planned, wildcards: Wildcards) -> FindSpec:
 
 
 def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
-    return {"data": PREPARED, "weights": fetched(judging(plan.config).network), "models": judges(plan.config)}
+    return {**_images(plan, wildcards), "models": judges(plan.config)}
+
+
+def _if_corrected(config: Config) -> Iterable[Wildcards]:
+    return ({},) if config.labels and config.data.corrections is not None else ()
+
+
+def _effect(plan: Planned, wildcards: Wildcards) -> EffectSpec:
+    section = judging(plan.config)
+    return part(EffectSpec, section, backbone=pretrained.fingerprints(section.network))
+
+
+def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    return {"data": PREPARED, "weights": fetched(judging(plan.config).network)}
 
 
 STAGES = (
     Stage(
         name="labels find",
-        folder="{results}/labels",
+        folder="{results}/labels/suspects",
         title="find wrong labels",
         each=_each,
         spec=_find,
         inputs=_models,
         cost=Cost(TORCH, 4, seconds=10),
+    ),
+    Stage(
+        name="labels effect",
+        folder="{results}/labels/effect",
+        title="what corrected labels change",
+        each=_if_corrected,
+        spec=_effect,
+        inputs=_images,
+        cost=Cost(TORCH, 4, seconds=60),
     ),
 )

@@ -64,6 +64,8 @@ class BuildSpec(Section):
     """Policies with an audit."""
     labels: ResultEntry | None = None
     """The search for wrong labels, if there is one."""
+    corrected: ResultEntry | None = None
+    """What corrected labels change, if there are any."""
     clusterings: list[ResultEntry] = []
     """Clusters of the images, named by their embeddings."""
     ladder: ResultEntry | None = None

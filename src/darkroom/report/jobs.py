@@ -52,6 +52,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         gallery=next(iter(entries("augment gallery")), None),
         audits=entries("audit measure"),
         labels=next(iter(entries("labels find")), None),
+        corrected=next(iter(entries("labels effect")), None),
         clusterings=entries("explore cluster", "{embedding}"),
         ladder=next(iter(entries("ladder climb")), None),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],

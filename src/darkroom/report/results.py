@@ -165,6 +165,8 @@ class Results:
     """The folders of synthetic images, by policy."""
     labels: Path | None = None
     """The search for wrong labels."""
+    corrected: Path | None = None
+    """What corrected labels change."""
     clusterings: dict[str, Path] = field(default_factory=dict)
     """The clusters of the images, by embedding."""
     ladder: Path | None = None
@@ -233,6 +235,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         sheets=whole(spec.sheets),
         gallery=next(iter(whole([spec.gallery] if spec.gallery else []).values()), None),
         synthetic=whole(spec.synthetic),
+        corrected=next(iter(whole([spec.corrected] if spec.corrected else []).values()), None),
         labels=next(iter(whole([spec.labels] if spec.labels else []).values()), None),
         clusterings=whole(spec.clusterings),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),

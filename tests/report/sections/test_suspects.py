@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from tests.report.conftest import Tree
 from tests.report.page import NASTY, Page, findings
 
@@ -64,6 +65,26 @@ def test_every_suspect_can_be_kept_relabeled_or_dropped(plant: Callable[..., Tre
     assert values == ["", "dog", "drop", "", "cat", "drop", "", "dog", "drop"]
     assert "3 of 50 labels are suspects" in findings(page)["Labels"][0]
     assert page.count("URL.createObjectURL") == 1
+
+
+def test_the_effect_of_corrections_is_said_on_both_labels_apart(plant: Callable[..., Tree], tmp_path: Path) -> None:
+    tree = plant(classifiers=(), generators=(), detectors=())
+    write(tree.results / "labels", ("cat", "dog"), 2)
+    given = np.arange(200) % 2
+    corrected = np.where(np.arange(200) < 40, 1 - given, given)
+    with files.folder(tree.results / "effect") as fresh:
+        seeds = {
+            f"{when}_{seed}": answers for seed in (0, 1) for when, answers in (("before", given), ("after", corrected))
+        }
+        table = {"id": [str(n) for n in range(200)], "given": given, "corrected": corrected, **seeds}
+        pd.DataFrame(table).to_parquet(fresh / "predictions.parquet", index=False)
+    entries = {"labels": ResultEntry(folder="labels"), "corrected": ResultEntry(folder="effect")}
+    page = Tree(tree.spec.model_copy(update=entries), tree.data, tree.results).build(tmp_path / "page")
+    hurt, helped = findings(page)["Corrected labels"]
+    assert hurt.startswith("hurt: ")
+    assert "test labels as they were by \N{MINUS SIGN}20.0 points" in hurt
+    assert helped.startswith("helped: ")
+    assert "corrected test labels by +20.0 points" in helped
 
 
 def test_names_stay_text(plant: Callable[..., Tree], tmp_path: Path) -> None:

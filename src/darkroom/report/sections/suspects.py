@@ -6,14 +6,18 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from darkroom import files
+from darkroom.report.intervals import Difference, paired
 from darkroom.report.parts import strips
 from darkroom.report.parts.pictures import Sheet
 from darkroom.report.parts.table import Cell, Table, rows
 from darkroom.report.results import Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding
+from darkroom.report.words.finding import Finding, verb, verdict
 from darkroom.report.words.text import say
 
 ABOUT = "labels.json"
@@ -46,6 +50,20 @@ class Corrections:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """The change of accuracy by training on corrected labels, measured on some labels of the test images."""
+
+    on: str
+    change: Difference
+    images: int
+
+    @property
+    def words(self) -> str:
+        """The change with its interval."""
+        return text.points(self.change)
+
+
+@dataclass(frozen=True)
 class Suspects:
     """The section's content."""
 
@@ -60,6 +78,7 @@ class Suspects:
     small: bool
     classes: list[str]
     """Offered as corrections besides the suggested one; none if there are too many."""
+    effects: list[Effect]
     corrections: Corrections | None
     """None without suspects."""
     file: str
@@ -97,6 +116,7 @@ def read(results: Results) -> Suspects | None:
         sheets=strips.sheets(strip, results.labels, "suspects", images=count, shown=count) if strip else [],
         small=bool(strip) and strip["height"] < strips.SMALL,
         classes=about["classes"] if len(about["classes"]) <= OFFERED else [],
+        effects=_effects(results),
         corrections=Corrections(json.dumps({"ids": [one["id"] for one in shown]}, ensure_ascii=False))
         if shown
         else None,
@@ -113,10 +133,35 @@ def answer(content: Suspects) -> Answer:
     words += say("; look through them, the most suspicious first, in <a href='#suspects'>Labels</a>.")
     if not content.found:
         words = say("None of {} is a suspect.", text.plural(content.images, "label"))
-    return Answer(findings=[Finding("Labels", "suspects" if content.found else "clean", "note", words)])
+    found = [Finding("Labels", "suspects" if content.found else "clean", "note", words)]
+    for one in content.effects:
+        judged = "Training on corrected labels {} the judges' accuracy on {} by {}."
+        sentence = say(judged, verb(one.change), one.on, text.points(one.change))
+        found.append(Finding("Corrected labels", *verdict(one.change), sentence))
+    return Answer(findings=found)
 
 
 SECTION = Section("suspects", "Labels", read, answer, rank=6)
+
+
+def _effects(results: Results) -> list[Effect]:
+    """Compare training on corrected labels with that on given ones, on either labels of the test images."""
+    if results.corrected is None:
+        return []
+    table = pd.read_parquet(results.corrected / "predictions.parquet")
+    seeds = [str(name).removeprefix("after_") for name in table if str(name).startswith("after_")]
+    found = []
+    for column, on in (("given", "test labels as they were"), ("corrected", "corrected test labels")):
+        known = table[table[column] >= 0]
+        label = known[column].to_numpy()
+        gains = [
+            (known[f"after_{seed}"].to_numpy() == label).astype(np.float64)
+            - (known[f"before_{seed}"].to_numpy() == label)
+            for seed in seeds
+        ]
+        if len(known):
+            found.append(Effect(on, paired(gains), len(known)))
+    return found
 
 
 def _panels(one: dict[str, Any]) -> list[str]:
