@@ -188,6 +188,10 @@ def test_patchcore(run: Run, tiles: Path, tmp_path: Path) -> None:
     assert 0 <= patchcore.ours(tmp_path)["auroc"] <= 1
 
 
+def test_labels(run: Run) -> None:
+    run("labels", "--seeds", 1, "--shares", 0.1, "--epochs", 1)
+
+
 def test_plan(run: Run) -> None:
     run("plan", "--images", 20, "--seeds", 1, "--repeats", 1)
     run("plan", "--jobs", 100)

@@ -158,6 +158,16 @@ ELSEWHERE = {
         "vae": "VariationalAutoencoder",
         "vqvae": "VQ-VAE",
     },
+    "embedding": {
+        "classifier": "penultimate FeatureExtractor",
+        "pca": "PCA pixels PrincipalComponents",
+        "pretrained": "EfficientNet imagenet timm",
+    },
+    "clustering": {
+        "gaussian_mixture": "GaussianMixture GMM EM",
+        "hdbscan": "DBSCAN OPTICS",
+        "kmeans": "KMeans MiniBatchKMeans",
+    },
     "source": {
         "folder": "ImageFolder image_dataset_from_directory ImageDataGenerator",
         "idx": "MNIST ubyte",
