@@ -15,6 +15,9 @@ from tests.report.conftest import Tree
 from tests.report.page import Page, findings
 
 from darkroom import files, registry
+from darkroom.audit import train
+from darkroom.audit.config import TrainSpec
+from darkroom.config.load import ConfigError, load
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import open_store
@@ -140,3 +143,43 @@ def test_the_page_shows_clusters_map_and_outliers_of_images_without_labels(
     assert len(ids) == len(set(ids))
     used = {str(attributes["href"])[1:] for tag, attributes in read.elements if tag == "use" and attributes.get("href")}
     assert used <= set(ids)
+
+
+def test_a_classifier_of_the_config_embeds_and_is_measured_on_test_images_only(digits: Path, tmp_path: Path) -> None:
+    judge = {"network": {"name": "mlp", "hidden": [16]}, "training": {"epochs": 2, "threads": 1}, "fold": 0}
+    train.run(TrainSpec.model_validate(judge), data=digits, out=tmp_path / "model", log=silent)
+    spec = EmbedSpec.model_validate({"embedding": {"name": "classifier", "model": "mlp"}})
+    embed.run(spec, data=digits, classifier=tmp_path / "model", out=tmp_path / "features", log=silent)
+    found = ClusterSpec.model_validate({"clustering": {"name": "kmeans", "clusters": 10}, "supervised": True})
+    cluster.run(found, data=digits, embedding=tmp_path / "features", out=tmp_path / "clusters", log=silent)
+    agreed = files.read_json(tmp_path / "clusters" / "clusters.json")["agreement"]
+    assert np.load(tmp_path / "features" / "features.npy").shape[1] == 16
+    assert (agreed["on"], agreed["images"]) == ("test", len(open_store(digits).rows("test")))
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        (
+            {
+                "explore": {"embeddings": {"own": {"embedding": {"name": "classifier", "model": "resnt"}}}},
+                "classify": {},
+            },
+            'explore.embeddings.own.embedding.model: no model "resnt" in classify.models. Did you mean "resnet"?',
+        ),
+        (
+            {"explore": {"embeddings": {"own": {"embedding": {"name": "classifier", "model": "resnet"}}}}},
+            "There is no section classify",
+        ),
+        ({"explore": {"clustering": {"name": "hdbscan", "clusters": 3}}}, "explore.clustering.clusters: no such key"),
+        ({"explore": {"embeddings": {"pcaa": {}}}}, 'no embedding "pcaa". Did you mean "pca"?'),
+        (
+            {"labels": {"folds": 4}, "audit": {}, "augment": {"flips": {"online": ["hflip"]}}},
+            "labels.folds: the judges are those of the audit; set audit.folds instead",
+        ),
+    ],
+)
+def test_what_sections_disagree_on_is_said_in_a_line(sections: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load({"name": "x", "data": {"source": "sklearn"}, **sections}, path="x.yaml")
+    assert said in str(error.value)

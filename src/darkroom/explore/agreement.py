@@ -65,7 +65,7 @@ def knn_accuracy(features: NDArray[np.float32], labels: Labels, splits: NDArray[
         on, bank, asked = "leave-one-out", np.flatnonzero(known), np.flatnonzero(known)
     if len(np.unique(labels[bank])) < 2:
         return {"on": on, "images": 0, "value": None, "reason": FEW}
-    unit = F.normalize(torch.from_numpy(np.ascontiguousarray(features)))
+    unit = F.normalize(torch.tensor(features))
     own, classes = torch.from_numpy(labels[bank]), int(labels.max()) + 1
     hits = 0
     for start in range(0, len(asked), BLOCK):

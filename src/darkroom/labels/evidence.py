@@ -34,15 +34,15 @@ NEIGHBORS = 10
 class Evidence:
     """Labeled images, by their rows (N,) in the store.
 
-    `judged` and `voted` are probabilities and shares of votes (N, K). `near` and `similar` (N, B) are the rows of the other
-    images by decreasing similarity, as far as they were compared, and the similarity.
+    `judged` and `voted` are probabilities and shares of votes (N, K); `nearest` holds the row of the most similar image of each
+    class, -1 if there is none.
     """
 
     rows: Labels
     labels: Labels
     judged: Floats
     voted: Floats
-    nearest: NDArray[np.int64]  # (N, K): the row of the most similar image of each class, -1 if there is none
+    nearest: NDArray[np.int64]  # (N, K)
 
     @property
     def together(self) -> Floats:
