@@ -13,8 +13,11 @@ from tests.pretrain.small import NETWORKS, pretrain, spec, subset, written
 from darkroom import files, registry
 from darkroom.data.store import open_store
 from darkroom.fit import trainer
+from darkroom.log import silent
 from darkroom.nets.backbone import Backbone
 from darkroom.nets.pretrained import own
+from darkroom.pretrain import baselines
+from darkroom.pretrain.config import BaselinesSpec
 from darkroom.pretrain.watch import collapsed
 
 OBJECTIVES = tuple(registry.entries("objective"))
@@ -84,9 +87,12 @@ def test_images_without_any_label_or_class_are_enough(data: Path, tmp_path: Path
     def unlabel(images: Any, items: Any) -> None:
         items["label"] = -1
 
-    folder = pretrain(changed(data, tmp_path / "data", unlabel), tmp_path / "out", spec("vicreg"))
+    unlabeled = changed(data, tmp_path / "data", unlabel)
+    folder = pretrain(unlabeled, tmp_path / "out", spec("vicreg"))
     found = files.read_json(folder / "metrics.json")
     assert found["knn"] == {}
+    baselines.run(BaselinesSpec(backbone=None), data=unlabeled, out=tmp_path / "baselines", log=silent)
+    assert files.read_json(tmp_path / "baselines/metrics.json")["knn"] == {}
     assert found["features"]["feature_rank"] > 1
 
 
