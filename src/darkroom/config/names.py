@@ -82,6 +82,7 @@ ELSEWHERE = {
         "class_means": "NearestCentroid NearestClassMean NCM",
         "knn": "KNeighborsClassifier KNN",
         "logistic": "LogisticRegression",
+        "ridge": "RidgeCV RidgeRegression LinearRegression",
         "svm": "SVC LinearSVC SVM",
     },
     "transfer": {
@@ -157,6 +158,16 @@ ELSEWHERE = {
         "sequence_autoencoder": "LSTMAutoencoder",
         "vae": "VariationalAutoencoder",
         "vqvae": "VQ-VAE",
+    },
+    "objective": {
+        "barlow_twins": "BarlowTwinsLoss",
+        "byol": "BootstrapYourOwnLatent",
+        "dino": "DINOLoss self_distillation",
+        "masked_autoencoder": "MAE SimMIM",
+        "rotation": "RotNet rotation_prediction",
+        "simclr": "NTXentLoss NTXent InfoNCE",
+        "simsiam": "NegativeCosineSimilarity",
+        "vicreg": "VICRegLoss",
     },
     "embedding": {
         "classifier": "penultimate FeatureExtractor",

@@ -113,9 +113,9 @@ class Training(Section):
 
     def bare(self, epochs: int) -> Training:
         """Return the same training for a number of epochs, without schedule, validation loss, averaging and diagnostics."""
-        constant = registry.options("schedule", "constant")()
-        without = {"schedule": constant, "patience": None, "swa": None, "diagnostics": False}
-        return self.model_copy(update={"epochs": epochs, **without})
+        without = {"schedule": {"name": "constant"}, "patience": None, "swa": None, "diagnostics": False}
+        kept = {name: getattr(self, name) for name in self.__class__.model_fields}
+        return self.model_validate({**kept, "epochs": epochs, **without})
 
     @model_validator(mode="after")
     def _fitting_together(self) -> Self:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darkroom import registry
+from darkroom.augment.batch.geometric import Crop
 from darkroom.augment.online import OnlinePipeline
 from darkroom.settings import Section
 
@@ -45,7 +46,9 @@ def _of_parts(steps: Sequence[Section]) -> list[Section]:
     crops: list[Any] = [step for step in steps if step.name == "crop"]  # type: ignore[attr-defined]
     if not crops:
         return [
-            registry.options("batch transform", "crop").model_validate({"interpolation": "linear", **PARTS}),
+            registry.options(*Crop.plugin).model_validate(  # type: ignore[attr-defined]
+                {"interpolation": "linear", **PARTS}
+            ),
             *steps,
         ]
     return [step.model_copy(update=PARTS) if step in crops else step for step in steps]
