@@ -74,7 +74,7 @@ def main() -> None:
     print(f"{THREADS} threads, torch {torch.__version__}, precision auto is {resolve('auto')}", flush=True)
     with tempfile.TemporaryDirectory() as folder, _process(keep=True) as ours, _process(keep=False) as peer:
         root = Path(folder)
-        ours.submit(make_data, root).result()
+        ours.submit(make_data, root, SOURCE).result()
         if options.what == "throughput":
             throughput(root, ours, peer)
         elif options.what == "seconds":
@@ -96,9 +96,9 @@ def _started(keep: bool) -> None:
         allocator.keep_freed_memory()
 
 
-def make_data(root: Path) -> None:
+def make_data(root: Path, name: str) -> None:
     """Make MNIST-5k and its offline copies by the stages themselves."""
-    source = registry.options("source", SOURCE)()
+    source = registry.options("source", name)()
     fetch.run(FetchSpec(source=source), out=root / "raw", log=silent)
     prepare.run(PrepareSpec(name="mnist", source=source), raw=root / "raw", out=root / "prepared", log=silent)
     apply.run(CONFIG.augment["standard"].apply_spec, data=root / "prepared", out=root / "copies", log=silent, workers=2)
@@ -186,7 +186,7 @@ def accuracy(root: Path, ours: Executor, seeds: int = 3) -> None:
     """Print the test accuracy at the end of the default training, by seed, and the mean."""
     found = []
     for seed in range(seeds):
-        seen, _ = ours.submit(stage_run, root, seed).result()
+        seen, _ = ours.submit(stage_run, root, EPOCHS, seed).result()
         found.append(seen[-1])
         print(f"seed {seed}: test accuracy {found[-1]:.4f} after {EPOCHS} epochs", flush=True)
     print(f"mean of {seeds} seeds {statistics.mean(found):.4f}, standard deviation {statistics.stdev(found):.4f}")
@@ -198,7 +198,7 @@ def seconds_to_goal(root: Path, ours: Executor, peer: Executor, seeds: int = 5) 
     found: dict[str, list[float]] = {name: [] for name in ways}
     for seed in range(seeds):
         for name, (where, race) in ways.items():
-            seen, reached = where.submit(race, root, seed).result()
+            seen, reached = where.submit(race, root, TO_GOAL, seed).result()
             found[name].append(reached)
             print(f"seed {seed} {name:22} {reached:6.1f} s, best {max(seen):.3f}", flush=True)
     median = {name: statistics.median(seconds) for name, seconds in found.items()}
@@ -206,21 +206,21 @@ def seconds_to_goal(root: Path, ours: Executor, peer: Executor, seeds: int = 5) 
         print(f"{name:22} median {seconds:6.1f} s to {GOAL}   stage / this {median['stage'] / seconds:5.2f}")
 
 
-def stage_run(root: Path, seed: int) -> tuple[list[float], float]:
+def stage_run(root: Path, epochs: int, seed: int) -> tuple[list[float], float]:
     """The default training, with its offline copies: test accuracy by epoch."""
-    return _stage(root, open_store(root / "copies"), [], EPOCHS, seed, None)
+    return _stage(root, open_store(root / "copies"), [], epochs, seed, None)
 
 
-def stage_race(root: Path, seed: int) -> tuple[list[float], float]:
+def stage_race(root: Path, epochs: int, seed: int) -> tuple[list[float], float]:
     """The stage with an online policy, up to the goal: test accuracy by epoch, and seconds."""
-    return _stage(root, None, ONLINE, TO_GOAL, seed, GOAL)
+    return _stage(root, None, ONLINE, epochs, seed, GOAL)
 
 
-def usual_race(root: Path, seed: int) -> tuple[list[float], float]:
+def usual_race(root: Path, epochs: int, seed: int) -> tuple[list[float], float]:
     """Lightning's usual way, up to the goal."""
     store = open_store(root / "prepared")
     clock = Clock(store, GOAL)
-    usual_fit(network(store, seed), store, TRAINING.model_copy(update={"epochs": TO_GOAL}), seed, clock)
+    usual_fit(network(store, seed), store, TRAINING.model_copy(update={"epochs": epochs}), seed, clock)
     return clock.seen, clock.reached
 
 

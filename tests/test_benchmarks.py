@@ -23,7 +23,7 @@ from darkroom.nets import pretrained
 
 pytestmark = pytest.mark.long
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-LIBRARY = {"project", "watched"}
+LIBRARY = {"project", "usual_training", "watched"}
 Run = Callable[..., ModuleType]
 
 DETECT = {"normal": "1", "detectors": {"pca": None}, "examples": 1, "resamples": 1}
@@ -226,8 +226,14 @@ def test_tracking(run: Run) -> None:
 
 @pytest.mark.parametrize("what", ["throughput", "seconds", "accuracy"])
 def test_train(what: str, run: Run) -> None:
-    training = load("train").TRAINING.model_copy(update={"epochs": 1})
-    run("train", what, SOURCE="sklearn", EPOCHS=1, TRAINING=training)
+    run("train", what, SOURCE="sklearn", EPOCHS=1, TO_GOAL=1)
+
+
+def test_recipe(run: Run, tmp_path: Path) -> None:
+    classify = {"models": {"resnet": {"network": {"width": 8, "stages": 1}}}, "training": SHORT}
+    config = {"name": "tiny", "data": {"source": "sklearn"}, "augment": {"standard": {"online": ["affine"]}}}
+    write(tmp_path / "tiny.yaml", {**config, "classify": classify})
+    run("recipe", tmp_path / "tiny.yaml")
 
 
 def test_twins(run: Run, tmp_path: Path) -> None:
