@@ -7,8 +7,8 @@ a set's classes, N of their images to train on and others to test on. The curve 
 from N/4, N/2 and N more images; then a head is fitted to these as well, with a strength of its own, and tested on the same
 images. The interval holds if it contains the difference between the two accuracies.
 
-`forecast.WIDEN` is tuned on Fashion-MNIST; the other sets test it. Features are the 128 first
-principal components of EfficientNet-Lite0's, which makes fits fast, or the pixels of 8×8 digits.
+`measure.forecast.WIDEN` is tuned on Fashion-MNIST; the other sets test it. Features are the first 128 principal components
+of EfficientNet-Lite0's, which makes fits fast, or the pixels of 8×8 digits.
 
 Wanted: the interval holds about as often as it says, 95 %, on the sets that it is not tuned on.
 """

@@ -66,7 +66,7 @@ def main() -> None:
 
 def planned(place: Path, model: dict[str, Any]) -> Plan:
     """Plan a config with one pretraining."""
-    data = {"source": {"name": "folder", "path": str(place)}, "split": {"val": 0.1}}
+    data = {"source": {"name": "folder", "path": str(place)}, "split": {"val": 0.1}, "color": "rgb"}  # as lightly needs
     raw = {"name": "benchmark", "data": data, "pretrain": {"models": {"own": model}}}
     return Plan(load(raw, path="benchmarks/pretrain.py"))
 

@@ -140,6 +140,10 @@ def test_ladder(run: Run, digits_archive: Path) -> None:
     run("ladder", digits_archive, "--minutes", 0.1, "--size", 32)
 
 
+def test_forecast(run: Run, tmp_path: Path) -> None:
+    run("forecast", tmp_path, "--cases", 1, "--sets", "pixels", CLASSES=(2,), TRAIN=(60,), TEST=(100,))
+
+
 def test_pretrain(run: Run, digits_archive: Path) -> None:
     run("pretrain", "quality", digits_archive, "--epochs", 1)
     if find_spec("lightly"):
