@@ -73,11 +73,11 @@ def test_the_answer_is_computed(plant: Plant, tmp_path: Path) -> None:
         "clear difference: With standard, resnet is more accurate than mlp: accuracy +3.6 "
     )
     assert found["Augmentation"] == [
-        "helped: standard raises the accuracy of resnet by +1.8 points (+0.6 to +3.2), compared with no augmentation.",
-        "helped: standard raises the accuracy of mlp by +3.4 points (+1.6 to +5.2), compared with no augmentation.",
+        "helped: standard changes the accuracy of resnet by +1.8 points (+0.6 to +3.2), compared with no augmentation.",
+        "helped: standard changes the accuracy of mlp by +3.4 points (+1.6 to +5.2), compared with no augmentation.",
     ]
     assert found["TTA"][0].startswith("no clear difference: For resnet with standard, TTA fixes 3 wrong answers")
-    assert found["Calibration"][0].startswith("helped: Temperature scaling lowers the NLL by")
+    assert found["Calibration"][0].startswith("helped: Temperature scaling changes the NLL by")
     assert "of the normal test images" in found["Anomalies"][0]
     assert found["Generation"][0].startswith(
         "measured: vae comes closest to the test images: FID (judge features) 0.3 (real images"

@@ -50,7 +50,9 @@ def test_a_harmful_policy_hurts_and_shows_its_interval(tree: Any, tmp_path: Path
         answer(tree, policy, share)
     page = tree.build(tmp_path / "page")
     (words,) = findings(page)["Synthetic data"]
-    assert words.startswith("hurt: Samples of gan for rare classes (drawn) lower the balanced accuracy of resnet by −3")
+    assert words.startswith(
+        "hurt: Samples of gan for rare classes (drawn) change the balanced accuracy of resnet by −3"
+    )
     assert "compared with class_weights, the best other policy" in words
 
 

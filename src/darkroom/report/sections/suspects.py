@@ -17,7 +17,7 @@ from darkroom.report.parts.table import Cell, Table, rows
 from darkroom.report.results import Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding, verb, verdict
+from darkroom.report.words.finding import Finding, verdict
 from darkroom.report.words.text import say
 
 ABOUT = "labels.json"
@@ -135,8 +135,8 @@ def answer(content: Suspects) -> Answer:
         words = say("None of {} is a suspect.", text.plural(content.images, "label"))
     found = [Finding("Labels", "suspects" if content.found else "clean", "note", words)]
     for one in content.effects:
-        judged = "Training on corrected labels {} the judges' accuracy on {} by {}."
-        sentence = say(judged, verb(one.change), one.on, text.points(one.change))
+        judged = "Training on corrected labels changes the judges' accuracy on {} by {}."
+        sentence = say(judged, one.on, text.points(one.change))
         found.append(Finding("Corrected labels", *verdict(one.change), sentence))
     return Answer(findings=found)
 

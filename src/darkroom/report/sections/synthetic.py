@@ -18,7 +18,7 @@ from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, change, 
 from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding, verb, verdict
+from darkroom.report.words.finding import Finding, verdict
 from darkroom.report.words.text import say
 
 FEW = 5
@@ -72,8 +72,7 @@ def answer(found: Synthetic) -> Answer:
     for each in found.gains:
         gain = each.over_none
         words = say("Samples of <b>{}</b> for rare classes (<b>{}</b>)", each.generator, gain.to.policy)
-        change = verb(gain.difference).removesuffix("s")
-        words += say(" {} the balanced accuracy of <b>{}</b>", change, gain.to.model)
+        words += say(" change the balanced accuracy of <b>{}</b>", gain.to.model)
         words += say(" by {}", text.points(gain.difference))
         words += Markup(", compared with no policy")
         if each.rival is not None:

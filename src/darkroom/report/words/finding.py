@@ -44,13 +44,6 @@ def bracketed(number: Number, style: str) -> Markup:
     return say(" <span>({})</span>", span) if span else Markup("")
 
 
-def verb(change: Difference) -> str:
-    """Say what a change does to a score that should be high."""
-    if not change.clear:
-        return "changes"
-    return "raises" if change.value > 0 else "lowers"
-
-
 def verdict(change: Difference) -> tuple[str, str]:
     """Judge a change for the better or the worse: the verdict and its tone."""
     if not change.clear:

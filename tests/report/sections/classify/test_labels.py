@@ -60,7 +60,7 @@ def test_what_scaling_gained_is_measured_by_undoing_it(runs: ClassifierRuns) -> 
     (found,) = labels.calibration_findings(runs)
     words = re.sub("<[^>]*>", "", found.words)
     assert found.verdict == "helped"
-    assert words.startswith(f"Platt scaling of 2 of 2 labels lowers the NLL by −{change:.3f}")
+    assert words.startswith(f"Platt scaling of 2 of 2 labels changes the NLL by −{change:.3f}")
 
 
 def test_weak_labels_are_named(runs: ClassifierRuns) -> None:

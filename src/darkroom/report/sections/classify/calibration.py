@@ -17,7 +17,7 @@ from darkroom.report.intervals import Difference
 from darkroom.report.results import ClassifierRuns, Run
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding, verb, verdict
+from darkroom.report.words.finding import Finding, verdict
 from darkroom.report.words.text import say
 
 Floats = NDArray[np.float64]
@@ -42,8 +42,8 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
     words = say("Temperature scaling changes")
     if change is not None:
         rise = Difference(-change.value, -change.high, -change.low)
-        words = say("Temperature scaling {} the NLL by {}", verb(rise), text.points(rise, "decimal"))
-        words += Markup(" nats per test image, and changes")
+        words = say("Temperature scaling changes the NLL by {}", text.points(rise, "decimal"))
+        words += Markup(" nats per test image, and")
     words += say(" the ECE of {} from {}", titled(best), text.full(raw, "decimal"))
     words += say(" to {}", text.full(scaled, "decimal"))
     yield Finding("Calibration", name, tone, words + say("{}.", _why(best)))

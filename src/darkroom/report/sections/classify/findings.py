@@ -10,7 +10,7 @@ from darkroom.report.comparisons import ACCURACY, NONE, Effect, Score, validatio
 from darkroom.report.intervals import Difference, Number
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding, verb, verdict
+from darkroom.report.words.finding import Finding, verdict
 from darkroom.report.words.text import say
 
 MOST = 4
@@ -99,7 +99,7 @@ def policies(effects: Sequence[Effect], best: ClassifierRuns, score: Score = ACC
     """Say what each policy changed, compared with no augmentation."""
     for effect in effects if len(effects) <= MOST else [e for e in effects if e.to.model == best.model]:
         name, tone = verdict(effect.difference)
-        words = say("<b>{}</b> {} the {} of", effect.to.policy, verb(shown(effect.difference, score)), score.name)
+        words = say("<b>{}</b> changes the {} of", effect.to.policy, score.name)
         words += say(" <b>{}</b> by {}, compared with", effect.to.model, _points(effect, score))
         words += Markup(" no augmentation.")
         yield Finding("Augmentation", name, tone, words)

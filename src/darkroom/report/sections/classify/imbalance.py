@@ -16,7 +16,7 @@ from darkroom.report.parts.table import Cell, Row, Table, cell, change
 from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding, verb, verdict
+from darkroom.report.words.finding import Finding, verdict
 from darkroom.report.words.text import say
 
 UNEQUAL = 1.5
@@ -84,7 +84,7 @@ def findings(imbalance: Imbalance | None, best: ClassifierRuns) -> Iterator[Find
     effect, same = max(found, key=lambda pair: pair[0].difference.value)
     (rare, few), (common, many) = imbalance.rarest, imbalance.commonest
     words = say("<b>{}</b> has {}, <b>{}</b> {}. ", rare, text.plural(few, "training image"), common, text.count(many))
-    words += say("{} {} balanced accuracy by", titled(effect.to), verb(effect.difference))
+    words += say("{} changes balanced accuracy by", titled(effect.to))
     words += say(" {}", text.points(effect.difference))
     words += say(", compared with {}", titled(effect.base))
     words += (

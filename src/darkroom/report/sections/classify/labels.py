@@ -19,7 +19,7 @@ from darkroom.report.section import Answer
 from darkroom.report.sections.classify import findings, tables, tta
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
-from darkroom.report.words.finding import Finding, bracketed, tile, verb, verdict
+from darkroom.report.words.finding import Finding, bracketed, tile, verdict
 from darkroom.report.words.text import say
 
 Floats = NDArray[np.float64]
@@ -229,7 +229,7 @@ def calibration_findings(best: ClassifierRuns) -> Iterator[Finding]:
     words = say("Platt scaling of {} of {}", scaled, text.plural(len(each), "label"))
     if change is not None:
         rise = Difference(-change.value, -change.high, -change.low)
-        words += say(" {} the NLL by {} nats per test image, and", verb(rise), text.points(rise, "decimal"))
+        words += say(" changes the NLL by {} nats per test image, and", text.points(rise, "decimal"))
     words += say(" changes the mean ECE of {} from {}", titled(best), text.full(before, "decimal"))
     yield Finding("Calibration", name, tone, words + say(" to {}.", text.full(after, "decimal")))
 
