@@ -34,9 +34,12 @@ def test_it_knows_images_that_it_never_saw(digits_judge: Path, digits: Path) -> 
     assert files.read_json(digits_judge / "judge.json") == {"trained": True}
 
 
-def test_it_loads_as_any_classifier(digits_judge: Path) -> None:
+def test_it_loads_as_any_classifier_in_the_memory_format_of_its_training(digits_judge: Path) -> None:
     network = rebuild("network", digits_judge, (1, 8, 8), 10)
     assert network(torch.rand(3, 1, 8, 8)).shape == (3, 10)
+    convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert all(module.weight.is_contiguous(memory_format=torch.channels_last) for module in convolutions)
+    assert len(convolutions) > 1
 
 
 def test_the_same_spec_and_data_give_the_same_bytes(judge_spec: Spec, digits: Path, tmp_path: Path) -> None:

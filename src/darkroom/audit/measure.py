@@ -77,8 +77,6 @@ def _judge(folder: Path, store: Store, rows: Rows) -> FoldJudge:
     if files.read_json(folder / HELD_OUT) != fingerprint(store, rows):
         raise ValueError(f"{folder} was trained on a different split than this audit uses; retrain it")
     network = rebuild("network", folder, about.shape, len(about.classes))
-    if about.channels_last:
-        network.to(memory_format=torch.channels_last)
     look = watched(network)
     labels, every = store.labels[rows], store.items["group"].to_numpy(dtype=np.int64)
     real = {}

@@ -40,8 +40,6 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
     store = open_store(data)
     about = read_about(model)
     network = rebuild("network", model, about.shape, len(about.target.names))
-    if about.channels_last:
-        network.to(memory_format=torch.channels_last)
     test, val = needed(store, "test"), labelled(store, "val")
     views = [registry.build(view) for view in spec.tta]
     names = look_names(views, [view.name for view in spec.tta])  # type: ignore[attr-defined]

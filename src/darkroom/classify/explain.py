@@ -89,8 +89,6 @@ def _explained(
     """Explain one classifier; its sheets go into the folder `out`."""
     about = read_about(folder / "model")
     network = rebuild("network", folder / "model", about.shape, len(about.classes))
-    if about.channels_last:
-        network.to(memory_format=torch.channels_last)
     table = pd.read_parquet(folder / "evaluation" / "predictions.parquet")
     answers = Answers(
         table[[f"p_plain_{k}" for k in range(len(store.classes))]].to_numpy(np.float64),

@@ -21,8 +21,6 @@ class Teacher:
         about = read_about(folder)
         self.link = about.link
         self.network = rebuild("network", folder, about.shape, len(about.classes)).requires_grad_(False)
-        if about.channels_last:
-            self.network.to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:

@@ -142,13 +142,14 @@ def load_weights(folder: Path, network: nn.Module) -> nn.Module:
 
 def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None) -> nn.Module:
     """Rebuild the trained network in a folder: call its plug-in with `given` and its saved options, or these, and load
-    its weights. Networks that predict numbers answer in the units of the table."""
+    its weights, in the memory format of its training. Networks that predict numbers answer in the units of the table."""
     about = read_about(folder)
     saved = registry.options(kind, about.plugin["name"]).model_validate(about.plugin)
     network: nn.Module = registry.build(options or saved, *given)
     if about.target.kind == "numbers":
         rescaled(network, len(about.target.names))
-    return load_weights(folder, network)
+    load_weights(folder, network)
+    return network.to(memory_format=torch.channels_last) if about.channels_last else network
 
 
 def predict(

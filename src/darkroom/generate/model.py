@@ -160,4 +160,4 @@ def read_generator(folder: Path, options: Section | None = None) -> GenerativeMo
         raise ValueError(f"{folder} holds {about.plugin}, not {wanted}; only sampling options may differ from training")
     network = rebuild("generator", folder, about.shape, len(about.classes), options=options)
     assert isinstance(network, GenerativeModel)
-    return network.to(memory_format=torch.channels_last) if about.channels_last else network
+    return network

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from darkroom import files
 from darkroom.classify import config as classify
@@ -46,9 +45,6 @@ def run(spec: EffectSpec, *, data: Path, weights: Path | None = None, out: Path,
 def _predicted(spec: EffectSpec, store: Store, test: np.ndarray, seed: int, log: Log) -> np.ndarray:
     """Train on a store's labels and return the predicted classes of its test images."""
     plain = classify.TrainSpec(network=spec.network, training=spec.training, seed=seed)
-    network, fitted = train(plain, store, labelled(store, "train"), held_out=np.empty(0, np.int64), log=log)
-    network.eval()
-    if fitted.channels_last:
-        network.to(memory_format=torch.channels_last)
-    found: np.ndarray = predict(network, store.images, test).argmax(1)
+    network, _ = train(plain, store, labelled(store, "train"), held_out=np.empty(0, np.int64), log=log)
+    found: np.ndarray = predict(network.eval(), store.images, test).argmax(1)
     return found

@@ -79,8 +79,6 @@ def _outputs(folder: Path, store: Store, rows: Labels, held_out: Labels) -> tupl
     if files.read_json(folder / HELD_OUT) != fingerprint(store, held_out):
         raise ValueError(f"{folder} was trained on a different split than this search uses; retrain it")
     network = rebuild("network", folder, about.shape, len(about.classes))
-    if about.channels_last:
-        network.to(memory_format=torch.channels_last)
     look = watched(network)
     both = predict(lambda images: torch.from_numpy(np.concatenate(look(images), axis=1)), store.images, rows)
     return both[:, : len(about.classes)].astype(np.float64), both[:, len(about.classes) :]

@@ -100,8 +100,6 @@ def classifier_maps(folder: Path | None, *, levels: Sequence[int], patch: int = 
         raise ValueError(
             f"classifier: the network {about.plugin['name']} has no feature maps; choose a model with a resnet"
         )
-    if about.channels_last:
-        network.to(memory_format=torch.channels_last)
     return ClassifierMaps(network, files.sha256(folder / WEIGHTS), levels=levels, patch=patch)
 
 

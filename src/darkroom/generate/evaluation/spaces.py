@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -58,8 +57,6 @@ def read_judge(folder: Path) -> JudgeClassifier:
     """Load the judge in a stage's folder. Raises FileNotFoundError if its training did not finish."""
     about = read_about(folder)
     network = rebuild("network", folder, about.shape, len(about.classes))
-    if about.channels_last:
-        network.to(memory_format=torch.channels_last)
     return JudgeClassifier(network, about.classes, files.read_json(folder / JUDGE).get("reason", ""))
 
 
