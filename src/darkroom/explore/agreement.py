@@ -12,20 +12,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from darkroom.measure.bootstrap import Interval, intervals
 from darkroom.measure.proportion import wilson
-from darkroom.nets.neighbors import vote
+from darkroom.nets.neighbors import classified
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 RESAMPLES = 1000
-K = 20
-"""Neighbors that vote, with the weights of Wu et al. 2018."""
-BLOCK = 512
 FEW = "needs labeled images of two classes"
 
 
@@ -65,17 +61,10 @@ def knn_accuracy(features: NDArray[np.float32], labels: Labels, splits: NDArray[
         on, bank, asked = "leave-one-out", np.flatnonzero(known), np.flatnonzero(known)
     if len(np.unique(labels[bank])) < 2:
         return {"on": on, "images": 0, "value": None, "reason": FEW}
-    unit = F.normalize(torch.tensor(features))
-    own, classes = torch.from_numpy(labels[bank]), int(labels.max()) + 1
-    hits = 0
-    for start in range(0, len(asked), BLOCK):
-        rows = asked[start : start + BLOCK]
-        similar = unit[rows] @ unit[bank].T
-        if on == "leave-one-out":
-            similar[torch.arange(len(rows)), torch.arange(start, start + len(rows))] = -2
-        near = similar.topk(min(K, len(bank) - (on == "leave-one-out")))
-        answers = vote(near.values, own[near.indices], classes).argmax(1).numpy()
-        hits += int((answers == labels[rows]).sum())
+    queries = torch.from_numpy(features[asked]) if on == "test" else None
+    known_labels = torch.from_numpy(labels[bank])
+    answers = classified(torch.from_numpy(features[bank]), known_labels, queries, classes=int(labels.max()) + 1)
+    hits = int((answers.numpy() == labels[asked]).sum())
     return {"on": on, "images": len(asked), **wilson(hits, len(asked), reason=FEW)}
 
 

@@ -1,4 +1,4 @@
-"""A head without weights: the classes of the nearest training images."""
+"""Classes by the votes of the nearest training images, which need no training; also as a head without weights."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ TEMPERATURE = 0.07
 """Of the similarities, as in Wu et al. 2018."""
 SMOOTHING = 1e-3
 """Share of the vote that is spread over all classes, so that none is impossible."""
+
+K = 20
+"""Neighbors that vote when features are measured."""
+BLOCK = 512
 
 
 class Neighbors(nn.Module):
@@ -52,3 +56,20 @@ def vote(similar: Tensor, labels: Tensor, classes: int) -> Tensor:
     votes.scatter_add_(1, labels, weights)
     shares = votes / votes.sum(1, keepdim=True)
     return torch.log(shares * (1 - SMOOTHING) + SMOOTHING / classes)
+
+
+def classified(bank: Tensor, labels: Tensor, queries: Tensor | None, *, classes: int) -> Tensor:
+    """Return the classes (N,) of queries (N, D) by the 20 nearest features of a bank (M, D) with labels (M,).
+
+    Without queries, each feature of the bank is classified by all others.
+    """
+    alone, unit = queries is None, F.normalize(bank.float())
+    asked = unit if queries is None else F.normalize(queries.float())
+    found = []
+    for start in range(0, len(asked), BLOCK):
+        similar = asked[start : start + BLOCK] @ unit.T
+        if alone:
+            similar.diagonal(start).fill_(-2)
+        near = similar.topk(min(K, len(unit) - alone))
+        found.append(vote(near.values, labels[near.indices], classes).argmax(1))
+    return torch.cat(found)

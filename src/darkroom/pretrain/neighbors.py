@@ -10,15 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom.data.store import Store, labelled
 from darkroom.measure.proportion import Interval, wilson
-from darkroom.nets.neighbors import vote
+from darkroom.nets.neighbors import classified
 
-K = 20
 MOST_TRAINING, MOST_VALIDATION = 5000, 2000
 """Images to measure on; of more, this many evenly spaced ones."""
 Features = Callable[[NDArray[np.int64]], Tensor]
@@ -49,11 +47,8 @@ def predictions(store: Store, measured: Measured, bank: Tensor, queries: Tensor)
     """
     labels = torch.from_numpy(store.labels[measured.train])
     known = labels >= 0
-    unit = F.normalize(bank[known].float())
-    similar = F.normalize(queries.float()) @ unit.T
-    found = similar.topk(min(K, len(unit)))
-    chosen: NDArray[np.int64] = vote(found.values, labels[known][found.indices], len(store.classes)).argmax(1).numpy()
-    return chosen
+    found: NDArray[np.int64] = classified(bank[known], labels[known], queries, classes=len(store.classes)).numpy()
+    return found
 
 
 def accuracy(store: Store, measured: Measured, predicted: NDArray[np.int64]) -> Interval:
