@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from darkroom import registry
+from darkroom.data.components import components
 from darkroom.explore.agreement import agreement, knn_accuracy
-from darkroom.explore.clustering.found import Tried, choose
-from darkroom.explore.components import components, points
+from darkroom.explore.clustering.found import Tried, choose, points
 
 
 def blobs(sizes: tuple[int, ...], *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

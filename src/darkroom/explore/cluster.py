@@ -24,8 +24,7 @@ from darkroom.classify.transfer.frozen import open_features
 from darkroom.data.store import Store, open_store
 from darkroom.explore import order, pictures
 from darkroom.explore.agreement import agreement, knn_accuracy
-from darkroom.explore.clustering.found import Clustering, Labels, Points, silhouette
-from darkroom.explore.components import points
+from darkroom.explore.clustering.found import Clustering, Labels, Points, points, silhouette
 from darkroom.explore.config import ClusterSpec
 from darkroom.log import Log
 from darkroom.randomness import derive

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from darkroom import files
+from darkroom.data.components import pixel_components
 from darkroom.data.store import Store, needed, open_store
-from darkroom.fit.batches import as_float
 from darkroom.fit.model import predict
 from darkroom.log import Log
 from darkroom.nets import pretrained
@@ -52,15 +49,9 @@ def run(spec: BaselinesSpec, *, data: Path, out: Path, log: Log, workers: int = 
 
 
 def _components(store: Store, measured: Measured) -> Features:
-    """Return the principal components of the measured training images' pixels."""
-
-    def pixels(rows: NDArray[np.int64]) -> Tensor:
-        return as_float(store.images[rows]).flatten(1)
-
-    train = pixels(measured.train)
-    mean = train.mean(0)
-    _, _, directions = torch.linalg.svd(train - mean, full_matrices=False)
-    return lambda rows: (pixels(rows) - mean) @ directions[:COMPONENTS].T
+    """Return the principal components of pixels, fitted to the measured training images."""
+    project = pixel_components(store, measured.train, COMPONENTS)
+    return lambda rows: torch.from_numpy(project(rows))
 
 
 def _imagenet(store: Store, workers: int) -> Features:

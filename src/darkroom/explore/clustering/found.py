@@ -1,4 +1,4 @@
-"""What a clustering returns, and how the number of clusters is chosen: silhouette among the stable numbers.
+"""What a clustering gets and returns, and how the number of clusters is chosen: silhouette among the stable numbers.
 
 For each number K, subsamples of the images are clustered, each clustering assigns all images, and the adjusted Rand index
 between these assignments, averaged over all pairs, is the stability of K (as in Ben-Hur, Elisseeff & Guyon 2002; Lange et al.
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
+from darkroom.data.components import components
 from darkroom.randomness import derive
 
 Points = NDArray[np.float32]
@@ -55,6 +56,18 @@ class Clustering:
 
     labels: Labels
     tried: tuple[Tried, ...] = ()
+
+
+def points(features: Points, most: int) -> Points:
+    """Return what is clustered (N, K): features centered, scaled to unit length, then their principal components.
+
+    Angles between features compare better than distances, which depend on an image's contrast.
+    """
+    centered = features - features.mean(0, dtype=np.float64)
+    unit = (centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    mean, axes = components(unit, most)
+    projected: Points = (unit - mean) @ axes
+    return projected
 
 
 def fitted(points: Points, fit: Fit, *, clusters: int | None, most: int, seed: int) -> Clustering:
