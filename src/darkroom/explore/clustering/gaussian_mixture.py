@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
 from sklearn.mixture import GaussianMixture
 
 from darkroom.explore.clustering.found import Clustering, Fitted, Points, fitted
+from darkroom.explore.options import Clusters, Most
 from darkroom.registry import register
 
 FLOOR = 1e-4
@@ -18,14 +16,7 @@ FLOOR = 1e-4
 class MixtureClustering:
     """Clusters of different widths along each coordinate: Gaussians with diagonal covariance, fitted by EM."""
 
-    def __init__(
-        self,
-        *,
-        clusters: Annotated[
-            int | None, Field(ge=2, description="number of clusters; by default chosen by silhouette and stability")
-        ] = None,
-        most: Annotated[int, Field(ge=2, description="largest number of clusters tried")] = 20,
-    ) -> None:
+    def __init__(self, *, clusters: Clusters = None, most: Most = 20) -> None:
         self.clusters, self.most = clusters, most
 
     def cluster(self, points: Points, *, seed: int) -> Clustering:
