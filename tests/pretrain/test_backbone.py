@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ def planned(network: str = "resnet", **more: Any) -> Plan:
     return Plan(load(config("simclr", network, **more), path="small.yaml", need_data=False))
 
 
+def run(stage: Any, plan: Plan, wildcards: Mapping[str, str], **folders: Path) -> None:
+    """Run the job of a stage's module, as planned."""
+    name = stage.__name__.removeprefix("darkroom.").replace(".", " ")
+    stage.run(plan.resolved(name, **wildcards), **folders, log=silent)
+
+
 @pytest.fixture(scope="module", params=["resnet", "vit"])
 def made(request: pytest.FixtureRequest, digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path]:
     """Return the plan, and a folder with the data and the pretraining."""
@@ -54,28 +61,10 @@ def test_a_classifier_starts_from_a_pretraining(model: str, made: tuple[Plan, Pa
     assert [job.stage for job in inputs["weights"][1]] == ["pretrain train"]
     [job] = inputs["features"][1]
     assert job.wildcards["features"].startswith("own")
-    features.run(
-        plan.resolved("classify features", **job.wildcards),  # type: ignore[arg-type]
-        data=root / "data",
-        weights=root / "pretrain",
-        out=tmp_path / "features",
-        log=silent,
-    )
-    train.run(
-        plan.resolved("classify train", **wildcards),  # type: ignore[arg-type]
-        data=root / "data",
-        features=tmp_path / "features",
-        weights=root / "pretrain",
-        out=tmp_path / "model",
-        log=silent,
-    )
-    evaluate.run(
-        plan.resolved("classify evaluate", **wildcards),  # type: ignore[arg-type]
-        data=root / "data",
-        model=tmp_path / "model",
-        out=tmp_path / "evaluation",
-        log=silent,
-    )
+    pretrained = {"data": root / "data", "weights": root / "pretrain"}
+    run(features, plan, job.wildcards, **pretrained, out=tmp_path / "features")
+    run(train, plan, wildcards, **pretrained, features=tmp_path / "features", out=tmp_path / "model")
+    run(evaluate, plan, wildcards, data=root / "data", model=tmp_path / "model", out=tmp_path / "evaluation")
     assert files.read_json(tmp_path / "evaluation/metrics.json")["items"] == 40
     store = open_store(root / "data")
     network: Any = rebuild("network", tmp_path / "model", store.shape, len(store.classes))
@@ -89,21 +78,9 @@ def test_a_detector_compares_features_of_a_pretraining(made: tuple[Plan, Path], 
     plan, root = made
     if "vit" in str(plan.config.pretrain):
         pytest.skip("a vit has one level")
-    wildcards: dict[str, Any] = dict(plan.jobs_of("detect fit")[0].wildcards)
-    fit.run(
-        plan.resolved("detect fit", **wildcards),  # type: ignore[arg-type]
-        data=root / "data",
-        weights=root / "pretrain",
-        out=tmp_path / "model",
-        log=silent,
-    )
-    detect_evaluate.run(
-        plan.resolved("detect evaluate", **wildcards),  # type: ignore[arg-type]
-        data=root / "data",
-        model=tmp_path / "model",
-        out=tmp_path / "evaluation",
-        log=silent,
-    )
+    wildcards = plan.jobs_of("detect fit")[0].wildcards
+    run(fit, plan, wildcards, data=root / "data", weights=root / "pretrain", out=tmp_path / "model")
+    run(detect_evaluate, plan, wildcards, data=root / "data", model=tmp_path / "model", out=tmp_path / "evaluation")
     assert files.read_json(tmp_path / "evaluation/metrics.json")["image"]["auroc"]["value"] > 0.5
 
 

@@ -8,13 +8,14 @@ full precision. With several processes, each one compares the images of its own 
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """A network, called with images (B, C, H, W) for features (B, D), and what trains it.
 
     A subclass may set `VIEWS`, the default transforms as a literal, where it should not have those of SimCLR; `full` and
@@ -33,12 +34,12 @@ class Objective(nn.Module):
             self.width = network.eval()(torch.zeros(1, *shape)).shape[1]
         network.train(training)
 
+    @abstractmethod
     def losses(self, views: list[Tensor], draws: torch.Generator) -> dict[str, Tensor]:
         """Return the scalars of a batch: `loss`, which is minimized, and any parts worth recording.
 
         `views` holds the `full` views (B, C, H, W), then the `local` ones; `draws` is a CPU generator.
         """
-        raise NotImplementedError
 
     def embed(self, features: Tensor) -> Tensor:
         """Return the embeddings that the loss compares, from features (B, D); by default the features."""
@@ -58,9 +59,9 @@ class JointEmbedding(Objective):
         with exact(first):
             return self.compare(first, second)
 
+    @abstractmethod
     def compare(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
         """Return the scalars of projections (B, E) of the same images."""
-        raise NotImplementedError
 
     def embed(self, features: Tensor) -> Tensor:
         embeddings: Tensor = self.projector(features)
