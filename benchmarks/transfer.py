@@ -7,10 +7,10 @@
 
 ZIP holds train/CLASS and test/CLASS images; `--images` of them per class train, `--test` test, at `--size` pixels. With
 `--shape unbalanced` the last class keeps a twentieth of its training images, with `gray` all images lose their color. Sides run
-in turn in processes of their own; times of probes and fine-tuning include reading images, not imports. Beside the seconds
-stand the processor's, of all threads and loader processes, which depend less on what else runs. timm's train.py is in no
-wheel: `recipe` is its loop with its default optimizer, schedule, augmentation and loss, but it warms up for a fifth of the
-epochs, because the default of 5 would fill a short run.
+one after the other, each in a process of its own that keeps freed memory, as jobs of Darkroom do. Times of probes and
+fine-tuning include reading images, not imports; processor seconds are those of all threads and loader processes, and depend
+less on what else runs. timm's train.py is in no wheel: `recipe` is its loop with its default optimizer, schedule, augmentation
+and loss, but it warms up for a fifth of the epochs, because the default of 5 would fill a short run.
 
 Wanted: probe at least as accurate as the 20 lines; fine-tuning clearly above it, not below timm's, in at most .8 of its
 seconds; features at .9 of the bare backbone's images/s or more; memory that does not grow with the number of images.
@@ -69,9 +69,10 @@ def main() -> None:
     parser.add_argument("place", type=Path, nargs="?")
     for option, default in (("images", 100), ("test", 100), ("size", 128), ("epochs", 5), ("seed", 0)):
         parser.add_argument(f"--{option}", type=int, default=default)
-    parser.add_argument("--shape", choices=["plain", "unbalanced", "gray"], default="plain", help="see above")
+    parser.add_argument("--shape", choices=["plain", "unbalanced", "gray"], default="plain")
     given = parser.parse_args()
     if given.what in SIDES:
+        allocator.keep_freed_memory()  # as in every job, and so on every side
         print(json.dumps(SIDES[given.what](given.place, given)))
         return
     with tempfile.TemporaryDirectory() as temporary:
@@ -174,7 +175,6 @@ def resized(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
 
 def frozen(folder: Path, given: argparse.Namespace) -> Path:
     """Compute the features of the store."""
-    allocator.keep_freed_memory()  # as in every job
     spec = FeaturesSpec.model_validate(
         {"network": network(given), "backbone": None, "policy": {}, "views": 0, "seed": 0}
     )
