@@ -21,11 +21,6 @@ def judging(config: Config) -> Judging:
     return section
 
 
-def judges(config: Config) -> Within:
-    """Return the judges as input of a job."""
-    return Within("{results}/audit/models", tuple(Job("audit train", fold) for fold in _folds(config)))
-
-
 def _folds(config: Config) -> Iterator[Wildcards]:
     asked = config.audit or config.labels
     return ({"fold": str(fold)} for fold in range(judging(config).folds if asked else 0))
@@ -56,12 +51,15 @@ def _measure(plan: Planned, wildcards: Wildcards) -> MeasureSpec:
     return part(MeasureSpec, section, name=name, policy=plan.config.augment[name], backbone=backbone)
 
 
-def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+def judge_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    """Return the inputs of a job that trains a judge's network."""
     return {"data": PREPARED, "weights": fetched(judging(plan.config).network)}
 
 
-def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
-    return {**_images(plan, wildcards), "models": judges(plan.config)}
+def judged_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    """Return the inputs of a job that asks all judges."""
+    judges = Within("{results}/audit/models", tuple(Job("audit train", fold) for fold in _folds(plan.config)))
+    return {**judge_inputs(plan, wildcards), "models": judges}
 
 
 STAGES = (
@@ -71,7 +69,7 @@ STAGES = (
         title="train judge: fold {fold}",
         each=_folds,
         spec=_train,
-        inputs=_images,
+        inputs=judge_inputs,
         cost=Cost(TORCH, 4, seconds=15),
         resumes=True,
     ),
@@ -81,7 +79,7 @@ STAGES = (
         title="audit: {policy}",
         each=_audited,
         spec=_measure,
-        inputs=_models,
+        inputs=judged_inputs,
         cost=Cost(TORCH, 4, seconds=22),  # with one transform that a judge is retrained with
     ),
 )

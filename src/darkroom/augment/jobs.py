@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom import registry
 from darkroom.augment.config import ApplySpec, GallerySpec, SheetSpec
-from darkroom.job.stage import LIGHT, PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards
+from darkroom.job.stage import LIGHT, PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, once
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
@@ -23,10 +23,6 @@ def copies(config: Config, policy: str) -> Job | None:
 
 def _transformed(config: Config) -> Iterator[Wildcards]:
     return ({"policy": name} for name, policy in config.augment.items() if policy.offline)
-
-
-def _gallery_once(config: Config) -> Iterator[Wildcards]:
-    return ({} for _ in range(bool(config.augment)))
 
 
 def _apply(plan: Planned, wildcards: Wildcards) -> ApplySpec:
@@ -68,7 +64,7 @@ STAGES = (
         name="augment gallery",
         folder="{results}/gallery",
         title="gallery of {name}",
-        each=_gallery_once,
+        each=lambda config: once(config) if config.augment else (),
         spec=_gallery,
         cost=Cost(TORCH, 2, seconds=3),
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from darkroom.classify import search_jobs, training_jobs, tuning_jobs
 from darkroom.classify.config import EvaluateSpec, ExplainedClassifier, ExplainSpec
 from darkroom.classify.training_jobs import MOST_WORKERS, SEED, section, seeds
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, once
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
@@ -26,7 +26,7 @@ def _first_seeds(config: Config) -> list[Wildcards]:
 
 
 def _explained_once(config: Config) -> Iterable[Wildcards]:
-    return ({} for _ in range(config.classify is not None and config.target == "class"))
+    return once(config) if config.classify and config.target == "class" else ()
 
 
 def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:

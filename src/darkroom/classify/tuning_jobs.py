@@ -18,7 +18,7 @@ from darkroom.classify.tuning.config import (
     Validated,
 )
 from darkroom.fit.config import Training
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields, once
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
@@ -96,7 +96,7 @@ def _fold_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | With
 
 
 def _validated(config: Config) -> Iterable[Wildcards]:
-    return ({} for _ in range(next(iter(_folds(config)), None) is not None))
+    return once(config) if any(_folds(config)) else ()
 
 
 def _cross_validate(plan: Planned, wildcards: Wildcards) -> CrossValidateSpec:
@@ -146,7 +146,7 @@ def _share(plan: Planned, wildcards: Wildcards) -> ShareSpec:
 
 
 def _curved(config: Config) -> Iterable[Wildcards]:
-    return ({} for _ in range(next(iter(_shares(config)), None) is not None))
+    return once(config) if any(_shares(config)) else ()
 
 
 def _learning_curve(plan: Planned, wildcards: Wildcards) -> CurveSpec:

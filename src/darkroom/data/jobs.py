@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from darkroom import files
 from darkroom.data import corrections
 from darkroom.data.config import AttributesSpec, CardSpec, FetchSpec, PrepareSpec
-from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, part
+from darkroom.job.stage import LIGHT, PREPARED, Cost, Job, Planned, Stage, Wildcards, once, part
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
@@ -46,7 +46,7 @@ def _prepared_and_raw(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
 
 
 def _if_explained(config: Config) -> Iterable[Wildcards]:
-    return ({} for _ in range(config.classify is not None and config.target == "class"))
+    return once(config) if config.classify and config.target == "class" else ()
 
 
 STAGES = (

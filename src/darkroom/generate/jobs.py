@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.augment.config import Synthetic
 from darkroom.generate.config import EvaluateSpec, Generate, JudgeSpec, SynthesizeSpec, TrainSpec, trained
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields, once
 from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
 
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 SEED = "{results}/generate/{model}/seed-{seed}"
 JUDGE = Job("generate judge")
-
-
-def _judge_once(config: Config) -> Iterator[Wildcards]:
-    return ({} for _ in range(config.generate is not None))
 
 
 def _seeds(config: Config) -> Iterable[Wildcards]:
@@ -99,7 +95,7 @@ STAGES = (
         name="generate judge",
         folder="{results}/generate/judge",
         title="train judge of generators",
-        each=_judge_once,
+        each=lambda config: once(config) if config.generate else (),
         spec=_judge,
         inputs=_judged_by,
         cost=Cost(TORCH, 4, seconds=31),

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from darkroom.audit.jobs import judges, judging
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, part
+from darkroom.audit.jobs import judge_inputs, judged_inputs, judging
+from darkroom.job.stage import TORCH, Cost, Planned, Stage, Wildcards, once, part
 from darkroom.labels.config import EffectSpec, FindSpec
 from darkroom.nets import pretrained
-from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config
-
-
-def _each(config: Config) -> Iterable[Wildcards]:
-    return ({},) if config.labels else ()
 
 
 def _find(plan: Planned, wildcards: Wildcards) -> FindSpec:
@@ -31,12 +26,8 @@ def _find(plan: Planned, wildcards: Wildcards) -> FindSpec:
     )
 
 
-def _models(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
-    return {**_images(plan, wildcards), "models": judges(plan.config)}
-
-
 def _if_corrected(config: Config) -> Iterable[Wildcards]:
-    return ({},) if config.labels and config.data.corrections is not None else ()
+    return once(config) if config.labels and config.data.corrections is not None else ()
 
 
 def _effect(plan: Planned, wildcards: Wildcards) -> EffectSpec:
@@ -44,18 +35,14 @@ def _effect(plan: Planned, wildcards: Wildcards) -> EffectSpec:
     return part(EffectSpec, section, backbone=pretrained.fingerprints(section.network))
 
 
-def _images(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
-    return {"data": PREPARED, "weights": fetched(judging(plan.config).network)}
-
-
 STAGES = (
     Stage(
         name="labels find",
         folder="{results}/labels/suspects",
         title="find wrong labels",
-        each=_each,
+        each=lambda config: once(config) if config.labels else (),
         spec=_find,
-        inputs=_models,
+        inputs=judged_inputs,
         cost=Cost(TORCH, 4, seconds=10),
     ),
     Stage(
@@ -64,7 +51,7 @@ STAGES = (
         title="what corrected labels change",
         each=_if_corrected,
         spec=_effect,
-        inputs=_images,
+        inputs=judge_inputs,
         cost=Cost(TORCH, 4, seconds=60),
     ),
 )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within
+from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, once
 from darkroom.ladder.config import ClimbSpec, rungs
 from darkroom.nets import pretrained
 from darkroom.settings import Section
 from darkroom.weights.jobs import fetched
 
 if TYPE_CHECKING:
-    from darkroom.config.model import Config
-
-
-def _each(config: Config) -> Iterable[Wildcards]:
-    return ({},) if config.ladder else ()
+    pass
 
 
 def _spec(plan: Planned, wildcards: Wildcards) -> ClimbSpec:
@@ -59,7 +55,7 @@ STAGES = (
         name="ladder climb",
         folder="{results}/ladder",
         title="climb the ladder",
-        each=_each,
+        each=lambda config: once(config) if config.ladder else (),
         spec=_spec,
         inputs=_inputs,
         cost=Cost(TORCH, 4, seconds=300),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from darkroom import registry
 from darkroom.augment.strength import exceeded, reach
-from darkroom.job.stage import TORCH, Cost, Planned, Stage, Wildcards, fields
+from darkroom.job.stage import TORCH, Cost, Planned, Stage, Wildcards, fields, once
 from darkroom.nets import pretrained
 from darkroom.pretrain.config import BaselinesSpec, Pretrain, Pretraining, TrainSpec
 from darkroom.pretrain.options import SIMCLR_VIEWS
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 def _models(config: Config) -> Iterable[Wildcards]:
     return ({"model": name} for name in (config.pretrain.models if config.pretrain else ()))
-
-
-def _once(config: Config) -> Iterator[Wildcards]:
-    return ({} for _ in range(config.pretrain is not None))
 
 
 def _section(plan: Planned) -> Pretrain:
@@ -64,7 +60,7 @@ STAGES = (
         name="pretrain baselines",
         folder="{results}/pretrain/baselines",
         title="measure features without pretraining",
-        each=_once,
+        each=lambda config: once(config) if config.pretrain else (),
         spec=_baselines,
         cost=Cost(TORCH, 4, seconds=50, speed=2e5),
         threads=lambda plan, wildcards: 16,
