@@ -21,7 +21,7 @@ from darkroom.config.load import ConfigError, load
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import open_store
-from darkroom.explore import cluster, embed
+from darkroom.explore import cluster, embed, order
 from darkroom.explore.config import ClusterSpec, EmbedSpec
 from darkroom.log import silent
 from darkroom.report.config import BuildSpec, ResultEntry
@@ -110,7 +110,12 @@ def test_the_same_spec_gives_the_same_bytes(explored: Path, tmp_path: Path) -> N
             assert path.read_bytes() == (again / path.name).read_bytes(), path.name
 
 
-def test_typical_images_are_near_the_mean_of_their_cluster_and_every_image_has_its_rank(explored: Path) -> None:
+def test_the_image_nearest_to_the_mean_of_its_cluster_is_the_most_typical() -> None:
+    points = np.array([[0], [2], [7], [50], [100]], np.float32)
+    assert order.typicality(points, np.array([0, 0, 0, -1, 1])).tolist() == [2, 1, 3, 0, 1]
+
+
+def test_every_image_has_its_ranks(explored: Path) -> None:
     table = pd.read_csv(explored / "clusters" / "clusters.csv")
     for _, members in table.groupby("label"):
         assert sorted(members["typicality_rank"]) == list(range(1, len(members) + 1))

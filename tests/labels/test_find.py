@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from darkroom.audit import train
 from darkroom.audit.config import TrainSpec
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.data.store import open_store
 from darkroom.labels import effect, find
 from darkroom.labels.confident import confident_joint, suspects, suspicion
 from darkroom.labels.config import EffectSpec, FindSpec
+from darkroom.labels.evidence import collect
 from darkroom.log import silent
 from darkroom.registry import options
 
@@ -72,6 +75,34 @@ def test_the_page_gets_the_first_suspects_and_neighbors_of_both_classes(searched
     assert len(about["shown"]) == 50
     assert about["strip"]["panels"] == ["image", "given", "suggested"]
     assert np.array(about["estimated"]).sum(1).sum() == pytest.approx(about["images"], abs=20)
+
+
+def test_evidence_is_shared_among_classes_and_no_image_of_the_own_group_is_a_neighbor(
+    searched: tuple[Path, dict[str, str]],
+) -> None:
+    store = open_store(searched[0] / "prepared")
+    found = collect(FindSpec.model_validate({"network": NETWORK}), store, searched[0] / "models")
+    for shares in (found.judged, found.voted):
+        assert np.allclose(shares.sum(1), 1)
+    assert (store.labels[found.nearest] == np.arange(10)).all()
+    groups = store.items["group"].to_numpy()
+    assert (groups[found.nearest] != groups[found.rows][:, None]).all()
+
+
+def test_near_duplicates_with_different_labels_are_suspects(
+    searched: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    root, _ = searched
+    data = shutil.copytree(root / "prepared", tmp_path / "data")
+    items, known = pd.read_parquet(data / "items.parquet"), pd.read_csv(root / "found" / "suspects.csv")["id"]
+    unsuspected = items[~items["id"].isin(known)].drop_duplicates("label")["id"].tolist()
+    alike = items[items["label"] == items["label"].iloc[0]]["id"].tolist()
+    pairs = [unsuspected[:2], alike[:2]]
+    pd.DataFrame(pairs, columns=["id", "other"]).to_csv(data / "near_duplicates.csv", index=False)
+    spec = FindSpec.model_validate({"network": NETWORK})
+    find.run(spec, data=data, models=root / "models", out=tmp_path / "found", log=silent)
+    twins = pd.read_csv(tmp_path / "found" / "suspects.csv").set_index("id")["twins"].dropna()
+    assert dict(twins) == dict(zip(unsuspected[:2], reversed(unsuspected[:2]), strict=True))
 
 
 def test_the_search_repeats_byte_by_byte_and_refuses_judges_of_other_folds(

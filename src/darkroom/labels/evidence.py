@@ -8,11 +8,11 @@ would not vote independently of the errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -116,10 +116,8 @@ def _most_similar(similar: torch.Tensor, chosen: torch.Tensor) -> tuple[Floats, 
     return value.double().numpy(), place.numpy()
 
 
-def conflicts(store: Store, data: Path) -> dict[str, Sequence[str]]:
+def conflicts(store: Store, data: Path) -> dict[str, list[str]]:
     """Map each image with a copy or near-duplicate of another label to the ids of these images."""
-    import pandas as pd
-
     labels = dict(zip(store.items["id"], store.labels.tolist(), strict=True))
     found: dict[str, list[str]] = {}
     for name in ("duplicates.csv", "near_duplicates.csv"):
@@ -129,4 +127,4 @@ def conflicts(store: Store, data: Path) -> dict[str, Sequence[str]]:
             if min(known) >= 0 and known[0] != known[1]:
                 found.setdefault(one, []).append(other)
                 found.setdefault(other, []).append(one)
-    return dict(found)
+    return found
