@@ -184,7 +184,7 @@ def test_a_classifier_of_the_config_embeds_and_is_measured_on_test_images_only(d
         ),
     ],
 )
-def test_what_sections_disagree_on_is_said_in_a_line(sections: dict[str, Any], said: str) -> None:
+def test_conflicts_between_sections_are_reported_in_one_line(sections: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as error:
         load({"name": "x", "data": {"source": "sklearn"}, **sections}, path="x.yaml")
     assert said in str(error.value)

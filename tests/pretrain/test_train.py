@@ -116,7 +116,7 @@ def test_an_interrupted_pretraining_resumes_bit_for_bit(
         assert (whole / name).read_bytes() == (resumed / name).read_bytes(), name
 
 
-def test_a_collapse_is_said(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_collapse_is_reported(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     wanted = spec("vicreg", epochs=12)
     options = registry.options("objective", "vicreg")(variance=0, covariance=0)
     folder = pretrain(data, tmp_path / "out", wanted.model_copy(update={"objective": options}))

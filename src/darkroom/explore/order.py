@@ -9,7 +9,7 @@ from darkroom.data.twins import neighbours
 from darkroom.explore.clustering.found import Labels, Points
 
 NEAREST = 10
-"""An image is as odd as it is far from the image at this rank among its nearest ones."""
+"""Rank of the neighbor whose distance says how far an image is from all others."""
 
 
 def typicality(points: Points, clusters: Labels) -> Labels:

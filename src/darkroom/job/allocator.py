@@ -14,7 +14,7 @@ def keep_freed_memory() -> None:
     """Let this process reuse large blocks that it freed; without effect where the C library is not glibc.
 
     By default glibc gives every block of some megabytes back to the system, and gets it again page by page. A training step
-    frees and allocates all its activations: fine-tuning EfficientNet-Lite0 spends a third of its time in page faults.
+    frees and allocates all its activations, and would spend much of its time in page faults.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "gnu_get_libc_version"):

@@ -1,11 +1,10 @@
-"""Confident learning: estimate how many labels of each class are another one, and which (Northcutt et al. 2021, arXiv
+"""Confident learning: estimate how many labels of each class are wrong, and which ones (Northcutt et al. 2021, arXiv
 1911.00068).
 
 The confident joint counts the images labeled i that count as class j: those whose probability of j reaches the mean
 probability that images labeled j have of it; of several such classes, the most probable one counts. Rows are then scaled to
 the number of images with each label. The off-diagonal entry (i, j) is the estimated number of images labeled i that are j.
-So many are suspects: of those labeled i, the ones with the largest difference of the probabilities of j and i ("prune by
-noise rate").
+This number of images labeled i are suspects: those whose probability of j exceeds that of i the most ("prune by noise rate").
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ Labels = NDArray[np.int64]
 def confident_joint(probabilities: Floats, labels: Labels) -> Floats:
     """Return the estimated numbers of images (K, K) by label and by actual class, given probabilities (N, K), labels (N,).
 
-    A label whose images are all below every threshold keeps them; a class without images has a row and column of zeros.
+    If all images with a label are below every threshold, they count as correctly labeled. A class without images has a row
+    and column of zeros.
     """
     classes = probabilities.shape[1]
     counts = np.bincount(labels, minlength=classes)

@@ -8,7 +8,7 @@ from darkroom.settings import Count
 
 
 class Reported(Judged):
-    """Settings of the search, once the judges are trained."""
+    """Settings of the search, which needs trained judges."""
 
     examples: Count = 100
     """Maximum number of suspects that the report shows, the most suspicious first; a table has all of them."""
@@ -17,7 +17,7 @@ class Reported(Judged):
 class Labels(Judging, Reported):
     """Finds labels that are probably wrong, by classifiers that have not seen the images and by the nearest images.
 
-    Where there is an `audit`, its judges serve, and `network`, `folds`, `seed` and `training` are set there.
+    With an `audit`, its judges are used, and `network`, `folds`, `seed` and `training` are set there.
     """
 
 
@@ -33,6 +33,6 @@ class EffectSpec(Judged):
 
     training: Training
     seeds: Count = 3
-    """Number of seeds, each of which trains on either labels."""
+    """Number of seeds; each trains one network on the labels as they were and one on the corrected ones."""
     backbone: str | None = None
     """Fingerprint of the network's pretrained weights."""

@@ -1,7 +1,7 @@
-"""The job `labels effect`: whether corrected labels help, by the judges' network trained on either labels.
+"""The job `labels effect`: measure whether corrected labels help, by training the judges' network with and without them.
 
 Per seed, the network is trained twice on the training images, once with their labels as given and once as corrected, and
-predicts the test images. Images that the corrections drop are in neither training. predictions.parquet has a row per test image
+predicts the test images. Images that the corrections drop are in neither training. predictions.parquet has one row per test image
 with a label: id, `given` and `corrected` label, and the predictions `before_SEED` and `after_SEED`.
 """
 

@@ -1,4 +1,4 @@
-"""What speaks for each class of each image: judges that have not seen it, and the votes of its nearest images.
+"""Collect evidence for each class of each image: judges that have not seen the image, and the votes of its neighbors.
 
 A training image is judged by the judge of its fold, validation and test images by all judges; probabilities and votes of
 several judges are averaged. An image's neighbors are among the images that the same judge holds out, without the image's own

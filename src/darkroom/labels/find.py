@@ -1,8 +1,8 @@
 """The job `labels find`: rank the labels that are probably wrong.
 
-suspects.csv     the suspects, the most suspicious first: id, split, given label, suggested label, their probabilities, what the
-                 judges and the neighbors say apart, and copies or near-duplicates with another label
-labels.json      how many labels of each class are estimated to be another one, and the suspects that the report shows, whose
+suspects.csv     the suspects, the most suspicious first: id, split, given and suggested label, score, the judges' probabilities
+                 and the neighbors' votes for both, and copies or near-duplicates with another label
+labels.json      the estimated number of images by label and actual class, and the suspects that the report shows, whose
                  images lie in sheets beside it: the image, the most similar image with its label, and with the suggested one
 """
 
@@ -33,8 +33,8 @@ SIDE = 96
 def run(spec: FindSpec, *, data: Path, models: Path, weights: Path | None = None, out: Path, log: Log) -> None:
     """Find suspects among the labeled images of the prepared store `data`, by the judges `models`/fold-F.
 
-    Confident learning decides how many there are from the mean of judges' probabilities and neighbors' votes; a copy or
-    near-duplicate with another label makes a suspect, too. All are ranked by normalized margin.
+    Confident learning selects them from the mean of judges' probabilities and neighbors' votes; images with a copy or
+    near-duplicate of another label are suspects, too. All are ranked by normalized margin.
     """
     torch.set_num_threads(1)  # sums depend on the number of threads
     started = time.monotonic()
@@ -105,7 +105,7 @@ def _write_table(path: Path, entries: Sequence[dict[str, Any]]) -> None:
 
 
 def _strip(folder: Path, store: Store, evidence: Evidence, places: Any, suggested: Any) -> dict[str, Any]:
-    """Write each suspect beside the most similar images with its label and with the suggested one; gray where none is."""
+    """Write each suspect beside the most similar images with its label and with the suggested one; gray if there is none."""
 
     def panel(row: int) -> Any:
         if row < 0:

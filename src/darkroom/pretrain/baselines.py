@@ -1,6 +1,6 @@
 """The job `pretrain baselines`: the k-NN accuracy of features that need no pretraining, on the same images.
 
-These are the principal components of the pixels, and an ImageNet network where its weights are installed.
+These are the principal components of the pixels and, if its weights are installed, an ImageNet network.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from darkroom.pretrain.config import BaselinesSpec
 from darkroom.pretrain.neighbors import Features, Measured, accuracy, predictions
 
 COMPONENTS = 64
-"""Principal components, as many as there are at most."""
+"""Maximum number of principal components."""
 SIDES = 128, 224
-"""Longer sides in pixels that an ImageNet network sees: of images up to the first, and of larger ones."""
+"""Longer sides in pixels that images are resized to for an ImageNet network: the first if they are no larger, else the second."""
 
 
 def run(spec: BaselinesSpec, *, data: Path, out: Path, log: Log, workers: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""The k-NN accuracy of features: what a class is by the labels of the most similar training images.
+"""The k-NN accuracy of features: validation images classified by the labels of the most similar training images.
 
 Labels serve this measurement only; no training sees them.
 """

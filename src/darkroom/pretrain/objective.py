@@ -77,5 +77,5 @@ def mlp(*widths: int) -> nn.Sequential:
 
 
 def exact(tensor: Tensor) -> torch.autocast:
-    """Return a context without autocast, in which a loss of floats is computed as such."""
+    """Return a context without autocast, in which losses are computed in full precision."""
     return torch.autocast(tensor.device.type, enabled=False)

@@ -1,4 +1,4 @@
-"""The task of pretraining: the objective's loss on views of a batch. Labels take no part."""
+"""The task of pretraining: the objective's loss on views of a batch, without labels."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
     """Train on all images of the training split of the prepared store `data`, labeled or not.
 
     Labels of training and validation images serve the k-NN accuracy by epoch, and nothing else. Raises ValueError if there
-    are no training images, or the objective cannot take their size.
+    are no training images, or the objective does not support their size.
     """
     store = open_store(data)
     rows = needed(store, "train", labels=False)
@@ -58,7 +58,7 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
 
 
 def _describe(folder: Path, store: Store, watch: Watch, objective: Objective) -> None:
-    """Write how features developed, what they predict, and whether the embeddings collapsed, which is also said."""
+    """Write how features developed, what they predict, and whether the embeddings collapsed, which is also logged."""
     last, measured = watch.rows[-1], watch.measured
     reason = collapsed(watch.rows[0], last, directions=objective.directions)
     if reason is not None:

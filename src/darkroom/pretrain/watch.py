@@ -1,4 +1,4 @@
-"""Watch a pretraining: whether its embeddings collapse and, where there are labels, how well its features classify."""
+"""Watch a pretraining: whether its embeddings collapse and, if there are labels, how well its features classify."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from darkroom.pretrain.neighbors import Measured, accuracy, predictions
 from darkroom.pretrain.objective import Objective
 
 MOST_TIMES = 20
-"""How often features are measured, evenly over the epochs; also before the first."""
+"""Maximum number of measurements, evenly spaced over the epochs, besides the one before the first."""
 COLLAPSED_STD, COLLAPSED_RANK = 0.1, 2.0
-"""Embeddings that spread less than this have collapsed. Directions that spread as little before training have not: biases
-that are alike for all images outweigh what differs."""
+"""Embeddings that spread less than this have collapsed. Directions that spread as little before training have not: biases,
+which are the same for all images, outweigh the differences between them."""
 
 
 class Watch:
-    """Measures an objective before training and at some epochs' ends; `rows` has one row for each time."""
+    """Measures an objective before training and after some epochs; `rows` has one row per measurement."""
 
     def __init__(self, store: Store, *, epochs: int, batches: int, log: Log) -> None:
         self.store, self.measured, self.log, self.batches = store, Measured.of(store), log, batches
@@ -79,7 +79,7 @@ class Watch:
 
 
 def collapsed(first: Mapping[str, float], last: Mapping[str, float], *, directions: bool = True) -> str | None:
-    """Say how embeddings have collapsed between two rows of `Watch`; None if they have not."""
+    """Return how embeddings have collapsed between two rows of `Watch`; None if they have not."""
     std, rank = last["embedding_std"], last["embedding_rank"]
     if std < (min(COLLAPSED_STD, first["embedding_std"] / 2) if directions else COLLAPSED_STD):
         return f"all images have nearly the same embedding; its standard deviation is {std:.3f}"

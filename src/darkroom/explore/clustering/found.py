@@ -1,4 +1,4 @@
-"""What a clustering gets and returns, and how the number of clusters is chosen: silhouette among the stable numbers.
+"""What clusterings take and return, and the choice of the number of clusters: the best silhouette among stable numbers.
 
 For each number K, subsamples of the images are clustered, each clustering assigns all images, and the adjusted Rand index
 between these assignments, averaged over all pairs, is the stability of K (as in Ben-Hur, Elisseeff & Guyon 2002; Lange et al.
@@ -24,7 +24,7 @@ Points = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 FEWEST = 4
-"""Images that are worth clustering."""
+"""Fewest points that are split into clusters."""
 STABLE = 0.8
 SUBSAMPLES, SHARE = 5, 0.8
 MOST = 2000
@@ -71,7 +71,7 @@ def points(features: Points, most: int) -> Points:
 
 
 def fitted(points: Points, fit: Fit, *, clusters: int | None, most: int, seed: int) -> Clustering:
-    """Cluster points into the given number of clusters or, by default, the chosen one of 2 to `most`; very few are one."""
+    """Cluster points into the given number of clusters or, by default, the chosen one of 2 to `most`; very few form one."""
     if len(points) < FEWEST:
         return Clustering(np.zeros(len(points), np.int64))
     numbers = range(2, max(2, min(most, len(points) // 5)) + 1) if clusters is None else [min(clusters, len(points))]

@@ -17,7 +17,7 @@ from darkroom.settings import Name
 
 @register("embedding", "classifier")
 class ClassifierFeatures:
-    """What the last layer of a classifier decides on. The first policy and seed of the model are used."""
+    """Features before the last layer of a classifier, trained under its first policy and seed."""
 
     SUPERVISED = True
 

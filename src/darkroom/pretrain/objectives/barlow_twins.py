@@ -38,7 +38,7 @@ class BarlowTwins(JointEmbedding):
 def cross_correlation(first: Tensor, second: Tensor, *, redundancy: float) -> Tensor:
     """Return the squared distance of the cross-correlation of embeddings (B, E) from the identity.
 
-    Entries off the diagonal count `redundancy` times.
+    Off-diagonal entries are weighted by `redundancy`.
     """
     one, other = (F.batch_norm(view, None, None, training=True) for view in (first, second))
     matrix = one.T @ other / len(first)
