@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from darkroom.measure.proportion import f1_interval, mean_of_shares, perfect_auroc, wilson
+from darkroom.measure.proportion import f1_interval, mean_of_shares, perfect_auroc, perfect_macro_auroc, wilson
 
 
 @pytest.mark.parametrize(("count", "items"), [(0, 1), (0, 40), (40, 40), (3, 50), (500, 1000)])
@@ -77,3 +77,10 @@ def test_a_detector_that_errs_now_and_then_is_not_excluded_by_a_perfect_sample()
     perfect = [random.normal(2.6, size=15).min() > random.normal(size=15).max() for _ in range(1000)]
     assert np.mean(perfect) > 0.03
     assert perfect_auroc(1.0, 15, 15)["low"] < area
+
+
+def test_the_interval_of_a_perfect_macro_auroc_is_that_of_its_classes_and_skips_those_that_have_none() -> None:
+    single = perfect_auroc(1.0, 10, 30)
+    assert perfect_macro_auroc(1.0, [10, 0, 40], 40) == pytest.approx(single)
+    several = perfect_macro_auroc(1.0, [10, 10, 10, 10], 40)
+    assert single["low"] < several["low"] < several["high"] == 1

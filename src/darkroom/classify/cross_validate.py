@@ -18,6 +18,7 @@ from darkroom.classify.tuning.config import CrossValidateSpec, Validated
 from darkroom.classify.tuning.scores import MAIN, scores
 from darkroom.data.store import Store, open_store
 from darkroom.log import Log
+from darkroom.measure.bootstrap import without_flat
 from darkroom.measure.resampled import corrected_interval, corrected_test, holm
 
 
@@ -69,12 +70,12 @@ def _measured(
         rows = place.get_indexer(pd.Index(part["id"]))
         outputs = part.filter(regex="^output_").to_numpy()
         pooled.append(scores(store.target, outputs, store.targets[rows], about[0]["link"]))
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in pooled[0]:
         values = [fold["scores"][name] for fold in about if name in fold["scores"]]
         if len(values) > 1:
-            found[name] = corrected_interval(values, _ratio(about))
-            found[name] |= {"pooled": float(np.mean([one[name] for one in pooled])), "folds": values}
+            interval = without_flat({name: corrected_interval(values, _ratio(about))})[name]
+            found[name] = {**interval, "pooled": float(np.mean([one[name] for one in pooled])), "folds": values}
     return {"policy": policy, "model": model, "scores": found}
 
 

@@ -5,11 +5,13 @@ Functions take weights (R, N), one row per resample, and return values (R,). Ite
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.classify.calibration import confidence_bins
-from darkroom.measure.proportion import Interval, f1_interval, mean_of_shares, wilson
+from darkroom.measure.proportion import Interval, f1_interval, mean_of_shares, precision_interval, wilson
 from darkroom.measure.ranking import auroc
 
 Floats = NDArray[np.float64]
@@ -60,9 +62,11 @@ def share_intervals(counts: NDArray[np.int64]) -> dict[str, Interval]:
     names: dict[str, list[Interval]] = {"precision": [], "recall": [], "f1": []}
     for k in np.flatnonzero(true):
         right, calls, items = int(hits[k]), int(called[k]), int(true[k])
-        # the precision of a class never predicted is 0 by convention, and unknown
-        precision = wilson(right, calls, reason="") if calls else {"value": 0.0, "low": 0.0, "high": 1.0}
-        parts = (precision, wilson(right, items, reason=""), f1_interval(right, calls, items, reason=""))
+        parts = (
+            precision_interval(right, calls),
+            wilson(right, items, reason=""),
+            f1_interval(right, calls, items, reason=""),
+        )
         for (name, members), part in zip(names.items(), parts, strict=True):
             found[f"{name}/{k}"] = part
             members.append(part)
@@ -88,14 +92,18 @@ def _by_class(weights: Floats, predicted: Labels, labels: Labels, classes: int) 
     counts = weights @ np.concatenate([called_as * truly, called_as, truly], axis=1)
     right, called, true = np.split(counts, 3, axis=1)  # each (R, K)
     present = true > 0
-    parts = {"precision": _share(right, called), "recall": _share(right, true), "f1": _share(2 * right, called + true)}
+    parts = {
+        "precision": quotient(right, called),
+        "recall": quotient(right, true),
+        "f1": quotient(2 * right, called + true),
+    }
     found = {
         f"{name}/{k}": np.where(present[:, k], value[:, k], np.nan)
         for name, value in parts.items()
         for k in range(classes)
     }
     for name, value in parts.items():
-        found[f"macro_{name}"] = _share((value * present).sum(1), present.sum(1))
+        found[f"macro_{name}"] = quotient((value * present).sum(1), present.sum(1))
     found["balanced_accuracy"] = found["macro_recall"]
     return found
 
@@ -105,11 +113,7 @@ def _macro_auroc(weights: Floats, probabilities: Floats, labels: Labels) -> Floa
     values = [
         auroc(labels == k, probabilities[:, k], weights) for k in range(probabilities.shape[1]) if (labels == k).any()
     ]
-    stacked = np.stack(values)  # (K, R)
-    with np.errstate(invalid="ignore"):
-        there = ~np.isnan(stacked)
-        mean: Floats = np.where(there, stacked, 0).sum(0) / there.sum(0)
-    return mean
+    return mean_of_known(values)
 
 
 def _ece(weights: Floats, probabilities: Floats, labels: Labels) -> Floats:
@@ -120,7 +124,16 @@ def _ece(weights: Floats, probabilities: Floats, labels: Labels) -> Floats:
     return error
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
+def mean_of_known(values: Sequence[Floats]) -> Floats:
+    """Return the mean over classes (R,) of the values that are not NaN; NaN if all are."""
+    stacked = np.stack(values)  # (K, R)
+    known = ~np.isnan(stacked)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(known, stacked, 0).sum(0) / known.sum(0)
+    return mean
+
+
+def quotient(part: Floats, whole: Floats) -> Floats:
     """Return part / whole, 0 where the whole is 0."""
-    quotient: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
-    return quotient
+    found: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
+    return found

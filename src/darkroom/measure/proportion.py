@@ -27,6 +27,11 @@ def wilson(count: int, items: int, *, reason: str) -> Interval:
     return {"value": share, "low": min(share, low), "high": max(share, high)}
 
 
+def precision_interval(hits: int, called: int) -> Interval:
+    """Return `hits` / `called` with its interval; the precision of what is never called is 0 by convention, and unknown."""
+    return wilson(hits, called, reason="") if called else {"value": 0.0, "low": 0.0, "high": 1.0}
+
+
 def f1_interval(hits: int, called: int, true: int, *, reason: str) -> Interval:
     """Return F1 with its 95 % interval, or `reason` if there are no items: `called` predicted positives, `true` positives,
     `hits` both.
@@ -57,6 +62,16 @@ def perfect_auroc(value: float, positive: int, negative: int) -> Interval:
 
     bound = float(optimize.brentq(excess, 1e-12, 1.0))
     low, high = (1 - bound, 1.0) if value == 1 else (0.0, bound)
+    return {"value": value, "low": low, "high": high}
+
+
+def perfect_macro_auroc(value: float, positive: Sequence[int], items: int) -> Interval:
+    """Return a macro AUROC of 0 or 1 with its 95 % interval, given each class's number of positive items.
+
+    Combines the intervals of the classes by `mean_of_shares`; those without positive or without negative items do not count.
+    """
+    parts = [perfect_auroc(value, count, items - count) for count in positive if 0 < count < items]
+    low, high = mean_of_shares(parts)
     return {"value": value, "low": low, "high": high}
 
 

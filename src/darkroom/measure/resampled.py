@@ -27,7 +27,7 @@ def corrected_variance(values: Sequence[float], ratio: float) -> float:
 
 
 def corrected_interval(values: Sequence[float], ratio: float) -> Interval:
-    """Return the mean of scores with its corrected 95 % t-interval."""
+    """Return the mean of scores with its corrected 95 % t-interval, which has no width if they are all equal."""
     mean = float(np.mean(values))
     half = float(special.stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * math.sqrt(corrected_variance(values, ratio))
     return {"value": mean, "low": mean - half, "high": mean + half}

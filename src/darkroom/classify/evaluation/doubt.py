@@ -81,7 +81,7 @@ def selection(
 
     coverage, risk = selective.risk_curve(confidence, wrong)
     kept = np.unique(np.linspace(0, len(coverage) - 1, POINTS).round().astype(int))
-    found = intervals(area, len(labels), **how)
+    found = without_flat(intervals(area, len(labels), **how))
     return {
         **found,
         "curve": {"coverage": coverage[kept].tolist(), "risk": risk[kept].tolist()},

@@ -6,11 +6,21 @@ probabilities (N, K) and truth (N, K).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.classify.calibration import confidence_bins
-from darkroom.measure.proportion import Interval, f1_interval, wilson
+from darkroom.classify.metrics import mean_of_known, quotient
+from darkroom.measure.proportion import (
+    Interval,
+    f1_interval,
+    perfect_auroc,
+    perfect_macro_auroc,
+    precision_interval,
+    wilson,
+)
 from darkroom.measure.ranking import area, curve, mean_precision
 
 Floats = NDArray[np.float64]
@@ -33,7 +43,22 @@ def ranking(weights: Floats, probabilities: Floats, truth: Flags) -> dict[str, F
         ranked = curve(truth[:, k], probabilities[:, k], weights)
         found |= {f"average_precision/{k}": mean_precision(ranked), f"auroc/{k}": area(ranked)}
     parts = {"map": "average_precision", "macro_auroc": "auroc"}
-    return found | {name: _mean([found[f"{part}/{k}"] for k in range(truth.shape[1])]) for name, part in parts.items()}
+    return found | {
+        name: mean_of_known([found[f"{part}/{k}"] for k in range(truth.shape[1])]) for name, part in parts.items()
+    }
+
+
+def perfect_ranking(found: Mapping[str, Interval], truth: Flags) -> dict[str, Interval]:
+    """Return intervals for those AUROCs of `ranking` that are 0 or 1, where a bootstrap interval has no width."""
+    items, positive = len(truth), truth.sum(0).tolist()
+    values = [found[f"auroc/{k}"]["value"] for k in range(len(positive))]
+    perfect = {
+        f"auroc/{k}": perfect_auroc(value, count, items - count)
+        for k, (value, count) in enumerate(zip(values, positive, strict=True))
+        if value in (0, 1)
+    }
+    macro = found["macro_auroc"]["value"]
+    return perfect | ({"macro_auroc": perfect_macro_auroc(macro, positive, items)} if macro in (0, 1) else {})
 
 
 def decisions(weights: Floats, called: Flags, truth: Flags) -> dict[str, Floats]:
@@ -43,13 +68,17 @@ def decisions(weights: Floats, called: Flags, truth: Flags) -> dict[str, Floats]
     over images of each image's own F1, 1 for an image without labels and none called.
     """
     hits, calls, items = (weights @ flags for flags in (called & truth, called, truth))  # each (R, K)
-    parts = {"precision": _share(hits, calls), "recall": _share(hits, items), "f1": _share(2 * hits, calls + items)}
+    parts = {
+        "precision": quotient(hits, calls),
+        "recall": quotient(hits, items),
+        "f1": quotient(2 * hits, calls + items),
+    }
     found = {}
     for name, value in parts.items():
-        found[f"macro_{name}"] = _mean(list(np.where(items > 0, value, np.nan).T))
+        found[f"macro_{name}"] = mean_of_known(list(np.where(items > 0, value, np.nan).T))
     total = [counts.sum(1) for counts in (hits, calls, items)]
-    found["micro_precision"], found["micro_recall"] = _share(total[0], total[1]), _share(total[0], total[2])
-    found["micro_f1"] = _share(2 * total[0], total[1] + total[2])
+    found["micro_precision"], found["micro_recall"] = quotient(total[0], total[1]), quotient(total[0], total[2])
+    found["micro_f1"] = quotient(2 * total[0], total[1] + total[2])
     found["image_f1"] = weights @ image_f1(called, truth) / weights.sum(1)
     return found
 
@@ -69,7 +98,7 @@ def likelihood(weights: Floats, probabilities: Floats, truth: Flags) -> dict[str
         bins = np.eye(BINS)[confidence_bins(probabilities[:, k], bins=BINS)]  # (N, 15)
         gaps = bins * (truth[:, k] - probabilities[:, k])[:, None]
         found[f"ece/{k}"] = np.abs(weights @ gaps).sum(1) / total
-    return found | {"ece": _mean([found[f"ece/{k}"] for k in range(truth.shape[1])])}
+    return found | {"ece": mean_of_known([found[f"ece/{k}"] for k in range(truth.shape[1])])}
 
 
 def image_f1(called: Flags, truth: Flags) -> Floats:
@@ -85,25 +114,8 @@ def shares(called: Flags, truth: Flags) -> dict[str, Interval]:
     found = {"exact_match": wilson(int(exact.sum()), len(exact), reason="")}
     for k, (calls, items) in enumerate(zip(called.T, truth.T, strict=True)):
         hits, called_as, true = int((calls & items).sum()), int(calls.sum()), int(items.sum())
-        # the precision of a label never called is 0 by convention, and unknown
-        precision = wilson(hits, called_as, reason="") if called_as else {"value": 0.0, "low": 0.0, "high": 1.0}
-        found[f"precision/{k}"] = precision if true else {"value": None, "reason": NO_POSITIVE}
-        found[f"recall/{k}"] = wilson(hits, true, reason=NO_POSITIVE)
         empty = {"value": None, "reason": NO_POSITIVE}
+        found[f"precision/{k}"] = precision_interval(hits, called_as) if true else empty
+        found[f"recall/{k}"] = wilson(hits, true, reason=NO_POSITIVE)
         found[f"f1/{k}"] = f1_interval(hits, called_as, true, reason=NO_POSITIVE) if true else empty
     return found
-
-
-def _mean(values: list[Floats]) -> Floats:
-    """Return the mean over labels (R,) of those that are not NaN; NaN if all are."""
-    stacked = np.stack(values)  # (K, R)
-    known = ~np.isnan(stacked)
-    with np.errstate(invalid="ignore"):
-        mean: Floats = np.where(known, stacked, 0).sum(0) / known.sum(0)
-    return mean
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    """Return part / whole, 0 where the whole is 0."""
-    quotient: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=whole > 0)
-    return quotient

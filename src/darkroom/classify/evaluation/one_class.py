@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from darkroom.classify.figures import draw_confusion, draw_reliability, draw_ris
 from darkroom.classify.links import class_logits
 from darkroom.classify.metrics import SCORES, confusion, scores, share_intervals
 from darkroom.classify.tta import fit_weights, merge, turned
-from darkroom.measure.bootstrap import intervals
+from darkroom.measure.bootstrap import Interval, intervals, without_flat
+from darkroom.measure.proportion import perfect_macro_auroc
 from darkroom.randomness import derive
 
 VALIDATED = "validation.parquet"
@@ -91,14 +93,7 @@ def _measured(answers: dict[str, Answer], outputs: Outputs) -> dict[str, Any]:
         counts = confusion(answer.predicted, labels, len(store.classes))
         shares = share_intervals(counts)
         found = {
-            kind: intervals(
-                lambda weights, p=probabilities: scores(weights, p, labels),  # type: ignore[misc]
-                len(labels),
-                resamples=outputs.resamples,
-                generator=np.random.default_rng(derive(outputs.seed, "bootstrap")),
-                biased=("ece",),
-            )
-            | shares
+            kind: _intervals(probabilities, labels, support, outputs) | shares
             for kind, probabilities in (("raw", answer.raw), ("calibrated", answer.calibrated))
         }
         result["views"][name] = {kind: {score: values[score] for score in SCORES} for kind, values in found.items()}
@@ -127,6 +122,22 @@ def _measured(answers: dict[str, Answer], outputs: Outputs) -> dict[str, Any]:
         before, after = answers["plain"].predicted == labels, answers["tta"].predicted == labels
         result["tta"] = {"fixed": int((after & ~before).sum()), "broken": int((before & ~after).sum())}
     return result
+
+
+def _intervals(probabilities: Floats, labels: Labels, support: Labels, outputs: Outputs) -> dict[str, Interval]:
+    """Return the bootstrap intervals of `scores`, and a score interval for a macro AUROC of 0 or 1."""
+    found = without_flat(
+        intervals(
+            partial(scores, probabilities=probabilities, labels=labels),
+            len(labels),
+            resamples=outputs.resamples,
+            generator=np.random.default_rng(derive(outputs.seed, "bootstrap")),
+            biased=("ece",),
+        )
+    )
+    if (macro := found["macro_auroc"]["value"]) in (0, 1):
+        found["macro_auroc"] = perfect_macro_auroc(macro, support.tolist(), len(labels))
+    return found
 
 
 def _predictions(answers: dict[str, Answer], outputs: Outputs) -> pd.DataFrame:

@@ -107,6 +107,7 @@ def _measured(answers: dict[str, Answer], truth: Flags, true: Flags, outputs: Ou
     for view, answer in answers.items():
         # Platt scaling keeps the order of a label's probabilities
         ranked = measured(partial(metrics.ranking, probabilities=answer.raw, truth=truth))
+        ranked |= metrics.perfect_ranking(ranked, truth)
         both = {
             "raw": (answer.raw, answer.raw >= thresholds.DEFAULT),
             "calibrated": (answer.calibrated, answer.predicted),

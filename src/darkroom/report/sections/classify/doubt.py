@@ -89,10 +89,7 @@ def _sets(found: Sequence[ClassifierRuns]) -> Table:
             c.share("conformal", "plain", "coverage"),
             c.number("conformal", "plain", "size", bounds=(1, np.inf)),
         )
-        low, high = (c.measured("metrics", "conformal", "plain", "expected", end).value for end in ("low", "high"))
-        expected = (
-            Cell(text.DASH) if low is None or high is None else Cell(text.interval(Number(0, low, high), "percent"))
-        )
+        expected = tables.expected(c, "conformal", "plain")
         cells.append([cell(coverage, "percent"), expected, cell(size, "compact"), *_shares(c)])
     columns = ["Coverage, %", "Expected, %", "Mean size", "One class, %", "Two, %", "More, %"]
     return tables.by_classifier(found, columns, cells)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom import files
-from darkroom.report.intervals import Difference, Number
+from darkroom.report.intervals import Difference, Number, number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Row, Table, cell
@@ -50,7 +50,7 @@ def subsection(results: Results) -> CrossValidation | None:
     if results.cross_validation is None:
         return None
     found: dict[str, Any] = files.read_json(results.cross_validation / "cross_validation.json")
-    main, several = found["main"], len(found["seeds"]) > 1
+    main = found["main"]
     ranked = sorted(found["classifiers"], key=lambda one: -one["scores"].get(main, {"value": -math.inf})["value"])
     names = list(dict.fromkeys(name for one in ranked for name in one["scores"]))
     columns = [title for name in names for title in (_title(name), "pooled")]
@@ -63,15 +63,16 @@ def subsection(results: Results) -> CrossValidation | None:
                 cells += 2 * [cell(Number(reason="undefined"), style)]
             else:
                 lowest, highest = -math.inf if name == "r2" else 0.0, 1.0 if style == "percent" else math.inf
-                low, high = max(lowest, score["low"]), min(highest, score["high"])
-                cells += [cell(Number(score["value"], low, high), style)]
-                cells += [cell(Number(score["pooled"]), style)]
+                mean = number(score)
+                if mean.low is not None and mean.high is not None:
+                    mean = Number(mean.value, max(lowest, mean.low), min(highest, mean.high))
+                cells += [cell(mean, style), cell(Number(score["pooled"]), style)]
         rows.append(Row(f"{one['model']} + {one['policy']}", cells, chosen=one is ranked[0] and len(ranked) > 1))
     changes = [_change(one) for one in found["differences"]]
     style = _style(main)
     return CrossValidation(
         folds=found["folds"],
-        seeds=len(found["seeds"]) if several else 1,
+        seeds=len(found["seeds"]),
         images=found["images"],
         table=Table("Classifier", columns, rows),
         effects=chart.differences([(name, change) for name, change, _ in changes], style) if changes else None,

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from darkroom import files
-from darkroom.report.intervals import Difference, Number, paired
+from darkroom.report.comparisons import accuracy_change
+from darkroom.report.intervals import Difference, Number
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure
-from darkroom.report.results import Results, by_seed, correct
+from darkroom.report.results import Results
 from darkroom.report.words import text
 
 MOST_TRIALS = 20
@@ -71,11 +72,8 @@ def _gain(name: str, model: str, policy: str, results: Results) -> Difference | 
     """Compare the tuned classifier with the original one, seed by seed on the same test images."""
     known = {classifier.keys: classifier for classifier in results.classifiers}
     tuned, plain = known.get((policy, name)), known.get((policy, model))
-    if tuned is None or plain is None:
-        return None
-    pairs = [(correct(ours), correct(theirs)) for ours, theirs in by_seed(tuned, plain)]
-    found = [ours - theirs for ours, theirs in pairs if ours is not None and theirs is not None]
-    return paired(found) if found else None
+    effect = accuracy_change(tuned, plain) if tuned and plain else None
+    return effect.difference if effect else None
 
 
 def _shown(value: Any) -> str:
