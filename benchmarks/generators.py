@@ -86,7 +86,7 @@ def show(config: dict[str, Any], folder: Path, wanted: dict[str, tuple[float, fl
             metrics = files.read_json(root / "evaluation" / "metrics.json")
             trained = files.read_json(root / "model" / files.TIMING)["seconds"]
             each = files.read_json(root / "evaluation" / files.TIMING)["ms_per_sample"]
-            judge, floor, copied = metrics["judge"], metrics["judge_floor"], metrics["memorisation"]
+            judge, floor, copied = metrics["judge"], metrics["judge_floor"], metrics["memorization"]
             numbers = [metrics["accuracy"]["value"] or 0.0, judge["coverage"], judge["fid"], judge["kid"]]
             numbers += [judge["kid"] - floor["kid"], judge["precision"], judge["recall"]]
             numbers += [copied["near_copies"]["value"], copied["expected"]]

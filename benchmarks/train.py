@@ -41,7 +41,7 @@ from darkroom.classify.task import ClassifierTask
 from darkroom.config.load import read
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
-from darkroom.data.store import Store, labelled, open_store
+from darkroom.data.store import Store, labeled, open_store
 from darkroom.fit.batches import plain_batches, training_batches
 from darkroom.fit.precision import resolve
 from darkroom.fit.task import Observer, Task
@@ -108,7 +108,7 @@ def network(store: Store, seed: int) -> nn.Module:
     """The residual network of the default run."""
     torch.manual_seed(derive(seed, "weights"))
     made: nn.Module = registry.build(MODEL.network, store.shape, len(store.classes))
-    standardize(made, store.images, labelled(store, "train"))
+    standardize(made, store.images, labeled(store, "train"))
     return made
 
 
@@ -138,7 +138,7 @@ def throughput(root: Path, ours: Executor, peer: Executor, *, epochs: int = 3, r
 def stage_speed(root: Path, epochs: int) -> float:
     """The loop of `classify train`, with augmented copies."""
     store = open_store(root / "prepared")
-    rows = labelled(store, "train")
+    rows = labeled(store, "train")
     batches = training_batches(store, rows, open_store(root / "copies"), batch_size=BATCH, seed=0)
     return fit(
         ClassifierTask(
@@ -155,7 +155,7 @@ def bare_speed(root: Path, epochs: int, bf16: bool) -> float:
     """The least that training can be: whole tensors, no logging, no checks."""
     store = open_store(root / "prepared")
     net = network(store, 0).to(memory_format=torch.channels_last).train()
-    rows = labelled(store, "train")
+    rows = labeled(store, "train")
     images = torch.from_numpy(np.asarray(store.images[rows])).permute(0, 3, 1, 2).float().div(255)
     images, labels = images.contiguous(memory_format=torch.channels_last), torch.from_numpy(store.labels[rows])
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=DECAY)
@@ -176,7 +176,7 @@ def usual_speed(root: Path, epochs: int) -> float:
     """Lightning's usual way, without validation."""
     clock, store = Clock(None, None), open_store(root / "prepared")
     usual_fit(network(store, 0), store, TRAINING.model_copy(update={"epochs": epochs}), 0, clock)
-    return epochs * len(labelled(store, "train")) / clock.train_seconds
+    return epochs * len(labeled(store, "train")) / clock.train_seconds
 
 
 # --- accuracy, and the time it takes
@@ -252,7 +252,7 @@ def _stage(
 ) -> tuple[list[float], float]:
     """The loop of `classify train`."""
     store = open_store(root / "prepared")
-    rows, clock = labelled(store, "train"), Clock(store, goal)
+    rows, clock = labeled(store, "train"), Clock(store, goal)
     task = ClassifierTask(
         network(store, seed),
         TRAINING.model_copy(update={"epochs": epochs}),
@@ -263,7 +263,7 @@ def _stage(
         ),
     )
     batches = training_batches(store, rows, copies, batch_size=BATCH, seed=seed)
-    val = plain_batches(store, labelled(store, "val"), batch_size=256)
+    val = plain_batches(store, labeled(store, "val"), batch_size=256)
     clock.start()
     with contextlib.suppress(GoalReached):
         fit(task, batches, val, seed=seed, log=silent, observers=[Observed(clock)])

@@ -48,7 +48,7 @@ from darkroom.classify import features, train
 from darkroom.classify.config import Classify, FeaturesSpec, TrainSpec
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
-from darkroom.data.store import describe_store, labelled, open_store
+from darkroom.data.store import describe_store, labeled, open_store
 from darkroom.files import folder as output
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.job import allocator
@@ -200,7 +200,7 @@ def ours(
     train.run(spec, data=folder / "store", features=made, out=folder / "model", log=silent)
     taken = before + now() - started
     store, about = open_store(folder / "store"), read_about(folder / "model")
-    built, rows = rebuild("network", folder / "model", about.shape, len(about.classes)), labelled(store, "test")
+    built, rows = rebuild("network", folder / "model", about.shape, len(about.classes)), labeled(store, "test")
     right = predict(built, store.images, rows, batch_size=BATCH, workers=CORES).argmax(1) == store.labels[rows]
     return {"accuracy": float(right.mean()), **spent(taken)}
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from darkroom.data.store import Store, labelled
+from darkroom.data.store import Store, labeled
 from darkroom.fit.config import Training
 from darkroom.fit.model import predict
 
@@ -36,7 +36,7 @@ class Clock:
         if self.store is None:
             return False
         network.eval()
-        rows = labelled(self.store, "test")
+        rows = labeled(self.store, "test")
         right = predict(network, self.store.images, rows).argmax(1) == self.store.labels[rows]
         network.train()
         self.seen.append(float(right.mean()))
@@ -65,7 +65,7 @@ class PerImage(Dataset[tuple[Tensor, int]]):
     """The training images, transformed one by one as torchvision's tutorials do; the same kind of change as the policy."""
 
     def __init__(self, store: Store) -> None:
-        rows = labelled(store, "train")
+        rows = labeled(store, "train")
         self.images, self.labels = np.asarray(store.images[rows]), store.labels[rows]
         change = v2.RandomAffine(15, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=(-5, 5, -5, 5))
         self.transform = v2.Compose([v2.ToImage(), change, v2.ToDtype(torch.float32, scale=True)])

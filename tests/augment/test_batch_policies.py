@@ -36,7 +36,7 @@ def theirs(name):
 
 
 def pictures(channels=3, count=8, size=(28, 21), seed=0):
-    """Smooth random pictures as bytes: neighbours differ little, so that sharpening and turning are seen."""
+    """Smooth random pictures as bytes: neighbors differ little, so that sharpening and turning are seen."""
     draws = torch.Generator().manual_seed(seed)
     coarse = torch.rand(count, channels, 6, 5, generator=draws)
     smooth = torch.nn.functional.interpolate(coarse, size, mode="bilinear")

@@ -12,7 +12,7 @@ import torch
 from darkroom import files
 from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.fit.model import DIAGNOSTICS, HISTORY, predict, rebuild
 from darkroom.log import silent
 
@@ -29,7 +29,7 @@ def test_early_stopping_keeps_the_averaged_weights_that_were_validated(digits: P
     assert len(history) < 12
     store = open_store(digits)
     network = rebuild("network", tmp_path / "model", store.shape, len(store.classes))
-    rows = labelled(store, "val")
+    rows = labeled(store, "val")
     logits = torch.from_numpy(predict(network, store.images, rows))
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(store.labels[rows]))
     assert float(loss) == pytest.approx(history["val_loss"].min(), rel=1e-4)

@@ -13,7 +13,7 @@ from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.classify.evaluation import one_class
 from darkroom.classify.metrics import SCORES
-from darkroom.data.store import Store, describe_store, labelled, open_store
+from darkroom.data.store import Store, describe_store, labeled, open_store
 from darkroom.fit.model import read_about
 from darkroom.log import silent
 
@@ -58,7 +58,7 @@ def test_evaluation_writes_every_number_with_its_interval(model: Path, digits: P
     )
     found = files.read_json(tmp_path / "evaluation" / "metrics.json")
     store = open_store(digits)
-    test = labelled(store, "test")
+    test = labeled(store, "test")
     for view in ("plain", "tta"):
         for kind in ("raw", "calibrated"):
             for score in SCORES:

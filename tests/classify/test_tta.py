@@ -18,7 +18,7 @@ from darkroom.classify.config import EvaluateSpec, Merge, TrainSpec
 from darkroom.classify.evaluation import one_class
 from darkroom.classify.figures import draw_turned
 from darkroom.classify.tta import all_logits, fit_weights, look_names, merge, plain_logits, turned
-from darkroom.data.store import Store, describe_store, labelled, open_store
+from darkroom.data.store import Store, describe_store, labeled, open_store
 from darkroom.log import silent
 
 MERGES = typing.get_args(Merge)
@@ -186,7 +186,7 @@ def test_without_validation_images_weights_are_equal_and_that_is_said(
 ) -> None:
     store = open_store(digits)
     data = changed(store, tmp_path / "data", split=store.items["split"].replace("val", "train"))
-    assert not len(labelled(open_store(data), "val"))
+    assert not len(labeled(open_store(data), "val"))
     found = files.read_json(evaluated(data, model, tmp_path / "out", "learned", "shift") / "metrics.json")["tta"]
     assert set(found["weights"].values()) == {0.2}
     assert found["note"] == one_class.NO_VALIDATION

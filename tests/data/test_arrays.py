@@ -40,7 +40,7 @@ class TestNpz:
     def test_labels_are_stripped_and_white_space_is_none(self, run: Callable[..., Any], tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x=arrays(), y=np.array(["cat", " cat", "dog\t", " "] * 3))
         got = run({"name": "npz", "path": str(tmp_path / "a.npz")})
-        assert (got.store.classes, got.card["unlabelled"]) == (("cat", "dog"), 3)
+        assert (got.store.classes, got.card["unlabeled"]) == (("cat", "dog"), 3)
 
     @pytest.mark.parametrize("shape", [(6, 6), (36,), (6, 6, 1), (1, 6, 6), (6, 6, 3), (3, 6, 6)])
     def test_layouts(self, run: Callable[..., Any], tmp_path: Path, shape: tuple[int, ...]) -> None:

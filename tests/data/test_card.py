@@ -89,7 +89,7 @@ def test_the_target_is_counted_and_drawn(
         "contact_sheet.png",
         *pictures,
     }
-    assert got.card["unlabelled"] == 1
+    assert got.card["unlabeled"] == 1
     assert sum(got.card["labeled"].values()) == 19
     if "labels" in asked:
         assert {name: sum(parts.values()) for name, parts in got.card["counts"].items()} == {

@@ -90,7 +90,7 @@ def test_labels_in_the_names_of_flat_splits() -> None:
     assert read(*(name.removeprefix("train/") for name in names)).classes == ("cat", "great_dane")
 
 
-def test_flat_splits_without_labels_are_unlabelled_and_said() -> None:
+def test_flat_splits_without_labels_are_unlabeled_and_said() -> None:
     found = read("train/IMG_1.png", "train/IMG_2.png", "test/3.png")
     assert found.classes == ()
     assert set(places(found).values()) == {(None, "train"), (None, "test")}

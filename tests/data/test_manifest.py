@@ -48,7 +48,7 @@ class TestManifest:
         table.to_csv(classes / "table.csv", index=False)
         got = run({"name": "manifest", "path": str(classes / "table.csv")})
         assert got.store.classes == ("NA", "null")
-        assert got.card["unlabelled"] == 1
+        assert got.card["unlabeled"] == 1
         assert got.store.labels[-1] == -1
 
     def test_missing_files_and_double_rows(self, run: Callable[..., Any], classes: Path, table: pd.DataFrame) -> None:
@@ -69,7 +69,7 @@ class TestManifest:
             path = classes / f"table{ending}"
             table.to_parquet(path) if ending == ".parquet" else table.to_csv(path, index=False)
             got = run({"name": "manifest", "path": str(path)}, to=f"{len(list(classes.parent.iterdir()))}")
-            return got.store.classes, got.card["unlabelled"]
+            return got.store.classes, got.card["unlabeled"]
 
         assert classes_of(["cat", " cat", "cat ", " "] * 5) == (("cat",), 5)
         assert classes_of([1, 2, 10, 2] * 4 + [1, 2, 10, None]) == (("1", "2", "10"), 1)

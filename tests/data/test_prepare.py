@@ -210,12 +210,12 @@ def test_deep_images_and_pages_are_remarked(run: Callable[..., Any], classes: Pa
     assert got.warned("of which the first is used: 1")
 
 
-def test_unlabelled_images_are_kept(run: Callable[..., Any], classes: Path) -> None:
+def test_unlabeled_images_are_kept(run: Callable[..., Any], classes: Path) -> None:
     names = sorted(path.relative_to(classes).as_posix() for path in classes.rglob("*.png"))
     (classes / "table.csv").write_text("path,label\n" + "".join(f"{name},\n" for name in names))
     got = run({"name": "manifest", "path": str(classes / "table.csv")})
     assert got.store.classes == ()
-    assert got.card["unlabelled"] == 20
+    assert got.card["unlabeled"] == 20
     assert set(got.store.items["split"]) == {"train", "val", "test"}
 
 

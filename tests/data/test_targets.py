@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from darkroom import files
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.data.target import Target
 
 
@@ -54,7 +54,7 @@ def test_one_column_that_lists_the_labels(prepared: Callable[..., Any], table: p
     assert store.target == Target("labels", ("apple", "kiwi", "pear"))
     assert store.targets[:4].tolist() == [[1, 0, 1], [1, 0, 1], [0, 0, 1], [0, 0, 0]]
     assert np.isnan(store.targets[4]).all()
-    assert sum(len(labelled(store, split)) for split in ("train", "val", "test")) == 19
+    assert sum(len(labeled(store, split)) for split in ("train", "val", "test")) == 19
 
 
 def test_numbers_keep_their_units_and_an_empty_cell_is_no_target(
@@ -69,7 +69,7 @@ def test_numbers_keep_their_units_and_an_empty_cell_is_no_target(
     assert store.targets[1].tolist() == [10, 1]
     assert np.isnan(store.targets[[3, 19]]).all()
     assert got.warned("rows with values in some target columns only, used as images without a target: 2")
-    assert got.card["unlabelled"] == 2
+    assert got.card["unlabeled"] == 2
 
 
 def test_a_store_of_classes_is_described_as_before(prepared: Callable[..., Any], table: pd.DataFrame) -> None:
@@ -159,7 +159,7 @@ def test_a_stage_that_knows_classes_only_sees_unlabeled_images(
     got = prepared(table, **NUMBERS)
     plain = open_store(got.root, classes_only=True)
     assert plain.target == Target("class", ())
-    assert not len(labelled(plain, "train"))
+    assert not len(labeled(plain, "train"))
     rows = got.store.rows("train")
     assert got.store.strata(rows).shape[0] == len(rows)
     assert plain.strata(rows).tolist() == [-1] * len(rows)

@@ -118,7 +118,7 @@ def test_nothing_to_see(count: int) -> None:
 
 def test_the_search_is_exact() -> None:
     vectors = describe(textures(700, side=20), np.arange(700))
-    near, similarity = twins.neighbours(vectors, np.array([3, 699, 5]), 20)
+    near, similarity = twins.neighbors(vectors, np.array([3, 699, 5]), 20)
     exact = (vectors @ vectors.T).astype(np.float64)
     np.fill_diagonal(exact, -2)
     for row, found, values in zip((3, 699, 5), near, similarity, strict=True):

@@ -156,8 +156,8 @@ def test_unseen_real_images_score_like_the_floor(measured: Callable[..., dict[st
     assert found["classes_missed"] == []
     assert found["total_variation"] < 0.05
     assert not found["collapse"]["collapsed"]
-    near = found["memorisation"]["near_copies"]
-    assert near["low"] <= found["memorisation"]["expected"] <= near["high"]
+    near = found["memorization"]["near_copies"]
+    assert near["low"] <= found["memorization"]["expected"] <= near["high"]
     per_class = found["per_class"]
     assert sum(part["asked"] for part in per_class.values()) == found["samples"]
     assert sum(part["judged"] for part in per_class.values()) == found["samples"]
@@ -165,7 +165,7 @@ def test_unseen_real_images_score_like_the_floor(measured: Callable[..., dict[st
 
 def test_learned_by_heart(measured: Callable[..., dict[str, Any]], digits: Path) -> None:
     store = open_store(digits)
-    found = measured(StandIn(store, of_class(store, "train")))["memorisation"]
+    found = measured(StandIn(store, of_class(store, "train")))["memorization"]
     assert found["near_copies"]["value"] == 1
     assert found["near_copies"]["low"] == 1
     assert found["samples"]["distance"]["q95"] == 0 < found["held_out"]["distance"]["q05"]
@@ -276,7 +276,7 @@ def test_few_samples_say_so(measured: Callable[..., dict[str, Any]], digits: Pat
 
 
 @pytest.mark.training
-def test_unlabelled_images_and_an_untrained_judge(
+def test_unlabeled_images_and_an_untrained_judge(
     changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path],
     judge_spec: Callable[..., JudgeSpec],
     tmp_path: Path,

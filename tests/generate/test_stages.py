@@ -67,8 +67,8 @@ def test_no_training_images_are_reported(digits: Path, tmp_path: Path) -> None:
 def test_validation_images_without_a_label_do_not_stop_a_conditional_model(
     changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path], tmp_path: Path
 ) -> None:
-    def some_unlabelled(items: pd.DataFrame) -> pd.DataFrame:
+    def some_unlabeled(items: pd.DataFrame) -> pd.DataFrame:
         return items.assign(label=items["label"].mask((items["split"] == "val") & (items.index % 2 == 0), -1))
 
-    train.run(train_spec(epochs=1), data=changed(some_unlabelled), out=tmp_path / "model", log=silent)
+    train.run(train_spec(epochs=1), data=changed(some_unlabeled), out=tmp_path / "model", log=silent)
     assert pd.read_csv(tmp_path / "model" / "history.csv")["val_loss"].notna().all()

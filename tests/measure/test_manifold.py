@@ -45,7 +45,7 @@ def test_a_set_beside_itself_has_all_of_itself() -> None:
     real = np.random.default_rng(0).normal(size=(200, 50)).astype(np.float32) * 1e-3 + 1000  # far from the origin
     found = manifold(real, real[::-1])
     assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
-    assert found.density == pytest.approx(6 / 5)  # the ball of an image holds it and its k neighbours
+    assert found.density == pytest.approx(6 / 5)  # the ball of an image holds it and its k neighbors
     twins = np.repeat(real[:20], 10, axis=0)  # balls of radius 0
     assert manifold(twins, twins)[:2] == (1, 1)
 
@@ -64,7 +64,7 @@ def test_what_lies_far_away_has_nothing() -> None:
     assert manifold(generator.normal(size=(50, 3)), 100 + generator.normal(size=(50, 3))) == (0, 0, 0, 0)
 
 
-def test_each_measure_has_the_neighbours_of_its_paper() -> None:
+def test_each_measure_has_the_neighbors_of_its_paper() -> None:
     generator = np.random.default_rng(0)
     real, made = generator.normal(size=(60, 3)), 0.5 + generator.normal(size=(60, 3))
     precision, recall, _, _ = brute(real, made, 3)

@@ -227,7 +227,7 @@ def test_counts_of_one_are_singular(plant: Plant, tmp_path: Path) -> None:
         metrics = files.read_json(path)
         metrics["judge"] |= {"samples": 1, "against": 1}
         files.write_json(path, metrics | {"items": 1})
-    card = files.read_json(tree.data / "card.json") | {"images": 1, "duplicates": 1, "masks": 1, "unlabelled": 1}
+    card = files.read_json(tree.data / "card.json") | {"images": 1, "duplicates": 1, "masks": 1, "unlabeled": 1}
     files.write_json(tree.data / "card.json", card)
     (tree.results / "augment/standard" / files.MANIFEST).unlink()
     text = Page(tree.build(tmp_path / "out")).text

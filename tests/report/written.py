@@ -205,7 +205,7 @@ def write_generator(out: Path, entry: GeneratorEntry, classes: Sequence[str], it
         "accuracy": share(0.98, items),
         "accuracy_real": share(0.99, items),
         "collapse": {"collapsed": False, "reasons": [], "rule": "a rule"},
-        "memorisation": copied,
+        "memorization": copied,
     }
     if entry.model == "vae":
         metrics |= {"test": {**test, "kl": interval(24.1, 0.4)}, "active_units": 14, "latent": 16}

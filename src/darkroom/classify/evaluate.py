@@ -17,7 +17,7 @@ from darkroom.classify.evaluation import numbers, one_class, several_labels
 from darkroom.classify.evaluation.outputs import Evaluation, Outputs
 from darkroom.classify.figures import draw_curves
 from darkroom.classify.tta import all_logits, look_names, plain_logits
-from darkroom.data.store import labelled, needed, open_store
+from darkroom.data.store import labeled, needed, open_store
 from darkroom.data.target import Kind
 from darkroom.fit.figures import draw_layers
 from darkroom.fit.model import DIAGNOSTICS, HISTORY, predict, read_about, rebuild
@@ -40,7 +40,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
     store = open_store(data)
     about = read_about(model)
     network = rebuild("network", model, about.shape, len(about.target.names))
-    test, val = needed(store, "test"), labelled(store, "val")
+    test, val = needed(store, "test"), labeled(store, "val")
     views = [registry.build(view) for view in spec.tta]
     names = look_names(views, [view.name for view in spec.tta])  # type: ignore[attr-defined]
 

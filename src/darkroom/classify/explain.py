@@ -41,7 +41,7 @@ Rows = NDArray[np.int64]
 def run(spec: ExplainSpec, *, data: Path, attributes: Path, classifiers: Path, out: Path, log: Log) -> None:
     """Explain the classifiers below the folder `classifiers`; `attributes` has what was recorded of the original files.
 
-    Raises ValueError if the test split has no labelled image.
+    Raises ValueError if the test split has no labeled image.
     """
     torch.set_num_threads(1)  # floating-point sums depend on it
     started = time.monotonic()
@@ -124,7 +124,7 @@ def _attributes(store: Store, rows: Rows, recorded: Path) -> pd.DataFrame:
 
 
 def _shortcuts(store: Store, recorded: Path) -> list[dict[str, Any]]:
-    """Test the shortcuts on labelled images of all splits, copies and groups together."""
+    """Test the shortcuts on labeled images of all splits, copies and groups together."""
     generator = np.random.default_rng(derive("shortcuts"))
     rows = np.flatnonzero(store.labels >= 0)
     if len(rows) > SHORTCUT_IMAGES:

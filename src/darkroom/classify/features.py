@@ -20,7 +20,7 @@ from darkroom.augment.classes import class_counts
 from darkroom.augment.online import from_policy
 from darkroom.classify.config import FeaturesSpec
 from darkroom.classify.transfer.frozen import BATCH, ITEMS, VALUES, Load, Rows, extract
-from darkroom.data.store import SPLITS, Store, labelled, new_array, open_store, release
+from darkroom.data.store import SPLITS, Store, labeled, new_array, open_store, release
 from darkroom.fit.batches import as_float, training_batches
 from darkroom.log import Log
 from darkroom.nets import pretrained
@@ -43,7 +43,7 @@ def run(
     """
     torch.set_num_threads(1)  # floating-point sums depend on it; all cores are kept busy by `workers`
     store = open_store(data)
-    rows = {name: labelled(store, name) for name in SPLITS}
+    rows = {name: labeled(store, name) for name in SPLITS}
     if not len(rows["train"]):
         raise ValueError(f"{store.name} has no labeled training images to compute features of")
     network = registry.build(pretrained.localized(spec.network, weights), store.shape, len(store.target.names))

@@ -16,7 +16,7 @@ import pandas as pd
 from darkroom import files
 from darkroom.classify.tuning.config import CurveSpec, Learned
 from darkroom.classify.tuning.scores import MAIN
-from darkroom.data.store import Store, labelled, open_store
+from darkroom.data.store import Store, labeled, open_store
 from darkroom.log import Log
 from darkroom.measure.forecast import forecasts
 from darkroom.measure.learning_curve import FEWEST_SIZES, Curve
@@ -41,7 +41,7 @@ def run(spec: CurveSpec, *, data: Path, classifiers: Path, out: Path, log: Log) 
 
 def _curve(one: Learned, store: Store, root: Path) -> tuple[dict[str, Any], list[pd.DataFrame]]:
     """Return the curve of a classifier, and which predictions are right."""
-    main, rows = MAIN[store.target.kind], labelled(store, "test")
+    main, rows = MAIN[store.target.kind], labeled(store, "test")
     sizes, values, tables = [], [], []
     labels = pd.Series(store.labels[rows], index=store.items["id"].to_numpy()[rows])
     for share in one.shares:
@@ -50,7 +50,7 @@ def _curve(one: Learned, store: Store, root: Path) -> tuple[dict[str, Any], list
         values.append([float(run["scores"][main]) for run in about])
         tables += [pd.read_parquet(root / folder / "predictions.parquet") for folder in share]
     whole = [files.read_json(root / folder / "metrics.json") for folder in one.evaluations]
-    sizes.append(len(labelled(store, "train")))
+    sizes.append(len(labeled(store, "train")))
     values.append([_whole(metrics, main) for metrics in whole])
     found: dict[str, Any] = {"policy": one.policy, "model": one.model, "sizes": sizes}
     found["scores"] = [[_interval(value, main, len(rows)) for value in size] for size in values]

@@ -24,7 +24,7 @@ from darkroom.classify import train
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.task import ClassifierTask
 from darkroom.classify.tuning.rate import FOUND, with_rate
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.figures import ACCENT, FAINT, figure, log_scale, save
 from darkroom.fit.batches import Batches
 from darkroom.fit.schedules import Schedule, Scheduler
@@ -63,7 +63,7 @@ def run(
     Raises ValueError if the loss falls at no rate, or the training images have fewer than two classes.
     """
     spec, store = with_rate(pretrained.localized(spec, weights), LOWEST), open_store(data)
-    rows = labelled(store, "train")
+    rows = labeled(store, "train")
     network, way = train.start(spec, store, rows, features=features)
     more = open_store(copies) if copies else None
     task, batches = train.prepare(spec, network, way, store, rows, more, teacher=teacher, kind=RangeTest)

@@ -20,7 +20,7 @@ from darkroom.classify.tuning.config import ShareSpec
 from darkroom.classify.tuning.rate import read as read_rate
 from darkroom.classify.tuning.rate import with_rate
 from darkroom.classify.tuning.scores import scores
-from darkroom.data.store import Store, labelled, needed, open_store
+from darkroom.data.store import Store, labeled, needed, open_store
 from darkroom.fit.config import Training
 from darkroom.fit.model import predict
 from darkroom.log import Log
@@ -48,14 +48,14 @@ def run(
     spec, store = pretrained.localized(spec, weights), open_store(data)
     if rate is not None:
         spec = with_rate(spec, read_rate(rate))
-    rows, test = labelled(store, "train"), needed(store, "test")
+    rows, test = labeled(store, "train"), needed(store, "test")
     some = share(store, rows, spec.share, seed=spec.seed)
     spec = spec.model_copy(update={"training": as_long(spec.training, whole=len(rows), part=len(some))})
     network, _ = train(
         spec,
         store,
         some,
-        held_out=labelled(store, "val"),
+        held_out=labeled(store, "val"),
         copies=open_store(copies) if copies else None,
         features=features,
         checkpoints=checkpoints,

@@ -22,7 +22,7 @@ from darkroom.classify.teacher import Teacher
 from darkroom.classify.tuning.rate import read as read_rate
 from darkroom.classify.tuning.rate import with_rate
 from darkroom.classify.tuning.space import FOUND, apply
-from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
+from darkroom.data.store import Store, copy_preparation, labeled, needed, open_store
 from darkroom.fit.batches import Batches, plain_batches, training_batches
 from darkroom.fit.model import Fitted, save_model
 from darkroom.fit.sampling import Sampling
@@ -63,8 +63,8 @@ def run(
     network, fitted = train(
         spec,
         store,
-        labelled(store, "train"),
-        held_out=labelled(store, "val"),
+        labeled(store, "train"),
+        held_out=labeled(store, "val"),
         copies=open_store(copies) if copies else None,
         features=features,
         teacher=teacher,

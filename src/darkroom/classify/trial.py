@@ -18,7 +18,7 @@ from darkroom.classify.tuning.rate import with_rate
 from darkroom.classify.tuning.scores import LOSS, MAIN, scores
 from darkroom.classify.tuning.search_config import TrialSpec
 from darkroom.classify.tuning.space import Values, apply
-from darkroom.data.store import Store, labelled, needed, open_store
+from darkroom.data.store import Store, labeled, needed, open_store
 from darkroom.fit.model import predict
 from darkroom.log import Log, complain
 from darkroom.nets import pretrained
@@ -43,7 +43,7 @@ def run(
     Raises ValueError if there are no validation images to score on.
     """
     store = open_store(data)
-    rows, val = labelled(store, "train"), needed(store, "val")
+    rows, val = labeled(store, "train"), needed(store, "val")
     values = spec.values if spec.values is not None else propose(spec, earlier)
     chosen = pretrained.localized(apply(spec, values), weights)
     if rate is not None:

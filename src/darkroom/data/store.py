@@ -114,7 +114,7 @@ def open_store(root: str | Path, *, classes_only: bool = False) -> Store:
     )
 
 
-def labelled(store: Store, split: str) -> NDArray[np.int64]:
+def labeled(store: Store, split: str) -> NDArray[np.int64]:
     """Return the rows of a split that have a target: a class, labels or numbers."""
     rows = store.rows(split)
     if store.values is None:
@@ -124,7 +124,7 @@ def labelled(store: Store, split: str) -> NDArray[np.int64]:
 
 def needed(store: Store, split: str, *, labels: bool = True) -> NDArray[np.int64]:
     """Return the rows of a split that a stage requires. Raises ValueError with the config key if there are none."""
-    rows = labelled(store, split) if labels else store.rows(split)
+    rows = labeled(store, split) if labels else store.rows(split)
     if not len(rows):
         what = f"labeled {split}" if labels else split
         raise ValueError(

@@ -65,7 +65,7 @@ def summarize(
         "classes": list(classes),
         "counts": counts,
         "splits": {part: int((table["split"] == part).sum()) for part in SPLITS},
-        "unlabelled": int((table["label"] < 0).sum()),
+        "unlabeled": int((table["label"] < 0).sum()),
         "excluded": excluded,
         "duplicate_groups": copies.groups,
         "duplicates": len(copies.first),

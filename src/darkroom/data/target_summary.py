@@ -32,7 +32,7 @@ def described(target: Target, table: pd.DataFrame) -> dict[str, Any]:
             name: {part: _spread(values[rows, k]) for part, rows in inside.items()}
             for k, name in enumerate(target.names)
         }
-    return {**found, "unlabelled": int((~known).sum())}
+    return {**found, "unlabeled": int((~known).sum())}
 
 
 def _spread(values: Values) -> dict[str, float] | None:

@@ -39,7 +39,7 @@ FALSE_ALARMS = 1e-4
 """Expected number of unrelated pairs in the whole set that pass as near-duplicates."""
 LOOKS = (128, 256)
 """Descriptor components compared: first for all pairs, then for those that passed."""
-NEIGHBOURS = 60
+NEIGHBORS = 60
 """Neighbors per image; a third of the set if it has fewer than 180 images."""
 FEWEST = 12
 """Below this number of distinct images, neighborhoods say nothing and near-duplicates are not searched."""
@@ -122,10 +122,10 @@ class _Look:
 
 def _look(vectors: Vectors, rows: NDArray[np.int64], components: int) -> _Look:
     """Compare rows with all vectors, using the first `components`."""
-    count, k = len(vectors), min(NEIGHBOURS, len(vectors) // 3)
+    count, k = len(vectors), min(NEIGHBORS, len(vectors) // 3)
     if not len(rows):
         return _Look({}, np.empty(0))
-    near, similarity = neighbours(_cut(vectors, components), rows, k)
+    near, similarity = neighbors(_cut(vectors, components), rows, k)
     distance = np.sqrt(np.maximum(2 - 2 * similarity, NEAREST**2))
     closeness = np.log(distance[:, -1:] / distance)  # (N, k), decreasing from the nearest to the k-th, which has 0
     dimension = _dimension(closeness)
@@ -138,7 +138,7 @@ def _cut(vectors: Vectors, components: int) -> Vectors:
     return unit(np.ascontiguousarray(vectors[:, :components]))
 
 
-def neighbours(vectors: Vectors, rows: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def neighbors(vectors: Vectors, rows: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the k nearest other vectors (N, D) of some rows by cosine, and their similarity, both (rows, k), nearest first.
 
     Exact, by blocked matrix products: of the `LANES` vectors that share a place, only the best is compared at first, and

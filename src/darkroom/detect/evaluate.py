@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from darkroom import files
-from darkroom.data.store import Store, labelled, open_store, release
+from darkroom.data.store import Store, labeled, open_store, release
 from darkroom.detect.config import EvaluateSpec
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.examples import ScoredTest, TopMaps, color_scale, enlarged, save_examples
@@ -92,7 +92,7 @@ def _labels_seen(store: Store, spec: EvaluateSpec) -> list[str]:
     """Return the anomalous classes whose labels were used to train the classifier that serves as feature extractor."""
     if spec.network is None:
         return []
-    seen = np.unique(store.labels[labelled(store, "train")])
+    seen = np.unique(store.labels[labeled(store, "train")])
     return [store.classes[label] for label in seen if store.classes[label] not in spec.normal]
 
 
@@ -102,7 +102,7 @@ def _threshold(spec: EvaluateSpec, detector: Detector, store: Store, normal_scor
         return from_normals(normal_scores, spec.false_alarms)
     if spec.threshold == "extreme_value":
         return from_tail(normal_scores, spec.false_alarms)
-    rows = labelled(store, "val")
+    rows = labeled(store, "val")
     scores, anomalous = scored(detector, store, rows)[0], is_anomalous(store, rows, spec.normal)
     return (
         from_labels(scores, anomalous)

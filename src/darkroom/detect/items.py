@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import settings
-from darkroom.data.store import Store, labelled, needed
+from darkroom.data.store import Store, labeled, needed
 from darkroom.randomness import derive
 
 UNLABELED = "unlabeled"
@@ -71,7 +71,7 @@ def contaminated(
     if not share:
         return rows
     count = round(share * len(rows) / (1 - share))
-    among = labelled(store, "train")
+    among = labeled(store, "train")
     among = among[is_anomalous(store, among, normal)]
     wanted = f"detect.contamination: a share of {share:g} anomalous images beside {len(rows)} normal ones"
     if not count:

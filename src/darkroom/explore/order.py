@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.data.twins import neighbours
+from darkroom.data.twins import neighbors
 from darkroom.explore.clustering.found import Labels, Points
 
 NEAREST = 10
@@ -31,6 +31,6 @@ def remoteness(points: Points) -> NDArray[np.float64]:
     if k < 1:
         return np.zeros(len(points))
     unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-    _, similarity = neighbours(unit.astype(np.float32), np.arange(len(points)), k)
+    _, similarity = neighbors(unit.astype(np.float32), np.arange(len(points)), k)
     found: NDArray[np.float64] = 1 - similarity[:, -1]
     return found

@@ -27,9 +27,9 @@ metrics.json holds ({interval} is {"value", "low", "high"}; an unavailable numbe
     classes_missed      [class]: asked for at least 5 times, but no sample is classified as it; null with an untrained judge
     total_variation     half the summed differences between the proportions of `judged` and `asked`; null likewise
     collapse            {collapsed: bool, reasons: [text], rule: text}
-    memorisation        {training, threshold, near_copies: {interval}, expected, samples: {distance, ratio}, held_out:
+    memorization        {training, threshold, near_copies: {interval}, expected, samples: {distance, ratio}, held_out:
                         {distance, ratio}, closest: [{sample, row, id, distance, ratio}]}, each distance and ratio by
-                        quantile {q01, q05, q25, q50, q75, q95}; see `measure.memorisation`. `closest` is what closest.png
+                        quantile {q01, q05, q25, q50, q75, q95}; see `measure.memorization`. `closest` is what closest.png
                         shows, nearest pair first; `row` and `id` are the training image's
     steps               [{steps, fid, kid, kid_sd, precision, recall, density, coverage, accuracy: {interval}}] in the
                         judge's features, for models that sample in a number of steps; absent for others
@@ -126,7 +126,7 @@ class _Evaluation:
         spec, store, network = self.spec, self.store, self.network
         measured = self.space.measure(self.samples) | {"trained": self.judge.trained}
         classified = self.judge.classify(self.samples)
-        memorisation, nearest = memorized(store, self.rows, self.samples, seed=spec.seed)
+        memorization, nearest = memorized(store, self.rows, self.samples, seed=spec.seed)
         result = {
             "items": len(self.rows),
             "samples": len(self.samples),
@@ -135,7 +135,7 @@ class _Evaluation:
             "judge_floor": self.space.floor,
             **self._in_other_spaces(),
             **self._class_metrics(classified),
-            "memorisation": memorisation,
+            "memorization": memorization,
         }
         result["collapse"] = collapse(measured, self.space.floor, result["classes_missed"])
         result["neutral"] = self._neutral(model, result)
@@ -154,7 +154,7 @@ class _Evaluation:
     def draw(self, model: Path, result: dict[str, Any], folder: Path) -> None:
         """Draw the figures."""
         draw_grid(self.network, folder / "samples.png", seed=self.spec.seed)
-        draw_closest(result["memorisation"]["closest"], self.samples, self.store, folder / "closest.png")
+        draw_closest(result["memorization"]["closest"], self.samples, self.store, folder / "closest.png")
         draw_curves(pd.read_csv(model / HISTORY), pd.read_csv(model / STEPS), folder / "curves.png")
         if "steps" in result:
             draw_steps(result["steps"], self.space.floor, folder / "steps.png")
@@ -222,7 +222,7 @@ def _scalars(result: dict[str, Any]) -> Iterator[tuple[dict[str, float], int | N
     for space in ("judge", "judge_floor", "imagenet", "imagenet_floor", "inception", "inception_floor"):
         numbers |= known(f"{space}/", result[space], MEASURES)
     numbers |= known("neutral/", result["neutral"], (*MEASURES, "accuracy"))
-    numbers |= known("", result["memorisation"], ("near_copies",)) | known("", result["collapse"], ("collapsed",))
+    numbers |= known("", result["memorization"], ("near_copies",)) | known("", result["collapse"], ("collapsed",))
     numbers |= known("", result.get("test", {}), ("elbo", "reconstruction", "kl"))
     yield numbers, None
     for each in result.get("steps", []):

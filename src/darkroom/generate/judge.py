@@ -17,7 +17,7 @@ from darkroom import files
 from darkroom.augment.config import OnlineSpec
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.train import train
-from darkroom.data.store import labelled, needed, open_store
+from darkroom.data.store import labeled, needed, open_store
 from darkroom.fit.model import save_model
 from darkroom.fit.untrained import untrained
 from darkroom.generate.config import JudgeSpec
@@ -38,12 +38,12 @@ def run(
     Raises ValueError if there are no training images.
     """
     spec, store = pretrained.localized(spec, weights), open_store(data, classes_only=True)
-    rows = labelled(store, "train")
+    rows = labeled(store, "train")
     present = np.unique(store.labels[rows])
     if len(present) > 1:
         policy = OnlineSpec(online=spec.online)
         job = TrainSpec(network=spec.network, training=spec.training, policy=policy, seed=SEED)
-        network, fitted = train(job, store, rows, held_out=labelled(store, "val"), checkpoints=checkpoints, log=log)
+        network, fitted = train(job, store, rows, held_out=labeled(store, "val"), checkpoints=checkpoints, log=log)
         about: dict[str, Any] = {"trained": True}
     else:
         torch.manual_seed(derive(SEED, "weights"))

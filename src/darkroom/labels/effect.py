@@ -16,7 +16,7 @@ import pandas as pd
 from darkroom import files
 from darkroom.classify import config as classify
 from darkroom.classify.train import train
-from darkroom.data.store import Store, labelled, needed, open_store
+from darkroom.data.store import Store, labeled, needed, open_store
 from darkroom.fit.model import predict
 from darkroom.labels.config import EffectSpec
 from darkroom.log import Log
@@ -45,6 +45,6 @@ def run(spec: EffectSpec, *, data: Path, weights: Path | None = None, out: Path,
 def _predicted(spec: EffectSpec, store: Store, test: np.ndarray, seed: int, log: Log) -> np.ndarray:
     """Train on a store's labels and return the predicted classes of its test images."""
     plain = classify.TrainSpec(network=spec.network, training=spec.training, seed=seed)
-    network, _ = train(plain, store, labelled(store, "train"), held_out=np.empty(0, np.int64), log=log)
+    network, _ = train(plain, store, labeled(store, "train"), held_out=np.empty(0, np.int64), log=log)
     found: np.ndarray = predict(network.eval(), store.images, test).argmax(1)
     return found

@@ -21,7 +21,7 @@ from darkroom import files
 from darkroom.audit.folds import HELD_OUT, fingerprint, folds
 from darkroom.audit.judge import watched
 from darkroom.classify.calibration import log_softmax
-from darkroom.data.store import Store, labelled
+from darkroom.data.store import Store, labeled
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.labels.confident import Floats, Labels
 from darkroom.labels.config import FindSpec
@@ -53,7 +53,7 @@ class Evidence:
 def collect(spec: FindSpec, store: Store, models: Path) -> Evidence:
     """Return the evidence on all labeled images, by the judges `models`/fold-F. Raises ValueError if one has seen its images."""
     train, fold = folds(store, spec)
-    outside = np.concatenate([labelled(store, "val"), labelled(store, "test")])
+    outside = np.concatenate([labeled(store, "val"), labeled(store, "test")])
     rows = np.concatenate([train, outside])
     classes = len(store.classes)
     judged, voted, times = np.zeros((len(rows), classes)), np.zeros((len(rows), classes)), np.zeros((len(rows), 1))

@@ -23,7 +23,7 @@ from darkroom.classify import features
 from darkroom.classify.config import FeaturesSpec
 from darkroom.classify.transfer.frozen import Features, open_features
 from darkroom.data import split
-from darkroom.data.store import Store, copy_preparation, labelled, needed, open_store
+from darkroom.data.store import Store, copy_preparation, labeled, needed, open_store
 from darkroom.fit.model import save_model
 from darkroom.ladder.ascent import Ascent, Rung
 from darkroom.ladder.config import ORDER, ClimbSpec
@@ -57,7 +57,7 @@ def run(spec: ClimbSpec, *, data: Path, weights: Path | None = None, out: Path, 
             f"the ladder needs training images of at least two classes; {store.name} has only "
             f"{settings.quoted(store.classes[known_classes[0]])}. Add another to data.source, or remove the section ladder"
         )
-    pool, test = np.sort(np.concatenate([labelled(store, "train"), labelled(store, "val")])), needed(store, "test")
+    pool, test = np.sort(np.concatenate([labeled(store, "train"), labeled(store, "val")])), needed(store, "test")
     budget, counted = Budget(60 * spec.minutes), costs(spec.rungs, store, threads=spec.threads)
     with tempfile.TemporaryDirectory() as temporary:
         known = _features(spec, data, Path(temporary), workers=workers)
@@ -103,7 +103,7 @@ def run(spec: ClimbSpec, *, data: Path, weights: Path | None = None, out: Path, 
 
 
 def _features(spec: ClimbSpec, data: Path, folder: Path, *, workers: int) -> tuple[Path, Features] | None:
-    """Compute the features of all labelled images once for all rungs; None if no rung has a pretrained network."""
+    """Compute the features of all labeled images once for all rungs; None if no rung has a pretrained network."""
     networks = [rung.network for rung in spec.rungs.values() if rung.transfer]
     if not networks:
         return None

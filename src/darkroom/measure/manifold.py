@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from darkroom.measure.distances import Floats, squared_blocks
 
-PRECISION_NEIGHBOURS, NEIGHBOURS = 3, 5
+PRECISION_NEIGHBORS, NEIGHBORS = 3, 5
 """k for precision and recall, and k for density and coverage, as in the papers."""
 
 
@@ -30,7 +30,7 @@ class Manifold(NamedTuple):
 
 
 def manifold(
-    real: NDArray[Any], made: NDArray[Any], *, k: int = NEIGHBOURS, precision_k: int = PRECISION_NEIGHBOURS
+    real: NDArray[Any], made: NDArray[Any], *, k: int = NEIGHBORS, precision_k: int = PRECISION_NEIGHBORS
 ) -> Manifold:
     """Return all four measures for features of real (N, D) and generated (M, D) images; balls are closed.
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom.data.store import Store, labelled
+from darkroom.data.store import Store, labeled
 from darkroom.measure.proportion import Interval, wilson
 from darkroom.nets.neighbors import classified
 
@@ -35,8 +35,8 @@ class Measured:
     @classmethod
     def of(cls, store: Store) -> Measured:
         """Choose the images; `val` is empty unless each image has one class and there are at least two of them."""
-        train, val = store.rows("train"), labelled(store, "val")
-        classes = np.unique(store.labels[labelled(store, "train")]) if store.values is None else ()
+        train, val = store.rows("train"), labeled(store, "val")
+        classes = np.unique(store.labels[labeled(store, "train")]) if store.values is None else ()
         return cls(_spaced(train, MOST_TRAINING), _spaced(val, MOST_VALIDATION) if len(classes) > 1 else val[:0])
 
 

@@ -18,7 +18,7 @@ from darkroom.classify.config import ExplainSpec
 from darkroom.classify.explanation.embedding import GRID
 from darkroom.data import attributes, fetch, prepare
 from darkroom.data.config import AttributesSpec, FetchSpec, PrepareSpec
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.fit.model import save_model
 from darkroom.log import silent
 
@@ -48,7 +48,7 @@ def digits_attributes(digits: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def evaluated(root: Path, data: Path, wrong: Callable[[np.ndarray], np.ndarray]) -> Path:
     """Write untrained networks, and predictions that are wrong where `wrong` of the test images says so."""
     store = open_store(data)
-    rows, classes = labelled(store, "test"), len(store.classes)
+    rows, classes = labeled(store, "test"), len(store.classes)
     labels = store.labels[rows]
     predicted = np.where(wrong(np.asarray(store.images[rows])), (labels + 1) % classes, labels)
     probabilities = np.full((len(rows), classes), 0.05)

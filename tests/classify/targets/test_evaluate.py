@@ -17,7 +17,7 @@ from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.classify.evaluation.numbers import CONSTANT
 from darkroom.classify.evaluation.outputs import NO_VALIDATION
-from darkroom.data.store import describe_store, labelled, open_store
+from darkroom.data.store import describe_store, labeled, open_store
 from darkroom.data.target import Kind
 from darkroom.log import silent
 
@@ -55,7 +55,7 @@ def test_labels_have_metrics_thresholds_and_predictions(
 ) -> None:
     found, logged = evaluated(targeted("labels"), models["labels"], tmp_path / "out")
     store = open_store(targeted("labels"))
-    truth = store.targets[labelled(store, "test")]
+    truth = store.targets[labeled(store, "test")]
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert np.array_equal(table.filter(regex="^true_").to_numpy(), truth)
     for view in ("plain", "tta"):
@@ -80,7 +80,7 @@ def test_numbers_have_errors_and_intervals_in_units(
 ) -> None:
     found, logged = evaluated(targeted("numbers"), models["numbers"], tmp_path / "out")
     store = open_store(targeted("numbers"))
-    truth = store.targets[labelled(store, "test")].astype(np.float64)
+    truth = store.targets[labeled(store, "test")].astype(np.float64)
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
     for view in ("plain", "tta"):
         predicted = table.filter(regex=f"^prediction_{view}_").to_numpy()
@@ -113,7 +113,7 @@ def test_a_loaded_model_answers_as_its_evaluation_did(
     found, _ = evaluated(targeted(kind), models[kind], tmp_path / "evaluation")
     (tmp_path / "model").symlink_to(models[kind])
     store = open_store(targeted(kind))
-    images, loaded = store.images[labelled(store, "test")], cast(Any, darkroom.load(tmp_path))
+    images, loaded = store.images[labeled(store, "test")], cast(Any, darkroom.load(tmp_path))
     table = pd.read_parquet(tmp_path / "evaluation" / "predictions.parquet")
     predicted = table.filter(regex="^prediction_plain_").to_numpy()
     if kind == "labels":
@@ -136,7 +136,7 @@ def test_without_validation_images_nothing_is_chosen(
     """One label, or number, is also the same for all of the two test images that are left."""
     store = open_store(targeted(kind))
     items = store.items.assign(split=store.items["split"].replace("val", "train"))
-    test = labelled(store, "test")
+    test = labeled(store, "test")
     items.loc[test[2:], "split"] = "train"
     items.loc[test[:2], store.target.columns[0]] = np.float32(0)
     with files.folder(tmp_path / "data") as fresh:

@@ -13,7 +13,7 @@ import pytest
 from darkroom import files
 from darkroom.classify import train
 from darkroom.classify.config import TrainSpec
-from darkroom.data.store import describe_store, labelled, open_store
+from darkroom.data.store import describe_store, labeled, open_store
 from darkroom.data.target import Kind
 from darkroom.fit.model import HISTORY, predict, read_about, rebuild
 from darkroom.log import silent
@@ -36,7 +36,7 @@ def test_a_model_answers_in_the_targets_units(kind: Kind, targeted: Callable[[Ki
     assert (about.target, about.classes) == (store.target, ())
     assert about.link == ("sigmoid" if kind == "labels" else "identity")
     network = rebuild("network", tmp_path / "model", about.shape, len(about.target.names))
-    rows = labelled(store, "test")
+    rows = labeled(store, "test")
     outputs, truth = predict(network, store.images, rows), store.targets[rows]
     if kind == "labels":
         assert ((outputs > 0) == truth).mean() > 0.9

@@ -11,7 +11,7 @@ import pytest
 
 from darkroom.classify import features, train
 from darkroom.classify.config import FeaturesSpec, TrainSpec
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.data.target import Kind
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.log import silent
@@ -47,7 +47,7 @@ def test_a_fitted_head_predicts_the_target_and_fine_tuning_starts_from_it(
         train.run(spec, data=targeted(kind), features=tmp_path / "features", out=out, log=silent)
         about, store = read_about(out), open_store(targeted(kind))
         rebuilt = rebuild("network", out, about.shape, len(about.target.names))
-        rows = labelled(store, "test")
+        rows = labeled(store, "test")
         outputs, truth = predict(rebuilt, store.images, rows), store.targets[rows]
         history = pd.read_csv(out / "history.csv")
         if kind == "labels":

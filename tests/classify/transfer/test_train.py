@@ -14,7 +14,7 @@ from darkroom import files
 from darkroom.classify import evaluate, features, train
 from darkroom.classify.config import EvaluateSpec, FeaturesSpec, TrainSpec
 from darkroom.classify.transfer.frozen import open_features
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.fit import trainer
 from darkroom.fit.model import read_about, rebuild
 from darkroom.log import silent
@@ -57,7 +57,7 @@ def test_features_are_the_networks_own_whatever_the_number_of_workers(
     assert files.read_manifest(tmp_path / "one") == files.read_manifest(frozen)
     assert files.read_manifest(tmp_path / "again") == files.read_manifest(frozen)
     store, known = open_store(digits), open_features(frozen)
-    test = labelled(store, "test")[:5]
+    test = labeled(store, "test")[:5]
     built = Pretrained(store.shape, 10, **{key: value for key, value in network(weights).items() if key != "name"})
     built.load_pretrained()
     images = torch.from_numpy(store.images[test]).permute(0, 3, 1, 2).float() / 255
@@ -70,7 +70,7 @@ def test_features_are_the_networks_own_whatever_the_number_of_workers(
 def test_views_are_of_training_images_alone_and_share_their_fold(frozen: Path, digits: Path) -> None:
     store, known = open_store(digits), open_features(frozen)
     assert set(known.items[known.items["view"] > 0]["split"]) == {"train"}
-    rows = labelled(store, "train")
+    rows = labeled(store, "train")
     given = known.examples(store, rows, balanced=False, seed=0)
     assert len(given) == 3 * len(rows)
     folds = given.folds.numpy().reshape(3, len(rows))
@@ -89,7 +89,7 @@ def test_a_probe_is_saved_as_a_whole_network(
     train.run(spec, data=digits, features=frozen, out=tmp_path / "model", log=silent)
     about, store = read_about(tmp_path / "model"), open_store(digits)
     saved = rebuild("network", tmp_path / "model", about.shape, 10)
-    rows = labelled(store, "val")
+    rows = labeled(store, "val")
     images = torch.from_numpy(store.images[rows]).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         right = (saved(images).argmax(1).numpy() == store.labels[rows]).mean()

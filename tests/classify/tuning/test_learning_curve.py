@@ -14,7 +14,7 @@ from darkroom.classify import evaluate, learning_curve, share, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.classify.tuning.config import CurveSpec, ShareSpec
 from darkroom.config import load as config
-from darkroom.data.store import labelled, open_store
+from darkroom.data.store import labeled, open_store
 from darkroom.fit.config import Training
 from darkroom.log import silent
 from darkroom.planning.plan import Plan
@@ -30,7 +30,7 @@ def spec(part: float, seed: int = 0) -> ShareSpec:
 
 def test_shares_are_nested_stratified_and_drawn_by_the_seed(digits: Path) -> None:
     store = open_store(digits)
-    rows = labelled(store, "train")
+    rows = labeled(store, "train")
     small, large = (share.share(store, rows, part, seed=0) for part in SHARES)
     assert set(small) < set(large) < set(rows)
     assert len(small) == round(0.1 * len(rows))
@@ -70,7 +70,7 @@ def test_the_curve_has_every_size_and_seed_and_ends_with_the_classifier_itself(d
     learning_curve.run(made, data=digits, classifiers=tmp_path, out=tmp_path / "curve", log=silent)
     [curve] = files.read_json(tmp_path / "curve" / "learning_curve.json")["curves"]
     store = open_store(digits)
-    rows = len(labelled(store, "train"))
+    rows = len(labeled(store, "train"))
     assert curve["sizes"] == [round(0.1 * rows), round(0.3 * rows), rows]
     assert curve["forecasts"] == []
     assert curve["reason"] == "a forecast needs 4 sizes and two seeds"

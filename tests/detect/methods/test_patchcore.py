@@ -37,9 +37,9 @@ def distances(rows: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     return torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-@pytest.mark.parametrize("neighbours", [0, 4, 9])
-def test_agrees_with_sklearn_and_the_formula_of_the_paper(neighbours: int) -> None:
-    detector = fit(neighbours=neighbours)
+@pytest.mark.parametrize("neighbors", [0, 4, 9])
+def test_agrees_with_sklearn_and_the_formula_of_the_paper(neighbors: int) -> None:
+    detector = fit(neighbors=neighbors)
     bank = detector.bank.double().numpy()
     index = NearestNeighbors(algorithm="brute").fit(bank)
     scores, maps = detector.score(PROBE)
@@ -52,8 +52,8 @@ def test_agrees_with_sklearn_and_the_formula_of_the_paper(neighbours: int) -> No
         assert torch.allclose(pixels.double(), upsampled, rtol=1e-4)
         worst = far.argmax()
         weight = 1.0
-        if neighbours:
-            around = index.kneighbors(bank[found[worst]][None], neighbours)[1][0]
+        if neighbors:
+            around = index.kneighbors(bank[found[worst]][None], neighbors)[1][0]
             assert around[0] == found[worst]
             weight = 1 - softmax(np.linalg.norm(patches[worst] - bank[around], axis=1))[0]
         assert float(score) == pytest.approx(far[worst] * weight, rel=1e-4)

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from darkroom import settings
 from darkroom.data import split
-from darkroom.data.store import Store, labelled
+from darkroom.data.store import Store, labeled
 
 Rows = NDArray[np.int64]
 
 
 def pool(store: Store) -> Rows:
     """Return the rows of the train and val splits that have a target, ascending."""
-    return np.sort(np.concatenate([labelled(store, "train"), labelled(store, "val")]))
+    return np.sort(np.concatenate([labeled(store, "train"), labeled(store, "val")]))
 
 
 def folds(store: Store, rows: Rows, *, count: int, seed: int) -> Rows:

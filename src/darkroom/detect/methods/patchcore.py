@@ -54,7 +54,7 @@ class PatchCore(FeatureDetector):
             float, Field(gt=0, le=1, description="share of the normal patches kept in the memory bank")
         ] = 0.1,
         most: Annotated[Count, Field(description="largest size of the memory bank")] = 10_000,
-        neighbours: Annotated[
+        neighbors: Annotated[
             int,
             Field(
                 ge=0,
@@ -71,7 +71,7 @@ class PatchCore(FeatureDetector):
     ) -> None:
         maps = extractor(classifier, trained, levels=levels, patch=PATCH, side=side, network=backbone, weights=weights)
         super().__init__(shape, maps, smoothing=smoothing)
-        self.share, self.most, self.neighbours = coreset, most, neighbours
+        self.share, self.most, self.neighbors = coreset, most, neighbors
         self.register_buffer("bank", torch.zeros(0, self.depth))
 
     def fit(self, inputs: FitInputs) -> None:
@@ -101,7 +101,7 @@ class PatchCore(FeatureDetector):
         Equation 7 of the paper: one minus the softmax of the distance to the nearest patch among the distances to that
         patch's own neighbors in the bank. Near 1 if the nearest patch is itself rare.
         """
-        count = min(self.neighbours, len(self.bank))
+        count = min(self.neighbors, len(self.bank))
         if count < 2:  # the softmax of a single distance is 1, and every score 0
             return torch.ones(len(patches))
         anchors = self.bank[indices]

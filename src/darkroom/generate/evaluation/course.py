@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from darkroom.figures import COLORS, save
 from darkroom.generate.evaluation.spaces import Images, JudgeClassifier
 from darkroom.generate.snapshots import EPOCHS, SAMPLES
-from darkroom.measure.manifold import NEIGHBOURS, manifold
+from darkroom.measure.manifold import NEIGHBORS, manifold
 
 TITLES = {"coverage": "coverage", "classes": "classes seen", "largest_class": "fraction in the largest class"}
 
@@ -33,7 +33,7 @@ def followed(model: Path, judge: JudgeClassifier, held_out: Images) -> pd.DataFr
         counts = np.stack([np.bincount(judge.classify(images), minlength=k) for images in drawn])
         table["classes"] = (counts > 0).sum(1)
         table["largest_class"] = counts.max(1) / counts.sum(1)
-    if min(len(held_out), drawn.shape[1]) > NEIGHBOURS:
+    if min(len(held_out), drawn.shape[1]) > NEIGHBORS:
         even = np.linspace(0, len(held_out) - 1, min(drawn.shape[1], len(held_out))).round().astype(np.int64)
         real = judge.features(held_out[even])
         table["coverage"] = [manifold(real, judge.features(images)).coverage for images in drawn]

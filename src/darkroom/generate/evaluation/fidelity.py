@@ -11,7 +11,7 @@ from darkroom.data.store import Store
 from darkroom.generate.evaluation.spaces import FeatureExtractor, Features, Images
 from darkroom.measure.frechet import frechet_distance
 from darkroom.measure.kernel import kernel_distance
-from darkroom.measure.manifold import NEIGHBOURS, manifold
+from darkroom.measure.manifold import NEIGHBORS, manifold
 
 MEASURES = ("fid", "kid", "kid_sd", "precision", "recall", "density", "coverage")
 
@@ -22,16 +22,16 @@ def fidelity(real: Features, made: Features) -> dict[str, Any]:
     With too few images for nearest neighbors, each measure is {"value": null, "reason"}.
     """
     sizes = {"samples": len(made), "against": len(real), "features": real.shape[1]}
-    if min(len(real), len(made)) <= NEIGHBOURS:
-        reason = f"needs more than {NEIGHBOURS} images of each kind, got {len(real)} real and {len(made)} others"
+    if min(len(real), len(made)) <= NEIGHBORS:
+        reason = f"needs more than {NEIGHBORS} images of each kind, got {len(real)} real and {len(made)} others"
         return {**sizes, **{name: {"value": None, "reason": reason} for name in MEASURES}}
-    kernel, neighbours = kernel_distance(real, made), manifold(real, made)
+    kernel, neighbors = kernel_distance(real, made), manifold(real, made)
     return {
         **sizes,
         "fid": frechet_distance(real, made),
         "kid": kernel.value,
         "kid_sd": kernel.sd,
-        **neighbours._asdict(),
+        **neighbors._asdict(),
     }
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from darkroom import sheets
 from darkroom.data.store import Store
 from darkroom.generate.evaluation.spaces import Images
-from darkroom.measure import memorisation
-from darkroom.measure.memorisation import Nearest, near_copies, nearest, quantiles, threshold
+from darkroom.measure import memorization
+from darkroom.measure.memorization import Nearest, near_copies, nearest, quantiles, threshold
 from darkroom.randomness import derive
 
 RESAMPLES = 1000
@@ -21,7 +21,7 @@ CLOSEST = 12
 
 
 def memorized(store: Store, rows: NDArray[np.int64], samples: Images, *, seed: int) -> tuple[dict[str, Any], Nearest]:
-    """Return the entry `memorisation` of metrics.json, and the nearest training image of each sample, by store row.
+    """Return the entry `memorization` of metrics.json, and the nearest training image of each sample, by store row.
 
     `rows` are real images that the model never saw.
     """
@@ -32,7 +32,7 @@ def memorized(store: Store, rows: NDArray[np.int64], samples: Images, *, seed: i
     draws = np.random.default_rng(derive(seed, "near copies"))
     found = {
         "training": len(train),
-        "expected": memorisation.EXPECTED,
+        "expected": memorization.EXPECTED,
         "threshold": threshold(held_out.ratio),
         "near_copies": near_copies(made.ratio, held_out.ratio, resamples=RESAMPLES, generator=draws),
         "samples": {"distance": quantiles(made.distance), "ratio": quantiles(made.ratio)},

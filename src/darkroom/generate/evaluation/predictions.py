@@ -43,9 +43,9 @@ class Predictions:
 
 def class_metrics(predictions: Predictions, *, seed: int) -> dict[str, Any]:
     """Return `accuracy`, `accuracy_real`, `per_class`, `classes_missed` and `total_variation` of metrics.json."""
-    labelled = predictions.labels_real >= 0
-    labels = predictions.labels_real[labelled]
-    real = _Accuracy(predictions.real[labelled], labels, "no test image has a label", derive(seed, "real"))
+    labeled = predictions.labels_real >= 0
+    labels = predictions.labels_real[labeled]
+    real = _Accuracy(predictions.real[labeled], labels, "no test image has a label", derive(seed, "real"))
     if predictions.asked is None:
         nothing = np.full_like(predictions.samples, -1)
         made = _Accuracy(predictions.samples, nothing, UNCONDITIONAL, derive(seed, "made"))

@@ -144,9 +144,9 @@ def _facts(card: dict[str, Any]) -> list[str]:
             f"{text.plural(changed['relabeled'], 'label')} corrected and {text.plural(changed['dropped'], 'image')} dropped by "
             "data.corrections"
         )
-    if card.get("unlabelled"):
+    if card.get("unlabeled"):
         missing = "label" if "target" not in card else "target"
-        facts.append(f"{text.plural(card['unlabelled'], 'image')} without a {missing}")
+        facts.append(f"{text.plural(card['unlabeled'], 'image')} without a {missing}")
     if card["masks"]:
         facts.append(f"{text.plural(card['masks'], 'image')} with a mask of the anomaly")
     return [*facts, *(f"{note[:1].upper()}{note[1:]}".rstrip(".") for note in card.get("notes", []))]

@@ -98,7 +98,7 @@ def test_one_seed_says_nothing_about_the_spread_and_one_model_needs_no_advice(pl
 def test_collapse_and_near_copies_lead_the_page(plant: Callable[..., Any], tmp_path: Path) -> None:
     tree = plant(generators=("gan", "vae"))
     change(tree, "gan", collapse={"collapsed": True, "reasons": ["no sample is taken for <3>"]})
-    change(tree, "vae", memorisation={"near_copies": {"value": 0.3, "low": 0.25, "high": 0.35}})
+    change(tree, "vae", memorization={"near_copies": {"value": 0.3, "low": 0.25, "high": 0.35}})
     page = tree.build(tmp_path / "page")
     answer = page[: page.index('id="data"')]
     assert "no sample is taken for &lt;3&gt;" in answer
@@ -111,11 +111,11 @@ def test_copies_are_too_many_when_clearly_above_those_of_held_out_images(
     plant: Callable[..., Any], share: float, low: float, many: bool
 ) -> None:
     tree = plant(generators=("gan",), classifiers=(), detectors=())
-    change(tree, "gan", memorisation={"near_copies": {"value": share, "low": low, "high": 0.5}})
+    change(tree, "gan", memorization={"near_copies": {"value": share, "low": low, "high": 0.5}})
     assert too_many_copies(section(tree).best) is many
 
 
 def test_missing_numbers_show_their_reason(plant: Callable[..., Any], tmp_path: Path) -> None:
     tree = plant(generators=("gan",))
-    change(tree, "gan", accuracy={"value": None, "reason": "the model knows no classes"}, memorisation=None)
+    change(tree, "gan", accuracy={"value": None, "reason": "the model knows no classes"}, memorization=None)
     assert "the model knows no classes" in tree.build(tmp_path / "page")

@@ -146,7 +146,7 @@ def _warnings(found: Generators) -> Iterator[Finding]:
         yield Finding("Generation", "collapsed", "bad", say("<b>{}</b>: {}.", method.title, "; ".join(reasons)))
     for method in found.ranked:
         if too_many_copies(method):
-            share = text.full(method.share("memorisation", "near_copies"), "percent")
+            share = text.full(method.share("memorization", "near_copies"), "percent")
             words = say("{} of the samples of <b>{}</b> are near-copies of training images.", share, method.title)
             yield Finding("Generation", "memorizes", "bad", words)
 

@@ -98,16 +98,16 @@ def _columns(name: str, accuracy: bool) -> list[str]:
 
 def memory(ranked: Sequence[Method]) -> Table | None:
     """Tabulate near-copies of training images among samples, beside those among held-out images."""
-    known = [m for m in ranked if m.number("memorisation", "near_copies").value is not None]
+    known = [m for m in ranked if m.number("memorization", "near_copies").value is not None]
     if not known:
         return None
     cells = []
     for m in known:
-        copies, expected = m.share("memorisation", "near_copies"), m.share("memorisation", "expected")
+        copies, expected = m.share("memorization", "near_copies"), m.share("memorization", "expected")
         tone = "bad" if too_many_copies(m) else ""
         line = [cell(copies, "percent", tone=tone), cell(Number(expected.value), "percent")]
-        line += [cell(m.number("memorisation", of, "distance", "q50"), "compact") for of in ("samples", "held_out")]
-        line += [cell(m.number("memorisation", of, "ratio", "q50"), "decimal") for of in ("samples", "held_out")]
+        line += [cell(m.number("memorization", of, "distance", "q50"), "compact") for of in ("samples", "held_out")]
+        line += [cell(m.number("memorization", of, "ratio", "q50"), "decimal") for of in ("samples", "held_out")]
         cells.append(line)
     columns = ["among samples, %", "among held-out images, %", "samples", "held-out", "samples", "held-out"]
     groups = [("Near-copies of training images", 2), ("Median distance to the nearest", 2), ("Median ratio", 2)]
@@ -116,7 +116,7 @@ def memory(ranked: Sequence[Method]) -> Table | None:
 
 def too_many_copies(method: Method) -> bool:
     """Return whether samples are clearly more often near-copies of training images than held-out images are."""
-    copies, expected = method.share("memorisation", "near_copies"), method.share("memorisation", "expected")
+    copies, expected = method.share("memorization", "near_copies"), method.share("memorization", "expected")
     if copies.value is None or expected.value is None:
         return False
     return copies.value > COPIES * expected.value and (copies.low is None or copies.low > expected.value)

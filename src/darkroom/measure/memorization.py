@@ -1,7 +1,7 @@
 """Memorization: whether generated images repeat training images pixel by pixel, calibrated on held-out real images.
 
 Distances are Euclidean between images as floats in [0, 1]. Alone they mislead: plain or blurry images are close to
-everything. The distance to the nearest training image is therefore divided by the mean distance to the `NEIGHBOURS`
+everything. The distance to the nearest training image is therefore divided by the mean distance to the `NEIGHBORS`
 nearest ones (after Carlini et al. 2023); a copy is much closer to one image than to the rest. A generated image is a
 near-copy if this ratio is below the `EXPECTED` quantile of the held-out images' ratios, so without memorization about
 that share is expected.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from darkroom.measure.bootstrap import Interval, percentiles
 from darkroom.measure.distances import CELLS, Floats
 
-NEIGHBOURS = 50
+NEIGHBORS = 50
 EXPECTED = 0.01
 QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
@@ -26,24 +26,24 @@ QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q9
 @dataclass(frozen=True)
 class Nearest:
     """Per image (N,): the row of the nearest training image, the distance to it, and the ratio of that distance to the
-    mean over the `NEIGHBOURS` nearest (1 if they are all equally far, 0 for an exact copy)."""
+    mean over the `NEIGHBORS` nearest (1 if they are all equally far, 0 for an exact copy)."""
 
     row: NDArray[np.int64]
     distance: Floats
     ratio: Floats
 
 
-def nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], *, neighbours: int = NEIGHBOURS) -> Nearest:
+def nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], *, neighbors: int = NEIGHBORS) -> Nearest:
     """Find the nearest training image (M, H, W, C) of each image (N, H, W, C), all uint8.
 
-    Reads both in blocks, so neither needs to fit in memory as floats. With fewer training images than `neighbours`, uses
+    Reads both in blocks, so neither needs to fit in memory as floats. With fewer training images than `neighbors`, uses
     all of them.
     """
     if not len(images) or not len(training) or images.shape[1:] != training.shape[1:]:
         raise ValueError(f"expected images (N, H, W, C) of one size, got {images.shape} and {training.shape}")
     pixels = int(np.prod(images.shape[1:]))
     size = max(1, min(CELLS // pixels, pixels))  # bounds both the pixels and the distances of a block
-    found = [_nearest(part, training, min(neighbours, len(training))) for part in _parts(images, size)]
+    found = [_nearest(part, training, min(neighbors, len(training))) for part in _parts(images, size)]
     rows, squared = (np.concatenate(part) for part in zip(*found, strict=True))
     distances = np.sqrt(squared)
     means = distances.mean(1)
