@@ -206,3 +206,41 @@ def test_a_class_called_train_is_a_class_by_its_key(
     with pytest.raises(ValueError, match=r"data\.source\.layout: classes"):
         run(source)
     assert run({**source, "layout": "classes"}).store.classes == ("bus", "train")
+
+
+@pytest.mark.parametrize("name", ["unlabeled", "Unlabelled"])
+@pytest.mark.parametrize("splits", [(), ("train",), ("train", "test")])
+def test_a_folder_of_unlabeled_images_is_no_class(name: str, splits: tuple[str, ...]) -> None:
+    named = tree(splits) if splits else ["a/0.png", "b/0.png"]
+    without = {
+        f"{place}{name}/{image}" for place in ("", "train/")[: 1 + len(splits)] for image in ("1.png", "a/2.png")
+    }
+    found = read(*named, *without)
+    assert found.classes == ("a", "b")
+    assert {id_: place for id_, place in places(found).items() if id_ in without} == dict.fromkeys(
+        without, (None, "train")
+    )
+    assert len(found.items) == len(named) + len(without)
+    assert any(f"images without labels in {name}/" in note for note in found.notes)
+
+
+def test_a_folder_of_unlabeled_images_alone_is_divided_like_loose_images() -> None:
+    assert set(places(read("unlabeled/1.png", "unlabeled/x/2.png")).values()) == {(None, None)}
+
+
+def test_labels_in_file_names_stand_beside_a_folder_of_unlabeled_images() -> None:
+    found = read("cat.0.jpg", "cat.1.jpg", "dog.0.jpg", "dog.1.jpg", "unlabeled/77.jpg")
+    assert found.classes == ("cat", "dog")
+    assert places(found)["unlabeled/77.jpg"] == (None, "train")
+
+
+def test_unlabeled_images_stay_in_train_when_splits_are_drawn(
+    run: Callable[..., Any], picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    for number, name in enumerate(
+        [*tree(("train", "test"), count=6), *(f"train/unlabeled/{n}.png" for n in range(20))]
+    ):
+        picture(tmp_path / "set" / name, number)
+    got = run({"name": "folder", "path": str(tmp_path / "set")}, split={"val": 0.5}).store
+    assert set(got.items["split"][got.labels < 0]) == {"train"}
+    assert (got.items["split"] == "val").sum() == 6

@@ -51,6 +51,7 @@ ROWS = [
         "corrected",
         new=("what corrected labels change",),
     ),
+    _row("`data.labels`", changed(data__labels={"per_class": 4}), PREPARED, "prepare, and what follows", "per_class 4"),
     _row(
         "`explore.embeddings`, one added",
         changed(explore__embeddings__few={"embedding": {"name": "pca", "components": 8}}),

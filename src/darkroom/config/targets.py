@@ -90,6 +90,8 @@ def _of_one_class(config: Config) -> Iterator[tuple[str, str]]:
             yield section, f"remove {section}"
     if config.data.corrections is not None:
         yield "data.corrections", "remove corrections"
+    if config.data.labels is not None:
+        yield "data.labels", "remove labels"
     for key in ("long_tail", "keep"):
         if getattr(config.data.split, key):
             yield f"data.split.{key}", f"remove {key}"

@@ -65,6 +65,24 @@ class Split(Section):
         return self
 
 
+class LabelBudget(Section):
+    """How many labels of the training images are known: a share or a number per class. The others are hidden."""
+
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of each class's labels that stay known, at least one."""
+    per_class: Count | None = None
+    """Number of labels per class that stay known."""
+    seed: Seed = 0
+    """Seed of the choice. With the same seed, more labels include those of fewer."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.share is None) == (self.per_class is None):
+            both = "both" if self.share is not None else "neither"
+            raise ValueError(f"set share or per_class, to say how many labels stay known; got {both}")
+        return self
+
+
 class Images(Section):
     """Which images, at what size, in which splits."""
 
@@ -78,6 +96,9 @@ class Images(Section):
     """Gray or RGB; `auto` is gray if every image is."""
     split: Split = Split()
     """How to divide the items that come without a split."""
+    labels: Annotated[LabelBudget | None, Field(exclude_if=lambda budget: budget is None)] = None
+    """Hide labels of training images, for experiments with few labels. Hidden labels are used for nothing but comparisons;
+    validation and test images keep theirs, and so does an image that `corrections` names. Default: nothing is hidden."""
 
     @property
     def target(self) -> Kind:

@@ -22,7 +22,7 @@ def parts(spec: Split, items: Sequence[Item], labels: Labels, links: dict[int, i
     if `held_out` is set and the source does not hold out exactly one part.
     """
     ids, given = [item.id for item in items], [item.split for item in items]
-    named = [item.group for item in items]
+    named, pinned = [item.group for item in items], np.array([item.pinned for item in items], dtype=bool)
     if spec.held_out is not None:
         given = _renamed(given, spec.held_out)
     if spec.regroup:
@@ -34,12 +34,14 @@ def parts(spec: Split, items: Sequence[Item], labels: Labels, links: dict[int, i
                 "method: random, or a source without a test split"
             )
         test = _fold(spec, ids, labels, named, links) if spec.method == "kfold" else _group(spec, named, links)
+        test &= ~pinned
         given = ["test" if out else own for out, own in zip(test.tolist(), given, strict=True)]
         if spec.method == "leave_one_group_out":  # images of a test object came over from other groups
             named = [None if out else name for out, name in zip(test.tolist(), named, strict=True)]
     groups = group_numbers(named, links)
     share = spec.test if spec.method == "random" else 0
-    return split.assign(ids, labels, groups, given, val=spec.val, test=share, seed=spec.seed), groups
+    parts = split.assign(ids, labels, groups, given, val=spec.val, test=share, seed=spec.seed, pinned=pinned)
+    return parts, groups
 
 
 def _renamed(given: Sequence[str | None], name: str) -> list[str | None]:

@@ -48,6 +48,8 @@ class Item:
     """The values of the source's labels or numbers; None if the image has no target, or the target is its class."""
     split: str | None = None
     """`train`, `val` or `test` if the source comes with splits."""
+    pinned: bool = False
+    """Stays in its split even where val or test is drawn from that split's images."""
     group: str | None = None
     """Items of one group stay in one split."""
     mask: Pixels | None = None

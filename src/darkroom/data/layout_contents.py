@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable
@@ -25,6 +25,8 @@ class Part:
     """The label of everything inside; None if folders or file names inside give it."""
     masks: str | None = None
     """The prefix of its images' masks."""
+    unlabeled: bool = False
+    """Nothing inside has a label, whatever the folders and file names inside."""
 
 
 def assign(
@@ -52,17 +54,21 @@ def assign(
         rest = name[len(within.prefix) :]
         top, slash, _ = rest.partition("/")
         label = within.label or (class_name(top) if slash and not flat else named.get(name))
-        if label is None and not (flat and not slash):
+        if within.unlabeled:
+            label = None
+        elif label is None and not (flat and not slash):
             unused.append(Unused(readable(name), NO_CLASS))
             continue
         mask = masks.pop((within.masks, *_mask_key(rest)), None) if within.masks else None
-        items.append(_item(listing, name, label=label, split=within.split, mask=mask))
+        found = _item(listing, name, label=label, split=within.split, mask=mask)
+        items.append(replace(found, pinned=True) if within.unlabeled and within.split else found)
     unused += [Unused(readable(name), "a mask of no image") for name in masks.values()]
     folders = {
         class_name(name[len(part.prefix) :])
         for name in listing.folders
         for part in [_part_of(name, by_prefix)]
-        if part and not part.label and "/" not in name[len(part.prefix) :]
+        if part and not part.label and not part.unlabeled and "/" not in name[len(part.prefix) :]
+        if f"{name}/" not in by_prefix
     }
     skipped = {class_name(prefix.rstrip("/").rpartition("/")[2]) for prefix in again}
     known = {item.label for item in items if item.label is not None}

@@ -8,6 +8,8 @@
     train/cat.0.jpg test/dog.1.jpg                          given splits, labels in the file names
     CLASS/train CLASS/test                                  given splits inside class folders
     CLASS/...                                               class folders
+
+A folder `unlabeled` (or `unlabelled`) beside class folders or splits, or inside a split, holds images without labels.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from darkroom.data.place import Listing
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2", ".avif")
 IMAGES = {"images", "image", "imgs", "img", "jpegimages"}
 MASKS = {"masks", "mask", "ground_truth", "segmentation", "segmentations", "segmentationclass"}
+UNLABELED = {"unlabeled", "unlabelled"}
 NUMBERED = re.compile(r"([^\W\d_]+(?:[ _-][^\W\d_]+)*)[ ._-]*\(?\d+\)?")
 """A file name that starts with its label: cat.0, great_dane_12, dog (3)."""
 
@@ -71,11 +74,15 @@ def recognize(listing: Listing, path: str) -> Contents:
     base, masks = _container(tops)
     parts = [_opened(part, tree) for part in _parts(tree, Part(base, masks=masks), path)]
     levels = [tree.level(part.prefix) for part in parts]
-    flat = not any(folders for folders, _ in levels) and parts[0].label is None
-    named = _labels_in_names(parts, tree.images) if flat else {}
+    flat = not any(_labeled(folders) for folders, _ in levels) and parts[0].label is None
+    alone = flat and not any(loose for _, loose in levels)
+    unlabeled = _unlabeled(tree, base, parts, split=None if alone else "train")
+    prefixes = tuple(part.prefix for part in unlabeled)
+    images = [name for name in tree.images if not name.startswith(prefixes)]
+    named = _labels_in_names(parts, images) if flat else {}
     again = [f"{base}{top}/" for top in _again(tree, base)] if parts[0].split is None else []
-    found = assign(listing, parts, again, named=named, flat=flat)
-    words = _in_words(parts, flat=flat, named=bool(named))
+    found = assign(listing, [*parts, *unlabeled], again, named=named, flat=flat)
+    words = _in_words(parts, unlabeled, flat=flat, named=bool(named))
     notes = [*about_layout(words, found.unused[before:]), *about_skipped(listing.skipped)]
     inside = f" inside {listed(part.prefix.strip('/') for part in parts)}" if parts[0].prefix else ""
     warnings = [
@@ -96,7 +103,7 @@ def _entered(listing: Listing) -> Listing:
     """Enter a folder that alone holds images in folders, or alone holds given splits, as archives are often packed."""
     tree = _Tree(listing.names)
     tops, loose = tree.level("")
-    if loose or any(split_name(top) for top in tops):
+    if loose or any(split_name(top) or top.lower() in UNLABELED for top in tops):
         return listing
     inside = {top: tree.level(f"{top}/") for top in tops}
     if len(tops) > 1:
@@ -129,10 +136,26 @@ def _container(tops: Sequence[str], prefix: str = "") -> tuple[str, str | None]:
     return f"{prefix}{images[0]}/", f"{prefix}{masks[0]}/" if masks else None
 
 
+def _labeled(folders: Sequence[str]) -> list[str]:
+    """Return the folders but those for images without labels."""
+    return [folder for folder in folders if folder.lower() not in UNLABELED]
+
+
+def _unlabeled(tree: _Tree, base: str, parts: Sequence[Part], *, split: str | None) -> list[Part]:
+    """Return the folders of images without labels at the top and in each part; at the top they belong to `split`."""
+    splits = {base: split, **{part.prefix: part.split or split for part in parts if part.label is None}}
+    return [
+        Part(f"{prefix}{top}/", split=own, unlabeled=True)
+        for prefix, own in splits.items()
+        for top in tree.level(prefix)[0]
+        if top.lower() in UNLABELED
+    ]
+
+
 def _parts(tree: _Tree, whole: Part, path: str) -> list[Part]:
     """Return the splits that the folders below a prefix stand for, or the whole as it is."""
     base = whole.prefix
-    tops, _ = tree.level(base)
+    tops = _labeled(tree.level(base)[0])
     splits = {top: split for top in tops if (split := split_name(top))}
     exact = {top for top in splits if top.lower() in SPLIT_NAMES}
     nested = {top for top in splits if tree.level(f"{base}{top}/")[0]}
@@ -173,7 +196,7 @@ def _opened(part: Part, tree: _Tree) -> Part:
 
 def _again(tree: _Tree, base: str) -> list[str]:
     """Return the folders among class folders that hold the same class folders once more."""
-    tops, _ = tree.level(base)
+    tops = _labeled(tree.level(base)[0])
     inside = {top: tree.level(f"{base}{top}/") for top in tops}
     return [top for top, (folders, loose) in inside.items() if not loose and len(set(folders) & set(tops)) > 1]
 
@@ -195,7 +218,7 @@ def _labels_in_names(parts: Sequence[Part], images: Sequence[str]) -> dict[str, 
     return {name: label for name, label in found.items() if label in trained}
 
 
-def _in_words(parts: Sequence[Part], *, flat: bool, named: bool) -> str:
+def _in_words(parts: Sequence[Part], unlabeled: Sequence[Part], *, flat: bool, named: bool) -> str:
     """The layout for the card; empty for plain class folders."""
     words = []
     if parts[0].label is not None:
@@ -206,4 +229,6 @@ def _in_words(parts: Sequence[Part], *, flat: bool, named: bool) -> str:
         words.append("masks beside images")
     if flat:
         words.append("labels in the file names" if named else "images without labels")
+    if unlabeled:
+        words.append(f"images without labels in {', '.join(part.prefix for part in unlabeled)}")
     return "; ".join(words)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.data import corrections, cut, decode, held_out, inspect, masks, stratification, summary, twins
+from darkroom.data import corrections, cut, decode, held_out, hide, inspect, masks, stratification, summary, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Contents, Item, Source, Unused
@@ -70,6 +70,9 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         if not stays.all():
             table, found_twins = cut.remove(fresh, table, stays), found_twins.among(stays)
             copies = inspect.find_copies(table["sha256"].tolist(), table["label"].tolist())
+        budget = None
+        if spec.labels is not None:
+            table, budget = hide.hide(spec.labels, classes, table, kept=spec.corrected)
         describe_store(fresh, name=spec.name, classes=classes, items=table, target=contents.target)
         height, width, channels = read.shape
         way = Preparation(height, width, channels, spec.resize, spec.color, read.shapes, read.levels)
@@ -86,6 +89,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
             excluded=len(read.excluded),
             left_out=left_out,
             corrected=(int((labels != given)[kept].sum()), int((~kept).sum())),
+            budget=budget,
             warnings=read.warnings,
         )
         files.write_json(fresh / "card.json", card)

@@ -28,12 +28,13 @@ def assign(
     val: float,
     test: float,
     seed: int,
+    pinned: NDArray[np.bool_] | None = None,
 ) -> list[str]:
     """Return the split of every item.
 
     Items with a given split keep it. The others are divided by the shares `val` and `test`, class by class. If every item
-    has a split but none is in val (or test), that split is drawn from the train items, by the same share of them.
-    No draw splits a group: an item without a split follows the group it belongs to.
+    has a split but none is in val (or test), that split is drawn from the train items, by the same share of them; `pinned`
+    items stay, with their group. No draw splits a group: an item without a split follows the group it belongs to.
 
     In a class with few groups, one goes to train first, then one to test, then one to val. Groups are ordered by a hash of
     the seed and their first id, so that adding or removing an image moves few others.
@@ -42,7 +43,7 @@ def assign(
     wanted = {name: share for name, share in (("test", test), ("val", val)) if share and name not in parts}
     free = np.array([not split for split in given])
     if not free.any() and wanted:
-        free = np.array([split == "train" for split in given])
+        free = np.array([split == "train" for split in given]) & (True if pinned is None else ~pinned)
     taken = _following(groups, given, free)
     for row in np.flatnonzero(free).tolist():
         parts[row] = taken.get(int(groups[row]), "") if not given[row] else "train"

@@ -5,6 +5,7 @@ masks.npy       (M, H, W) uint8, 255 where an image is anomalous, else 0; for im
 items.parquet   one row per image: id, label, split, group, mask, origin, sha256, twin_in_train
                 augmented stores: id, label, split, group, mask, parent, copy, transforms
                 stores with corrected labels: given_label, the label before
+                stores with hidden labels: hidden_label, -1 where none is hidden
                 stores with several labels per image or with numbers: one column target/NAME per label or number
 store.json      the data set's name and class names, and the target if it is not one class
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from darkroom.data import split, target_summary
 from darkroom.data.config import PrepareSpec
+from darkroom.data.hide import Counts
 from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents
 from darkroom.data.store import SPLITS
@@ -22,7 +24,7 @@ LARGEST = 8
 """How many groups of near-duplicates the card names and draws."""
 
 REMEDY = "data.split.regroup: true puts each group in one split"
-Counts = dict[str, dict[str, int]]
+PerClass = dict[str, dict[str, int]]
 
 
 def summarize(
@@ -37,12 +39,13 @@ def summarize(
     excluded: int,
     left_out: dict[str, int],
     corrected: tuple[int, int],
+    budget: Counts | None = None,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """Return the contents of card.json. `shape` is (height, width, channels); `warnings` are those found while reading.
 
     `left_out` counts the training images that a key of `data.split` removed, `corrected` the images that `data.corrections`
-    relabeled and dropped.
+    relabeled and dropped, `budget` those whose label `data.labels` kept and hid.
     """
     counts = {
         name: {part: int(((table["label"] == number) & (table["split"] == part)).sum()) for part in SPLITS}
@@ -72,6 +75,7 @@ def summarize(
         "near_duplicates": _near_duplicates(spec, table, found_twins),
         "left_out": left_out,
         "corrected": {"relabeled": corrected[0], "dropped": corrected[1]},
+        **({"labels": asdict(budget)} if budget else {}),
         "masks": int((table["mask"] >= 0).sum()),
         "notes": list(contents.notes),
         "warnings": found,
@@ -116,7 +120,7 @@ def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
     ]
 
 
-def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, counts: Counts) -> list[str]:
+def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, counts: PerClass) -> list[str]:
     found: list[str] = []
     if empty := [name for name in contents.classes if name not in counts]:
         found.append(f"classes without a readable image, left out: {listed(empty)}")

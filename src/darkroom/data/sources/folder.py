@@ -17,6 +17,7 @@ from darkroom.settings import Sha256
 class Folder:
     """A folder of class folders, on its own or below split folders such as train, val and test.
 
+    A folder `unlabeled` beside them holds images without labels, to train on.
     Also recognized: labels in file names (train/cat.0.jpg), images/ beside masks/, MVTec AD. The data card reports the
     recognized layout and what was left aside. Images deeper in a class folder belong to that class. Hidden files are
     skipped; anything else that is not an image is listed.

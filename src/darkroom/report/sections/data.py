@@ -144,12 +144,25 @@ def _facts(card: dict[str, Any]) -> list[str]:
             f"{text.plural(changed['relabeled'], 'label')} corrected and {text.plural(changed['dropped'], 'image')} dropped by "
             "data.corrections"
         )
+    facts += _budget(card.get("labels"))
     if card.get("unlabeled"):
         missing = "label" if "target" not in card else "target"
         facts.append(f"{text.plural(card['unlabeled'], 'image')} without a {missing}")
     if card["masks"]:
         facts.append(f"{text.plural(card['masks'], 'image')} with a mask of the anomaly")
     return [*facts, *(f"{note[:1].upper()}{note[1:]}".rstrip(".") for note in card.get("notes", []))]
+
+
+def _budget(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    known, hidden = sum(found["labeled"].values()), sum(found["hidden"].values())
+    few, many = min(found["labeled"].values()), max(found["labeled"].values())
+    each = f"{few} per class" if few == many else f"{few} to {many} per class"
+    return [
+        f"data.labels: {text.plural(known, 'training image')} with a label, {each}; the labels of {text.count(hidden)} others "
+        "are hidden and used for nothing but comparisons"
+    ]
 
 
 def _near_duplicates(found: dict[str, Any]) -> list[str]:
