@@ -94,7 +94,8 @@ def test_a_size_that_no_memory_holds_is_refused_with_the_key_that_lifts_it(size:
     ],
 )
 def test_names_of_other_libraries_get_ours(sections: dict[str, Any], own: str) -> None:
-    assert f'is closest to "{own}" here' in problem(**sections)
+    assert f'is closest to "{own}" here' in (said := problem(**sections))
+    assert "Did you mean" not in said
 
 
 def test_every_plug_in_is_known_by_its_names_elsewhere() -> None:

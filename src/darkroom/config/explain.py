@@ -127,7 +127,10 @@ def _explain(problem: ErrorDetails, model: type[Section], raw: Mapping[str, Any]
         case "missing":
             return path, f"{where}missing; expected {words(kind)}"
         case "value_error":
-            return path, f"{where}{problem['ctx']['error']}{_elsewhere(kind, raw, path)}{_hint(kind, raw, path)}"
+            said, other = str(problem["ctx"]["error"]), _elsewhere(kind, raw, path)
+            if other:  # knows better than the spelling
+                said = re.sub(r' Did you mean "[^"]*"\?', "", said)
+            return path, f"{where}{said}{other}{_hint(kind, raw, path)}"
         case "literal_error":
             return (
                 path,
