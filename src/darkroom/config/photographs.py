@@ -31,7 +31,9 @@ def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     Returns other configs unchanged, and any config if the pretrained network is not installed or the images are small.
     """
     detect, data = raw.get("detect"), raw.get("data")
-    bare = "detect" in raw and (detect is None or (isinstance(detect, Mapping) and detect.get("detectors") in (None, {})))
+    bare = "detect" in raw and (
+        detect is None or (isinstance(detect, Mapping) and detect.get("detectors") in (None, {}))
+    )
     if not bare or not isinstance(data, Mapping) or not suit(_side(data)):
         return raw
     filled = {**raw, "detect": {**(detect or {}), "detectors": {name: {} for name in DETECTORS}}}
