@@ -31,7 +31,7 @@ def test_images_are_mixed_until_the_last_share_of_the_run() -> None:
     made.steps = 8
     for made.step in range(8):
         made.draws.manual_seed(made.step)
-        _, targets = made._views(images, labels)
+        _, targets = made.views(images, labels)
         assert bool(((targets > 0) & (targets < 1)).any()) == (made.step < 6)
 
 

@@ -38,6 +38,8 @@ class Classifier(Section):
         "name": "cross_entropy"
     }  # type: ignore[assignment]
     """What training minimizes. Default: `cross_entropy`; `binary_cross_entropy` for several labels, `huber` for numbers."""
+    semi: Annotated[Section, Plugin("semi")] | None = Field(default=None, exclude_if=lambda value: value is None)
+    """How to learn from training images without a label as well. Default: not at all."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of an exponential moving average of the weights, which is then validated and saved. Default: no average."""
     mixing_off: Probability = 0.0
@@ -62,6 +64,10 @@ class Classifier(Section):
 
     @model_validator(mode="after")
     def _one_average(self) -> Self:
+        if getattr(self.semi, "decay", None) is not None:
+            for key, given in {"ema": self.ema, "training.swa": self.training.swa}.items():
+                if given is not None:
+                    raise ValueError(f"{key} and semi both average the weights; remove {key}, and set semi.decay")
         if self.ema is not None and self.training.swa is not None:
             raise ValueError("ema and training.swa both average the weights; remove one")
         return self

@@ -14,7 +14,7 @@ from darkroom.classify.targets.kinds import Learned
 from darkroom.classify.targets.one_class import OneClass
 from darkroom.fit.average import averaged
 from darkroom.fit.config import Training
-from darkroom.fit.task import Optimized, Task
+from darkroom.fit.task import Optimized, Task, Totals
 
 
 class Adaptation(Protocol):
@@ -29,12 +29,21 @@ class Adaptation(Protocol):
     def finish(self, network: Any) -> None: ...
 
 
+class Semi(Protocol):
+    """Learns from unlabeled images, too; see `darkroom.classify.semi.method`."""
+
+    def totals(self) -> Totals: ...
+
+    def losses(self, task: ClassifierTask, images: Tensor, labels: Tensor) -> dict[str, Tensor]: ...
+
+
 class ClassifierTask(Task):
     """Minimizes a loss of the outputs, on images that the policy's online part transforms batch by batch.
 
     In the last share `mixing_off` of the run, `unmixed` takes the place of `online`. `ema` is the decay of an average of
     the weights, which is what is validated and saved. An `adaptation` decides how a pretrained network trains. A `teacher`
-    maps images to logits, which then are the third argument of the loss.
+    maps images to logits, which then are the third argument of the loss. `semi` learns from batches whose last images have no
+    label.
     """
 
     def __init__(
@@ -50,12 +59,15 @@ class ClassifierTask(Task):
         ema: float | None = None,
         adaptation: Adaptation | None = None,
         teacher: Callable[[Tensor], Tensor] | None = None,
+        semi: Semi | None = None,
     ) -> None:
         super().__init__(network, training)
         self.target, self.loss, self.online = target, loss, online
         self.val_totals = target.totals()
         self.unmixed, self.mixing_off, self.adaptation = unmixed, mixing_off, adaptation
-        self.teacher = teacher
+        self.teacher, self.semi = teacher, semi
+        if semi is not None:
+            self.train_totals = semi.totals()
         self.average: AveragedModel | None = averaged(network, ema) if ema else None
 
     def train(self, mode: bool = True) -> ClassifierTask:
@@ -93,15 +105,22 @@ class ClassifierTask(Task):
         """
         if self.adaptation is not None:
             self.adaptation.resize(self.network, self.step / self.steps)
-        views, targets = self._views(images, labels)
+        if self.semi is not None:
+            return self.semi.losses(self, images, labels)
+        views, targets = self.views(images, labels)
         together = torch.cat(views) if len(views) > 1 else views[0]
         outputs, *others = self.network(together).float().chunk(len(views))
-        taught = () if self.teacher is None else (self.teacher(views[0]),)
-        loss = self.loss(*self.target.compared(outputs, targets), *taught)
+        loss = self.supervised(outputs, views[0], targets)
         if self.online is not None and others:
             assert isinstance(self.target, OneClass), "the config allows a consistency loss for no other target"
             loss = loss + self.online.consistency * self.target.divergence(outputs, *others)
         return {"loss": loss, **self.target.progress(outputs.detach(), targets)}
+
+    def supervised(self, outputs: Tensor, images: Tensor, targets: Tensor) -> Tensor:
+        """Return the classifier's own loss of the outputs for these images."""
+        taught = () if self.teacher is None else (self.teacher(images),)
+        loss: Tensor = self.loss(*self.target.compared(outputs, targets), *taught)
+        return loss
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the target's own measures, such as cross-entropy and accuracy; of averaged weights, if any."""
@@ -110,8 +129,11 @@ class ClassifierTask(Task):
         return self.target.measures(self.validated(images).float(), labels, self.loss)
 
     @torch.no_grad()
-    def _views(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Apply the policy's online part in full precision: bf16 coordinates would blur the images."""
+    def views(self, images: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Apply the policy's online part, and return views and targets (B, K).
+
+        It has full precision: bf16 coordinates would blur the images.
+        """
         online = self.unmixed if self.step >= (1 - self.mixing_off) * self.steps else self.online
         if online is None:
             return [images], self.target.encode(labels)

@@ -163,6 +163,9 @@ def prepare(
         seed=spec.seed,
         sampling=_sampling(policy),
     )
+    semi = registry.build(spec.semi) if spec.semi is not None else None
+    if semi is not None:
+        batches = semi.begin(store, rows, batches, policy)
     task = kind(
         network,
         spec.training,
@@ -171,9 +174,10 @@ def prepare(
         online=from_policy(policy, store.classes, counts),
         unmixed=from_policy(policy, store.classes, counts, mixing=False),
         mixing_off=spec.mixing_off,
-        ema=spec.ema,
+        ema=spec.ema if semi is None else semi.decay or spec.ema,
         adaptation=adaptation,
         teacher=Teacher(teacher) if teacher else None,
+        semi=semi,
     )
     task.train()  # Lightning keeps the mode that it finds
     return task, batches

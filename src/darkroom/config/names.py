@@ -120,6 +120,12 @@ ELSEWHERE = {
         "multiclass_hinge": "MultiMarginLoss CategoricalHinge crammer_singer",
         "one_vs_rest_hinge": "Hinge HingeLoss MultiLabelMarginLoss ovr",
     },
+    "semi": {
+        "fixmatch": "FlexMatch UDA FreeMatch",
+        "mean_teacher": "MeanTeacher PiModel temporal_ensembling",
+        "mixmatch": "ReMixMatch",
+        "pseudo_label": "PseudoLabel self_training SelfTrainingClassifier noisy_student",
+    },
     "remedy": {
         "balanced_sampler": "WeightedRandomSampler BalancedBatchSampler",
         "class_balanced": "ClassBalancedLoss EffectiveNumber",
