@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from darkroom import files, registry
-from darkroom.classify import evaluate, train
+from darkroom.classify import evaluate, lr_range, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.classify.evaluation import one_class
 from darkroom.classify.metrics import SCORES
@@ -85,6 +85,16 @@ def test_one_class_is_not_enough(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='at least two classes; one has only "only"'):
         train.run(train_spec(), data=tmp_path / "one", out=tmp_path / "model", log=silent)
     assert not (tmp_path / "model").exists()
+
+
+def test_factors_for_another_number_of_classes_are_said_before_the_training(digits: Path, tmp_path: Path) -> None:
+    spec = TrainSpec.model_validate({"network": "mlp", "loss": {"name": "focal", "alpha": [1, 2]}, "seed": 0})
+    for job, inputs in ((train, {"checkpoints": tmp_path / "checkpoints"}), (lr_range, {})):
+        with pytest.raises(
+            ValueError, match=r"loss\.alpha of this model in classify\.models has 2 factors.* 10 classes"
+        ):
+            job.run(spec, data=digits, out=tmp_path / "model", log=silent, **inputs)
+    assert list(tmp_path.iterdir()) == []
 
 
 def without(store: Store, gone: pd.Series[bool], out: Path) -> Path:

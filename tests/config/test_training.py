@@ -60,6 +60,13 @@ def test_a_member_inherits_a_list_as_a_whole() -> None:
         (training(schedule={"name": "plateau", "factor": 1}), "classify.training.schedule.factor: got 1; expected"),
         (training(swa=1.0), "classify.training.swa: got 1.0; expected number > 0, < 1"),
         (training(l1=-1), "classify.training.l1: got -1; expected number ≥ 0"),
+        (training(clip_value=0), "classify.training.clip_value: got 0; expected number > 0"),
+        (training(optimizer={"weight_decay": -0.1}), "classify.training.optimizer.weight_decay: got -0.1; expected number ≥ 0"),
+        (
+            {"classify": {"models": {"mlp": {"loss": {"name": "focal", "alpha": [1, -1]}}}}},
+            "classify.models.mlp.loss.alpha[1]: got -1; expected number ≥ 0",
+        ),
+        ({"classify": {"models": {"mlp": {"loss": {"name": "focal", "alpha": [1]}}}}}, "classify.models.mlp.loss.alpha: got"),
         ({"classify": {"models": {"mlp": {"ema": 0.9, "training": {"swa": 0.2}}}}}, "classify.models.mlp: ema and training.swa"),
         ({"audit": {"training": {"patience": 3}}}, "audit.training: patience needs validation images"),
         (

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
-from darkroom.fit import muon, optimizers, schedules
+from darkroom import registry
+from darkroom.fit import optimizers, schedules
 
 GRADIENTS = torch.tensor([[0.5, -1.0], [0.25, 2.0], [-1.5, 0.1]], dtype=torch.float64)
-OPTIMIZERS = [optimizers.adagrad, optimizers.adam, optimizers.adamw, optimizers.rmsprop, optimizers.sgd, muon.muon]
-SCHEDULES = [
-    schedules.constant,
-    schedules.cosine,
-    schedules.cosine_restarts,
-    schedules.exponential,
-    schedules.linear,
-    schedules.one_cycle,
-    schedules.plateau,
-    schedules.step,
-]
 STEPS = 13
 
 
@@ -58,38 +49,37 @@ def _descent(moments: list[Tensor], gradient: Tensor, step: int) -> Tensor:
 
 
 Update = Callable[[list[Tensor], Tensor, int], Tensor]
-Make = Callable[..., torch.optim.Optimizer]
 
 
-@pytest.mark.parametrize(
-    ("make", "update"),
-    [
-        (optimizers.adam, _adam),
-        (optimizers.rmsprop, _rmsprop),
-        (optimizers.adagrad, _adagrad),
-        (optimizers.sgd, _nesterov),
-        (partial(optimizers.sgd, nesterov=False), _sgd),
-        (partial(optimizers.sgd, momentum=0.0), _descent),
+EQUATIONS: dict[str, list[tuple[dict[str, Any], Update]]] = {
+    "adagrad": [({}, _adagrad)],
+    "adam": [({}, _adam)],
+    "adamw": [({}, _adam)],
+    "rmsprop": [({}, _rmsprop)],
+    "sgd": [
+        ({}, _nesterov),
+        ({"nesterov": False}, _sgd),
+        ({"momentum": 0.0}, _descent),
+        ({"decoupled": True}, _nesterov),
     ],
-)
-def test_three_steps_follow_the_equations_with_a_coupled_penalty(make: Make, update: Update) -> None:
-    _three_steps(make, lambda weight, gradient, moments, step: 0.1 * update(moments, gradient + 0.2 * weight, step))
+}
+"""Of every optimizer but Muon, which moves matrices: `test_muon.py`."""
 
 
-@pytest.mark.parametrize(
-    ("make", "update"), [(optimizers.adamw, _adam), (partial(optimizers.sgd, decoupled=True), _nesterov)]
-)
-def test_three_steps_follow_the_equations_with_a_decoupled_penalty(make: Make, update: Update) -> None:
-    _three_steps(
-        make,
-        lambda weight, gradient, moments, step: 0.1 * 0.2 * weight + 0.1 * update(moments, gradient, step),
-    )
+@pytest.mark.parametrize("name", [name for name in registry.entries("optimizer") if name != "muon"])
+def test_three_steps_follow_the_equations_with_a_penalty(name: str) -> None:
+    for options, update in EQUATIONS[name]:
+        if name == "adamw" or options.get("decoupled"):
+            _three_steps(name, options, lambda w, g, moments, step, u=update: 0.1 * (0.2 * w + u(moments, g, step)))
+        else:
+            _three_steps(name, options, lambda w, g, moments, step, u=update: 0.1 * u(moments, g + 0.2 * w, step))
 
 
-def _three_steps(make: Make, change: Callable[[Tensor, Tensor, list[Tensor], int], Tensor]) -> None:
+def _three_steps(name: str, options: dict[str, Any], change: Callable[..., Tensor]) -> None:
     network = nn.Linear(2, 1, bias=False, dtype=torch.float64)
     expected = network.weight.detach().clone()
-    optimizer = make(network, lr=0.1, weight_decay=0.2)
+    chosen = registry.options("optimizer", name)(lr=0.1, weight_decay=0.2, **options)
+    optimizer = registry.build(chosen, network)
     moments = [torch.zeros_like(expected), torch.zeros_like(expected)]
     for step, gradient in enumerate(GRADIENTS, 1):
         network.weight.grad = gradient[None].clone()
@@ -120,6 +110,30 @@ def test_the_rate_inside_the_velocity_differs_only_while_it_changes() -> None:
     assert ours([0.1] * 3) == pytest.approx(final([0.1] * 3, inside=False)) == final([0.1] * 3, inside=True)
     assert ours([0.1, 0.05, 0.01]) == pytest.approx(final([0.1, 0.05, 0.01], inside=False))
     assert abs(ours([0.1, 0.05, 0.01]) - final([0.1, 0.05, 0.01], inside=True)) > 0.01
+
+
+def _one_cycle(p: float) -> float:
+    return 0.52 - 0.48 * math.cos(4 * math.pi * p) if p < 0.25 else 0.5 + 0.5 * math.cos(math.pi * (p - 0.25) / 0.75)
+
+
+CURVES: dict[str, Callable[[float], float]] = {
+    "constant": lambda p: 1.0,
+    "cosine": lambda p: 0.5 + 0.5 * math.cos(math.pi * p),
+    "cosine_restarts": lambda p: 0.5 + 0.5 * math.cos(math.pi * (3 * p % 1 if p < 1 else 1)),
+    "exponential": lambda p: 10 ** (-2 * p),
+    "linear": lambda p: 1 - p,
+    "one_cycle": _one_cycle,
+    "plateau": lambda p: 1.0,
+    "step": lambda p: 1.0 if p < 0.3 else 0.1 if p < 0.6 else 0.01 if p < 0.9 else 0.001,
+}
+"""Every schedule's factor by progress, with its defaults."""
+
+
+@pytest.mark.parametrize("name", registry.entries("schedule"))
+def test_a_schedule_follows_its_closed_form(name: str) -> None:
+    schedule = registry.build(registry.options("schedule", name)())
+    for progress in (0, 0.1, 0.25, 0.29, 0.31, 0.5, 0.65, 0.8, 0.95, 1):
+        assert schedule.rate(progress) == pytest.approx(CURVES[name](progress), abs=1e-12), progress
 
 
 def _rates(schedule: schedules.Schedule) -> list[float]:
@@ -153,11 +167,17 @@ def test_restarts_and_warm_up_reach_their_ends() -> None:
     assert (rates[0], rates[6], rates[-1]) == pytest.approx((0.1, 1, 0.2))
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("make", OPTIMIZERS)
-def test_every_pair_moves_every_parameter_and_resumes_bit_for_bit(
-    make: Callable[..., torch.optim.Optimizer], schedule: Callable[[], schedules.Schedule]
-) -> None:
+@pytest.mark.parametrize("curve", registry.entries("schedule"))
+@pytest.mark.parametrize("name", registry.entries("optimizer"))
+def test_every_pair_moves_every_parameter_and_resumes_bit_for_bit(name: str, curve: str) -> None:
+    def make(network: nn.Module) -> torch.optim.Optimizer:
+        made: torch.optim.Optimizer = registry.build(registry.options("optimizer", name)(), network)
+        return made
+
+    def schedule() -> schedules.Schedule:
+        made: schedules.Schedule = registry.build(registry.options("schedule", curve)())
+        return made
+
     network = nn.Linear(3, 2)
     before = [parameter.detach().clone() for parameter in network.parameters()]
     optimizer = make(network)

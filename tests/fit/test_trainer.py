@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from tests.fit.small import Small, same, train
-from torch import Tensor
+from torch import Tensor, nn
 
 from darkroom.fit import trainer
+from darkroom.fit.config import Training
+from darkroom.fit.task import Task
 
 
 def test_a_seed_repeats_and_another_differs() -> None:
@@ -138,3 +140,16 @@ def test_the_l1_penalty_is_that_of_the_loss_and_spares_biases_and_norms(monkeypa
     for one, other in zip(penalized.network.parameters(), explicit.network.parameters(), strict=True):
         torch.testing.assert_close(one, other)
     assert not same(penalized, train(2)[0])
+
+
+def test_entries_are_clipped_and_the_l1_penalty_adds_its_sign_in_closed_form() -> None:
+    network = nn.Linear(2, 1)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[0.3, -0.2]]))
+    task = Task(network, Training(l1=0.5, clip_value=1.2))
+    network.weight.grad, network.bias.grad = torch.tensor([[1.0, -0.1]]), torch.tensor([-2.0])
+    task.followed = True
+    norm = task.complete_gradients(network)
+    torch.testing.assert_close(network.weight.grad, torch.tensor([[1.2, -0.6]]))
+    torch.testing.assert_close(network.bias.grad, torch.tensor([-1.2]))
+    assert float(norm) == pytest.approx((1.5**2 + 0.6**2 + 2**2) ** 0.5)

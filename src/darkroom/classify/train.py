@@ -124,12 +124,18 @@ def start(
 ) -> tuple[nn.Module, Any]:
     """Build the untrained network, and the way to train it if it is pretrained; its head is then fitted already.
 
-    Raises ValueError if there is nothing to learn from the rows, such as fewer than two classes.
+    Raises ValueError if there is nothing to learn from the rows, such as fewer than two classes, or the loss has factors for
+    another number of classes.
     """
     KINDS[store.target.kind].check(store, rows)
+    outputs, alpha = len(store.target.names), getattr(spec.loss, "alpha", None)
+    if alpha is not None and len(alpha) != outputs:
+        raise ValueError(
+            f"the loss.alpha of this model in classify.models has {len(alpha)} factors, but there are {outputs} classes; "
+            "give one per class"
+        )
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
-    outputs = len(store.target.names)
     network = untrained(spec.network, store.shape, outputs, images=store.images, rows=rows)
     if store.target.kind == "numbers":
         rescaled(network, outputs).fit(torch.from_numpy(store.targets[rows]))

@@ -48,9 +48,5 @@ class Focal(Weighted):
         )  # 1 - p; the gradient of 0^γ may be infinite
         losses = -(wrong**self.gamma) * logs
         if self.alpha is not None:
-            if len(self.alpha) != logits.shape[1]:
-                raise ValueError(
-                    f"loss.alpha has {len(self.alpha)} factors, but there are {logits.shape[1]} classes; give one per class"
-                )
             losses = losses * self.alpha
         return weighted_mean(losses, targets, self.weights)
