@@ -20,6 +20,7 @@ from darkroom.augment.config import MIXING, OnlineSpec
 from darkroom.classify.links import softmax_logits
 from darkroom.classify.semi.batches import UNKNOWN, SemiBatches
 from darkroom.classify.targets.one_class import OneClass
+from darkroom.data.hide import HIDDEN
 from darkroom.data.store import Store
 from darkroom.fit.batches import Batches
 from darkroom.fit.task import Totals
@@ -152,8 +153,8 @@ class SemiSupervised(ABC):
             for look, steps in {"weak": weak, "strong": [*weak, *strong]}.items()
         }
         hidden = np.full(len(without), UNKNOWN)
-        if "hidden_label" in store.items:
-            hidden = store.items["hidden_label"].to_numpy(dtype=np.int64)[without]
+        if HIDDEN in store.items:
+            hidden = store.items[HIDDEN].to_numpy(dtype=np.int64)[without]
         return SemiBatches(labeled, without, hidden, views=self.VIEWS, ratio=self.ratio)
 
 

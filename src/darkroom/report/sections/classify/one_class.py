@@ -11,10 +11,11 @@ from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Figure, Table
 from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.section import Answer
-from darkroom.report.sections.classify import calibration, doubt, findings, imbalance, tables, tta, why
+from darkroom.report.sections.classify import calibration, doubt, findings, imbalance, semi, tables, tta, why
 from darkroom.report.sections.classify.doubt import Doubt
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.sections.classify.imbalance import Imbalance
+from darkroom.report.sections.classify.semi import SemiSupervised
 from darkroom.report.sections.classify.tables import Classes, Confusion
 from darkroom.report.sections.classify.tta import Tta
 from darkroom.report.sections.classify.why import Why
@@ -43,6 +44,7 @@ class Classifiers:
     cost: Table
     tta: Tta | None
     imbalance: Imbalance | None
+    semi: SemiSupervised | None
     classes: Classes
     confusions: list[Confusion]
     figures: list[Figure]
@@ -79,6 +81,7 @@ def read(results: Results) -> Classifiers:
         cost=tables.cost(ranked),
         tta=tta.subsection(ranked, results),
         imbalance=imbalance.subsection(ranked, results),
+        semi=semi.subsection(ranked, results),
         classes=tables.classes(best),
         confusions=tables.confusions(best),
         figures=_figures(best),
