@@ -196,6 +196,10 @@ def test_labels(run: Run) -> None:
     run("labels", "--seeds", 1, "--shares", 0.1, "--epochs", 1)
 
 
+def test_few_labels(run: Run) -> None:
+    run("few_labels", "--seeds", 1, "--epochs", 1, "--methods", "pseudo_label")
+
+
 def test_plan(run: Run) -> None:
     run("plan", "--images", 20, "--seeds", 1, "--repeats", 1)
     run("plan", "--jobs", 100)
