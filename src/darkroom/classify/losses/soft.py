@@ -53,7 +53,7 @@ def soft_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
 def jensen_shannon(*logits: Tensor) -> Tensor:
     """Return the batch mean of the Jensen-Shannon divergence, in nats, between predictions (B, K) for several views.
 
-    Hendrycks et al. 2020 (AugMix, arXiv 1912.02781), equation 5.
+    Hendrycks et al. 2020 (AugMix, arXiv 1912.02781), section 3.
     """
     logs = torch.stack([answer.log_softmax(1) for answer in logits])  # (V, B, K)
     mixture = logs.exp().mean(0).clamp(1e-7, 1).log()
