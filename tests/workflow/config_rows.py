@@ -131,6 +131,13 @@ ROWS = [
         "its trainings and evaluations",
         "loss cross_entropy → focal",
     ),
+    Row(
+        "`classify.models.mlp.semi`",
+        settings(classify__models__mlp__semi="fixmatch"),
+        MLP,
+        "its trainings and evaluations",
+        "fixmatch",
+    ),
     Row("`classify.baseline`", settings(classify__baseline="mlp"), ONLY_REPORT),
     Row(
         "`classify.policies` without one",

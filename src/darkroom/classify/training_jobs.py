@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom import files, registry
 from darkroom.augment.config import NONE, OnlineSpec
 from darkroom.augment.jobs import copies
+from darkroom.augment.strength import exceeded, reach
 from darkroom.classify.config import Classifier, Classify, FeaturesSpec, TrainSpec
 from darkroom.classify.tuning.space import Search, apply
 from darkroom.fit.config import Training
@@ -59,10 +60,18 @@ def trained(plan: Planned, wildcards: Wildcards) -> TrainSpec:
         # a probe has no training loop, and no views under a policy that leaves images as they are
         chosen["training"] = Training()
         chosen["transfer"] = chosen["transfer"].model_copy(update={"views": frozen[1].views})
+    chosen["semi"] = _preserving(classifier.semi, plan.config.data.label_preserving)
     found = pretrained.fingerprints(classifier.network)
     search = section(plan).search.get(wildcards["model"])
     searched = alternatives(classifier, search) if search else []
     return TrainSpec(seed=int(wildcards["seed"]), policy=online, backbone=found, searched=searched, **chosen)
+
+
+def _preserving(semi: Any, declared: Mapping[str, Any]) -> Any:
+    """Return a semi-supervised method without those default transforms of its views that do not preserve labels."""
+    usual = [key for key in ("weak", "strong") if hasattr(semi, key) and key not in semi.model_fields_set]
+    kept = {key: [step for step in getattr(semi, key) if not exceeded(declared, reach(step))] for key in usual}
+    return semi.model_copy(update=kept) if kept else semi
 
 
 def alternatives(classifier: Classifier, search: Search) -> list[Classifier]:

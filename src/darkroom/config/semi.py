@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from darkroom import registry
+from darkroom.augment.strength import exceeded, reach
 from darkroom.classify.training_jobs import policies
 from darkroom.config.model import Config
 from darkroom.data.target import DESCRIBED
@@ -25,6 +26,10 @@ def problems(config: Config) -> Iterator[str]:
             yield f"{place}: mixmatch mixes classes, which the loss {loss.name} does not take; use cross_entropy, or fixmatch"
         if model.training.devices * model.training.nodes > 1:
             yield f"{place}: {method} trains in one process; set training.devices and training.nodes to 1"
+        for key in model.semi.model_fields_set & {"weak", "strong"}:
+            for index, step in enumerate(getattr(model.semi, key)):
+                for _, fault in exceeded(config.data.label_preserving, reach(step)):
+                    yield f"{place}.{key}[{index}]: {step.name} {fault}; remove or weaken it"
         for policy in policies(config):
             steps = config.augment[policy].online if policy in config.augment else []
             if any(getattr(step, "consistency", 0) for step in steps):

@@ -17,7 +17,12 @@ AUGMENT = {"mixed": {"online": ["hflip", {"name": "augmix", "consistency": 12}]}
 
 def load(model: dict[str, Any], policy: str = "none", data: dict[str, Any] | None = None) -> Config:
     classify = {"models": {"plain": {"network": "mlp"}, "m": model}, "policies": [policy], "baseline": "plain"}
-    raw = {"name": "digits", "data": data or {"source": "sklearn"}, "augment": AUGMENT, "classify": classify}
+    raw = {
+        "name": "digits",
+        "data": data or {"source": "sklearn"},
+        "augment": AUGMENT if policy == "mixed" else {},
+        "classify": classify,
+    }
     return config.load(raw, path="c.yaml", need_data=False)
 
 
@@ -64,3 +69,13 @@ def test_the_option_is_part_of_the_spec_of_its_own_classifier_alone() -> None:
     assert '"randaugment"' in semi
     codes = [plan.record("classify train", policy="none", model=model, seed=0) for model in ("plain", "m")]
     assert ["classify/semi" in str(code) or "classify.semi" in str(code) for code in codes] == [False, True]
+
+
+def test_default_views_leave_out_what_does_not_preserve_labels_and_own_ones_are_refused() -> None:
+    data = {"source": {"name": "sklearn"}, "label_preserving": {"rotate": 5}}
+    plan = Plan(load({"network": "mlp", "semi": "fixmatch"}, data=data))
+    assert [step.name for step in plan.resolved("classify train", policy="none", model="m", seed=0).semi.strong] == [
+        "cutout"
+    ]  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match=r"m\.semi\.strong\[0\]: rotate .* remove or weaken it"):
+        load({"network": "mlp", "semi": {"name": "fixmatch", "strong": ["rotate"]}}, data=data)

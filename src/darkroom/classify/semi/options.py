@@ -26,14 +26,15 @@ Weak = Annotated[
     Transforms,
     Field(
         validate_default=True,
-        description="transforms of the weak view of an unlabeled image, if the policy has no online part of its own",
+        description="transforms of the weak view of an unlabeled image, if the policy has no online part; the default leaves out "
+        "what `data.label_preserving` excludes",
     ),
 ]
 Strong = Annotated[
     Transforms,
     Field(
         validate_default=True,
-        min_length=1,
-        description="transforms of the strong view of an unlabeled image, which follow those of the weak view",
+        description="transforms of the strong view, which follow those of the weak view; the default leaves out what "
+        "`data.label_preserving` excludes",
     ),
 ]
