@@ -27,6 +27,7 @@ FULL: dict[str, Any] = {
     },
     "explore": {},
     "labels": {},
+    "suggest": {},
     "ladder": {},
     "pretrain": {},
     "audit": {"folds": 2, "training": {"epochs": 2}, "policies": ["heavy"]},

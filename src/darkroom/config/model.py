@@ -18,6 +18,7 @@ from darkroom.labels.config import Labels
 from darkroom.ladder.config import Ladder
 from darkroom.pretrain.config import Pretrain
 from darkroom.settings import Name, Section
+from darkroom.suggest.config import Suggest
 
 
 class Tracking(Section):
@@ -44,6 +45,8 @@ class Config(Section):
     """Networks pretrained on the training images without labels; a bare `pretrain:` uses the defaults."""
     labels: Labels | None = None
     """Search for wrong labels; a bare `labels:` uses the defaults."""
+    suggest: Suggest | None = None
+    """Simulation of which images to label next; a bare `suggest:` uses the defaults."""
     classify: Classify | None = None
     """Classifiers; a bare `classify:` uses the defaults."""
     ladder: Ladder | None = None

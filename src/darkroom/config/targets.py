@@ -85,7 +85,7 @@ def _misfits(config: Config) -> Iterator[str]:
 
 def _of_one_class(config: Config) -> Iterator[tuple[str, str]]:
     """Yield each key that needs one class per image, and what to do about it."""
-    for section in ("audit", "labels", "ladder", "detect"):
+    for section in ("audit", "labels", "suggest", "ladder", "detect"):
         if getattr(config, section) is not None:
             yield section, f"remove {section}"
     if config.data.corrections is not None:

@@ -20,6 +20,7 @@ from darkroom.config.explain import Kind, words
 ROOT = Path(__file__).parents[1]
 OPTIONS = {
     "attributes": "folder of recorded file attributes, as `data attributes` writes it",
+    "by": "rule that ranks the images: badge, bald, entropy, k_center, margin or random",
     "checkpoints": "folder for checkpoints; an interrupted training of the same job resumes from it",
     "classifier": "folder of the trained classifier whose features are used",
     "classifiers": "folder that contains all trained and evaluated classifiers",
@@ -33,11 +34,13 @@ OPTIONS = {
     "judge": "folder of the classifier that judges generated images",
     "model": "folder of the trained model",
     "models": "folder of the audit's judges, `fold-0` and so on",
+    "n": "number of images",
     "options": "JSON file with the options of a checkpoint that has none",
     "out": "where to write the result, which is replaced once it is complete",
     "rate": "folder of the range test that finds the learning rate `auto`, as `classify lr_range` writes it",
     "raw": "folder that `data fetch` has filled",
     "results": "folder of all results of the data set",
+    "seed": "seed of what is drawn at random",
     "search": "folder of what a search found, as `classify search` writes it",
     "teacher": "folder of the trained classifier that the loss learns from",
     "trials": "folder that contains the trials of a search",
@@ -46,6 +49,8 @@ OPTIONS = {
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""
+KINDS = {"int": int, "str": str}
+"""Types of arguments by their annotation; all others are paths."""
 OTHERS = {
     "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",
     "ladder": "Climb the ladder of a config and print which rung to use: ladder CONFIG [Snakemake options].",
@@ -86,7 +91,7 @@ def parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argpa
         required = parameter.default is inspect.Parameter.empty
         default = None if required else parameter.default
         text = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
-        kind = int if option == "workers" else Path
+        kind = KINDS.get(parameter.annotation, Path)
         made.add_argument(f"--{option}", type=kind, required=required, default=default, help=text)
     return made
 

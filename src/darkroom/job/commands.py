@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "detect score": "darkroom.detect.score",
     "generate export": "darkroom.generate.diffusion.export",
+    "suggest labels": "darkroom.suggest.labels",
 }
 """Commands whose `run` takes neither spec nor log, may return an exit code, and is not tracked."""
 

@@ -31,6 +31,7 @@ from darkroom.report.sections import (
     ladder,
     made,
     pretrain,
+    suggest,
     suspects,
     synthetic,
 )
@@ -49,6 +50,7 @@ SECTIONS: tuple[Section, ...] = (
     audit.SECTION,
     pretrain.SECTION,
     suspects.SECTION,
+    suggest.SECTION,
     classify.SECTION,
     tuning.SECTION,
     ladder.SECTION,

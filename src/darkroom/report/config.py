@@ -70,6 +70,8 @@ class BuildSpec(Section):
     """Clusters of the images, named by their embeddings."""
     ladder: ResultEntry | None = None
     """The ladder, if there is one."""
+    simulations: list[ResultEntry] = []
+    """Simulations of labeling, named by rule and seed."""
     classifiers: list[ClassifierEntry]
     pretrainings: list[ResultEntry] = []
     """Pretrained networks."""

@@ -54,6 +54,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
         labels=next(iter(entries("labels find")), None),
         corrected=next(iter(entries("labels effect")), None),
         clusterings=entries("explore cluster", "{embedding}"),
+        simulations=entries("suggest simulate", "{acquisition}/{seed}"),
         ladder=next(iter(entries("ladder climb")), None),
         classifiers=[ClassifierEntry(**entry) for entry in seeds("classify evaluate", "classify train")],
         pretrainings=entries("pretrain train", "{model}"),

@@ -169,6 +169,8 @@ class Results:
     """What corrected labels change."""
     clusterings: dict[str, Path] = field(default_factory=dict)
     """The clusters of the images, by embedding."""
+    simulations: dict[str, Path] = field(default_factory=dict)
+    """The simulations of labeling, by rule and seed: `margin/0`."""
     ladder: Path | None = None
     """The ladder, if there is one."""
     pretrainings: dict[str, Path] = field(default_factory=dict)
@@ -238,6 +240,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         corrected=next(iter(whole([spec.corrected] if spec.corrected else []).values()), None),
         labels=next(iter(whole([spec.labels] if spec.labels else []).values()), None),
         clusterings=whole(spec.clusterings),
+        simulations=whole(spec.simulations),
         ladder=next(iter(whole([spec.ladder] if spec.ladder else []).values()), None),
         pretrainings=whole(spec.pretrainings),
         pretrain_baselines=next(

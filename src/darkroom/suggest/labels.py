@@ -1,0 +1,167 @@
+"""The command `suggest labels`: rank unlabeled images by a rule, those first that a classifier would learn most from.
+
+    suggestions.csv   id, rank, score, predicted, probability, label: one row per suggested image, `label` to be filled in
+    suggestions.png   the images in the same order, row by row
+
+The images are the unlabeled training images of a prepared set, or those of a folder, which go through the data set's own
+preparation. A completed table is a file for `data.corrections`.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from darkroom import files, registry, sheets
+from darkroom.data import incoming
+from darkroom.data.preparation import read_preparation
+from darkroom.data.store import labeled, new_array, open_store
+from darkroom.fit.model import ABOUT, About, read_about, rebuild, say_if_kept
+from darkroom.randomness import derive
+from darkroom.suggest.network import Images, NetworkPool
+from darkroom.suggest.pool import Ranked, Rule
+
+SUGGESTIONS, SHEET = "suggestions.csv", "suggestions.png"
+COLUMNS = ("id", "rank", "score", "predicted", "probability", "label")
+PER_ROW = 10
+
+
+def run(
+    *,
+    model: Path,
+    data: Path | None = None,
+    images: Path | None = None,
+    by: str = "margin",
+    n: int = 100,
+    seed: int = 0,
+    out: Path,
+) -> int:
+    """Rank the unlabeled training images of the prepared set `data`, or the `images` of a file or folder.
+
+    With both, the images are ranked, and the labeled training images of `data` are those that `k_center` keeps away from.
+    `model` is the folder of a classifier's seed. Return the exit code: 0, or 3 if some files could not be read. Raises
+    ValueError if there are fewer than `n` images to choose from, or the model is no classifier.
+    """
+    registry.known("rule --by", by, sorted(registry.entries("acquisition")))
+    rule: Rule = registry.build(registry.options("acquisition", by)())
+    classifier = _open(model)
+    if data is None and images is None:
+        raise ValueError("give --data, a prepared set with unlabeled images, or --images, a folder of images")
+    given = {"model": model, "images": images, "data": data}
+    reads = {name: path.resolve() for name, path in given.items() if path is not None}
+    incoming.check_out(out.resolve(), SUGGESTIONS, "suggest labels", reads)
+    with tempfile.TemporaryDirectory() as scratch:
+        pool, known, unread = _collected(classifier, data, images, Path(scratch))
+        if n < 1 or n > len(pool.ids):
+            raise ValueError(f"--n is {n}; there are {len(pool.ids):,} unlabeled images, so give 1 to {len(pool.ids)}")
+        seen = NetworkPool(
+            classifier.network,
+            pool.images,
+            known,
+            derive(seed, "dropout"),
+            classifier.about.link,
+            classifier.temperature,
+        )
+        found = rule.rank(seen, n, np.random.default_rng(derive(seed, "acquisition")))
+        probabilities = seen.probabilities()[found.rows]
+        with files.folder(out.resolve()) as fresh:
+            _write(fresh, found, pool, probabilities, classifier.about.classes)
+    print(f"{n:,} of {len(pool.ids):,} unlabeled images by {by}: {out}/{SUGGESTIONS} and {SHEET}")
+    if unread:
+        print(f"{unread:,} files could not be read")
+    return incoming.NOT_ALL if unread else 0
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained classifier with the temperature of its calibration, 1 without an evaluation."""
+
+    folder: Path
+    network: nn.Module
+    about: About
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Unlabeled images and their ids, in the same order."""
+
+    ids: list[str]
+    images: Images
+
+
+def _open(folder: Path) -> Classifier:
+    """Raise ValueError or FileNotFoundError if the folder is not a classifier's seed."""
+    model = folder / "model" if (folder / "model" / ABOUT).is_file() else folder
+    about = read_about(model)
+    if about.kind != "network" or about.target.kind != "class":
+        kind = {"network": f"a model of {about.target.kind}", None: "a model of version 0.1"}.get(about.kind)
+        raise ValueError(
+            f"--model: {folder} holds {kind or f'a {about.kind}'}, which has no classes; give the folder of a classifier's seed, "
+            "such as results/NAME/classify/POLICY/MODEL/seed-0"
+        )
+    say_if_kept(model)
+    evaluation = model.parent / "evaluation"
+    whole = (evaluation / files.MANIFEST).is_file()
+    temperature = files.read_json(evaluation / "metrics.json")["temperature"]["plain"] if whole else 1.0
+    return Classifier(model, rebuild("network", model, about.shape, len(about.classes)), about, temperature)
+
+
+def _collected(
+    classifier: Classifier, data: Path | None, images: Path | None, scratch: Path
+) -> tuple[Candidates, Images, int]:
+    """Return the unlabeled images, the labeled ones, and how many files could not be read; `scratch` takes the former."""
+    store = open_store(data) if data is not None else None
+    if store is not None and store.shape != classifier.about.shape:
+        raise ValueError(
+            f"--data: {data} holds images of shape {store.shape}, but the model takes {classifier.about.shape}; give the set "
+            "that it was trained on"
+        )
+    none = Images(np.empty((0, 1, 1, 1), np.uint8), np.empty(0, np.int64))
+    known = none if store is None else Images(store.images, labeled(store, "train"))
+    if images is None:
+        assert store is not None
+        rows = np.setdiff1d(store.rows("train"), known.rows)
+        if not len(rows):
+            raise ValueError(f"--data: {data} has no unlabeled training images; give others by --images")
+        return Candidates(store.items["id"].iloc[rows].tolist(), Images(store.images, rows)), known, 0
+    pool, unread = _read(classifier, images, scratch / "images.npy")
+    return pool, known, unread
+
+
+def _read(classifier: Classifier, images: Path, into: Path) -> tuple[Candidates, int]:
+    """Read the images of a file or folder into an array on disk, and count those that cannot be read."""
+    listing, preparation = incoming.listed(images), read_preparation(classifier.folder)
+    channels, height, width = classifier.about.shape
+    array = new_array(into, (len(listing.names), height, width, channels))
+    ids: list[str] = []
+    total = 0
+    for batch in incoming.batches(listing, preparation):
+        total += len(batch)
+        whole = [(one.file, one.image) for one in batch if one.image is not None]
+        if whole:
+            fitted = incoming.prepared([image for _, image in whole], preparation)
+            array[len(ids) : len(ids) + len(whole)] = fitted
+            ids += [name for name, _ in whole]
+    if not ids:
+        raise ValueError(f"--images: none of the {total} files in {images} is a readable image")
+    return Candidates(ids, Images(array, np.arange(len(ids)))), total - len(ids)
+
+
+def _write(folder: Path, found: Ranked, pool: Candidates, probabilities: np.ndarray, classes: tuple[str, ...]) -> None:
+    best = probabilities.argmax(1)
+    with (folder / SUGGESTIONS).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for rank, (row, score) in enumerate(zip(found.rows.tolist(), found.scores.tolist(), strict=True)):
+            label = int(best[rank])
+            writer.writerow(
+                [pool.ids[row], rank + 1, f"{score:.6g}", classes[label], f"{probabilities[rank, label]:.4f}", ""]
+            )
+    sheet = sheets.tile(pool.images.images[pool.images.rows[found.rows]], columns=PER_ROW)
+    sheets.save_image(sheet, folder / SHEET)
