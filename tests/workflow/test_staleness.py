@@ -134,6 +134,7 @@ def test_every_key_of_every_section_has_a_row() -> None:
         "audit",
         "pretrain",
         "labels",
+        "suggest",
         "classify",
         "ladder",
         "generate",

@@ -1,4 +1,4 @@
-"""Rows of docs/reruns.md about exploring and about wrong labels, on a base of their own."""
+"""Rows of docs/reruns.md about exploring, wrong labels and labels to come, on a base of their own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ EXPLORED = Base(
         "data": {"source": {"name": "folder", "path": "pictures"}},
         "explore": {"embeddings": {"pca": {}}},
         "labels": {"folds": 2},
+        "suggest": {"rules": ["random", "margin"], "seeds": 1},
     },
     frozenset(
         {
@@ -24,11 +25,14 @@ EXPLORED = Base(
             "train judge: fold 0",
             "train judge: fold 1",
             "find wrong labels",
+            "simulate labeling: random, seed 0",
+            "simulate labeling: margin, seed 0",
             "write results/explored/report/index.html",
         }
     ),
 )
 CLUSTERS, SEARCH, JUDGES = ("^cluster",), ("^find wrong labels",), ("^train judge: ", "^find wrong labels")
+SIMULATED = (("^simulate",), "simulations")
 SEARCHED = "the judges and the search"
 
 
@@ -65,4 +69,21 @@ ROWS = [
     _row("`labels.training`", changed(labels__training={"epochs": 3}), JUDGES, SEARCHED),
     _row("`labels.seed`", changed(labels__seed=1), JUDGES, SEARCHED),
     _row("`labels.folds`", changed(labels__folds=3), JUDGES, SEARCHED, new=("train judge: fold 2",)),
+    _row(
+        "`suggest.rules`, one added",
+        changed(suggest__rules=["random", "margin", "badge"]),
+        which=NEW,
+        new=("simulate labeling: badge, seed 0",),
+    ),
+    _row(
+        "`suggest.seeds`",
+        changed(suggest__seeds=[1]),
+        which=NEW,
+        new=tuple(f"simulate labeling: {rule}, seed 1" for rule in ("random", "margin")),
+    ),
+    _row("`suggest.start`", changed(suggest__start=2), *SIMULATED, "start 1 → 2"),
+    _row("`suggest.step`", changed(suggest__step=5), *SIMULATED),
+    _row("`suggest.rounds`", changed(suggest__rounds=2), *SIMULATED),
+    _row("`suggest.network`", changed(suggest__network="resnet"), *SIMULATED),
+    _row("`suggest.training`", changed(suggest__training={"epochs": 3}), *SIMULATED),
 ]
