@@ -25,6 +25,7 @@ from darkroom.suggest.config import SimulateSpec
 
 
 def main() -> None:
+    """Simulate, print the accuracies, and print each rule's difference from random choice with its verdict."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "config/active_learning.yaml")
     options.add_argument("--seeds", type=int, help="default: those of the config")

@@ -266,3 +266,13 @@ def test_no_benchmark_is_left_out() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     scripts = {path.stem for path in FOLDER.glob("*.py")} - LIBRARY
     assert [name for name in sorted(scripts) if f'"{name}"' not in text] == []
+
+
+def test_suggest(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network, training = {"name": "mlp", "hidden": [16]}, {"epochs": 2, "batch_size": 32}
+    simulated = {"rounds": 1, "step": 5, "seeds": 2, "network": network, "training": training}
+    config = {"name": "tiny", "data": {"source": "sklearn"}, "suggest": simulated}
+    run("suggest", "--config", write(tmp_path / "tiny.yaml", config), "--rules", "random", "margin")
+    shown = capsys.readouterr().out
+    assert "margin     minus random" in shown
+    assert "4 simulations" in shown
