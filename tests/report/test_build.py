@@ -268,5 +268,6 @@ def test_the_report_imports_no_model_code() -> None:
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", listed], capture_output=True, check=True).stdout))
     assert not {"torch", "matplotlib", "sklearn", "mlflow", "pytorch_lightning"} & loaded
     stages = {name for name in loaded if name.startswith("darkroom.") and not name.startswith("darkroom.report")}
-    measure = {"darkroom.measure", "darkroom.measure.ranking", "darkroom.measure.seeds"}
+    measured = ("bootstrap", "ranking", "resampled", "seeds")
+    measure = {"darkroom.measure", *(f"darkroom.measure.{name}" for name in measured)}
     assert stages <= {"darkroom.files", "darkroom.log", "darkroom.settings", *measure}
