@@ -50,7 +50,8 @@ def run(
         spec = with_rate(spec, read_rate(rate))
     rows, test = labeled(store, "train"), needed(store, "test")
     some = share(store, rows, spec.share, seed=spec.seed)
-    spec = spec.model_copy(update={"training": as_long(spec.training, whole=len(rows), part=len(some))})
+    if spec.semi is None:  # with it, an epoch's length hardly depends on the number of labels
+        spec = spec.model_copy(update={"training": as_long(spec.training, whole=len(rows), part=len(some))})
     network, _ = train(
         spec,
         store,

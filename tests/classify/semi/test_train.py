@@ -12,13 +12,15 @@ import pytest
 import torch
 
 from darkroom import files, registry
-from darkroom.classify import train
+from darkroom.classify import lr_range, share, train
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.semi.batches import SemiBatches
+from darkroom.classify.tuning.config import ShareSpec
 from darkroom.data.store import labeled, open_store
 from darkroom.fit import trainer
 from darkroom.fit.batches import training_batches
 from darkroom.fit.model import HISTORY, WEIGHTS
+from darkroom.job.stage import fields
 from darkroom.log import silent
 
 Few = Callable[..., Path]
@@ -123,3 +125,14 @@ def test_what_cannot_be_learned_fails_before_training(few: Few, digits: Path, tm
     items.to_parquet(data / "items.parquet", index=False)
     with pytest.raises(ValueError, match=r"digits has none of \"?7\"?; label one"):
         train.run(spec("fixmatch"), data=data, out=tmp_path / "out", log=silent)
+
+
+def test_a_share_of_the_labels_trains_for_as_many_steps(few: Few, tmp_path: Path) -> None:
+    half = ShareSpec(**fields(spec("fixmatch")), share=0.5)
+    share.run(half, data=few(count=20), out=tmp_path / "out", log=silent)
+    assert files.read_json(tmp_path / "out" / "share.json")["epochs"] == 2
+
+
+def test_a_range_test_finds_a_rate_for_both_losses(few: Few, tmp_path: Path) -> None:
+    lr_range.run(spec("fixmatch"), data=few(), out=tmp_path / "out", log=silent)
+    assert 1e-6 < files.read_json(tmp_path / "out" / "lr_range.json")["lr"] < 10
