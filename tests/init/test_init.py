@@ -125,11 +125,16 @@ def test_photographs_start_from_a_pretrained_network(
     assert ("uv run darkroom ladder config/flowers.yaml" in capsys.readouterr().out) == installed
 
 
-def test_drawings_are_learned_from_scratch(init: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("steps", "epochs"), [(400, 60), (20, 20), (1, 15)])
+def test_drawings_are_learned_from_scratch_for_more_epochs_where_they_are_few(
+    init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, epochs: int
+) -> None:
+    monkeypatch.setattr(choose, "FEWEST_STEPS", steps)
     drawing = np.full((40, 40), 255, np.uint8)
     drawing[10:20, 15:25] = 0
     found = init(folder(tmp_path / "set", {"a": 20, "b": 20}, lambda rng: np.roll(drawing, rng.integers(9), axis=0)))
     assert list(found.classify.models) == ["resnet"]
+    assert found.classify.models["resnet"].training.epochs == epochs
 
 
 @pytest.mark.parametrize(("part", "chosen"), [("validation", {"held_out", "val"}), ("testing", {"val"})])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from darkroom.config import photographs
 from darkroom.data.words import shown
+from darkroom.fit.config import Training
 from darkroom.init import cost
 from darkroom.init.scene import Scene
 from darkroom.nets import pretrained
@@ -26,6 +28,8 @@ PATIENCE = 30.0
 """Minutes that fine-tuning may take to be part of a first run."""
 RARE = 3.0
 """Largest class over smallest one from which rare classes are drawn as often as the others."""
+FEWEST_STEPS, MOST_EPOCHS = 400, 60
+"""Optimizer steps that a network needs from random weights, and the epochs that a small set is shown for them at most."""
 CROPPED = 1.5
 """Longer over shorter side up to which images are cropped to a square."""
 
@@ -180,13 +184,24 @@ def _models(scene: Scene) -> Iterator[Choice]:
             why = "trains the whole pretrained network: slower; the report compares it with the probe"
             yield Choice("classify.models.fine_tune", {"network": network, "transfer": "fine_tune"}, why)
     else:
-        yield Choice("classify.models.resnet", {}, _why_from_scratch(scene))
+        yield from _from_scratch(scene)
 
 
-def _why_from_scratch(scene: Scene) -> str:
-    if not scene.photographs:
-        return "trained from scratch: the images do not look like ImageNet's photographs"
-    return f"trained from scratch; with pretrained weights ({pretrained.EXTRA}) photographs need far fewer images"
+def _from_scratch(scene: Scene) -> Iterator[Choice]:
+    why = "trained from scratch: the images do not look like ImageNet's photographs"
+    if scene.photographs:
+        why = f"trained from scratch; with pretrained weights ({pretrained.EXTRA}) photographs need far fewer images"
+    usual = Training()
+    steps = math.ceil(sum(scene.trained.values()) * cost.TRAINED / usual.batch_size)
+    epochs = min(MOST_EPOCHS, round(FEWEST_STEPS / steps))
+    if epochs <= usual.epochs:
+        yield Choice("classify.models.resnet", {}, why)
+        return
+    yield Choice(
+        "classify.models.resnet",
+        {"training": {"epochs": epochs}},
+        f"{why}; with so few images, the default {usual.epochs} epochs would be too few steps to learn from",
+    )
 
 
 def _generate(scene: Scene) -> Iterator[Choice]:
