@@ -73,7 +73,7 @@ def run(
             _write(fresh, found, pool, probabilities, classifier.about.classes)
     print(f"{n:,} of {len(pool.ids):,} unlabeled images by {by}: {out}/{SUGGESTIONS} and {SHEET}")
     if unread:
-        print(f"{unread:,} files could not be read")
+        print(f"{unread:,} {'file' if unread == 1 else 'files'} could not be read")
     return incoming.NOT_ALL if unread else 0
 
 
