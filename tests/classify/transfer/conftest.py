@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
 
+from darkroom import files
+from darkroom.data.store import describe_store, open_store
 from darkroom.nets.transfer import Pretrained
 
 
@@ -27,6 +31,23 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+def thinned(data: Path, root: Path) -> Path:
+    """Write a store of every third image: backbones are slow."""
+    store = open_store(data)
+    with files.folder(root) as fresh:
+        shutil.copyfile(data / "preparation.json", fresh / "preparation.json")
+        np.save(fresh / "images.npy", np.asarray(store.images)[::3])
+        items = store.items.iloc[::3].reset_index(drop=True)
+        target = None if store.target.kind == "class" else store.target
+        describe_store(fresh, name="few", classes=store.classes, items=items, target=target)
+    return root
+
+
+@pytest.fixture(scope="session")
+def few(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return thinned(digits, tmp_path_factory.mktemp("few") / "prepared")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.classify.transfer.conftest import thinned
 
 from darkroom.classify import features, train
 from darkroom.classify.config import FeaturesSpec, TrainSpec
@@ -25,6 +26,7 @@ HEADS: dict[Kind, str] = {"labels": "logistic", "numbers": "ridge"}
 def test_a_fitted_head_predicts_the_target_and_fine_tuning_starts_from_it(
     kind: Kind, targeted: Callable[[Kind], Path], weights: Callable[[str], Path], tmp_path: Path
 ) -> None:
+    data = thinned(targeted(kind), tmp_path / "few")
     network = {
         "name": "pretrained",
         "backbone": "test_efficientnet",
@@ -38,14 +40,14 @@ def test_a_fitted_head_predicts_the_target_and_fine_tuning_starts_from_it(
         "views": 1,
         "seed": 0,
     }
-    features.run(FeaturesSpec.model_validate(flips), data=targeted(kind), out=tmp_path / "features", log=silent)
+    features.run(FeaturesSpec.model_validate(flips), data=data, out=tmp_path / "features", log=silent)
     slow = {"epochs": 1, "batch_size": 256, "precision": "fp32", "optimizer": {"name": "sgd", "lr": 1e-12}}
     probe = {"name": "probe", "head": HEADS[kind], "views": 1}
     for name, way in {"probe": probe, "fine_tune": "fine_tune"}.items():
         raw = {"network": network, "transfer": way, "loss": LOSSES[kind], "training": slow, "seed": 0}
         spec, out = TrainSpec.model_validate(raw), tmp_path / name
-        train.run(spec, data=targeted(kind), features=tmp_path / "features", out=out, log=silent)
-        about, store = read_about(out), open_store(targeted(kind))
+        train.run(spec, data=data, features=tmp_path / "features", out=out, log=silent)
+        about, store = read_about(out), open_store(data)
         rebuilt = rebuild("network", out, about.shape, len(about.target.names))
         rows = labeled(store, "test")
         outputs, truth = predict(rebuilt, store.images, rows), store.targets[rows]

@@ -29,7 +29,7 @@ def network(weights: Weights, architecture: str = "test_efficientnet") -> dict[s
 
 
 def train_spec(weights: Weights, architecture: str = "test_efficientnet", **more: Any) -> TrainSpec:
-    training = {"epochs": 2, "batch_size": 256, "precision": "fp32"}
+    training = {"epochs": 2, "batch_size": 100, "precision": "fp32"}
     return TrainSpec.model_validate(
         {"network": network(weights, architecture), "training": training, "seed": 0, **more}
     )
@@ -42,21 +42,21 @@ def features_spec(weights: Weights, views: int = 0) -> FeaturesSpec:
 
 
 @pytest.fixture(scope="module")
-def frozen(digits: Path, weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def frozen(few: Path, weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("frozen") / "features"
-    features.run(features_spec(weights, 2), data=digits, out=out, log=silent)
+    features.run(features_spec(weights, 2), data=few, out=out, log=silent)
     return out
 
 
 def test_features_are_the_networks_own_whatever_the_number_of_workers(
-    frozen: Path, digits: Path, weights: Weights, tmp_path: Path
+    frozen: Path, few: Path, weights: Weights, tmp_path: Path
 ) -> None:
     torch.set_num_threads(2)  # as a process begins on two cores
-    features.run(features_spec(weights, 2), data=digits, out=tmp_path / "one", log=silent)
-    features.run(features_spec(weights, 2), data=digits, out=tmp_path / "again", log=silent, workers=3)
+    features.run(features_spec(weights, 2), data=few, out=tmp_path / "one", log=silent)
+    features.run(features_spec(weights, 2), data=few, out=tmp_path / "again", log=silent, workers=3)
     assert files.read_manifest(tmp_path / "one") == files.read_manifest(frozen)
     assert files.read_manifest(tmp_path / "again") == files.read_manifest(frozen)
-    store, known = open_store(digits), open_features(frozen)
+    store, known = open_store(few), open_features(frozen)
     test = labeled(store, "test")[:5]
     built = Pretrained(store.shape, 10, **{key: value for key, value in network(weights).items() if key != "name"})
     built.load_pretrained()
@@ -67,8 +67,8 @@ def test_features_are_the_networks_own_whatever_the_number_of_workers(
         known.of(np.array([len(store.images)]))
 
 
-def test_views_are_of_training_images_alone_and_share_their_fold(frozen: Path, digits: Path) -> None:
-    store, known = open_store(digits), open_features(frozen)
+def test_views_are_of_training_images_alone_and_share_their_fold(frozen: Path, few: Path) -> None:
+    store, known = open_store(few), open_features(frozen)
     assert set(known.items[known.items["view"] > 0]["split"]) == {"train"}
     rows = labeled(store, "train")
     given = known.examples(store, rows, balanced=False, seed=0)
@@ -83,11 +83,11 @@ def test_views_are_of_training_images_alone_and_share_their_fold(frozen: Path, d
 
 @pytest.mark.parametrize("head", ["class_means", "knn", "logistic", "svm"])
 def test_a_probe_is_saved_as_a_whole_network(
-    head: str, frozen: Path, digits: Path, weights: Weights, tmp_path: Path
+    head: str, frozen: Path, few: Path, weights: Weights, tmp_path: Path
 ) -> None:
     spec = train_spec(weights, transfer={"name": "probe", "head": head})
-    train.run(spec, data=digits, features=frozen, out=tmp_path / "model", log=silent)
-    about, store = read_about(tmp_path / "model"), open_store(digits)
+    train.run(spec, data=few, features=frozen, out=tmp_path / "model", log=silent)
+    about, store = read_about(tmp_path / "model"), open_store(few)
     saved = rebuild("network", tmp_path / "model", about.shape, 10)
     rows = labeled(store, "val")
     images = torch.from_numpy(store.images[rows]).permute(0, 3, 1, 2).float() / 255
@@ -100,16 +100,16 @@ def test_a_probe_is_saved_as_a_whole_network(
 
 
 def test_evaluation_does_not_depend_on_the_number_of_workers(
-    frozen: Path, digits: Path, weights: Weights, tmp_path: Path
+    frozen: Path, few: Path, weights: Weights, tmp_path: Path
 ) -> None:
     spec = train_spec(weights, transfer="probe")
-    train.run(spec, data=digits, features=frozen, out=tmp_path / "model", log=silent)
+    train.run(spec, data=few, features=frozen, out=tmp_path / "model", log=silent)
     judged = EvaluateSpec.model_validate(
         {"network": network(weights), "tta": ["shift"], "tta_merge": "mean", "resamples": 20, "seed": 0}
     )
     for workers in (1, 3):
         out = tmp_path / f"evaluation-{workers}"
-        evaluate.run(judged, data=digits, model=tmp_path / "model", out=out, log=silent, workers=workers)
+        evaluate.run(judged, data=few, model=tmp_path / "model", out=out, log=silent, workers=workers)
     one, three = (files.read_manifest(tmp_path / f"evaluation-{workers}") for workers in (1, 3))
     assert one == three
 
@@ -126,13 +126,13 @@ def test_evaluation_does_not_depend_on_the_number_of_workers(
 def test_an_interrupted_run_ends_with_the_same_weights(
     transfer: dict[str, Any],
     architecture: str,
-    digits: Path,
+    few: Path,
     weights: Weights,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spec = train_spec(weights, architecture, transfer=transfer, ema=0.9, mixing_off=0.5, policy=FLIPS)
-    train.run(spec, data=digits, out=tmp_path / "whole", log=silent)
+    train.run(spec, data=few, out=tmp_path / "whole", log=silent)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
 
     def stop(values: dict[str, float], step: int | None = None) -> None:
@@ -140,18 +140,18 @@ def test_an_interrupted_run_ends_with_the_same_weights(
             raise KeyboardInterrupt
 
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        train.run(spec, data=digits, out=tmp_path / "stopped", checkpoints=tmp_path / "checkpoints", log=stop)
+        train.run(spec, data=few, out=tmp_path / "stopped", checkpoints=tmp_path / "checkpoints", log=stop)
     later: list[int] = []
     log = lambda values, step=None: later.append(step or 0)  # noqa: E731
-    train.run(spec, data=digits, out=tmp_path / "resumed", checkpoints=tmp_path / "checkpoints", log=log)
+    train.run(spec, data=few, out=tmp_path / "resumed", checkpoints=tmp_path / "checkpoints", log=log)
     assert min(step for step in later if step) > 5
     whole, resumed = (files.read_manifest(tmp_path / name) for name in ("whole", "resumed"))
     assert whole == resumed
 
 
-def test_the_head_is_fitted_before_the_first_step(digits: Path, frozen: Path, weights: Weights, tmp_path: Path) -> None:
+def test_the_head_is_fitted_before_the_first_step(few: Path, frozen: Path, weights: Weights, tmp_path: Path) -> None:
     slow = {"epochs": 1, "batch_size": 256, "precision": "fp32", "optimizer": {"name": "sgd", "lr": 1e-12}}
     spec = train_spec(weights, transfer="fine_tune", training=slow)
-    train.run(spec, data=digits, features=frozen, out=tmp_path / "model", log=silent)
+    train.run(spec, data=few, features=frozen, out=tmp_path / "model", log=silent)
     header, row = (tmp_path / "model" / "history.csv").read_text().splitlines()
     assert float(dict(zip(header.split(","), row.split(","), strict=True))["val_accuracy"]) > 0.5
