@@ -65,8 +65,8 @@ def test_images_of_every_epoch_and_batch_are_drawn_anew() -> None:
     seen: list[torch.Tensor] = []
 
     class Recorded(train.ClassifierTask):
-        def _views(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-            views, targets = super()._views(images, labels)
+        def views(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+            views, targets = super().views(images, labels)
             seen.append(views[0].clone())
             return views, targets
 

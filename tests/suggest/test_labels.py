@@ -87,7 +87,7 @@ def test_a_folder_of_images_is_ranked_like_the_same_rows_and_unreadable_files_ar
     (tmp_path / "pool" / "broken.png").write_bytes(b"no image")
     options = {"model": few[1], "images": tmp_path / "pool", "by": "entropy", "n": 60}
     assert labels.run(**options, out=tmp_path / "out") == 3
-    assert "1 files could not be read" in capsys.readouterr().out
+    assert "1 file could not be read" in capsys.readouterr().out
     with (tmp_path / "out" / labels.SUGGESTIONS).open(encoding="utf-8") as stream:
         assert [ids[row["id"]] for row in csv.DictReader(stream)] == expected
 
