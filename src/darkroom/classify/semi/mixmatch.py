@@ -21,7 +21,7 @@ class MixMatch(SemiSupervised):
     """MixUp of labeled images and of unlabeled ones with sharpened guesses of their classes (Berthelot et al. 2019).
 
     A guess is the mean prediction for two views. The loss is the mean squared difference between class probabilities and
-    mixed guesses; the mixed labeled images take the classifier's own.
+    mixed guesses; the mixed labeled images take the classifier's own. The weight rises linearly over the whole run.
     """
 
     LOOKS = ("weak", "weak")
@@ -37,7 +37,7 @@ class MixMatch(SemiSupervised):
             Positive, Field(description="parameter of the Beta distribution of the mixing weights")
         ] = 0.75,
         weight: Weight = 75.0,
-        ramp_up: RampUp = 0.4,
+        ramp_up: RampUp = 1.0,
         ratio: Ratio = 1.0,
         weak: Weak = ({"name": "affine", "rotate": 0, "translate": 0.125, "scale": 0, "shear": 0},),  # type: ignore[assignment]
     ) -> None:
