@@ -39,7 +39,9 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--data", type=Path, help="an archive of class folders in place of MNIST-5k")
     asked.add_argument("--per-class", type=int, default=4)
-    asked.add_argument("--methods", nargs="+", default=["fixmatch"], choices=list(registry.entries("semi")))
+    asked.add_argument(
+        "--methods", nargs="+", default=["fixmatch"], choices=list(registry.entries("semi-supervised method"))
+    )
     asked.add_argument("--seeds", type=int, default=5)
     asked.add_argument("--epochs", type=int, default=20)
     given = asked.parse_args()

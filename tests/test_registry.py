@@ -34,7 +34,7 @@ def constructor(kind: str, name: str) -> Any:
 
 
 def test_every_kind_that_is_used_has_plug_ins() -> None:
-    marks = re.compile(r'\bPlugin\(\s*"([\w ]+)"')
+    marks = re.compile(r'\bPlugin\(\s*"([\w -]+)"')
     used = {kind for path in registry.ROOT.rglob("*.py") for kind in marks.findall(path.read_text(encoding="utf-8"))}
     assert {"network", "detector", "view"} <= used <= registry.kinds().keys()
 
@@ -89,7 +89,7 @@ def test_a_plug_in_is_marked_as_it_is_registered(kind: str, name: str) -> None:
 
 
 def test_every_registration_is_found_and_no_name_is_given_twice_in_a_kind() -> None:
-    marks = re.compile(r'^@register\("([\w ]+)", "(\w+)"\)', re.MULTILINE)
+    marks = re.compile(r'^@register\("([\w -]+)", "(\w+)"\)', re.MULTILINE)
     found = [m for p in registry.ROOT.rglob("*.py") for m in marks.findall(p.read_text(encoding="utf-8"))]
     assert sorted(found) == sorted(ALL)
 

@@ -30,7 +30,7 @@ from darkroom import settings
 from darkroom.settings import Section
 
 ROOT = Path(__file__).parent
-REGISTRATION = re.compile(r'^@register\("([\w ]+)", "', re.MULTILINE)
+REGISTRATION = re.compile(r'^@register\("([\w -]+)", "', re.MULTILINE)
 
 Plugged = TypeVar("Plugged")
 

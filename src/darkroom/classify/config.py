@@ -38,7 +38,9 @@ class Classifier(Section):
         "name": "cross_entropy"
     }  # type: ignore[assignment]
     """What training minimizes. Default: `cross_entropy`; `binary_cross_entropy` for several labels, `huber` for numbers."""
-    semi: Annotated[Section, Plugin("semi")] | None = Field(default=None, exclude_if=lambda value: value is None)
+    semi: Annotated[Section, Plugin("semi-supervised method")] | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     """How to learn from training images without a label as well. Default: not at all."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of an exponential moving average of the weights, which is then validated and saved. Default: no average."""

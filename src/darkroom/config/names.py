@@ -120,7 +120,7 @@ ELSEWHERE = {
         "multiclass_hinge": "MultiMarginLoss CategoricalHinge crammer_singer",
         "one_vs_rest_hinge": "Hinge HingeLoss MultiLabelMarginLoss ovr",
     },
-    "semi": {
+    "semi-supervised method": {
         "fixmatch": "FlexMatch UDA FreeMatch",
         "mean_teacher": "MeanTeacher PiModel temporal_ensembling",
         "mixmatch": "ReMixMatch",

@@ -112,11 +112,7 @@ def _kinds() -> dict[str, str]:
     """Return the headings of plug-in kinds in the order of the config, followed by those that only plug-ins use."""
     fields = (field for model in models() for field in model.model_fields.values())
     used = (kind.plugin.kind for field in fields for kind in _flat(Kind.of_field(field)) if kind.plugin)
-    headings = {"semi": "Semi-supervised methods"}
-    return {
-        kind: headings.get(kind, plural(kind).capitalize())
-        for kind in dict.fromkeys((*used, *sorted(registry.kinds())))
-    }
+    return {kind: plural(kind).capitalize() for kind in dict.fromkeys((*used, *sorted(registry.kinds())))}
 
 
 def _flat(kind: Kind) -> Iterator[Kind]:

@@ -22,8 +22,9 @@ def problems(config: Config) -> Iterator[str]:
             yield f"{place}: {method} needs one class per image, but the target is {DESCRIBED[config.target]}; remove semi"
         if getattr(model.transfer, "views", None) is not None:
             yield f"{place}: a probe has no training loop for {method}; set transfer to fine_tune, or remove semi"
-        if method == "mixmatch" and not loss.constants["SOFT"]:
-            yield f"{place}: mixmatch mixes classes, which the loss {loss.name} does not take; use cross_entropy, or fixmatch"
+        mixes = registry.entry(*model.semi.plugin).constants.get("MIXES", False)  # type: ignore[attr-defined]
+        if mixes and not loss.constants["SOFT"]:
+            yield f"{place}: {method} mixes classes, which the loss {loss.name} does not take; use cross_entropy, or fixmatch"
         if model.training.devices * model.training.nodes > 1:
             yield f"{place}: {method} trains in one process; set training.devices and training.nodes to 1"
         for key in model.semi.model_fields_set & {"weak", "strong"}:

@@ -20,7 +20,7 @@ from darkroom.config.explain import Kind, words
 ROOT = Path(__file__).parents[1]
 OPTIONS = {
     "attributes": "folder of recorded file attributes, as `data attributes` writes it",
-    "by": "rule that ranks the images: badge, bald, entropy, k_center, margin or random",
+    "by": "acquisition rule that ranks the images; docs/suggest.md lists them",
     "checkpoints": "folder for checkpoints; an interrupted training of the same job resumes from it",
     "classifier": "folder of the trained classifier whose features are used",
     "classifiers": "folder that contains all trained and evaluated classifiers",

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from darkroom import registry
 from darkroom.classify.semi.method import Networks, SemiSupervised, Step
 
-NAMES = list(registry.entries("semi"))
+NAMES = list(registry.entries("semi-supervised method"))
 SHAPE = (1, 4, 4)
 CLASSES = 3
 
 
 def build(name: str, **options: Any) -> SemiSupervised:
-    method: SemiSupervised = registry.build(registry.options("semi", name).model_validate({"name": name, **options}))
+    method: SemiSupervised = registry.build(
+        registry.options("semi-supervised method", name).model_validate({"name": name, **options})
+    )
     return method
 
 

@@ -24,7 +24,7 @@ from darkroom.job.stage import fields
 from darkroom.log import silent
 
 Few = Callable[..., Path]
-NAMES = list(registry.entries("semi"))
+NAMES = list(registry.entries("semi-supervised method"))
 
 
 def spec(semi: Any, **more: Any) -> TrainSpec:

@@ -17,9 +17,7 @@ from scipy import optimize
 from darkroom.classify.evaluation.number_figures import draw_predicted, draw_residuals
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
 from darkroom.measure import conformal
-from darkroom.measure.bootstrap import intervals, without_flat
 from darkroom.measure.proportion import wilson
-from darkroom.randomness import derive
 
 Floats = NDArray[np.float64]
 PARTS = ("mae", "rmse", "r2")
@@ -99,15 +97,7 @@ def _measured(
     result: dict[str, Any] = {"items": len(truth), "views": {}, "per_number": {}, "conformal": {}}
     spread = dict(zip(names, truth.std(0).tolist(), strict=True))
     for view, (fitted, predicted) in answers.items():
-        found = without_flat(
-            intervals(
-                partial(scores, predicted=predicted, truth=truth),
-                len(truth),
-                resamples=outputs.resamples,
-                generator=np.random.default_rng(derive(outputs.seed, "bootstrap")),
-                reason=CONSTANT,
-            )
-        )
+        found = outputs.intervals(partial(scores, predicted=predicted, truth=truth), reason=CONSTANT)
         several = {part: found[part] for part in ("r2", "standardized_mae")}  # units may differ
         result["views"][view] = several if len(names) > 1 else {part: found[f"{part}/0"] for part in PARTS}
         result["per_number"][view] = {

@@ -20,7 +20,7 @@ from darkroom.classify.figures import draw_confusion, draw_reliability, draw_ris
 from darkroom.classify.links import class_logits
 from darkroom.classify.metrics import SCORES, confusion, scores, share_intervals
 from darkroom.classify.tta import fit_weights, merge, turned
-from darkroom.measure.bootstrap import Interval, intervals, without_flat
+from darkroom.measure.bootstrap import Interval
 from darkroom.measure.proportion import perfect_macro_auroc
 from darkroom.randomness import derive
 
@@ -126,15 +126,7 @@ def _measured(answers: dict[str, Answer], outputs: Outputs) -> dict[str, Any]:
 
 def _intervals(probabilities: Floats, labels: Labels, support: Labels, outputs: Outputs) -> dict[str, Interval]:
     """Return the bootstrap intervals of `scores`, and a score interval for a macro AUROC of 0 or 1."""
-    found = without_flat(
-        intervals(
-            partial(scores, probabilities=probabilities, labels=labels),
-            len(labels),
-            resamples=outputs.resamples,
-            generator=np.random.default_rng(derive(outputs.seed, "bootstrap")),
-            biased=("ece",),
-        )
-    )
+    found = outputs.intervals(partial(scores, probabilities=probabilities, labels=labels), biased=("ece",))
     if (macro := found["macro_auroc"]["value"]) in (0, 1):
         found["macro_auroc"] = perfect_macro_auroc(macro, support.tolist(), len(labels))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from darkroom.classify.config import Merge
 from darkroom.data.store import Store
+from darkroom.measure.bootstrap import Interval, intervals, without_flat
+from darkroom.randomness import derive
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -34,6 +36,14 @@ class Outputs:
     merge: Merge
     resamples: int
     seed: int
+
+    def intervals(self, statistic: Callable[[Floats], Mapping[str, Floats]], **how: Any) -> dict[str, Interval]:
+        """Return a statistic of the test images with bootstrap intervals, all from the same draws; `how` as in `intervals`.
+
+        Bounds that coincide are left out.
+        """
+        generator = np.random.default_rng(derive(self.seed, "bootstrap"))
+        return without_flat(intervals(statistic, len(self.test), resamples=self.resamples, generator=generator, **how))
 
 
 @dataclass(frozen=True)

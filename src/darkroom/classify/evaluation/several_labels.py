@@ -6,7 +6,6 @@ the probabilities after Platt scaling with the thresholds chosen on the validati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,6 @@ from darkroom.classify.evaluation import platt, thresholds
 from darkroom.classify.evaluation.label_figures import draw_labels, draw_precision_recall
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
 from darkroom.classify.tta import fit_weights, merge
-from darkroom.measure.bootstrap import Interval, intervals, without_flat
 from darkroom.randomness import derive
 
 Floats = NDArray[np.float64]
@@ -94,16 +92,7 @@ def _measured(answers: dict[str, Answer], truth: Flags, true: Flags, outputs: Ou
 
     errors = ["ece", *(f"ece/{k}" for k in range(len(names)))]
 
-    def measured(statistic: Any, biased: Sequence[str] = ()) -> dict[str, Interval]:
-        generator = np.random.default_rng(derive(outputs.seed, "bootstrap"))
-        how: Any = {
-            "resamples": outputs.resamples,
-            "generator": generator,
-            "reason": metrics.ONE_KIND,
-            "biased": biased,
-        }
-        return without_flat(intervals(statistic, len(truth), **how))
-
+    measured = partial(outputs.intervals, reason=metrics.ONE_KIND)
     for view, answer in answers.items():
         # Platt scaling keeps the order of a label's probabilities
         ranked = measured(partial(metrics.ranking, probabilities=answer.raw, truth=truth))
@@ -116,7 +105,7 @@ def _measured(answers: dict[str, Answer], truth: Flags, true: Flags, outputs: Ou
             kind: {
                 **ranked,
                 **measured(partial(metrics.decisions, called=called, truth=truth)),
-                **measured(partial(metrics.likelihood, probabilities=probabilities, truth=truth), errors),
+                **measured(partial(metrics.likelihood, probabilities=probabilities, truth=truth), biased=errors),
                 **metrics.shares(called, truth),
             }
             for kind, (probabilities, called) in both.items()

@@ -13,7 +13,7 @@ from darkroom.classify.semi.options import Ratio, Strong, Threshold, Weak, Weigh
 from darkroom.registry import register
 
 
-@register("semi", "fixmatch")
+@register("semi-supervised method", "fixmatch")
 class FixMatch(SemiSupervised):
     """A confident prediction for the weak view of an unlabeled image is the label of its strong view (Sohn et al. 2020).
 

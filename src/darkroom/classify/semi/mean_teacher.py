@@ -14,7 +14,7 @@ from darkroom.classify.semi.options import RampUp, Ratio, Weak, Weight
 from darkroom.registry import register
 
 
-@register("semi", "mean_teacher")
+@register("semi-supervised method", "mean_teacher")
 class MeanTeacher(SemiSupervised):
     """The network predicts what the average of its weights predicts for another view (Tarvainen & Valpola 2017).
 

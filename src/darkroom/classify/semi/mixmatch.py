@@ -16,7 +16,7 @@ from darkroom.registry import register
 from darkroom.settings import Positive
 
 
-@register("semi", "mixmatch")
+@register("semi-supervised method", "mixmatch")
 class MixMatch(SemiSupervised):
     """MixUp of labeled images and of unlabeled ones with sharpened guesses of their classes (Berthelot et al. 2019).
 
@@ -26,6 +26,7 @@ class MixMatch(SemiSupervised):
 
     LOOKS = ("weak", "weak")
     VIEWS = 4
+    MIXES = True
 
     def __init__(
         self,

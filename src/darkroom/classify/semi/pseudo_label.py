@@ -13,7 +13,7 @@ from darkroom.classify.semi.options import RampUp, Ratio, Threshold, Weak, Weigh
 from darkroom.registry import register
 
 
-@register("semi", "pseudo_label")
+@register("semi-supervised method", "pseudo_label")
 class PseudoLabel(SemiSupervised):
     """A confident prediction for an unlabeled image is its label (Lee 2013).
 
