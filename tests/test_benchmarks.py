@@ -198,6 +198,7 @@ def test_labels(run: Run) -> None:
 
 def test_few_labels(run: Run) -> None:
     run("few_labels", "--seeds", 1, "--epochs", 1, "--methods", "pseudo_label")
+    run("few_labels", "--cost", "--epochs", 1)
 
 
 def test_plan(run: Run) -> None:
