@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from tests.pretrain.small import written
 
@@ -20,8 +21,10 @@ from darkroom.data import corrections
 from darkroom.data.config import LabelBudget
 from darkroom.data.hide import hide
 from darkroom.data.store import Store, copy_preparation, open_store
+from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.log import silent
 from darkroom.suggest import labels
+from darkroom.suggest.network import Images, NetworkPool
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +124,25 @@ def test_an_empty_pool_and_a_folder_without_a_classifier_end_in_a_line(
     assert "contains no model.json" in error
     assert error.count("\n") == 1
     assert main([*words, "--model", str(few[1]), "--data", str(few[0])]) == 0
+
+
+def test_probabilities_are_those_after_calibration(few: tuple[Path, Path]) -> None:
+    store, model = open_store(few[0]), few[1] / "model"
+    about = read_about(model)
+    network = rebuild("network", model, about.shape, len(about.classes))
+    images = Images(store.images, store.rows("test"))
+    logits = predict(network, store.images, images.rows) / 2
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    found = NetworkPool(network, images, images, 0, temperature=2.0).probabilities()
+    np.testing.assert_allclose(found, powers / powers.sum(1, keepdims=True), rtol=1e-5)
+
+
+def test_draws_of_dropout_differ_repeat_and_leave_the_network_as_it_was() -> None:
+    torch.manual_seed(0)
+    network = registry.build(registry.options("network", "mlp")(dropout=0.5), (1, 8, 8), 3).eval()
+    images = Images(np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8), np.arange(5))
+    pool = NetworkPool(network, images, images, 7)
+    before, draws = pool.probabilities(), pool.draws(4)
+    assert np.ptp(draws, axis=0).max() > 0.01
+    np.testing.assert_array_equal(draws, pool.draws(4))
+    np.testing.assert_array_equal(before, pool.probabilities())

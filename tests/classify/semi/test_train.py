@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from darkroom import files, registry
+from darkroom.augment.config import OnlineSpec
 from darkroom.classify import lr_range, share, train
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.semi.batches import SemiBatches
@@ -136,3 +137,35 @@ def test_a_share_of_the_labels_trains_for_as_many_steps(few: Few, tmp_path: Path
 def test_a_range_test_finds_a_rate_for_both_losses(few: Few, tmp_path: Path) -> None:
     lr_range.run(spec("fixmatch"), data=few(), out=tmp_path / "out", log=silent)
     assert 1e-6 < files.read_json(tmp_path / "out" / "lr_range.json")["lr"] < 10
+
+
+@pytest.mark.parametrize(
+    ("policy", "base"),
+    [([], "weak"), ([{"name": "vflip", "p": 1}, {"name": "mixup", "p": 1}], "policy")],
+    ids=["no policy", "a policy"],
+)
+def test_the_strong_view_follows_the_weak_one_which_is_the_policys_without_mixing(
+    policy: list[Any], base: str, few: Few
+) -> None:
+    method = registry.build(
+        registry.options("semi-supervised method", "fixmatch").model_validate(
+            {"name": "fixmatch", "weak": [{"name": "hflip", "p": 1}], "strong": [{"name": "vflip", "p": 1}]}
+        )
+    )
+    store = open_store(few())
+    rows = labeled(store, "train")
+    known = training_batches(store, rows, None, batch_size=50, seed=0)
+    method.begin(store, rows, known, OnlineSpec.model_validate({"online": policy}))
+    images = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    flipped = images.flip(-1 if base == "weak" else -2)
+    for look, wanted in {"weak": flipped, "strong": flipped.flip(-2)}.items():
+        (view,) = method.made[look](images, torch.Generator().manual_seed(1))
+        torch.testing.assert_close(view, wanted)
+
+
+def test_a_batch_has_no_more_unlabeled_images_per_labeled_one_than_the_split(few: Few) -> None:
+    store = open_store(few(count=100))
+    rows = labeled(store, "train")
+    without = np.setdiff1d(store.rows("train"), rows)
+    first, second = batches(store, views=1, ratio=7).parts
+    assert second / first == pytest.approx(len(without) / len(rows), rel=0.05)
