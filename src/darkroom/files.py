@@ -201,5 +201,8 @@ def local(path: str) -> Path | None:
 
 
 def read_json(path: Path) -> Any:
-    """Read the value in a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read the value in a JSON file. Raises ValueError naming a damaged file."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON, or of UTF-8
+        raise ValueError(f"{path} is damaged ({error}); delete it and run again") from None

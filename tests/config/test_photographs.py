@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from darkroom.config.load import load
+from darkroom.config.load import ConfigError, load
 from darkroom.nets import pretrained
 
 
@@ -33,6 +33,12 @@ def test_photographs_get_detectors_on_a_pretrained_network_at_its_size(config: A
     found = config(300, detect=detect)
     assert list(found.detect.detectors) == ["pca", "padim", "patchcore"]
     assert found.data.size == 224
+
+
+@pytest.mark.parametrize("detectors", [False, 0, ""])
+def test_what_is_no_mapping_is_refused_for_photographs_too(config: Any, detectors: Any) -> None:
+    with pytest.raises(ConfigError, match=r"detect\.detectors: got"):
+        config(300, detect={"detectors": detectors})
 
 
 def test_small_images_no_network_and_chosen_detectors_keep_the_other_defaults(config: Any) -> None:

@@ -30,7 +30,11 @@ def test_a_table_gives_the_label_of_each_id_whatever_the_order_and_other_columns
             "id,label",
             'row 3: "a.png" is corrected to "cat" and to "dog"; keep one of the rows',
         ),
-        (("a.png,",), "id,label", "row 2: no label; write a class, or drop to leave the image out"),
+        (
+            ("a.png,",),
+            "id,label",
+            "row 2: no label; write a class, drop to leave the image out of the set, or delete the row",
+        ),
         (("a.png,cat",), "path,label", "has no column id; it has path, label"),
     ],
 )

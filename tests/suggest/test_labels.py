@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +80,7 @@ def pictures(store: Store, folder: Path, rows: list[int]) -> list[str]:
     return [f"{row:04}.png" for row in rows]
 
 
-def test_a_folder_of_images_is_ranked_like_the_same_rows_and_unreadable_files_are_counted(
+def test_a_folder_of_images_is_ranked_like_the_same_rows_and_unreadable_files_are_named(
     few: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = open_store(few[0])
@@ -90,7 +92,7 @@ def test_a_folder_of_images_is_ranked_like_the_same_rows_and_unreadable_files_ar
     (tmp_path / "pool" / "broken.png").write_bytes(b"no image")
     options = {"model": few[1], "images": tmp_path / "pool", "by": "entropy", "n": 60}
     assert labels.run(**options, out=tmp_path / "out") == 3
-    assert "1 file could not be read" in capsys.readouterr().out
+    assert "could not be read: broken.png: " in capsys.readouterr().out
     with (tmp_path / "out" / labels.SUGGESTIONS).open(encoding="utf-8") as stream:
         assert [ids[row["id"]] for row in csv.DictReader(stream)] == expected
 
@@ -111,6 +113,26 @@ def test_what_cannot_be_suggested_is_refused_in_a_line(
         labels.run(**{"model": few[1], "data": few[0], "out": tmp_path / "out", **options})
     assert str(error.value).startswith(said)
     assert "\n" not in str(error.value)
+
+
+def test_by_default_a_small_pool_is_ranked_whole(few: tuple[Path, Path], tmp_path: Path) -> None:
+    names = pictures(open_store(few[0]), tmp_path / "pool", [0, 1, 2])
+    found = suggest(few, tmp_path / "out", data=None, images=tmp_path / "pool", n=None)
+    assert sorted(found["id"]) == names
+
+
+def test_a_set_of_other_classes_is_refused(few: tuple[Path, Path], tmp_path: Path) -> None:
+    store = open_store(few[0])
+    other = written(replace(store, classes=("x", *store.classes[1:])), tmp_path / "other", store.images, store.items)
+    with pytest.raises(ValueError, match=r'has the classes "x".* but the model "0"'):
+        suggest(few, tmp_path / "out", data=other)
+
+
+def test_a_damaged_model_is_named(few: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(few[1], tmp_path / "seed-0")
+    (tmp_path / "seed-0" / "model" / "model.json").write_text('{"a":')
+    with pytest.raises(ValueError, match=r"model\.json is damaged .*; delete it and run again"):
+        suggest((few[0], tmp_path / "seed-0"), tmp_path / "out")
 
 
 def test_an_empty_pool_and_a_folder_without_a_classifier_end_in_a_line(

@@ -17,8 +17,11 @@ from darkroom.data.config import LabelBudget
 from darkroom.data.hide import hide
 from darkroom.data.store import open_store
 from darkroom.log import silent
+from darkroom.measure.resampled import holm
 from darkroom.randomness import derive
 from darkroom.report.config import ResultEntry
+from darkroom.report.intervals import Difference
+from darkroom.report.sections import suggest as section
 from darkroom.suggest import simulate
 from darkroom.suggest.config import SimulateSpec, Suggest
 
@@ -104,6 +107,10 @@ def test_random_and_each_rule_once_are_required() -> None:
     for rules, said in ((["margin"], "random is missing"), (["random", "margin", "margin"], "margin is listed twice")):
         with pytest.raises(ValueError, match=said):
             Suggest.model_validate({"rules": rules})
+    without = {"network": {"name": "mlp", "dropout": 0}}
+    with pytest.raises(ValueError, match=r"set network\.dropout above 0"):
+        Suggest.model_validate(without)
+    Suggest.model_validate(without | {"rules": ["random", "margin"]})
 
 
 @pytest.mark.parametrize(("better", "seeds"), [(0.2, 4), (0.0, 4), (0.2, 1)])
@@ -132,3 +139,28 @@ def test_a_rule_is_recommended_only_if_it_is_clearly_better_than_random(
         assert words.startswith("no clear difference")
         assert ("A single seed cannot show it" in words) == (seeds == 1)
     assert "Accuracy with 6 labels, %" in html
+    assert f"--by {'margin' if better and seeds > 1 else 'random'} " in html
+
+
+@pytest.mark.parametrize(
+    ("low", "p", "better"), [(0.01, 0.01, True), (-0.01, 0.01, False), (0.01, 0.2, False), (0.01, None, False)]
+)
+def test_interval_and_p_value_both_have_to_speak_for_a_rule(low: float, p: float | None, better: bool) -> None:
+    assert section.Against("margin", Difference(0.05, low, 0.09), p).better is better
+
+
+def test_p_values_are_adjusted_for_the_number_of_rules() -> None:
+    generator = np.random.default_rng(0)
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for rule, share in {"random": 0.5, "margin": 0.6, "entropy": 0.55, "badge": 0.52}.items():
+        for seed in "0123":
+            right = generator.random((100, 2)) < share
+            found.setdefault(rule, {})[seed] = pd.DataFrame(
+                {"label": 1, "labels_2": right[:, 0], "labels_4": right[:, 1]}
+            )
+    for table in (table for tables in found.values() for table in tables.values()):
+        table[["labels_2", "labels_4"]] = table[["labels_2", "labels_4"]].astype(int)
+    compared = section._compared(found)
+    raw = [section._compared({"random": found["random"], one.rule: found[one.rule]})[0].p for one in compared]
+    assert [one.p for one in compared] == pytest.approx(holm([p for p in raw if p is not None]))
+    assert [one.p for one in compared] != pytest.approx(raw)

@@ -34,7 +34,7 @@ OPTIONS = {
     "judge": "folder of the classifier that judges generated images",
     "model": "folder of the trained model",
     "models": "folder of the audit's judges, `fold-0` and so on",
-    "n": "number of images",
+    "n": "number of images (default 100, or all if there are fewer)",
     "options": "JSON file with the options of a checkpoint that has none",
     "out": "where to write the result, which is replaced once it is complete",
     "rate": "folder of the range test that finds the learning rate `auto`, as `classify lr_range` writes it",
@@ -49,7 +49,7 @@ OPTIONS = {
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""
-KINDS = {"int": int, "str": str}
+KINDS = {"int": int, "int | None": int, "str": str}
 """Types of arguments by their annotation; all others are paths."""
 OTHERS = {
     "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",

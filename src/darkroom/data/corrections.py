@@ -43,7 +43,8 @@ def read(path: Path) -> dict[str, str]:
         where = f"{KEY}: {path} row {number}"
         label = class_name(label)
         if not id_ or not label:
-            problems.append(f"{where}: no {'label' if id_ else 'id'}; write a class, or {DROP} to leave the image out")
+            cure = f"write a class, {DROP} to leave the image out of the set, or delete the row" if id_ else "write one"
+            problems.append(f"{where}: no {'label' if id_ else 'id'}; {cure}")
         elif found.setdefault(id_, label) != label:
             first, second = settings.quoted(found[id_]), settings.quoted(label)
             problems.append(

@@ -62,6 +62,11 @@ class Scene:
         """Images with a mask."""
         return sum(item.mask is not None for item in self.found.contents.items)
 
+    @cached_property
+    def unlabeled(self) -> int:
+        """Images without a label."""
+        return sum(item.label is None for item in self.found.contents.items)
+
     @property
     def anomaly_set(self) -> bool:
         """Whether there is one class to train on and others to test on, as in MVTec AD."""

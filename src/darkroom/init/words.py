@@ -38,6 +38,8 @@ def seen(scene: Scene) -> Iterator[Fact]:
     yield from (("", remark) for remark in (*scene.found.remarks, *contents.warnings))
     if scene.classes:
         yield "classes", _classes(scene.classes)
+        if scene.unlabeled:
+            yield "", f"{_many(scene.unlabeled, 'image', 'images')} without a label, for explore, pretrain and semi"
         yield from (("", remark) for remark in _too_small(scene))
     yield from _splits(scene)
     if scene.groups:

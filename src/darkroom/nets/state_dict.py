@@ -56,7 +56,8 @@ def read(path: Path) -> dict[str, Tensor]:
     found = _unwrapped(known)
     if found is None:
         raise ValueError(
-            f"{path} is not a state dict (tensors by name), and nothing else is loaded; save the state_dict() of a network"
+            f"{path} is not a state dict (tensors by name), and nothing else is loaded; save the state_dict() of a network, or "
+            "train it again if the file is damaged"
         )
     return found
 

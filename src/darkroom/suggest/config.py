@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.fit.config import VALIDATED, Seeds, Training
 from darkroom.registry import Plugin
@@ -57,6 +57,12 @@ class Suggest(Simulated):
     seeds: Seeds = (0, 1, 2, 3, 4)
     """Number of seeds, or a list of them. Each draws other images to start with, and other weights; a rule is recommended only
     if it beats `random` over several."""
+
+    @model_validator(mode="after")
+    def _drops(self) -> Self:
+        if any(rule.name == "bald" for rule in self.rules) and not getattr(self.network, "dropout", 0):  # type: ignore[attr-defined]
+            raise ValueError("bald compares draws of dropout; set network.dropout above 0, or leave bald out of rules")
+        return self
 
 
 class SimulateSpec(Simulated):

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from darkroom import files, registry, sheets
+from darkroom import files, registry, settings, sheets
 from darkroom.data import incoming
+from darkroom.data.incoming import Incoming
 from darkroom.data.preparation import read_preparation
 from darkroom.data.store import labeled, new_array, open_store
 from darkroom.fit.model import ABOUT, About, read_about, rebuild, say_if_kept
@@ -29,6 +30,8 @@ from darkroom.suggest.pool import Ranked, Rule
 SUGGESTIONS, SHEET = "suggestions.csv", "suggestions.png"
 COLUMNS = ("id", "rank", "score", "predicted", "probability", "label")
 PER_ROW = 10
+MOST = 100
+"""Images that are suggested by default."""
 
 
 def run(
@@ -37,15 +40,16 @@ def run(
     data: Path | None = None,
     images: Path | None = None,
     by: str = "margin",
-    n: int = 100,
+    n: int | None = None,
     seed: int = 0,
     out: Path,
 ) -> int:
     """Rank the unlabeled training images of the prepared set `data`, or the `images` of a file or folder.
 
     With both, the images are ranked, and the labeled training images of `data` are those that `k_center` keeps away from.
-    `model` is the folder of a classifier's seed. Return the exit code: 0, or 3 if some files could not be read. Raises
-    ValueError if there are fewer than `n` images to choose from, or the model is no classifier.
+    `model` is the folder of a classifier's seed. The default for `n` is 100, or all if there are fewer. Prints the files that
+    could not be read, and returns the exit code: 0, or 3 if there were any. Raises ValueError if there are fewer than `n`
+    images to choose from, or the model is no classifier of the set's classes.
     """
     registry.known("rule --by", by, sorted(registry.entries("acquisition")))
     rule: Rule = registry.build(registry.options("acquisition", by)())
@@ -57,6 +61,7 @@ def run(
     incoming.check_out(out.resolve(), SUGGESTIONS, "suggest labels", reads)
     with tempfile.TemporaryDirectory() as scratch:
         pool, known, unread = _collected(classifier, data, images, Path(scratch))
+        n = min(MOST, len(pool.ids)) if n is None else n
         if n < 1 or n > len(pool.ids):
             raise ValueError(f"--n is {n}; there are {len(pool.ids):,} unlabeled images, so give 1 to {len(pool.ids)}")
         seen = NetworkPool(
@@ -72,8 +77,8 @@ def run(
         with files.folder(out.resolve()) as fresh:
             _write(fresh, found, pool, probabilities, classifier.about.classes)
     print(f"{n:,} of {len(pool.ids):,} unlabeled images by {by}: {out}/{SUGGESTIONS} and {SHEET}")
-    if unread:
-        print(f"{unread:,} {'file' if unread == 1 else 'files'} could not be read")
+    for one in unread:
+        print(f"could not be read: {one.file}: {one.note}")
     return incoming.NOT_ALL if unread else 0
 
 
@@ -114,13 +119,18 @@ def _open(folder: Path) -> Classifier:
 
 def _collected(
     classifier: Classifier, data: Path | None, images: Path | None, scratch: Path
-) -> tuple[Candidates, Images, int]:
-    """Return the unlabeled images, the labeled ones, and how many files could not be read; `scratch` takes the former."""
+) -> tuple[Candidates, Images, list[Incoming]]:
+    """Return the unlabeled images, the labeled ones, and the files that could not be read; `scratch` takes the former."""
     store = open_store(data) if data is not None else None
     if store is not None and store.shape != classifier.about.shape:
         raise ValueError(
             f"--data: {data} holds images of shape {store.shape}, but the model takes {classifier.about.shape}; give the set "
             "that it was trained on"
+        )
+    if store is not None and store.classes != classifier.about.classes:
+        theirs, own = (", ".join(map(settings.quoted, names)) for names in (store.classes, classifier.about.classes))
+        raise ValueError(
+            f"--data: {data} has the classes {theirs}, but the model {own}; give the set that it was trained on"
         )
     none = Images(np.empty((0, 1, 1, 1), np.uint8), np.empty(0, np.int64))
     known = none if store is None else Images(store.images, labeled(store, "train"))
@@ -129,28 +139,28 @@ def _collected(
         rows = np.setdiff1d(store.rows("train"), known.rows)
         if not len(rows):
             raise ValueError(f"--data: {data} has no unlabeled training images; give others by --images")
-        return Candidates(store.items["id"].iloc[rows].tolist(), Images(store.images, rows)), known, 0
+        return Candidates(store.items["id"].iloc[rows].tolist(), Images(store.images, rows)), known, []
     pool, unread = _read(classifier, images, scratch / "images.npy")
     return pool, known, unread
 
 
-def _read(classifier: Classifier, images: Path, into: Path) -> tuple[Candidates, int]:
-    """Read the images of a file or folder into an array on disk, and count those that cannot be read."""
+def _read(classifier: Classifier, images: Path, into: Path) -> tuple[Candidates, list[Incoming]]:
+    """Read the images of a file or folder into an array on disk; also return what cannot be read."""
     listing, preparation = incoming.listed(images), read_preparation(classifier.folder)
     channels, height, width = classifier.about.shape
     array = new_array(into, (len(listing.names), height, width, channels))
     ids: list[str] = []
-    total = 0
+    unread: list[Incoming] = []
     for batch in incoming.batches(listing, preparation):
-        total += len(batch)
+        unread += [one for one in batch if one.image is None]
         whole = [(one.file, one.image) for one in batch if one.image is not None]
         if whole:
             fitted = incoming.prepared([image for _, image in whole], preparation)
             array[len(ids) : len(ids) + len(whole)] = fitted
             ids += [name for name, _ in whole]
     if not ids:
-        raise ValueError(f"--images: none of the {total} files in {images} is a readable image")
-    return Candidates(ids, Images(array, np.arange(len(ids)))), total - len(ids)
+        raise ValueError(f"--images: none of the {len(unread)} files in {images} is a readable image")
+    return Candidates(ids, Images(array, np.arange(len(ids)))), unread
 
 
 def _write(folder: Path, found: Ranked, pool: Candidates, probabilities: np.ndarray, classes: tuple[str, ...]) -> None:

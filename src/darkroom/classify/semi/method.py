@@ -141,9 +141,10 @@ class SemiSupervised(ABC):
             )
         counts = np.bincount(store.labels[rows], minlength=len(store.classes))
         if missing := [name for name, count in zip(store.classes, counts, strict=True) if not count]:
+            cure = "label one, or raise data.labels" if HIDDEN in store.items else "label one"
             raise ValueError(
                 f"classify.models: semi needs a labeled training image of each class; {store.name} has none of "
-                f"{', '.join(map(settings.quoted, missing))}; label one, or raise data.labels"
+                f"{', '.join(map(settings.quoted, missing))}; {cure}"
             )
         own = [step for step in policy.online if step.name not in MIXING]  # type: ignore[attr-defined]
         weak, strong = self.transforms

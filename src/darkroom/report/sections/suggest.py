@@ -49,6 +49,14 @@ class Simulation:
     """Test images."""
     labels: tuple[int, int]
     """Number of labels at the start and at the end."""
+    name: str
+    """Of the data set."""
+
+    @property
+    def best(self) -> str | None:
+        """The recommended rule that gains most, if any is recommended."""
+        better = [one for one in self.compared if one.better]
+        return max(better, key=lambda one: one.gain.value).rule if better else None
 
 
 def read(results: Results) -> Simulation | None:
@@ -82,6 +90,7 @@ def read(results: Results) -> Simulation | None:
         seeds=max(map(len, found.values())),
         images=max(len(table) for tables in found.values() for table in tables.values()),
         labels=(int(numbers[0]), int(numbers[-1])),
+        name=results.name,
     )
 
 

@@ -33,6 +33,8 @@ class SemiSupervised:
     table: Table
     by_epoch: list[Curves]
     advice: list[Markup]
+    compared: bool
+    """Whether any has a supervised model beside it."""
     known: bool
     """Whether the right classes of unlabeled images are known, because an experiment hid them."""
 
@@ -68,6 +70,7 @@ def subsection(ranked: Sequence[ClassifierRuns], results: Results) -> SemiSuperv
         Table("Classifier", columns, rows),
         [each for each in drawn if each is not None],
         [Markup(" ").join(_advice(c, effects[c.keys])) for c, _ in chosen],
+        any(effects.values()),
         known,
     )
 
@@ -110,10 +113,10 @@ def _advice(to: ClassifierRuns, effect: Effect | None) -> Iterator[Markup]:
             )
         yield say(words, titled(to), base, points)
     used, right = to.last(SHARE).value, to.last(RIGHT).value
-    if used is not None and used < FEW:
-        yield say("It used only {}% of the unlabeled images at its end; train for more epochs.", text.percent(used))
     if right is not None and 1 - right > WRONG:
         yield say("Of its pseudo-labels, {}% were wrong; label more images, which helps most.", text.percent(1 - right))
+    elif used is not None and used < FEW:
+        yield say("It used only {}% of the unlabeled images at its end; train for more epochs.", text.percent(used))
 
 
 def _by_epoch(title: str, column: str, found: Sequence[ClassifierRuns]) -> Curves | None:
