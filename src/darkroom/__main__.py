@@ -39,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one stage. Exit with code 1 and one line on standard error if the input or the disk is at fault."""
     called = time.time()
     words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] in (["sync"], ["why"]) and {"-h", "--help"} & {*words}:
+        print(usage.OTHERS[words[0]])
+        return 0
     if words[:1] == ["sync"]:
         if moved := relocate(os.environ.get(spool.URI) or spool.destination(spool.SPOOL) or ""):
             print(moved)

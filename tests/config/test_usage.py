@@ -37,6 +37,11 @@ def test_help_of_a_section_has_its_own_commands_alone(capsys: pytest.CaptureFixt
     assert "detect fit" not in told
 
 
+@pytest.mark.parametrize("name", ["sync", "why"])
+def test_help_of_a_command_of_no_section_runs_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, name, "--help").strip() == usage.OTHERS[name]
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_help_of_a_command_has_a_line_for_every_option_and_key(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     run = inspect.signature(importlib.import_module(MODULES[name]).run)
