@@ -105,7 +105,7 @@ def answer(card: Card) -> Answer:
     """Head the page if no model does, and repeat the warnings."""
     counts = text.plural(card.images, "image"), card.joined, card.target
     warnings = [Finding("Data", "warning", "bad", say("{}", warning)) for warning in card.warnings]
-    return Answer(say("<b>{}</b> {} {}", *counts), say("No model was trained on them."), findings=warnings)
+    return Answer(say("<b>{}</b> {} {}", *counts), say("The config asks for no model of them."), findings=warnings)
 
 
 def _target(card: dict[str, Any]) -> tuple[str, list[str]]:
