@@ -129,7 +129,7 @@ def test_the_search_is_exact() -> None:
 
 def test_a_chain_of_chance_joins_nothing() -> None:
     chain = {(row, row + 1): 20.0 for row in range(9)}
-    assert max(map(len, twins._coherent(chain))) <= 3
+    assert max(map(len, twins.coherent(chain))) <= 3
 
 
 def test_what_is_left_when_rows_are_taken_out() -> None:

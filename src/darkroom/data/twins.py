@@ -98,7 +98,7 @@ def find(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> Tw
     first = _look(vectors, np.arange(len(vectors)), LOOKS[0])
     second = _look(vectors, np.unique(np.array(list(first.links), dtype=np.int64)), LOOKS[1])
     links = {pair: min(value, second.links[pair]) for pair, value in first.links.items() if pair in second.links}
-    groups = _coherent(links)
+    groups = coherent(links)
     member = {row: number for number, rows in enumerate(groups) for row in rows}
     within = sorted(pair for pair in links if member[pair[0]] == member[pair[1]])
     pairs = np.array(within, dtype=np.int64).reshape(-1, 2)
@@ -201,7 +201,7 @@ def _mutual(
     }
 
 
-def _coherent(links: dict[tuple[int, int], float]) -> list[list[int]]:
+def coherent(links: dict[tuple[int, int], float]) -> list[list[int]]:
     """Return groups of linked rows, largest first, rows sorted; a row in no other group is its own group.
 
     Strongest link first, two groups merge if at least half of the pairs between them are links.

@@ -1,0 +1,79 @@
+"""From texts to token numbers: a tokenizer trained on the training split, and arrays of equal length.
+
+Token 0 pads, token 1 stands for what the vocabulary lacks. `tokenizer.json` is the file format of Hugging Face's tokenizers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+except ImportError:
+    raise ImportError("texts need the package tokenizers, the extra `text`: uv sync --extra text") from None
+
+PAD, UNKNOWN = "[PAD]", "[UNK]"
+FILE = "tokenizer.json"
+WORD = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+(?:['’][^\W_]+)*|['’][^\W_]+|[^\w\s]|_"
+"""A word with its apostrophes (`don't`, `n't`, `'s`), one Chinese or Japanese character, or one sign."""
+
+Unit = Literal["word", "bpe"]
+
+
+def train(texts: Iterable[str], *, unit: Unit, vocabulary: int, rare: int, lowercase: bool) -> Tokenizer:
+    """Train a tokenizer with at most `vocabulary` tokens.
+
+    `word`: the most frequent words that occur at least `rare` times, ties in alphabetical order. `bpe`: byte-pair encoding
+    (Sennrich et al. 2016) of bytes, to which nothing is unknown; pairs merge that occur at least `rare` times.
+    """
+    normal = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
+    if unit == "word":
+        split = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(word for word, _ in split.pre_tokenize_str(normal.normalize_str(text)))
+        ranked = sorted((-count, word) for word, count in counts.items() if count >= rare)
+        words = [PAD, UNKNOWN, *(word for _, word in ranked[: max(vocabulary - 2, 0)])]
+        made = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token=UNKNOWN))
+        made.normalizer, made.pre_tokenizer = normal, split
+        return made
+    made = Tokenizer(models.BPE(unk_token=None))
+    made.normalizer = normal
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=rare,
+        special_tokens=[PAD, UNKNOWN],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator(texts, trainer)
+    return made
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token numbers of each text."""
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
+def padded(numbers: Sequence[Sequence[int]], length: int) -> NDArray[np.int32]:
+    """Return an array (N, length) of token numbers, cut at the end or padded with 0."""
+    found = np.zeros((len(numbers), length), np.int32)
+    for row, own in enumerate(numbers):
+        found[row, : len(own)] = own[:length]
+    return found
+
+
+def load(path: Path) -> Tokenizer:
+    """Read a tokenizer. Raises ValueError if the file is none."""
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare exceptions
+        raise ValueError(f"{path} is not a tokenizer: {error}") from None

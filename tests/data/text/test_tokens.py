@@ -1,0 +1,51 @@
+"""Tokenizers: what a vocabulary holds, the same bytes for the same texts, and arrays of one length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.data.text import tokens
+
+TEXTS = ["Don't stop, don't!", "Do n't stop 你好", "STOP the music", "Привет мир"]
+
+
+def trained(**how: Any) -> Any:
+    return tokens.train(TEXTS, **{"unit": "word", "vocabulary": 100, "rare": 1, "lowercase": True, **how})
+
+
+def test_words_are_ranked_by_count_then_alphabet() -> None:
+    names = sorted(trained().get_vocab().items(), key=lambda pair: pair[1])
+    assert [name for name, _ in names[:5]] == [tokens.PAD, tokens.UNKNOWN, "stop", "don't", "!"]
+    assert trained(vocabulary=4).get_vocab_size() == 4
+    assert set(trained(rare=2).get_vocab()) == {tokens.PAD, tokens.UNKNOWN, "stop", "don't"}
+
+
+def test_apostrophes_and_ideographs() -> None:
+    assert trained().encode("Don't n't 好你 zzz").tokens == ["don't", "n't", "好", "你", tokens.UNKNOWN]
+
+
+def test_nothing_is_unknown_to_bytes() -> None:
+    tokenizer = trained(unit="bpe", vocabulary=300)
+    for text in ("don't stop", "Ω≈ç√ ☃ 漢字"):
+        encoded = tokenizer.encode(text)
+        assert tokens.UNKNOWN not in encoded.tokens
+        assert tokenizer.decode(encoded.ids).strip() == text.lower()
+
+
+@pytest.mark.parametrize("unit", ["word", "bpe"])
+def test_the_same_texts_give_the_same_tokenizer_again_after_saving(unit: str, tmp_path: Path) -> None:
+    tokenizer = trained(unit=unit, vocabulary=300)
+    assert tokenizer.to_str() == trained(unit=unit, vocabulary=300).to_str()
+    tokenizer.save(str(tmp_path / tokens.FILE))
+    loaded = tokens.load(tmp_path / tokens.FILE)
+    assert tokens.encode(loaded, TEXTS) == tokens.encode(tokenizer, TEXTS)
+    (tmp_path / tokens.FILE).write_text("{}")
+    with pytest.raises(ValueError, match="is not a tokenizer"):
+        tokens.load(tmp_path / tokens.FILE)
+
+
+def test_texts_are_cut_and_padded() -> None:
+    assert tokens.padded([[5, 6, 7], [], [8]], 2).tolist() == [[5, 6], [0, 0], [8, 0]]
