@@ -8,16 +8,17 @@ PyTorch is imported on the first call that needs it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from darkroom import files, registry, settings
+from darkroom import registry
 from darkroom.config import explain
 from darkroom.config.load import ConfigError
 from darkroom.data import incoming
@@ -26,11 +27,14 @@ from darkroom.data.preparation import Preparation, read_preparation
 from darkroom.data.store import PREPARATION
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
+    from darkroom.classify.answers import ClassAnswers, LabelAnswers, NumberAnswers
+    from darkroom.classify.trained import Trained
     from darkroom.detect.detector import Detector
-    from darkroom.fit.model import About
     from darkroom.generate.model import GenerativeModel
+    from darkroom.generate.sample import TrainedGenerator
 
 Images = NDArray[np.uint8] | Sequence[str | Path]
 """A batch (N, H, W, C), or the paths of N image files."""
@@ -69,27 +73,27 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers 
     The evaluation beside the model, if there is one, supplies calibration, thresholds and sampling options. Raises
     FileNotFoundError if there is no trained model, and ValueError for a file of weights that holds anything but tensors.
     """
+    from darkroom.classify.trained import read_trained
     from darkroom.detect.detector import read_detector
     from darkroom.detect.evaluation.threshold import THRESHOLD, read_operating_point
-    from darkroom.fit.model import read_about, rebuild, say_if_kept
-    from darkroom.generate.model import read_generator
+    from darkroom.fit.model import parts, read_about, say_if_kept
+    from darkroom.generate.sample import read_trained_generator
 
-    model, evaluation = _parts(Path(folder))
+    model, evaluation = parts(Path(folder))
     about = read_about(model)
-    say_if_kept(model)
-    whole = (evaluation / files.MANIFEST).is_file()
     intake = Intake(about.shape, read_preparation(model) if (model / PREPARATION).is_file() else None)
     match about.kind:
         case "network":
-            network = rebuild("network", model, about.shape, len(about.target.names))
-            metrics = files.read_json(evaluation / "metrics.json") if whole else {}
-            return _predictor(network, about, intake, metrics)
+            kinds: dict[str, type[LoadedClassifier | LoadedLabels | LoadedNumbers]] = {
+                "class": LoadedClassifier,
+                "labels": LoadedLabels,
+                "numbers": LoadedNumbers,
+            }
+            return kinds[about.target.kind](read_trained(Path(folder)), intake)
         case "generator":
-            record = evaluation / files.RECORD
-            chosen = files.read_json(record)["spec"]["generator"] if whole and record.is_file() else about.plugin
-            options = registry.options("generator", chosen["name"]).model_validate(chosen)
-            return LoadedGenerator(read_generator(model, options), about.classes)
+            return LoadedGenerator(read_trained_generator(Path(folder)))
         case "detector":
+            say_if_kept(model)
             threshold = read_operating_point(evaluation).value if (evaluation / THRESHOLD).is_file() else None
             return LoadedDetector(read_detector(model), intake, threshold=threshold)
         case _:
@@ -105,15 +109,25 @@ class Intake:
 
     def batches(self, images: Images) -> Iterator[NDArray[np.uint8]]:
         """Yield prepared batches (B, H, W, C). Raises ValueError for other arrays and for unreadable files."""
+        if isinstance(images, np.ndarray):
+            if not len(images):
+                raise ValueError("got no images")
+            for start in range(0, len(images), BATCH):
+                yield self._array(images[start : start + BATCH])
+            return
+        paths = self.paths(images)
+        for start in range(0, len(paths), BATCH):
+            yield self._files(paths[start : start + BATCH])
+
+    def paths(self, images: Sequence[str | Path]) -> list[Path]:
+        """Return the paths of image files. Raises ValueError if there are none, or for a single one instead of a list."""
         if isinstance(images, str | Path):
             raise ValueError(
                 f"got the path {str(images)!r}; expected a list of paths, or an array (N, H, W, C) of uint8"
             )
         if not len(images):
             raise ValueError("got no images")
-        for start in range(0, len(images), BATCH):
-            some = images[start : start + BATCH]
-            yield self._array(some) if isinstance(some, np.ndarray) else self._files([Path(path) for path in some])
+        return [Path(path) for path in images]
 
     def _array(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         channels, height, width = self.shape
@@ -146,58 +160,113 @@ class Intake:
 
 
 @dataclass(frozen=True)
-class LoadedClassifier:
-    """A trained classifier; call it on images."""
+class LoadedPredictor:
+    """A trained network with what its evaluation fitted, if there was one; call it on images, or `predict` them."""
 
-    network: nn.Module
-    classes: tuple[str, ...]
+    trained: Trained
     intake: Intake
-    temperature: float = 1.0
-    """Of its calibration; 1 without an evaluation."""
-    link: str = "softmax"
-    """How its outputs become probabilities."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The network itself, in eval mode."""
+        return self.trained.network
+
+    def predict(
+        self, images: Images, *, view: str = "plain", risk: float | None = None, workers: int = 1
+    ) -> pd.DataFrame:
+        """Return the table of `darkroom classify predict` for a batch or a list of files, one row per image.
+
+        A file that cannot be read has a row with the reason as its note. `view` is plain or tta, `risk` the share of errors
+        among the answers that are sure. Raises ValueError without an evaluation, for other arrays, and for a risk that was
+        not measured.
+        """
+        import pandas as pd
+
+        from darkroom.classify.predictor import Predictor
+
+        predictor = Predictor.of(self.trained, view=view, risk=risk)
+        if isinstance(images, np.ndarray):
+            rows = [row for batch in self.intake.batches(images) for row in predictor.images(batch)]
+        else:
+            paths = self.intake.paths(images)
+            rows = list(predictor.files([(str(path), path) for path in paths], workers=workers))
+        found = pd.DataFrame(rows, columns=list(predictor.columns))
+        return found.drop(columns="file") if isinstance(images, np.ndarray) else found
+
+    def _outputs(self, images: Images) -> NDArray[np.float32]:
+        """Return the network's outputs (N, 1, K) for the plain images."""
+        import torch
+
+        from darkroom.fit.batches import as_float
+
+        with torch.inference_mode():
+            outputs = [self.network(as_float(batch)).float() for batch in self.intake.batches(images)]
+        found: NDArray[np.float32] = torch.cat(outputs)[:, None].numpy()
+        return found
+
+
+class LoadedClassifier(LoadedPredictor):
+    """A trained classifier."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.trained.about.classes
+
+    @property
+    def temperature(self) -> float:
+        """Of its calibration; 1 without an evaluation."""
+        return self._answers.temperature
 
     def __call__(self, images: Images) -> NDArray[np.float32]:
         """Return the calibrated probabilities (N, K), classes in the order of `classes`."""
-        from darkroom.classify.calibration import log_softmax
-        from darkroom.classify.links import class_logits
+        return self._answers.probabilities(self._outputs(images))[1].astype(np.float32)
 
-        logits = class_logits(_outputs(self.network, self.intake, images), self.link)
-        return np.exp(log_softmax(logits / self.temperature)).astype(np.float32)
+    @functools.cached_property
+    def _answers(self) -> ClassAnswers:
+        return cast("ClassAnswers", self.trained.answers())
 
 
-@dataclass(frozen=True)
-class LoadedLabels:
-    """A trained model of several labels per image; call it on images."""
+class LoadedLabels(LoadedPredictor):
+    """A trained model of several labels per image."""
 
-    network: nn.Module
-    labels: tuple[str, ...]
-    intake: Intake
-    thresholds: NDArray[np.float32]
-    """(K,): a label with at least this probability is present. Set on validation images, 0.5 without an evaluation."""
-    scaling: NDArray[np.float64]
-    """(K, 2): slope and offset of each label's calibration; 1 and 0 without an evaluation."""
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the labels."""
+        return self.trained.about.target.names
+
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """(K,): a label with at least this probability is present. Set on validation images, 0.5 without an evaluation."""
+        return self._answers.thresholds.astype(np.float32)
 
     def __call__(self, images: Images) -> NDArray[np.float32]:
         """Return the calibrated probability of each label (N, K), in the order of `labels`."""
-        logits = _outputs(self.network, self.intake, images) * self.scaling[:, 0] + self.scaling[:, 1]
-        return (1 / (1 + np.exp(-logits))).astype(np.float32)
+        return self._answers.probabilities(self._outputs(images)).astype(np.float32)
+
+    @functools.cached_property
+    def _answers(self) -> LabelAnswers:
+        return cast("LabelAnswers", self.trained.answers())
 
 
-@dataclass(frozen=True)
-class LoadedNumbers:
-    """A trained model of numbers; call it on images."""
+class LoadedNumbers(LoadedPredictor):
+    """A trained model of numbers."""
 
-    network: nn.Module
-    numbers: tuple[str, ...]
-    intake: Intake
-    half_widths: NDArray[np.float32] | None = None
-    """(M,): the true number lies this close to the prediction for 90 % of images. Set on validation images; None without an
-    evaluation or with too few of them."""
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The names of the numbers."""
+        return self.trained.about.target.names
+
+    @property
+    def half_widths(self) -> NDArray[np.float32] | None:
+        """(M,): the true number lies this close to the prediction for 90 % of images. Set on validation images; None without
+        an evaluation or with too few of them."""
+        widths = cast("NumberAnswers", self.trained.answers()).half_widths
+        return None if widths is None else widths.astype(np.float32)
 
     def __call__(self, images: Images) -> NDArray[np.float32]:
         """Return the predicted numbers (N, M), in the order of `numbers` and the units of the table."""
-        return _outputs(self.network, self.intake, images)
+        return self._outputs(images)[:, 0]
 
 
 class Scores(NamedTuple):
@@ -233,9 +302,17 @@ class LoadedDetector:
 class LoadedGenerator:
     """A trained generative model."""
 
-    network: GenerativeModel
-    classes: tuple[str, ...]
-    """Empty for an unconditional model."""
+    trained: TrainedGenerator
+
+    @property
+    def network(self) -> GenerativeModel:
+        """The model itself, in eval mode."""
+        return self.trained.network
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; empty for an unconditional model."""
+        return self.trained.classes
 
     def sample(
         self, count: int, *, labels: str | int | Sequence[str | int] | None = None, seed: int = 0
@@ -245,72 +322,5 @@ class LoadedGenerator:
         `labels` is one class for all, or one per image, by name or number; without it the classes take turns. Raises
         ValueError for unknown classes, and for labels of an unconditional model.
         """
-        import torch
-
-        from darkroom.fit.batches import as_bytes
-        from darkroom.generate.model import even_labels
-
-        if count < 1:
-            raise ValueError(f"got a count of {count}; expected at least 1")
-        numbers = even_labels(count, self.network.classes)
-        if labels is not None:
-            wanted = [labels] * count if isinstance(labels, str | int) else list(labels)
-            if len(wanted) != count:
-                raise ValueError(f"got {len(wanted)} labels for {count} images; expected one, or one per image")
-            numbers = torch.tensor([self._label(label) for label in wanted])
-        with torch.inference_mode():
-            return as_bytes(self.network.sample(numbers, torch.Generator().manual_seed(seed)))
-
-    def _label(self, label: str | int) -> int:
-        if not self.network.classes:
-            raise ValueError(
-                "the model is unconditional and takes no labels; set its conditional: true and train it again"
-            )
-        if isinstance(label, str) and label in self.classes:
-            return self.classes.index(label)
-        if isinstance(label, int) and 0 <= label < len(self.classes):
-            return label
-        raise ValueError(f"no class {settings.quoted(label)}.{settings.choice(str(label), self.classes)}")
-
-
-def _outputs(network: nn.Module, intake: Intake, images: Images) -> NDArray[np.float32]:
-    """Return a network's outputs (N, K)."""
-    import torch
-
-    from darkroom.fit.batches import as_float
-
-    with torch.inference_mode():
-        outputs = [network(as_float(batch)).float() for batch in intake.batches(images)]
-    found: NDArray[np.float32] = torch.cat(outputs).numpy()
-    return found
-
-
-def _predictor(
-    network: nn.Module, about: About, intake: Intake, metrics: dict[str, Any]
-) -> LoadedClassifier | LoadedLabels | LoadedNumbers:
-    """Return a classifier, or a model of labels or numbers, with what its evaluation measured, if there was one."""
-    names = about.target.names
-    if about.target.kind == "class":
-        temperature = metrics["temperature"]["plain"] if metrics else 1.0
-        return LoadedClassifier(network, names, intake, temperature=temperature, link=about.link)
-    if about.target.kind == "labels":
-        untested: dict[str, Any] = {"threshold": 0.5, "calibration": {"slope": 1.0, "offset": 0.0}}
-        found = [metrics["per_label"]["plain"][name] if metrics else untested for name in names]
-        thresholds = np.array([one["threshold"] for one in found], np.float32)
-        scaling = np.array([[one["calibration"][key] for key in ("slope", "offset")] for one in found])
-        return LoadedLabels(network, names, intake, thresholds, scaling)
-    widths = [metrics["conformal"]["plain"][name]["half_width"] for name in names] if metrics else [None]
-    return LoadedNumbers(network, names, intake, None if None in widths else np.array(widths, np.float32))
-
-
-def _parts(folder: Path) -> tuple[Path, Path]:
-    """The folders of the model and of its evaluation."""
-    from darkroom.fit.model import ABOUT
-
-    for model, evaluation in ((folder / "model", folder / "evaluation"), (folder, folder.parent / "evaluation")):
-        if (model / ABOUT).is_file():
-            return model, evaluation
-    raise FileNotFoundError(
-        f"{folder} holds no trained model ({ABOUT}); give the folder of a seed, such as "
-        "results/NAME/classify/POLICY/MODEL/seed-0"
-    )
+        wanted = [labels] * count if isinstance(labels, str | int) else labels
+        return np.concatenate([*self.trained.sample(self.trained.numbers(count, wanted), seed)])

@@ -179,7 +179,7 @@ def test_a_folder_that_is_no_seeds_is_refused(
     seed = shutil.copytree(fitted / "seed-0", tmp_path / "seed")
     whole = (seed / "model" / "weights.pt").read_bytes()
     (seed / "model" / "weights.pt").write_bytes(whole[:-10])
-    assert "differs from the file that detect fit wrote" in refused(capsys, seed, images, out)
+    assert "differs from the file that its manifest lists" in refused(capsys, seed, images, out)
     (seed / "model" / "weights.pt").write_bytes(whole)
     judge = files.read_json(seed / "evaluation" / "threshold.json")
     files.write_json(seed / "evaluation" / "threshold.json", judge | {"weights": "0" * 64})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from darkroom import files, registry
 from darkroom.fit.model import load_weights, rebuild, save_model
 from darkroom.nets import pretrained
 from darkroom.nets.layers import Standardize
+from darkroom.nets.penultimate import outputs_and_features
+from darkroom.nets.rescale import rescaled
 from darkroom.settings import Section
 
 SMALL = {"pretrained": {"backbone": "test_efficientnet", "size": 32}}
@@ -55,6 +58,19 @@ def test_a_saved_network_says_the_same(name: str, tmp_path: Path) -> None:
     loaded = rebuild("network", tmp_path / "model", (1, 12, 12), 5)
     images = torch.rand(3, 1, 12, 12)
     assert torch.equal(network(images), loaded(images))
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_pass_gives_the_outputs_and_the_features_of_two(name: str, numbers: bool) -> None:
+    network: Any = build(name, (1, 12, 12)).eval()
+    if numbers:
+        rescaled(network, 5).fit(torch.randn(20, 5) + 7)
+    images = torch.rand(3, 1, 12, 12)
+    outputs, features = outputs_and_features(network, images)
+    assert torch.equal(outputs, network(images))
+    assert features is not None
+    assert torch.equal(features, network.features(images))
 
 
 def test_weights_of_another_layout_are_refused(tmp_path: Path) -> None:

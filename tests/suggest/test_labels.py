@@ -143,7 +143,7 @@ def test_an_empty_pool_and_a_folder_without_a_classifier_end_in_a_line(
     assert "has no unlabeled training images" in capsys.readouterr().err
     assert main([*words, "--model", str(few[0]), "--data", str(few[0])]) == 1
     error = capsys.readouterr().err
-    assert "contains no model.json" in error
+    assert "holds no trained model" in error
     assert error.count("\n") == 1
     assert main([*words, "--model", str(few[1]), "--data", str(few[0])]) == 0
 

@@ -68,6 +68,25 @@ def merge(logits: NDArray[Any], how: Merge, weights: Floats | None = None) -> Fl
     return log_softmax(functools.reduce(np.logaddexp, parts))
 
 
+def pairs(logits: NDArray[Any]) -> Floats:
+    """Return logits (N, V, K) of labels as those of two classes each, absent and present: (N · K, V, 2)."""
+    present = logits.astype(np.float64).transpose(0, 2, 1).reshape(-1, logits.shape[1])
+    return np.stack([np.zeros_like(present), present], 2)
+
+
+def merge_labels(logits: NDArray[Any], how: Merge, weights: Floats | None = None) -> Floats:
+    """Merge the logits (N, V, K) of V views into logits (N, K), each label as two classes."""
+    both = merge(pairs(logits), how, weights)
+    return (both[:, 1] - both[:, 0]).reshape(len(logits), logits.shape[2])
+
+
+def merge_numbers(values: NDArray[Any], weights: Floats | None = None) -> Floats:
+    """Return the mean (N, M) of predictions (N, V, M) over V views, weighted by `weights` (V,) if given."""
+    views = values.shape[1]
+    mean: Floats = np.einsum("nvm,v->nm", values, np.full(views, 1 / views) if weights is None else weights)
+    return mean
+
+
 def fit_weights(logits: NDArray[Any], labels: Labels) -> Floats:
     """Return the mixture weights (V,), nonnegative and summing to one, that minimize the cross-entropy of the mean prediction.
 

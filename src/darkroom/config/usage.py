@@ -23,12 +23,14 @@ OPTIONS = {
     "by": "acquisition rule that ranks the images; docs/suggest.md lists them",
     "checkpoints": "folder for checkpoints; an interrupted training of the same job resumes from it",
     "classifier": "folder of the trained classifier whose features are used",
+    "classes": "names of classes, with commas between them (default all)",
     "classifiers": "folder that contains all trained and evaluated classifiers",
     "copies": "folder of augmented copies to train on besides the images",
     "embedding": "folder of features, as `explore embed` writes it",
     "data": "folder of the prepared images, as `data prepare` writes it",
     "earlier": "folder that contains the trials of the search",
     "features": "folder of features, as `classify features` writes it",
+    "format": "format of the table: csv or parquet",
     "folds": "folder that contains the cross-validation folds of all classifiers",
     "images": "image, or folder of images",
     "judge": "folder of the classifier that judges generated images",
@@ -41,15 +43,17 @@ OPTIONS = {
     "raw": "folder that `data fetch` has filled",
     "results": "folder of all results of the data set",
     "seed": "seed of what is drawn at random",
+    "risk": "0.01 or 0.05: share of errors among the answers that are sure (default 0.05)",
     "search": "folder of what a search found, as `classify search` writes it",
     "teacher": "folder of the trained classifier that the loss learns from",
     "trials": "folder that contains the trials of a search",
     "unfinished": "JSON file that lists which jobs failed",
+    "view": "plain, or tta to merge several views of each image as the evaluation did",
     "weights": "folder of the pretrained weights that `weights fetch` downloads, or of the models of `pretrain train`",
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""
-KINDS = {"int": int, "int | None": int, "str": str}
+KINDS = {"int": int, "int | None": int, "float | None": float, "str": str, "str | None": str}
 """Types of arguments by their annotation; all others are paths."""
 OTHERS = {
     "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",

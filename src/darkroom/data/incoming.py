@@ -6,13 +6,11 @@ with one row per file: what the model says of it, or a note with the reason why 
 
 from __future__ import annotations
 
-import csv
-import sys
+import contextlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +58,8 @@ def batches(listing: place.Listing, preparation: Preparation) -> Iterator[list[I
     batch: list[Incoming] = []
     held = 0
     for name in listing.names:
-        found = _read(name, listing, preparation)
+        with quiet():
+            found = read(name, listing.path(name), preparation)
         batch.append(found)
         held += 0 if found.image is None else found.image.nbytes
         if len(batch) == BATCH or held >= HELD:
@@ -74,35 +73,32 @@ def prepared(images: Sequence[NDArray[np.uint8]], preparation: Preparation) -> N
     return np.stack([preparation.apply(image) for image in images])
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, total: int) -> None:
-    """Write rows to a CSV file as they come, with a progress line on a terminal."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        for count, row in enumerate(rows, start=1):
-            writer.writerow(row)
-            if sys.stderr.isatty() and (count % BATCH == 0 or count == total):
-                print(f"\r{count:,} of {total:,}", end="\n" if count == total else "", file=sys.stderr, flush=True)
-
-
-def check_out(out: Path, table: str, command: str, reads: Mapping[str, Path]) -> None:
+def check_out(out: Path, results: Collection[str], command: str, reads: Mapping[str, Path]) -> None:
     """Raise ValueError if writing to `out` would replace anything but an earlier result, or mix with what is read.
 
-    An earlier result has a manifest that lists the file `table`; `reads` are the folders that `command` reads, by name.
+    An earlier result has a manifest that lists one of the files `results`; `reads` are the folders that `command` reads, by
+    name.
     """
     for what, other in reads.items():
         if out == other or out in other.parents or other in out.parents:
             raise ValueError(f"--out: {out} overlaps with the folder of the {what}, {other}; choose another folder")
-    earlier = (out / files.MANIFEST).exists() and table in files.read_manifest(out)
+    earlier = (out / files.MANIFEST).exists() and not files.read_manifest(out).keys().isdisjoint(results)
     if out.exists() and not (out.is_dir() and (earlier or not any(out.iterdir()))):
         raise ValueError(f"--out: {out} exists and is not a result of {command}; choose another folder")
 
 
-def _read(name: str, listing: place.Listing, preparation: Preparation) -> Incoming:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns about what is handled here: large images, odd metadata
-        try:
-            image = preparation.decode(listing.path(name))
-        except UnreadableError as problem:
-            return Incoming(name, None, str(problem))
+def read(name: str, path: Path, preparation: Preparation) -> Incoming:
+    """Decode a file. Pillow's warnings about what is handled here, large images and odd metadata, are the caller's to `quiet`."""
+    try:
+        image = preparation.decode(path)
+    except UnreadableError as problem:
+        return Incoming(name, None, str(problem))
     return Incoming(name, image, preparation.remark(image))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Ignore warnings in all threads; to be entered and left by one of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,6 +1,6 @@
 """The command `detect score`: score new images with a fitted detector and write a table and heat maps.
 
-    scores.csv     file, score, threshold, flagged, map, note: one row per file, sorted by name
+    scores.csv     or .parquet: file, score, threshold, flagged, map, note: one row per file, sorted by name
     maps/          the images at their own size in gray, anomalous parts in color; the image's name with .png appended
     summary.json   the counts, and the threshold and weights they belong to
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom import files
-from darkroom.data import incoming
+from darkroom.data import incoming, table
 from darkroom.data.incoming import Incoming
 from darkroom.data.item import readable
 from darkroom.data.place import Listing
@@ -33,37 +33,46 @@ from darkroom.data.preparation import Preparation, read_preparation
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.threshold import OperatingPoint, read_operating_point
 from darkroom.fit.batches import as_float
-from darkroom.fit.model import WEIGHTS, read_about, say_if_kept
+from darkroom.fit.model import intact_weights, read_about, say_if_kept
 from darkroom.overlay import Scale, overlay
 
-SCORES, MAPS, SUMMARY = "scores.csv", "maps", "summary.json"
-COLUMNS = ("file", "score", "threshold", "flagged", "map", "note")
+SCORES, MAPS, SUMMARY = "scores", "maps", "summary.json"
+COLUMNS: table.Columns = {
+    "file": "text",
+    "score": "number",
+    "threshold": "number",
+    "flagged": "flag",
+    "map": "text",
+    "note": "text",
+}
 LONGEST = 255
 """Most bytes of a file name on most file systems."""
 KINDS = {"network": "a classifier", "generator": "a generator"}
 """What folders of models hold besides detectors, in words."""
 
 
-def run(*, model: Path, images: Path, out: Path | None = None) -> int:
+def run(*, model: Path, images: Path, format: str = "csv", out: Path | None = None) -> int:
     """Score the images in a folder and its subfolders; `model` is the folder of a detector's seed.
 
-    Results go to `out`, by default `scores/FOLDER`. Return the exit code: 0, or 3 if some files could not be read. Raises
-    ValueError if there are no files, or if `out` is not a result of this command.
+    Results go to `out`, by default `scores/FOLDER`; the table's `format` is csv or parquet. Return the exit code: 0, or 3 if
+    some files could not be read. Raises ValueError if there are no files, or if `out` is not a result of this command.
     """
+    name = table.file_name(SCORES, format)
     fitted = _open(model)
     listing = incoming.listed(images)
     target = (out or Path("scores") / images.resolve().name).resolve()
-    incoming.check_out(target, SCORES, "detect score", {"images": images.resolve(), "model": model.resolve()})
+    reads = {"images": images.resolve(), "model": model.resolve()}
+    incoming.check_out(target, table.file_names(SCORES), "detect score", reads)
     counts: Counter[str] = Counter(images=0, flagged=0, unread=0)
     with files.folder(target) as fresh:
         rows = _counted(_rows(fitted, listing, fresh), fitted.point.value, counts)
         total = len(listing.names) + len(listing.unused)
-        incoming.write_table(fresh / SCORES, COLUMNS, rows, total=total)
+        table.write(fresh / name, COLUMNS, rows, total=total)
         point = {"threshold": fitted.point.value, "threshold_rule": fitted.point.rule, "weights": fitted.point.weights}
         files.write_json(fresh / SUMMARY, counts | point)
     print(
         f"{counts['images']:,} images: {counts['flagged']:,} flagged, {counts['unread']:,} could not be read; "
-        f"{out or target.relative_to(Path.cwd())}/{SCORES}"
+        f"{out or target.relative_to(Path.cwd())}/{name}"
     )
     return incoming.NOT_ALL if counts["unread"] else 0
 
@@ -88,8 +97,8 @@ class Row:
     def cells(self, threshold: float) -> tuple[Any, ...]:
         """Return the cells of `COLUMNS`."""
         if self.score is None:
-            return self.file, "", threshold, "", "", self.note
-        return self.file, self.score, threshold, str(self.score > threshold).lower(), self.map, self.note
+            return self.file, None, threshold, None, None, self.note
+        return self.file, self.score, threshold, self.score > threshold, self.map or None, self.note
 
 
 def _open(folder: Path) -> Fitted:
@@ -106,11 +115,7 @@ def _open(folder: Path) -> Fitted:
             f"--model: {folder} holds {KINDS[about.kind]} ({about.plugin['name']}), which has no anomaly scores; give the folder "
             "of a detector's seed, such as results/NAME/detect/TASK/DETECTOR/seed-0"
         )
-    weights = files.sha256(model / WEIGHTS)
-    if (model / files.MANIFEST).exists() and files.read_manifest(model)[WEIGHTS] != weights:
-        raise ValueError(
-            f"--model: {model / WEIGHTS} differs from the file that detect fit wrote; copy or fit it again"
-        )
+    weights = intact_weights(model)
     point = read_operating_point(evaluation)
     if point.weights != weights:
         raise ValueError(

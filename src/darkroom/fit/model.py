@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +25,8 @@ from darkroom.nets import state_dict
 from darkroom.nets.rescale import rescaled
 from darkroom.settings import Section
 
-Batch = TypeVar("Batch")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "steps.csv"
 DIAGNOSTICS = "diagnostics.csv"
 
@@ -122,6 +124,30 @@ def read_about(folder: Path) -> About:
     )
 
 
+def parts(folder: Path) -> tuple[Path, Path]:
+    """Return the folders of the model and of its evaluation, which may not exist, from a seed's or a model's folder.
+
+    Raises FileNotFoundError if there is no trained model.
+    """
+    for model, evaluation in ((folder / "model", folder / "evaluation"), (folder, folder.parent / "evaluation")):
+        if (model / ABOUT).is_file():
+            return model, evaluation
+    raise FileNotFoundError(
+        f"{folder} holds no trained model ({ABOUT}); give the folder of a seed, such as "
+        "results/NAME/classify/POLICY/MODEL/seed-0"
+    )
+
+
+def intact_weights(folder: Path) -> str:
+    """Return the sha256 of a model's weights. Raises ValueError if they are not those that its stage wrote."""
+    weights = files.sha256(folder / WEIGHTS)
+    if (folder / files.MANIFEST).exists() and files.read_manifest(folder)[WEIGHTS] != weights:
+        raise ValueError(
+            f"{folder / WEIGHTS} differs from the file that its manifest lists; copy the folder or train it again"
+        )
+    return weights
+
+
 def say_if_kept(folder: Path) -> None:
     """Warn on standard error if a folder holds the last good model instead of the one that the config asks for."""
     if not (folder / files.MANIFEST).exists():
@@ -165,33 +191,47 @@ def predict(
 
 
 def applied(
-    function: Callable[[Batch], Tensor], batches: Iterable[Batch], *, workers: int = 1
+    function: Callable[[Item], Tensor], batches: Iterable[Item], *, workers: int = 1
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the output of a function for each batch, in order, as float32; few batches are in memory at a time.
+    """Yield the output of a function for each batch, in order, as float32; otherwise like `in_threads`."""
 
-    With several `workers`, each batch is computed by one thread without inner parallelism: torch releases the
+    @torch.inference_mode()
+    def one(batch: Item) -> NDArray[np.float32]:
+        return function(batch).float().cpu().numpy()
+
+    return in_threads(one, batches, workers=workers)
+
+
+def in_threads(function: Callable[[Item], Made], items: Iterable[Item], *, workers: int = 1) -> Iterator[Made]:
+    """Yield what a function makes of each item, in order; few items are in memory at a time.
+
+    With several `workers`, each item is computed by one thread without inner parallelism: torch releases the
     GIL, so all cores are busy, and the bits do not depend on the number of workers. Raises ValueError for fewer
     than one worker.
     """
     if workers < 1:
         raise ValueError(f"--workers is {workers}; it must be at least 1")
-
-    @torch.inference_mode()
-    def one(batch: Batch) -> NDArray[np.float32]:
-        return function(batch).float().cpu().numpy()
-
     if workers == 1:
-        yield from map(one, batches)
+        yield from map(function, items)
         return
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    waiting: deque[Future[NDArray[np.float32]]] = deque()
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for batch in batches:
-            waiting.append(pool.submit(one, batch))
-            if len(waiting) > 2 * workers:
+    waiting: deque[Future[Made]] = deque()
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def chunks(images: NDArray[np.uint8], rows: NDArray[np.int64], *, batch_size: int = 256) -> Iterator[Tensor]:

@@ -9,8 +9,10 @@ from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = {
+    "classify predict": "darkroom.classify.predict",
     "detect score": "darkroom.detect.score",
     "generate export": "darkroom.generate.diffusion.export",
+    "generate sample": "darkroom.generate.sample",
     "suggest labels": "darkroom.suggest.labels",
 }
 """Commands whose `run` takes neither spec nor log, may return an exit code, and is not tracked."""

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from darkroom import files, registry, settings, sheets
+from darkroom.classify.answers import ClassAnswers
+from darkroom.classify.trained import Trained, read_trained
 from darkroom.data import incoming
 from darkroom.data.incoming import Incoming
-from darkroom.data.preparation import read_preparation
 from darkroom.data.store import labeled, new_array, open_store
-from darkroom.fit.model import ABOUT, About, read_about, rebuild, say_if_kept
 from darkroom.randomness import derive
 from darkroom.suggest.network import Images, NetworkPool
 from darkroom.suggest.pool import Ranked, Rule
@@ -54,11 +53,13 @@ def run(
     registry.known("rule --by", by, sorted(registry.entries("acquisition")))
     rule: Rule = registry.build(registry.options("acquisition", by)())
     classifier = _open(model)
+    answers = classifier.answers()
+    assert isinstance(answers, ClassAnswers)
     if data is None and images is None:
         raise ValueError("give --data, a prepared set with unlabeled images, or --images, a folder of images")
     given = {"model": model, "images": images, "data": data}
     reads = {name: path.resolve() for name, path in given.items() if path is not None}
-    incoming.check_out(out.resolve(), SUGGESTIONS, "suggest labels", reads)
+    incoming.check_out(out.resolve(), {SUGGESTIONS}, "suggest labels", reads)
     with tempfile.TemporaryDirectory() as scratch:
         pool, known, unread = _collected(classifier, data, images, Path(scratch))
         n = min(MOST, len(pool.ids)) if n is None else n
@@ -70,7 +71,7 @@ def run(
             known,
             derive(seed, "dropout"),
             classifier.about.link,
-            classifier.temperature,
+            answers.temperature,
         )
         found = rule.rank(seen, n, np.random.default_rng(derive(seed, "acquisition")))
         probabilities = seen.probabilities()[found.rows]
@@ -83,16 +84,6 @@ def run(
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """A trained classifier with the temperature of its calibration, 1 without an evaluation."""
-
-    folder: Path
-    network: nn.Module
-    about: About
-    temperature: float
-
-
-@dataclass(frozen=True)
 class Candidates:
     """Unlabeled images and their ids, in the same order."""
 
@@ -100,25 +91,19 @@ class Candidates:
     images: Images
 
 
-def _open(folder: Path) -> Classifier:
+def _open(folder: Path) -> Trained:
     """Raise ValueError or FileNotFoundError if the folder is not a classifier's seed."""
-    model = folder / "model" if (folder / "model" / ABOUT).is_file() else folder
-    about = read_about(model)
-    if about.kind != "network" or about.target.kind != "class":
-        kind = {"network": f"a model of {about.target.kind}", None: "a model of version 0.1"}.get(about.kind)
+    found = read_trained(folder)
+    if found.about.target.kind != "class":
         raise ValueError(
-            f"--model: {folder} holds {kind or f'a {about.kind}'}, which has no classes; give the folder of a classifier's seed, "
-            "such as results/NAME/classify/POLICY/MODEL/seed-0"
+            f"--model: {folder} holds a model of {found.about.target.kind}, which has no classes; give the folder of a "
+            "classifier's seed, such as results/NAME/classify/POLICY/MODEL/seed-0"
         )
-    say_if_kept(model)
-    evaluation = model.parent / "evaluation"
-    whole = (evaluation / files.MANIFEST).is_file()
-    temperature = files.read_json(evaluation / "metrics.json")["temperature"]["plain"] if whole else 1.0
-    return Classifier(model, rebuild("network", model, about.shape, len(about.classes)), about, temperature)
+    return found
 
 
 def _collected(
-    classifier: Classifier, data: Path | None, images: Path | None, scratch: Path
+    classifier: Trained, data: Path | None, images: Path | None, scratch: Path
 ) -> tuple[Candidates, Images, list[Incoming]]:
     """Return the unlabeled images, the labeled ones, and the files that could not be read; `scratch` takes the former."""
     store = open_store(data) if data is not None else None
@@ -144,9 +129,9 @@ def _collected(
     return pool, known, unread
 
 
-def _read(classifier: Classifier, images: Path, into: Path) -> tuple[Candidates, list[Incoming]]:
+def _read(classifier: Trained, images: Path, into: Path) -> tuple[Candidates, list[Incoming]]:
     """Read the images of a file or folder into an array on disk; also return what cannot be read."""
-    listing, preparation = incoming.listed(images), read_preparation(classifier.folder)
+    listing, preparation = incoming.listed(images), classifier.preparation
     channels, height, width = classifier.about.shape
     array = new_array(into, (len(listing.names), height, width, channels))
     ids: list[str] = []

@@ -10,8 +10,7 @@ from sklearn import linear_model
 from sklearn import metrics as reference
 
 from darkroom.classify.evaluation import label_metrics, platt, thresholds
-from darkroom.classify.evaluation.several_labels import pairs
-from darkroom.classify.tta import fit_weights, merge
+from darkroom.classify.tta import fit_weights, merge, pairs
 
 ONES = np.ones((1, 300))
 Drawn = tuple[NDArray[np.float64], NDArray[np.bool_]]

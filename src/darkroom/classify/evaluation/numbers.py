@@ -16,6 +16,7 @@ from scipy import optimize
 
 from darkroom.classify.evaluation.number_figures import draw_predicted, draw_residuals
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
+from darkroom.classify.tta import merge_numbers
 from darkroom.measure import conformal
 from darkroom.measure.proportion import wilson
 
@@ -52,14 +53,13 @@ def evaluate(outputs: Outputs) -> Evaluation:
     answers = {"plain": (held_out[:, 0], outputs.plain.astype(np.float64))}
     weights = None
     if outputs.looks is not None:
-        views = len(outputs.names)
-        weights = view_weights(held_out, true) if outputs.merge == "learned" else np.full(views, 1 / views)
-        fitted, measured = (np.einsum("nvm,v->nm", looks, weights) for looks in (held_out, outputs.looks))
+        weights = view_weights(held_out, true) if outputs.merge == "learned" else None
+        fitted, measured = (merge_numbers(looks, weights) for looks in (held_out, outputs.looks))
         answers["tta"] = (fitted, measured)
     result = _measured(answers, truth, true, outputs)
     if outputs.looks is not None:
         result["tta"] = {"merge": outputs.merge, **_gain(answers, truth)}
-        if outputs.merge == "learned" and weights is not None:
+        if weights is not None:
             result["tta"]["weights"] = dict(zip(outputs.names, weights.tolist(), strict=True))
             result["tta"] |= {} if len(true) else {"note": NO_VALIDATION}
     names, predicted = outputs.store.target.names, answers["plain"][1]

@@ -20,7 +20,7 @@ from darkroom.classify.evaluation import label_metrics as metrics
 from darkroom.classify.evaluation import platt, thresholds
 from darkroom.classify.evaluation.label_figures import draw_labels, draw_precision_recall
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
-from darkroom.classify.tta import fit_weights, merge
+from darkroom.classify.tta import fit_weights, merge_labels, pairs
 from darkroom.randomness import derive
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ def evaluate(outputs: Outputs) -> Evaluation:
     if outputs.looks is not None:
         if outputs.merge == "learned":
             weights = fit_weights(pairs(held_out), true.ravel().astype(np.int64))
-        fitted, measured = (_merged(logits, outputs, weights) for logits in (held_out, outputs.looks))
+        fitted, measured = (merge_labels(logits, outputs.merge, weights) for logits in (held_out, outputs.looks))
         answers["tta"] = Answer(fitted, measured, true, outputs.seed)
     result = _measured(answers, truth, true, outputs)
     if weights is not None:
@@ -70,18 +70,6 @@ def evaluate(outputs: Outputs) -> Evaluation:
         draw_precision_recall(truth, shown.calibrated, shown.predicted, names, folder / "precision_recall.png")
 
     return Evaluation(result, _predictions(answers, truth, outputs), _flat(result), draw)
-
-
-def pairs(logits: NDArray[Any]) -> Floats:
-    """Return logits (N, V, K) of labels as those of two classes each, absent and present: (N · K, V, 2)."""
-    present = logits.astype(np.float64).transpose(0, 2, 1).reshape(-1, logits.shape[1])
-    return np.stack([np.zeros_like(present), present], 2)
-
-
-def _merged(logits: NDArray[Any], outputs: Outputs, weights: Floats | None) -> Floats:
-    """Merge the logits (N, V, K) of V views into logits (N, K), each label as two classes."""
-    both = merge(pairs(logits), outputs.merge, weights)
-    return (both[:, 1] - both[:, 0]).reshape(len(logits), logits.shape[2])
 
 
 def _measured(answers: dict[str, Answer], truth: Flags, true: Flags, outputs: Outputs) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Out-of-distribution scores from a classifier of the normal classes: images that fit none of them are anomalous.
 
 There are three scores: the maximum softmax probability (Hendrycks & Gimpel 2017), the free energy of the logits (Liu et al.
-2020), and the Mahalanobis distance to the nearest class mean in the penultimate features, with one covariance shared by all
-classes (Lee et al. 2018, without their input preprocessing and their ensemble over layers; the distance here is the root of
-their squared one, and the covariance has a small ridge).
+2020), and the Mahalanobis distance to the nearest class mean in the penultimate features (Lee et al. 2018, see
+`measure.class_gaussians`).
 """
 
 from __future__ import annotations
@@ -25,12 +24,10 @@ from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, chunks
 from darkroom.fit.task import Task
 from darkroom.fit.untrained import untrained
+from darkroom.measure import class_gaussians
 from darkroom.randomness import derive
 from darkroom.registry import Plugin, register
 from darkroom.settings import Positive, Section
-
-RIDGE = 0.01
-"""Added to each feature's variance, as a share of their mean variance: a feature that is always zero has none."""
 
 
 @register("detector", "classifier")
@@ -99,7 +96,7 @@ class ClassifierDetector(Detector):
             checkpoints=inputs.checkpoints,
         )
         if self.scored_by == "mahalanobis":
-            self._estimate(inputs.images, inputs.train, torch.from_numpy(targets[inputs.train]))
+            self._estimate(inputs.images, inputs.train, targets[inputs.train])
         return fitted
 
     def task(self, training: Training) -> Task:
@@ -118,15 +115,11 @@ class ClassifierDetector(Detector):
         return Scored(-logits.log_softmax(1).amax(1), None)
 
     @torch.no_grad()
-    def _estimate(self, images: NDArray[np.uint8], rows: NDArray[np.int64], targets: Tensor) -> None:
+    def _estimate(self, images: NDArray[np.uint8], rows: NDArray[np.int64], targets: NDArray[np.int64]) -> None:
         """Set the mean of each class and the shared covariance, in double precision."""
         features = torch.cat([self.network.features(batch).double() for batch in chunks(images, rows)])  # type: ignore[operator]
-        self.means = torch.stack([features[targets == k].mean(0) for k in range(len(self.classes))])
-        offsets = features - self.means[targets]
-        covariance = offsets.T @ offsets / len(offsets)
-        ridge = RIDGE * covariance.diagonal().mean().clamp_min(1e-12)
-        factor = torch.linalg.cholesky(covariance + ridge * torch.eye(len(covariance)))
-        self.whitening = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).double(), upper=False)
+        found = class_gaussians.fit(features.numpy(), targets)
+        self.means, self.whitening = torch.from_numpy(found.means), torch.from_numpy(found.whitening)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         for name in ("classes", "means", "whitening"):

@@ -1,0 +1,80 @@
+"""The command `classify predict`: predict new images with a trained classifier, or a model of labels or numbers.
+
+    predictions.csv   or .parquet: one row per file, sorted by name
+    summary.json      the counts, and the weights and limits they belong to
+
+Columns: `file`; of one class `prediction`, `confidence`, `sure`, `set` and `p/CLASS`, of labels `prediction` and `p/LABEL`, of
+numbers `prediction/NAME`, `low/NAME` and `high/NAME`; the scores `energy` and `distance` as far as the evaluation has them,
+`out_of_distribution`, and `note`: why a file could not be read, or that its shape is unlike those of the data set.
+Everything is as in `classify evaluate`: preparation, views, temperature, thresholds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from darkroom import files
+from darkroom.classify.predictor import Predictor
+from darkroom.classify.trained import read_trained
+from darkroom.classify.tta import PLAIN
+from darkroom.data import incoming, table
+from darkroom.fit.model import available_cores
+
+PREDICTIONS, SUMMARY = "predictions", "summary.json"
+FLAGS = (("unsure", "sure", False), ("out_of_distribution", "out_of_distribution", True))
+"""What is counted: its key, the column, and the value."""
+WORDS = {"unsure": "not sure", "out_of_distribution": "out of distribution", "unread": "could not be read"}
+
+
+def run(
+    *,
+    model: Path,
+    images: Path,
+    view: str = PLAIN,
+    risk: float | None = None,
+    format: str = "csv",
+    workers: int | None = None,
+    out: Path | None = None,
+) -> int:
+    """Predict the images in a folder and its subfolders; `model` is the folder of a seed with its evaluation.
+
+    Results go to `out`, by default `predictions/FOLDER`; `view` is plain or tta, `risk` the share of errors among the answers
+    that are sure, `format` csv or parquet. Without `workers`, all cores are used. Return the exit code: 0, or 3 if some files
+    could not be read. Raises ValueError if there are no files, or if `out` is not a result of this command.
+    """
+    name = table.file_name(PREDICTIONS, format)
+    trained = read_trained(model)
+    predictor = Predictor.of(trained, view=view, risk=risk)
+    listing = incoming.listed(images)
+    target = (out or Path("predictions") / images.resolve().name).resolve()
+    reads = {"images": images.resolve(), "model": model.resolve()}
+    incoming.check_out(target, table.file_names(PREDICTIONS), "classify predict", reads)
+    counts: Counter[str] = Counter(images=0, unread=0)
+    counts = Counter(images=0, unread=0)
+    with files.folder(target) as fresh:
+        named = [(each, listing.path(each)) for each in listing.names]
+        rows = itertools.chain(
+            predictor.files(named, workers=available_cores() if workers is None else workers),
+            (predictor.unread(each.origin, each.reason) for each in listing.unused),
+        )
+        counted = _counted(rows, list(predictor.columns), counts)
+        table.write(fresh / name, predictor.columns, counted, total=len(named) + len(listing.unused))
+        files.write_json(fresh / SUMMARY, dict(counts) | predictor.about)
+    said = [f"{counts[key]:,} {words}" for key, words in WORDS.items() if key in counts]
+    print(f"{counts['images']:,} images: {', '.join(said)}; {out or target.relative_to(Path.cwd())}/{name}")
+    return incoming.NOT_ALL if counts["unread"] else 0
+
+
+def _counted(rows: Iterable[list[Any]], columns: Sequence[str], counts: Counter[str]) -> Iterator[list[Any]]:
+    """Yield rows, and count them; `sure` and `out_of_distribution` only where they are known."""
+    for row in rows:
+        counts["images"] += 1
+        counts["unread"] += row[1] is None
+        for key, column, counted in FLAGS:
+            if column in columns and (flag := row[columns.index(column)]) is not None:
+                counts[key] += flag is counted
+        yield row
