@@ -140,7 +140,7 @@ def write_store(root: Path, images: NDArray[np.uint8]) -> Path:
         }
     )
     with files.folder(root) as fresh:
-        np.save(fresh / "images.npy", images)
+        np.save(fresh / "samples.npy", images)
         describe_store(fresh, name="benchmark", classes=tuple("0123456789"), items=items)
     return root
 

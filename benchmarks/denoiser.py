@@ -29,7 +29,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from darkroom import registry
 from darkroom.data.store import Store, open_store
-from darkroom.fit.batches import as_bytes, as_float
+from darkroom.fit.batches import as_bytes, as_tensor
 from darkroom.fit.precision import autocast, resolve
 from darkroom.fit.schedules import Schedule
 from darkroom.generate.diffusion import model as diffusion
@@ -131,7 +131,7 @@ def train(network: Diffusion, store: Store, precision: str, limit: float) -> int
         chosen = draws.choice(rows, BATCH, replace=False)
         optimizer.zero_grad()
         with autocast(CPU, precision):
-            images, labels = as_float(store.images[chosen]), torch.from_numpy(store.labels[chosen])
+            images, labels = as_tensor(store.samples[chosen]), torch.from_numpy(store.labels[chosen])
             loss = network.denoising_losses(learner, images, labels)["loss"]
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), training["clip"])

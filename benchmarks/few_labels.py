@@ -114,7 +114,7 @@ def one(store: Store, method: str, epochs: int, seed: int) -> tuple[float, float
     val, test = labeled(store, "val"), labeled(store, "test")
     network, fitted = train(spec, store, labeled(store, "train"), held_out=val[:0], log=silent)
     shares = [
-        float((predict(network, store.images, rows, batch_size=256).argmax(1) == store.labels[rows]).mean())
+        float((predict(network, store.samples, rows, batch_size=256).argmax(1) == store.labels[rows]).mean())
         for rows in (test, val)
     ]
     return shares[0], shares[1], int(fitted.history["step"].iloc[-1]), fitted.seconds

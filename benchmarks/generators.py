@@ -137,7 +137,7 @@ def sampling(folder: Path, seeds: int) -> None:
     judge = read_judge(folder / "results/digits/generate/judge")
     rows = store.rows("val")
     space, labels = Reference(judge.features, store, rows), asked(store, rows, len(store.classes))
-    real = fidelity(space.real, judge.features(store.images[store.rows("test")]))
+    real = fidelity(space.real, judge.features(store.samples[store.rows("test")]))
     print(f"test images against validation images: KID {real['kid']:.4f}, coverage {real['coverage']:.4f}")
     for model, option, values in SAMPLING:
         for value in values:

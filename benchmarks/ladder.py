@@ -65,7 +65,7 @@ def twenty_lines(store: Store) -> None:
     started, network = time.perf_counter(), Backbone(ARCHITECTURE)
     train = np.concatenate([labeled(store, "train"), labeled(store, "val")])
     test = labeled(store, "test")
-    known, asked = (predict(network, store.images, rows, batch_size=32, workers=CORES) for rows in (train, test))
+    known, asked = (predict(network, store.samples, rows, batch_size=32, workers=CORES) for rows in (train, test))
     model = LogisticRegression(max_iter=1000).fit(known, store.labels[train])
     right = model.score(asked, store.labels[test])
     print(f"{'20 lines':<12} test {right:.3f} of {len(test)}   {time.perf_counter() - started:6.1f} s", flush=True)

@@ -34,7 +34,7 @@ from torchvision.transforms import v2
 
 from darkroom import registry
 from darkroom.augment.online import OnlinePipeline
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 
 IMAGES, BATCH, ROUNDS = 4096, 256, 7
 REPEATS = 8
@@ -99,7 +99,7 @@ def ours(images: Bytes, steps: list[Any]) -> Callable[[], Iterator[torch.Tensor]
         draws = torch.Generator().manual_seed(0)
         for _ in range(REPEATS):
             for start in range(0, len(images), BATCH):
-                yield online(as_float(images[start : start + BATCH]), labels, draws)[0]
+                yield online(as_tensor(images[start : start + BATCH]), labels, draws)[0]
 
     return go
 

@@ -84,7 +84,7 @@ def prepare(archive: Path, folder: Path) -> None:
     assert store.masks is not None
     masks = np.stack([store.masks[mask] > 0 if mask >= 0 else np.zeros(store.shape[1:], bool) for mask in marks])
     anomalous = store.labels[test] != store.classes.index("good")
-    for name, values in (("train", store.images[train]), ("val", store.images[val]), ("test", store.images[test])):
+    for name, values in (("train", store.samples[train]), ("val", store.samples[val]), ("test", store.samples[test])):
         np.save(folder / f"{name}.npy", values)
     np.savez(folder / "truth.npz", anomalous=anomalous, masks=masks)
     torch.save(Backbone(pretrained.DEFAULT).network.state_dict(), folder / "backbone.pt")

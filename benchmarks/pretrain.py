@@ -77,7 +77,7 @@ def smaller(store: Store, out: Path, images: int) -> None:
     rows = rows[np.linspace(0, len(rows) - 1, min(images, len(rows))).astype(np.int64)]
     rows = np.sort(np.concatenate([rows, store.rows("val"), store.rows("test")]))
     with files.folder(out) as fresh:
-        np.save(fresh / "images.npy", store.images[rows])
+        np.save(fresh / "samples.npy", store.samples[rows])
         describe_store(
             fresh, name=store.name, classes=store.classes, items=store.items.iloc[rows].reset_index(drop=True)
         )
@@ -128,10 +128,10 @@ def stage(store: Store, spec: Any) -> tuple[int, float]:
     torch.set_num_threads(spec.training.threads)
     rows = store.rows("train")
     network = headless(spec.network, store.shape)
-    standardize(network, store.images, rows)
+    standardize(network, store.samples, rows)
     objective = registry.build(spec.objective, network, store.shape)
     labels = np.zeros(len(rows), np.int64)
-    batches = Batches(Pool([store.images]), rows[:, None], labels, batch_size=BATCH, seed=0)
+    batches = Batches(Pool([store.samples]), rows[:, None], labels, batch_size=BATCH, seed=0)
     views = Views(spec.views, channels=store.shape[0], full=objective.full, local=objective.local)
     fitted = fit(PretrainTask(objective, spec.training, views), batches, None, seed=0, log=silent)
     return len(rows), len(rows) / fitted.images_per_second
@@ -152,11 +152,11 @@ def lightly_example(store: Store, spec: Any) -> tuple[int, float]:
             return len(rows)
 
         def __getitem__(self, index: int) -> Any:
-            return transform(Image.fromarray(np.asarray(store.images[rows[index]])))
+            return transform(Image.fromarray(np.asarray(store.samples[rows[index]])))
 
     torch.set_num_threads(spec.training.threads)
     network = headless(spec.network, store.shape)
-    standardize(network, store.images, rows)
+    standardize(network, store.samples, rows)
     model = torch.nn.Sequential(
         network, modules.SimCLRProjectionHead(network(torch.zeros(2, *store.shape)).shape[1], 512, 128)
     )

@@ -85,7 +85,7 @@ def make(data: Path, folder: Path, number: int, size: int) -> None:
     unusual = np.arange(number) % 3 == 0
     side = slice(size // 4, size // 2)
     with files.folder(data) as fresh:
-        images = new_array(fresh / "images.npy", (TRAIN + VAL + number, size, size, 1))
+        images = new_array(fresh / "samples.npy", (TRAIN + VAL + number, size, size, 1))
         masks = new_array(fresh / "masks.npy", (int(unusual.sum()), size, size))
         for row in range(len(images)):
             image = generator.integers(90, 130, (size, size), dtype=np.uint8)

@@ -108,7 +108,7 @@ def network(store: Store, seed: int) -> nn.Module:
     """The residual network of the default run."""
     torch.manual_seed(derive(seed, "weights"))
     made: nn.Module = registry.build(MODEL.network, store.shape, len(store.classes))
-    standardize(made, store.images, labeled(store, "train"))
+    standardize(made, store.samples, labeled(store, "train"))
     return made
 
 
@@ -156,7 +156,7 @@ def bare_speed(root: Path, epochs: int, bf16: bool) -> float:
     store = open_store(root / "prepared")
     net = network(store, 0).to(memory_format=torch.channels_last).train()
     rows = labeled(store, "train")
-    images = torch.from_numpy(np.asarray(store.images[rows])).permute(0, 3, 1, 2).float().div(255)
+    images = torch.from_numpy(np.asarray(store.samples[rows])).permute(0, 3, 1, 2).float().div(255)
     images, labels = images.contiguous(memory_format=torch.channels_last), torch.from_numpy(store.labels[rows])
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=DECAY)
     started = time.monotonic()

@@ -201,7 +201,7 @@ def ours(
     taken = before + now() - started
     store, about = open_store(folder / "store"), read_about(folder / "model")
     built, rows = rebuild("network", folder / "model", about.shape, len(about.classes)), labeled(store, "test")
-    right = predict(built, store.images, rows, batch_size=BATCH, workers=CORES).argmax(1) == store.labels[rows]
+    right = predict(built, store.samples, rows, batch_size=BATCH, workers=CORES).argmax(1) == store.labels[rows]
     return {"accuracy": float(right.mean()), **spent(taken)}
 
 
@@ -278,7 +278,7 @@ def forward(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(CORES)
     model = bare().to(memory_format=torch.channels_last)
     batch = torch.randn(BATCH, 3, given.size, given.size).contiguous(memory_format=torch.channels_last)
-    count = len(open_store(folder / "store").images) // BATCH
+    count = len(open_store(folder / "store").samples) // BATCH
     with torch.inference_mode():
         model(batch)
         started = time.perf_counter()
@@ -293,7 +293,9 @@ def noise(folder: Path, count: int, size: int) -> Path:
 
     random = np.random.default_rng(0)
     with output(folder / "store") as fresh:
-        array = np.lib.format.open_memmap(fresh / "images.npy", mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
+        array = np.lib.format.open_memmap(
+            fresh / "samples.npy", mode="w+", dtype=np.uint8, shape=(count, size, size, 3)
+        )
         for row in range(count):
             array[row] = random.integers(0, 256, array.shape[1:], dtype=np.uint8)
         ids, splits = [str(row) for row in range(count)], np.where(np.arange(count) % 10, "train", "test")

@@ -37,7 +37,7 @@ class Clock:
             return False
         network.eval()
         rows = labeled(self.store, "test")
-        right = predict(network, self.store.images, rows).argmax(1) == self.store.labels[rows]
+        right = predict(network, self.store.samples, rows).argmax(1) == self.store.labels[rows]
         network.train()
         self.seen.append(float(right.mean()))
         met = self.goal is not None and self.seen[-1] >= self.goal and self.reached == float("inf")
@@ -66,15 +66,15 @@ class PerImage(Dataset[tuple[Tensor, int]]):
 
     def __init__(self, store: Store) -> None:
         rows = labeled(store, "train")
-        self.images, self.labels = np.asarray(store.images[rows]), store.labels[rows]
+        self.samples, self.labels = np.asarray(store.samples[rows]), store.labels[rows]
         change = v2.RandomAffine(15, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=(-5, 5, -5, 5))
         self.transform = v2.Compose([v2.ToImage(), change, v2.ToDtype(torch.float32, scale=True)])
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.transform(self.images[index]), int(self.labels[index])
+        return self.transform(self.samples[index]), int(self.labels[index])
 
 
 class Usual(pl.LightningModule):

@@ -37,7 +37,7 @@ def results(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data" / "mnist").mkdir(parents=True)
     (root / "data" / "mnist" / "prepared").symlink_to(digits)
     (root / "new").mkdir()
-    for name, image in zip(("a", "b"), darkroom.open_store(digits).images[:2], strict=True):
+    for name, image in zip(("a", "b"), darkroom.open_store(digits).samples[:2], strict=True):
         Image.fromarray(image[..., 0]).save(root / "new" / f"{name}.png")
     seed = root / "results" / "mnist" / "classify" / "none" / "resnet" / "seed-0"
     quick = {"epochs": 1, "batch_size": 64}
@@ -123,7 +123,7 @@ def test_a_classifier_answers_as_its_evaluation_did(results: Path, digits: Path)
     store = darkroom.open_store(digits)
     table = pd.read_parquet(seed / "evaluation" / "predictions.parquet")
     wanted = table[[f"p_plain_{k}" for k in range(10)]].to_numpy()
-    found = darkroom.load(seed)(store.images[store.rows("test")])  # type: ignore[operator]
+    found = darkroom.load(seed)(store.samples[store.rows("test")])  # type: ignore[operator]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
     bare = darkroom.load(seed / "model")
@@ -137,7 +137,7 @@ def test_a_detector_scores_as_its_evaluation_did(results: Path, digits: Path) ->
     table = table[table["split"] == "test"].set_index("id")
     rows = store.rows("test")
     detector: Any = darkroom.load(seed)
-    scores, maps = detector(store.images[rows])
+    scores, maps = detector(store.samples[rows])
     wanted = table.loc[store.items["id"].to_numpy()[rows], "score"].to_numpy()
     np.testing.assert_allclose(scores, wanted, rtol=1e-4)
     assert maps.shape == (len(rows), 8, 8)

@@ -104,7 +104,7 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers 
 class Intake:
     """Brings images to the shape (C, H, W) that a model was trained on, by the data set's own preparation."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     preparation: Preparation | None
 
     def batches(self, images: Images) -> Iterator[NDArray[np.uint8]]:
@@ -197,10 +197,10 @@ class LoadedPredictor:
         """Return the network's outputs (N, 1, K) for the plain images."""
         import torch
 
-        from darkroom.fit.batches import as_float
+        from darkroom.fit.batches import as_tensor
 
         with torch.inference_mode():
-            outputs = [self.network(as_float(batch)).float() for batch in self.intake.batches(images)]
+            outputs = [self.network(as_tensor(batch)).float() for batch in self.intake.batches(images)]
         found: NDArray[np.float32] = torch.cat(outputs)[:, None].numpy()
         return found
 
@@ -289,10 +289,10 @@ class LoadedDetector:
         """Return the score of each image, and its map if the detector has maps."""
         import torch
 
-        from darkroom.fit.batches import as_float
+        from darkroom.fit.batches import as_tensor
 
         with torch.inference_mode():
-            found = [self.network.score(as_float(batch)) for batch in self.intake.batches(images)]
+            found = [self.network.score(as_tensor(batch)) for batch in self.intake.batches(images)]
             maps = [part.maps.float() for part in found if part.maps is not None]
             scores = torch.cat([part.scores.float() for part in found])
         return Scores(scores.numpy(), torch.cat(maps).numpy() if maps else None)

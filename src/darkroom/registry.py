@@ -72,6 +72,16 @@ class Entry:
         """Its own defaults for `training`: its constant `TRAINING`."""
         return dict(self.constants.get("TRAINING", {}))
 
+    @property
+    def gives(self) -> str:
+        """The kind of samples of a source: its constant `KIND`, images without one; see `data.kind`."""
+        return str(self.constants.get("KIND", "image"))
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """The kinds of samples that a network, transform or the like takes: its constant `TAKES`, images without one."""
+        return tuple(self.constants.get("TAKES", ("image",)))
+
     def takes(self, argument: str) -> bool:
         """Tell whether the plug-in takes an argument of that name from the stage, as opposed to an option."""
         return any(given.arg == argument for given in self.arguments.args)
@@ -95,6 +105,11 @@ def entries(kind: str) -> dict[str, Entry]:
         raise ValueError(f'no plug-in is registered as a "{kind}".{hint} The kinds are: {", ".join(sorted(kinds()))}')
     found = {entry.name: entry for path in kinds()[kind] for entry in _read(path) if entry.kind == kind}
     return dict(sorted(found.items()))
+
+
+def taking(kind: str, samples: str) -> dict[str, Entry]:
+    """Return the plug-ins of a kind that take these samples, by name."""
+    return {name: found for name, found in entries(kind).items() if samples in found.samples}
 
 
 def entry(kind: str, name: str) -> Entry:

@@ -38,8 +38,8 @@ def measured(store: Store) -> Interval:
 def test_mirrored_digits_are_seen_and_mirrored_noise_is_not(digits: Path) -> None:
     store = open_store(digits)
     assert measured(store)["low"] > 0.7
-    noise = np.random.default_rng(0).integers(0, 256, store.images.shape, dtype=np.uint8)
-    blind = measured(dataclasses.replace(store, images=noise))
+    noise = np.random.default_rng(0).integers(0, 256, store.samples.shape, dtype=np.uint8)
+    blind = measured(dataclasses.replace(store, samples=noise))
     assert blind["low"] < 0.5 < blind["high"] + 0.05
 
 

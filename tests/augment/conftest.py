@@ -26,7 +26,7 @@ def make_store(root: Path, *, count: int = 12, shape=(20, 24, 1), masked: int = 
         }
     )
     with files.folder(root) as fresh:
-        np.save(fresh / "images.npy", images)
+        np.save(fresh / "samples.npy", images)
         if masked:
             np.save(fresh / "masks.npy", np.where(images[:masked, :, :, 0] > 128, 255, 0).astype(np.uint8))
         describe_store(fresh, name="made", classes=("a", "b", "c"), items=items)

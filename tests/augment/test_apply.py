@@ -12,6 +12,7 @@ import pytest
 from darkroom import files
 from darkroom.augment import apply, sheet
 from darkroom.augment.config import Policy, SheetSpec
+from darkroom.augment.makers import image as maker
 from darkroom.data.store import describe_store, open_store
 from darkroom.data.target import Target
 from darkroom.log import silent
@@ -29,10 +30,10 @@ def test_bytes_do_not_depend_on_workers_or_chunks(tmp_path, make, monkeypatch, s
     data = make(tmp_path / "data", shape=shape, masked=6)
     one = applied(data, tmp_path / "one", copies=5, offline=EVERYTHING)
     applied(data, tmp_path / "two", copies=5, offline=EVERYTHING, workers=2)
-    monkeypatch.setattr(apply, "CHUNK", 1)
+    monkeypatch.setattr(maker, "CHUNK", 1)
     applied(data, tmp_path / "single", copies=5, offline=EVERYTHING)
-    assert one.images.shape == (5 * 8, *shape)
-    assert one.images.dtype == np.uint8
+    assert one.samples.shape == (5 * 8, *shape)
+    assert one.samples.dtype == np.uint8
     assert (
         files.read_manifest(tmp_path / "one")
         == files.read_manifest(tmp_path / "two")
@@ -44,29 +45,29 @@ def test_another_seed_draws_otherwise(tmp_path, data):
     first = applied(data, tmp_path / "first", copies=3, seed=1)
     again = applied(data, tmp_path / "again", copies=3, seed=1)
     other = applied(data, tmp_path / "other", copies=3, seed=2)
-    assert np.array_equal(first.images, again.images)
-    assert not any(np.array_equal(a, b) for a, b in zip(first.images, other.images, strict=True))
+    assert np.array_equal(first.samples, again.samples)
+    assert not any(np.array_equal(a, b) for a, b in zip(first.samples, other.samples, strict=True))
 
 
 def test_more_copies_keep_the_first_ones(tmp_path, data):
     few = applied(data, tmp_path / "few", copies=2)
     many = applied(data, tmp_path / "many", copies=4)
-    assert np.array_equal(few.images, many.images[: len(few.images)])
+    assert np.array_equal(few.samples, many.samples[: len(few.samples)])
 
 
 def test_no_two_copies_of_an_image_are_alike(tmp_path, data):
     store = applied(data, tmp_path / "out", copies=6)
-    assert len({image.tobytes() for image in store.images}) == len(store.images)
+    assert len({image.tobytes() for image in store.samples}) == len(store.samples)
 
 
 def test_no_two_workers_draw_alike(tmp_path, make, monkeypatch):
     """All images are one image, so that only what is drawn tells copies apart."""
     data = make(tmp_path / "data")
-    images = np.load(data / "images.npy")
-    np.save(data / "images.npy", np.repeat(images[:1], len(images), axis=0))
-    monkeypatch.setattr(apply, "CHUNK", 1)  # so that both workers have images to change
+    images = np.load(data / "samples.npy")
+    np.save(data / "samples.npy", np.repeat(images[:1], len(images), axis=0))
+    monkeypatch.setattr(maker, "CHUNK", 1)  # so that both workers have images to change
     store = applied(data, tmp_path / "out", copies=6, workers=2)
-    assert len({image.tobytes() for image in store.images}) == len(store.images) == 6 * 8
+    assert len({image.tobytes() for image in store.samples}) == len(store.samples) == 6 * 8
 
 
 def test_every_row_names_its_parent_and_what_was_done(tmp_path, data):
@@ -87,8 +88,8 @@ def test_every_row_names_its_parent_and_what_was_done(tmp_path, data):
 def test_record_is_true(tmp_path, data):
     store = applied(data, tmp_path / "out", copies=4, offline=[{"name": "hflip", "p": 0.5}])
     source = open_store(data)
-    by_id = dict(zip(source.items["id"], source.images, strict=True))
-    for image, row in zip(store.images, store.items.itertuples(), strict=True):
+    by_id = dict(zip(source.items["id"], source.samples, strict=True))
+    for image, row in zip(store.samples, store.items.itertuples(), strict=True):
         original = by_id[row.parent]
         expected = original[:, ::-1] if json.loads(row.transforms) else original
         assert np.array_equal(image, expected)
@@ -101,7 +102,7 @@ def test_masks_come_along_for_the_items_that_have_one(tmp_path, make):
     assert store.masks is not None
     assert store.masks.shape == (with_mask.sum(), 20, 24)
     assert sorted(store.items["mask"][with_mask]) == list(range(with_mask.sum()))
-    for image, index in zip(store.images[with_mask], store.items["mask"][with_mask], strict=True):
+    for image, index in zip(store.samples[with_mask], store.items["mask"][with_mask], strict=True):
         assert np.array_equal(np.where(image[..., 0] > 128, 255, 0), store.masks[index])
 
 
@@ -112,14 +113,14 @@ def test_a_store_without_masks_gets_none(tmp_path, data):
 def test_the_folder_holds_what_is_promised(tmp_path, data):
     applied(data, tmp_path / "out", copies=1)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *("images.npy", "items.parquet", "store.json", "timing.json", "manifest.json")
+        *("samples.npy", "items.parquet", "store.json", "timing.json", "manifest.json")
     }
     assert files.read_json(tmp_path / "out" / "timing.json").keys() == {"seconds", "images_per_second", "workers"}
 
 
 def test_one_image_of_one_class_is_enough(tmp_path, make):
     data = make(tmp_path / "data", count=1)
-    assert len(applied(data, tmp_path / "out", copies=2, workers=2).images) == 2
+    assert len(applied(data, tmp_path / "out", copies=2, workers=2).samples) == 2
 
 
 def test_no_training_images_is_an_error_that_leaves_nothing(tmp_path, make):
@@ -164,7 +165,7 @@ def test_copies_keep_their_parents_target(tmp_path, make, kind):
     values = np.array([[n % 2, 1.0] for n in range(12)], np.float32)
     values[3] = np.nan
     with files.folder(tmp_path / "data") as fresh:
-        np.save(fresh / "images.npy", plain.images)
+        np.save(fresh / "samples.npy", plain.samples)
         items = plain.items.assign(label=-1, **dict(zip(target.columns, values.T, strict=True)))
         describe_store(fresh, name="made", classes=(), items=items, target=target)
     copies = applied(tmp_path / "data", tmp_path / "copies", copies=2, offline=["hflip"])

@@ -94,7 +94,7 @@ def test_ragged_copies_keep_their_order_ids_and_masks(tmp_path, uneven):
     assert items["id"].is_unique
     parents = open_store(uneven).items.set_index("id")
     assert ((items["mask"] >= 0).to_numpy() == (parents.loc[items["parent"], "mask"] >= 0).to_numpy()).all()
-    for image, index in zip(store.images, items["mask"], strict=True):
+    for image, index in zip(store.samples, items["mask"], strict=True):
         if index >= 0:
             assert np.array_equal(np.where(image[..., 0] > 128, 255, 0), store.masks[index])
 
@@ -103,7 +103,7 @@ def test_ragged_copies_do_not_depend_on_workers(tmp_path, uneven):
     policy = {"copies": 1, "balance": True, "classes": {"b": {"strength": 0.5}}, "offline": ["affine", "hflip"]}
     one = applied(uneven, tmp_path / "one", **policy)
     two = applied(uneven, tmp_path / "two", workers=2, **policy)
-    assert np.array_equal(one.images, two.images)
+    assert np.array_equal(one.samples, two.samples)
     assert one.items.equals(two.items)
 
 
@@ -144,7 +144,7 @@ def test_a_weaker_class_draws_the_same_but_smaller(tmp_path, uneven):
 
 def test_no_copies_at_all_is_an_error(tmp_path, uneven):
     classes = {"a": {"copies": 0}, "b": {"copies": 0}, "c": {"copies": 0}}
-    with pytest.raises(ValueError, match="no training image of made gets a copy"):
+    with pytest.raises(ValueError, match="none of the training images of made gets a copy"):
         applied(uneven, tmp_path / "out", copies=1, classes=classes)
 
 

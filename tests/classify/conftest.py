@@ -33,12 +33,12 @@ def targeted(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
     def make(kind: Kind) -> Path:
         if kind not in made:
             store, target = open_store(digits), Target(kind, LABELS if kind == "labels" else NUMBERS)
-            values = told(kind, store.labels, np.asarray(store.images))
+            values = told(kind, store.labels, np.asarray(store.samples))
             values[store.rows("train")[:20]] = np.nan
             columns = dict(zip(target.columns, values.astype(np.float32).T, strict=True))
             made[kind] = tmp_path_factory.mktemp(kind) / "prepared"
             with files.folder(made[kind]) as fresh:
-                for name in ("images.npy", "preparation.json"):
+                for name in ("samples.npy", "preparation.json"):
                     shutil.copyfile(digits / name, fresh / name)
                 items = store.items.assign(label=-1, **columns)
                 describe_store(fresh, name=kind, classes=(), items=items, target=target)

@@ -30,7 +30,7 @@ def test_early_stopping_keeps_the_averaged_weights_that_were_validated(digits: P
     store = open_store(digits)
     network = rebuild("network", tmp_path / "model", store.shape, len(store.classes))
     rows = labeled(store, "val")
-    logits = torch.from_numpy(predict(network, store.images, rows))
+    logits = torch.from_numpy(predict(network, store.samples, rows))
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(store.labels[rows]))
     assert float(loss) == pytest.approx(history["val_loss"].min(), rel=1e-4)
     assert history["val_loss"].idxmin() == len(history) - 3

@@ -42,7 +42,7 @@ def seeds(digits: Path, targeted: Callable[[Kind], Path], tmp_path_factory: pyte
         store = open_store(data)
         (root / kind / "test").mkdir()
         for number, row in enumerate(labeled(store, "test")):
-            Image.fromarray(store.images[row, :, :, 0]).save(root / kind / "test" / f"{number:04}.png")
+            Image.fromarray(store.samples[row, :, :, 0]).save(root / kind / "test" / f"{number:04}.png")
         found[kind] = seed
     return found
 

@@ -80,7 +80,7 @@ def test_one_class_is_not_enough(digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
     items = store.items.assign(label=0)
     with files.folder(tmp_path / "one") as fresh:
-        np.save(fresh / "images.npy", np.asarray(store.images))
+        np.save(fresh / "samples.npy", np.asarray(store.samples))
         describe_store(fresh, name="one", classes=("only",), items=items)
     with pytest.raises(ValueError, match='at least two classes; one has only "only"'):
         train.run(train_spec(), data=tmp_path / "one", out=tmp_path / "model", log=silent)
@@ -101,7 +101,7 @@ def without(store: Store, gone: pd.Series[bool], out: Path) -> Path:
     """The store with these items no longer in test."""
     items = store.items.assign(split=store.items["split"].mask(gone & (store.items["split"] == "test"), "train"))
     with files.folder(out) as fresh:
-        np.save(fresh / "images.npy", np.asarray(store.images))
+        np.save(fresh / "samples.npy", np.asarray(store.samples))
         describe_store(fresh, name=store.name, classes=store.classes, items=items)
     return out
 

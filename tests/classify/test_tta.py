@@ -141,7 +141,7 @@ def evaluated(data: Path, model: Path, out: Path, merge: str, *views: str) -> Pa
 def changed(store: Store, out: Path, classes: tuple[str, ...] | None = None, **columns: object) -> Path:
     """The store with other columns."""
     with files.folder(out) as fresh:
-        np.save(fresh / "images.npy", np.asarray(store.images))
+        np.save(fresh / "samples.npy", np.asarray(store.samples))
         describe_store(fresh, name="x", classes=classes or store.classes, items=store.items.assign(**columns))
     return out
 

@@ -34,7 +34,7 @@ class Prepared:
         return any(text in warning for warning in self.card["warnings"])
 
     def image(self, id_: str) -> np.ndarray:
-        return self.store.images[list(self.store.items["id"]).index(id_)]
+        return self.store.samples[list(self.store.items["id"]).index(id_)]
 
 
 @pytest.fixture

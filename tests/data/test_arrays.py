@@ -28,7 +28,7 @@ class TestNpz:
         got = run({"name": "npz", "path": str(tmp_path / "a.npz")})
         assert splits(got) == {"train": 26, "val": 4, "test": 10}
         assert set(got.store.items["split"][30:]) == {"test"}
-        np.testing.assert_array_equal(got.store.images[..., 0], x)
+        np.testing.assert_array_equal(got.store.samples[..., 0], x)
 
     @pytest.mark.parametrize("names", [("x", "y"), ("images", "labels"), ("X", "Y"), ("data", "target")])
     def test_one_pair(self, run: Callable[..., Any], tmp_path: Path, names: tuple[str, str]) -> None:
@@ -48,21 +48,21 @@ class TestNpz:
         np.savez(tmp_path / "a.npz", x=x, y=np.eye(3)[np.arange(12) % 3])
         got = run({"name": "npz", "path": str(tmp_path / "a.npz"), "classes": ["r", "g", "b"]})
         channels = 3 if 3 in shape else 1
-        assert got.store.images.shape == (12, 6, 6, channels)
+        assert got.store.samples.shape == (12, 6, 6, channels)
         assert got.store.classes == ("r", "g", "b")
         expected = (
             x.transpose(0, 2, 3, 1) if len(shape) == 3 and shape[0] == channels else x.reshape(12, 6, 6, channels)
         )
-        np.testing.assert_array_equal(got.store.images, expected)
+        np.testing.assert_array_equal(got.store.samples, expected)
 
     def test_levels(self, run: Callable[..., Any], tmp_path: Path) -> None:
         x = np.tile(np.array([[0, 8], [16, 4]], np.float64), (4, 1, 1))
         np.savez(tmp_path / "a.npz", x=x, y=np.zeros(4))
         got = run({"name": "npz", "path": str(tmp_path / "a.npz"), "levels": [0, 16]})
-        assert got.store.images[0].ravel().tolist() == [0, 128, 255, 64]
+        assert got.store.samples[0].ravel().tolist() == [0, 128, 255, 64]
         np.savez(tmp_path / "a.npz", x=x / 16, y=np.zeros(4))
         again = run({"name": "npz", "path": str(tmp_path / "a.npz")}, to="again")
-        np.testing.assert_array_equal(again.store.images, got.store.images)
+        np.testing.assert_array_equal(again.store.samples, got.store.samples)
 
     @pytest.mark.parametrize(
         ("content", "more", "message"),
@@ -116,7 +116,7 @@ class TestIdx:
         assert got.store.classes == ("even", "odd")
         assert splits(got) == {"train": 36, "val": 4, "test": 10}
         np.testing.assert_array_equal(
-            got.store.images[..., 0], np.concatenate([arrays(40, seed=40), arrays(10, seed=10)])
+            got.store.samples[..., 0], np.concatenate([arrays(40, seed=40), arrays(10, seed=10)])
         )
 
     def test_in_an_archive_with_other_spelling(self, run: Callable[..., Any], mnist: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def written(root: Path, images: list[np.ndarray], **options: object) -> np.ndarr
     with Canvas(root, **{"size": None, "how": "pad", "color": "auto", **options}) as canvas:
         for image in images:
             canvas.add(image)
-    return np.load(root / "images.npy", allow_pickle=False)
+    return np.load(root / "samples.npy", allow_pickle=False)
 
 
 @given(sides, sides, sides, sides, hows, st.sampled_from([1, 3]), st.booleans())
@@ -109,6 +109,6 @@ def test_gray_weighs_the_colors(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_and_no_crash(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    (tmp_path / "images.npy").symlink_to("/dev/full")
+    (tmp_path / "samples.npy").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         written(tmp_path, [noise(1000, 1000, 3)] * 2)

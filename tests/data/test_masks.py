@@ -84,8 +84,8 @@ def test_a_mask_turns_with_its_image(
         fits_both_ways = orientation != 1 and (orientation < 5 or shape[0] == shape[1])
         assert got.warned("masks turned upright with their image") == fits_both_ways
         if name == "stored" or not fits_both_ways:
-            assert got.store.images.shape[1:3] == shape
-            assert ((got.store.masks[0] > 0) == (got.store.images[0][:, :, 0] > 100)).mean() > 0.99
+            assert got.store.samples.shape[1:3] == shape
+            assert ((got.store.masks[0] > 0) == (got.store.samples[0][:, :, 0] > 100)).mean() > 0.99
 
 
 def test_masks_that_mark_nothing_are_said(run: Callable[..., Any], classes: Path) -> None:

@@ -206,7 +206,7 @@ def test_training_images_are_cut_and_leave_the_store(run: Callable[..., Any], cl
     assert trained[1] == 3
     assert few.card["left_out"] == {"long_tail": 4, "keep": 1}
     assert whole.card["left_out"] == {}
-    assert len(few.store.images) == len(few.store.items) == 15
+    assert len(few.store.samples) == len(few.store.items) == 15
     for part in ("val", "test"):
         assert few.card["counts"]["dog"][part] == whole.card["counts"]["dog"][part]
     for id_, item in few.by_id.items():

@@ -52,7 +52,7 @@ def test_a_file_prepared_later_has_the_bytes_of_the_store(
         found = run(
             {"name": "folder", "path": str(tmp_path / "set")}, to=f"{number}", size=size, resize=resize, color=color
         )
-        assert len(found.store.images) == len(paths)
+        assert len(found.store.samples) == len(paths)
         way = read_preparation(found.root)
         for path in paths:
             prepared = way.apply(way.decode(path))

@@ -31,7 +31,7 @@ def test_the_contract_of_the_outputs(run: Callable[..., Any], classes: Path) -> 
     got = run(folder(classes))
     names = {path.name for path in got.root.iterdir()}
     assert names == {
-        "images.npy", "items.parquet", "store.json", "excluded.csv", "duplicates.csv", "near_duplicates.csv", "card.json",
+        "samples.npy", "items.parquet", "store.json", "excluded.csv", "duplicates.csv", "near_duplicates.csv", "card.json",
         "preparation.json", "manifest.json",
     }  # fmt: skip
     assert set(COLUMNS) | {"origin", "sha256", "twin_in_train"} == set(got.store.items.columns)
@@ -104,7 +104,7 @@ def test_one_image_in_a_class_is_trained_on(
     got = run(folder(classes))
     assert got.by_id["emu/only.png"]["split"] == "train"
     assert got.warned('classes with one image: "emu"')
-    assert got.warned('classes without an image in test: "emu"')
+    assert got.warned('classes without any image in test: "emu"')
 
 
 def test_copies_stand_in_one_split(run: Callable[..., Any], classes: Path) -> None:
@@ -122,7 +122,7 @@ def test_copies_stand_in_one_split(run: Callable[..., Any], classes: Path) -> No
 def test_copies_with_other_labels_are_reported(run: Callable[..., Any], classes: Path) -> None:
     shutil.copy(classes / "cat/01.png", classes / "dog/same.png")
     got = run(folder(classes))
-    assert got.warned('pictures whose copies carry different labels: 1: "cat/01.png"')
+    assert got.warned('images whose copies carry different labels: 1: "cat/01.png"')
     assert got.by_id["dog/same.png"]["split"] == got.by_id["cat/01.png"]["split"]
 
 
@@ -143,7 +143,7 @@ def test_all_images_identical(run: Callable[..., Any], classes: Path) -> None:
         if path.name != "01.png":
             shutil.copy(classes / "cat/01.png", path)
     got = run(folder(classes))
-    assert got.warned("all 20 images show the same picture")
+    assert got.warned("all 20 images are the same")
     assert set(got.store.items["split"]) == {"train"}
     assert got.warned("no image is in test")
 

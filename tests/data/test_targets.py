@@ -86,7 +86,7 @@ def test_copies_of_a_picture_with_other_targets_are_named(
 ) -> None:
     table.loc[1, "path"] = "copy.png"
     (classes / "copy.png").write_bytes((classes / table["path"][0]).read_bytes())
-    assert prepared(table, numbers=["price"]).warned("pictures whose copies carry different numbers: 1")
+    assert prepared(table, numbers=["price"]).warned("images whose copies carry different numbers: 1")
 
 
 LABELS: dict[str, Any] = {"labels": ["apple", "pear"]}

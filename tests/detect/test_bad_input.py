@@ -134,7 +134,7 @@ def test_images_of_sizes_not_seen_in_training(
     surface(root / "test" / "dent" / "small.png", 301, size=(12, 16), dent=True)
     found = stages(root, tmp_path, size=24, resize=resize)
     assert (found["n_normal"], found["n_anomalous"]) == (9, 9)
-    assert np.load(tmp_path / "prepared" / "images.npy", mmap_mode="r").shape[1:] == (24, 24, 1)
+    assert np.load(tmp_path / "prepared" / "samples.npy", mmap_mode="r").shape[1:] == (24, 24, 1)
     assert_whole(tmp_path)
 
 
@@ -146,6 +146,6 @@ def test_a_color_image_for_a_gray_model(surfaces: Write, stages: Stages, tmp_pat
     Image.fromarray(np.stack([gray, gray // 2, gray], axis=2)).save(root / "test" / "dent" / "00.png")
     for color, channels in (("auto", 3), ("gray", 1)):
         found = stages(root, tmp_path / color, size=24, color=color)
-        assert np.load(tmp_path / color / "prepared" / "images.npy", mmap_mode="r").shape[3] == channels
+        assert np.load(tmp_path / color / "prepared" / "samples.npy", mmap_mode="r").shape[3] == channels
         assert files.read_json(seed_folder(tmp_path / color) / "model" / "model.json")["shape"] == [channels, 24, 24]
         assert found["n_anomalous"] == 8

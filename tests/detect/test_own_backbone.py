@@ -17,7 +17,7 @@ from darkroom.detect import evaluate, fit
 from darkroom.detect.config import EvaluateSpec, FitSpec
 from darkroom.detect.detector import CLASSIFIER, read_detector
 from darkroom.detect.methods.feature_detector import classifier_maps
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import WEIGHTS, rebuild
 from darkroom.log import silent
 
@@ -61,7 +61,7 @@ def test_a_whole_run_needs_the_classifier_for_the_fit_alone(
     )  # guards the scoring alone: an untrained network's features rank as well
     assert seen["1",]["labels_seen"] == list("023456789")
     assert seen[tuple("0123456789")]["labels_seen"] == []
-    images = as_float(np.array(open_store(digits).images[:3]))
+    images = as_tensor(np.array(open_store(digits).samples[:3]))
     maps = read_detector(out).score(images).maps
     assert maps is not None
     assert maps.shape == (3, 8, 8)

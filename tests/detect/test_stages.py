@@ -38,7 +38,7 @@ def changed(digits: Path, tmp_path: Path) -> Callable[..., Path]:
     def make(change: Change, masks: np.ndarray | None = None) -> Path:
         store = open_store(digits)
         with files.folder(tmp_path / "data") as fresh:
-            np.save(fresh / "images.npy", np.asarray(store.images))
+            np.save(fresh / "samples.npy", np.asarray(store.samples))
             if masks is not None:
                 np.save(fresh / "masks.npy", masks)
             describe_store(fresh, name="digits", classes=store.classes, items=change(store.items.copy()))
@@ -145,7 +145,7 @@ def test_a_test_set_of_one_kind_leaves_metrics_out(
         return kept_items
 
     data = changed(with_images)
-    np.save(data / "images.npy", np.load(data / "images.npy")[store_rows[0]])
+    np.save(data / "samples.npy", np.load(data / "samples.npy")[store_rows[0]])
     found = both(data, tmp_path)
     assert found["image"]["auroc"] == {"value": None, "reason": f"the test split has no {missing} image"}
     there = "false_alarm_rate" if kept == "normal" else "detection_rate"

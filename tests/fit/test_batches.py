@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.fit.batches import Batches, Pool, as_float
+from darkroom.fit.batches import Batches, Pool, as_tensor
 
 
 def batches(items: int, copies: int, *, seed: int | None, batch_size: int = 4) -> Batches:
@@ -62,7 +62,7 @@ def test_without_a_seed_items_come_in_order_as_they_are() -> None:
 
 def test_floats_are_bytes_over_255_with_channels_second() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 3), dtype=np.uint8)
-    floats = as_float(images)
+    floats = as_tensor(images)
     assert floats.shape == (2, 3, 3, 5)
     assert torch.equal((floats * 255).round().byte().permute(0, 2, 3, 1), torch.from_numpy(images))
 

@@ -46,7 +46,7 @@ def changed(digits: Path, tmp_path: Path) -> Callable[[Callable[[pd.DataFrame], 
         items = change(store.items.copy())
         out = tmp_path / "changed"
         with files.folder(out) as fresh:
-            np.save(fresh / "images.npy", np.asarray(store.images[items.index.to_numpy()]))
+            np.save(fresh / "samples.npy", np.asarray(store.samples[items.index.to_numpy()]))
             describe_store(fresh, name="changed", classes=store.classes, items=items.reset_index(drop=True))
         return out
 

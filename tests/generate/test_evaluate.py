@@ -15,7 +15,7 @@ from torchvision.models.inception import Inception3
 
 from darkroom import files, registry
 from darkroom.data.store import Store, open_store
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.config import Training
 from darkroom.fit.task import Task
 from darkroom.generate import evaluate, judge, train
@@ -59,7 +59,7 @@ class StandIn(GenerativeModel):
         raise NotImplementedError
 
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        return as_float(self.store.images[self.pick(labels.numpy(), generator)])
+        return as_tensor(self.store.samples[self.pick(labels.numpy(), generator)])
 
 
 class Stepping(StandIn):

@@ -28,8 +28,8 @@ def test_it_knows_images_that_it_never_saw(digits_judge: Path, digits: Path) -> 
     store, found = open_store(digits), read_judge(digits_judge)
     rows = store.rows("test")
     assert found.trained
-    assert (found.classify(store.images[rows]) == store.labels[rows]).mean() > 0.95
-    features = found.features(store.images[rows])
+    assert (found.classify(store.samples[rows]) == store.labels[rows]).mean() > 0.95
+    features = found.features(store.samples[rows])
     assert features.shape == (len(rows), 32)
     assert files.read_json(digits_judge / "judge.json") == {"trained": True}
 
@@ -63,7 +63,7 @@ def test_with_nothing_to_classify_its_weights_stay_random(
     assert reason in about["reason"]
     found = read_judge(tmp_path / "judge")
     assert not found.trained
-    images = open_store(data).images[:50]
+    images = open_store(data).samples[:50]
     features = found.features(images)
     assert np.isfinite(features).all()
     assert (features.std(0) > 0).sum() > 10  # they tell images apart
@@ -87,10 +87,10 @@ def test_left_out_it_is_a_residual_network_with_small_changes_of_its_images() ->
 def test_labels_and_numbers_are_nothing_to_classify(judge_spec: Spec, digits: Path, tmp_path: Path) -> None:
     store, target = open_store(digits), Target("numbers", ("ink",))
     with files.folder(tmp_path / "data") as fresh:
-        np.save(fresh / "images.npy", store.images)
+        np.save(fresh / "samples.npy", store.samples)
         items = store.items.assign(label=-1, **{"target/ink": np.float32(1)})
         describe_store(fresh, name="ink", classes=(), items=items, target=target)
     judge.run(judge_spec(), data=tmp_path / "data", out=tmp_path / "judge", log=silent)
     found = read_judge(tmp_path / "judge")
     assert not found.trained
-    assert found.classify(store.images[:5]).tolist() == [-1] * 5
+    assert found.classify(store.samples[:5]).tolist() == [-1] * 5

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from darkroom.data.store import Store, open_store
 from darkroom.fit import trainer
-from darkroom.fit.batches import as_float, training_batches
+from darkroom.fit.batches import as_tensor, training_batches
 from darkroom.fit.config import Training
 from darkroom.generate import snapshots
 from darkroom.generate.model import GenerativeModel
@@ -28,7 +28,7 @@ class Brightens(GenerativeModel):
         super().__init__()
         self.classes = len(store.classes)
         self.weight = nn.Parameter(torch.zeros(1))
-        self.register_buffer("images", as_float(store.images[store.rows("train")]))
+        self.register_buffer("images", as_tensor(store.samples[store.rows("train")]))
 
     def task(self, training: Training) -> GeneratorTask:
         return GeneratorTask(self, training)

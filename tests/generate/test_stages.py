@@ -45,7 +45,7 @@ def test_training_raises_the_bound_and_reconstructions_resemble(model: Path, dig
     store = open_store(digits)
     network = rebuild("generator", model, store.shape, len(store.classes))
     assert isinstance(network, LatentModel)
-    images = torch.from_numpy(store.images[:200] / np.float32(255)).permute(0, 3, 1, 2)
+    images = torch.from_numpy(store.samples[:200] / np.float32(255)).permute(0, 3, 1, 2)
     with torch.inference_mode():
         labels = torch.from_numpy(store.labels[:200].copy())
         error = (network.reconstruct(images, labels) - images).square().mean()
@@ -57,7 +57,7 @@ def test_no_training_images_are_reported(digits: Path, tmp_path: Path) -> None:
 
     store = open_store(digits)
     with files.folder(tmp_path / "data") as fresh:
-        np.save(fresh / "images.npy", np.asarray(store.images[:5]))
+        np.save(fresh / "samples.npy", np.asarray(store.samples[:5]))
         describe_store(fresh, name="few", classes=store.classes, items=store.items[:5].assign(split="test"))
     with pytest.raises(ValueError, match=r"few has no training images; lower data\.split"):
         train.run(train_spec(), data=tmp_path / "data", out=tmp_path / "model", log=silent)

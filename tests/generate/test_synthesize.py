@@ -15,7 +15,7 @@ from darkroom.augment.config import Synthetic
 from darkroom.classify import train as classify
 from darkroom.classify.config import TrainSpec as ClassifierSpec
 from darkroom.data.store import Store, describe_store, open_store
-from darkroom.fit.batches import as_float, training_batches
+from darkroom.fit.batches import as_tensor, training_batches
 from darkroom.fit.model import About
 from darkroom.generate import synthesize
 from darkroom.generate.config import SynthesizeSpec
@@ -32,7 +32,7 @@ class Nearest(nn.Module):
     def __init__(self, store: Store) -> None:
         super().__init__()
         rows = store.rows("train")
-        images = as_float(store.images[rows]).flatten(1)
+        images = as_tensor(store.samples[rows]).flatten(1)
         self.means = torch.stack([images[torch.from_numpy(store.labels[rows] == k)].mean(0) for k in range(10)])
 
     def features(self, images: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class Shuffled(GenerativeModel):
         places = torch.rand(len(labels), generator=generator)
         pools = [rows[self.store.labels[rows] == k] for k in range(10)]
         chosen = [pools[k][int(at * len(pools[k]))] for k, at in zip(asked.tolist(), places.tolist(), strict=True)]
-        return as_float(self.store.images[np.array(chosen)])
+        return as_tensor(self.store.samples[np.array(chosen)])
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def unequal(digits: Path, tmp_path: Path) -> Path:
     store = open_store(digits)
     train = store.rows("train")
     gone = train[store.labels[train] == RARE][LEFT:]
-    keep = np.setdiff1d(np.arange(len(store.images)), gone)
+    keep = np.setdiff1d(np.arange(len(store.samples)), gone)
     with files.folder(tmp_path / "data") as fresh:
-        np.save(fresh / "images.npy", np.asarray(store.images[keep]))
+        np.save(fresh / "samples.npy", np.asarray(store.samples[keep]))
         items = store.items.iloc[keep].reset_index(drop=True)
         describe_store(fresh, name="few", classes=store.classes, items=items)
     return tmp_path / "data"
@@ -107,7 +107,7 @@ def test_classes_come_out_even_and_wrong_samples_are_refused(unequal: Path, draw
     assert counted["wanted"] == counted["kept"] == counts(store).max() - LEFT
     assert counted["drawn"] - counted["unsure"] - counted["far"] >= counted["kept"]
     assert counted["unsure"] / counted["drawn"] > 0.25  # of which 0.3 were drawn from another class
-    nearest = Nearest(store)(as_float(copies.images)).argmax(1).numpy()
+    nearest = Nearest(store)(as_tensor(copies.samples)).argmax(1).numpy()
     assert (nearest == copies.labels).mean() == 1
 
 
@@ -148,7 +148,7 @@ def test_classifiers_train_on_them_evenly(unequal: Path, drawn: Any) -> None:
     labels = np.concatenate([labels.numpy() for _, labels in batches])
     assert np.ptp(np.bincount(labels, minlength=10)) <= 1
     _, rows = batches.draw()
-    assert (rows >= len(store.images)).sum() > 0.8 * (labels == RARE).sum()
+    assert (rows >= len(store.samples)).sum() > 0.8 * (labels == RARE).sum()
     spec = ClassifierSpec(network="mlp", seed=0, training={"epochs": 1})  # type: ignore[arg-type]
     network, _ = classify.train(
         spec, store, store.rows("train"), held_out=np.array([], np.int64), copies=copies, log=silent

@@ -70,7 +70,7 @@ def test_the_chosen_rung_follows_from_validation_and_its_model_predicts_what_was
     assert found["rungs"][found["chosen"]]["test"][0]["value"] == pytest.approx(right)
     items = pd.read_parquet(digits / "items.parquet")
     rows = items.index[items["split"] == "test"].to_numpy()
-    images = np.load(digits / "images.npy", mmap_mode="r")[rows]
+    images = np.load(digits / "samples.npy", mmap_mode="r")[rows]
     answers = load(folder / "model")(images)
     assert (answers.argmax(1) == predicted[f"prediction_{found['chosen']}_0"]).all()
 

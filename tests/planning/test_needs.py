@@ -84,11 +84,11 @@ def test_the_size_is_read_from_the_store_and_unknown_before_it_is_made(tmp_path:
     assert raised.value.filename == str(manifest)  # so Snakemake knows that the answer comes later
     assert plan.need("data fetch", [], 1).mem_mb >= LIGHT
     with files.folder(manifest.parent) as fresh:
-        np.save(fresh / "images.npy", np.zeros((1000, 64, 64, 3), np.uint8))
+        np.save(fresh / "samples.npy", np.zeros((1000, 64, 64, 3), np.uint8))
     small = plan.need("detect fit", [str(manifest)], 1, **job)
     assert needs.images_beside(manifest) == needs.Images(1000, 64 * 64 * 3)
     with files.folder(manifest.parent) as fresh:
-        np.save(fresh / "images.npy", np.zeros((9000, 64, 64, 3), np.uint8))
+        np.save(fresh / "samples.npy", np.zeros((9000, 64, 64, 3), np.uint8))
     assert plan.need("detect fit", [str(manifest)], 1, **job).mem_mb > small.mem_mb
 
 

@@ -42,12 +42,12 @@ def subset(digits: Path, out: Path, *, train: int = 96, others: int = 40) -> Pat
     rows = np.concatenate(
         [store.rows(split)[:count] for split, count in (("train", train), ("val", others), ("test", others))]
     )
-    return written(store, out, store.images[rows], store.items.iloc[rows].reset_index(drop=True))
+    return written(store, out, store.samples[rows], store.items.iloc[rows].reset_index(drop=True))
 
 
 def written(store: Store, out: Path, images: Any, items: pd.DataFrame) -> Path:
     with files.folder(out) as fresh:
-        np.save(fresh / "images.npy", images)
+        np.save(fresh / "samples.npy", images)
         describe_store(fresh, name=store.name, classes=store.classes, items=items)
     return out
 

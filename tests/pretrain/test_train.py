@@ -51,7 +51,7 @@ def test_every_objective_trains_a_network_that_loads_as_a_backbone(
 
 def changed(data: Path, out: Path, change: Any) -> Path:
     store = open_store(data)
-    images, items = np.array(store.images), store.items.copy()
+    images, items = np.array(store.samples), store.items.copy()
     change(images, items)
     return written(store, out, images, items)
 

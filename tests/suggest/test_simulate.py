@@ -71,7 +71,7 @@ def test_labels_that_no_rule_asked_for_change_nothing(digits: Path, tmp_path: Pa
     unasked = train & ~ids.isin(chosen["id"]) & (ids.map(lambda id_: derive(0, "start", id_)) > last)
     assert unasked.sum() > 500
     wrong = store.items.assign(label=store.items["label"].where(~unasked, (store.labels + 1) % 10))
-    changed = written(store, tmp_path / "changed", store.images, wrong)
+    changed = written(store, tmp_path / "changed", store.samples, wrong)
     simulate.run(spec(), data=changed, out=tmp_path / "after", log=silent)
     pd.testing.assert_frame_equal(table(tmp_path / "before"), table(tmp_path / "after"))
 
@@ -79,7 +79,7 @@ def test_labels_that_no_rule_asked_for_change_nothing(digits: Path, tmp_path: Pa
 def test_hidden_labels_can_be_asked_for(digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
     items, _ = hide(LabelBudget(per_class=2), store.classes, store.items)
-    hidden = written(store, tmp_path / "hidden", store.images, items)
+    hidden = written(store, tmp_path / "hidden", store.samples, items)
     simulate.run(spec(), data=hidden, out=tmp_path / "hid", log=silent)
     simulate.run(spec(), data=digits, out=tmp_path / "shown", log=silent)
     assert (tmp_path / "hid" / simulate.CHOSEN).read_bytes() == (tmp_path / "shown" / simulate.CHOSEN).read_bytes()

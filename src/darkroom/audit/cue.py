@@ -19,7 +19,7 @@ from darkroom.audit.config import MeasureSpec
 from darkroom.audit.relearn import HELD_OUT_FOLD, trained
 from darkroom.audit.steps import Step, alone
 from darkroom.data.store import Store
-from darkroom.fit.batches import Batches, Pool, as_bytes, as_float
+from darkroom.fit.batches import Batches, Pool, as_bytes, as_tensor
 from darkroom.measure.bootstrap import Interval
 from darkroom.measure.proportion import wilson
 from darkroom.randomness import derive
@@ -50,10 +50,10 @@ def measure(spec: MeasureSpec, store: Store, rows: Rows, fold: Rows, step: Step,
     held_out = fold == HELD_OUT_FOLD
     training, judged = rows[~held_out], rows[held_out][: spec.images * len(store.classes)]
     ids = store.items["id"]
-    copies = as_bytes(change(store.images[training], ids.iloc[training].tolist(), 0))
-    both = np.concatenate([training, len(store.images) + np.arange(len(training))])
+    copies = as_bytes(change(store.samples[training], ids.iloc[training].tolist(), 0))
+    both = np.concatenate([training, len(store.samples) + np.arange(len(training))])
     batches = Batches(
-        Pool([store.images, copies]),
+        Pool([store.samples, copies]),
         both[:, None],
         np.repeat([0, 1], len(training)),
         batch_size=spec.training.batch_size,
@@ -61,7 +61,7 @@ def measure(spec: MeasureSpec, store: Store, rows: Rows, fold: Rows, step: Step,
     )
     network = trained(spec, store, training, batches, classes=2)
     with torch.inference_mode():
-        hits = int((network(as_float(store.images[judged])).argmax(1) == 0).sum()) if len(judged) else 0
+        hits = int((network(as_tensor(store.samples[judged])).argmax(1) == 0).sum()) if len(judged) else 0
         if len(judged):
-            hits += int((network(change(store.images[judged], ids.iloc[judged].tolist(), 1)).argmax(1) == 1).sum())
+            hits += int((network(change(store.samples[judged], ids.iloc[judged].tolist(), 1)).argmax(1) == 1).sum())
     return wilson(round(hits / 2), len(judged), reason=NO_IMAGES)

@@ -21,7 +21,7 @@ from torch import Tensor
 from darkroom.audit.judge import Floats, FoldJudge, Labels
 from darkroom.audit.steps import Change, Images
 from darkroom.classify.calibration import log_softmax
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.measure.bootstrap import Interval, intervals
 
 NO_REAL = "too few real images of this class to compare with"
@@ -65,7 +65,7 @@ class Subject:
 def subject(label: int, parts: Sequence[Part]) -> Subject:
     """Run each judge on its untransformed images of a class; skips parts without images."""
     filled = [part for part in parts if len(part.ids)]
-    return Subject(label, filled, [_look(part, label, as_float(part.images)) for part in filled])
+    return Subject(label, filled, [_look(part, label, as_tensor(part.images)) for part in filled])
 
 
 def kept(found: Subject, change: Change, *, draws: int) -> float:

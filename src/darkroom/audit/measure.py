@@ -82,7 +82,7 @@ def _judge(folder: Path, store: Store, rows: Rows) -> FoldJudge:
     real = {}
     for label in np.unique(labels).tolist():
         chosen = rows[labels == label][:REAL]
-        features = predict(lambda images: torch.from_numpy(look(images)[1]), store.images, chosen)
+        features = predict(lambda images: torch.from_numpy(look(images)[1]), store.samples, chosen)
         real[label] = Real(features, every[chosen])
     return FoldJudge(look, real)
 
@@ -94,7 +94,7 @@ def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[
     for number, judge in enumerate(judges):
         own = rows[chosen[fold[chosen] == number]]
         items = store.items.iloc[own]
-        parts.append(Part(judge, store.images[own], items["id"].tolist(), items["group"].to_numpy(dtype=np.int64)))
+        parts.append(Part(judge, store.samples[own], items["id"].tolist(), items["group"].to_numpy(dtype=np.int64)))
     return evidence.subject(label, parts)
 
 

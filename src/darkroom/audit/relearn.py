@@ -20,7 +20,7 @@ from torch import Tensor
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.steps import Change, Step, alone
 from darkroom.data.store import Store
-from darkroom.fit.batches import Batches, Pool, as_bytes, as_float
+from darkroom.fit.batches import Batches, Pool, as_bytes, as_tensor
 from darkroom.fit.untrained import untrained
 from darkroom.log import silent
 from darkroom.measure.bootstrap import Interval
@@ -75,20 +75,20 @@ class Relearning:
         changed, plain = {}, {}
         for label in range(len(store.classes)):
             chosen = self.rows[held_out & (store.labels[self.rows] == label)][: spec.images]
-            ids, images = store.items["id"].iloc[chosen].tolist(), store.images[chosen]
+            ids, images = store.items["id"].iloc[chosen].tolist(), store.samples[chosen]
             draws = range(1, spec.draws + 1) if len(chosen) else ()
             hits = sum(right(change(images, ids, draw), label) for draw in draws)
             # count each image once, however many draws: draws of one image are not independent
             changed[label] = wilson(round(hits / spec.draws), len(chosen), reason=NO_IMAGES)
-            plain[label] = wilson(right(as_float(images), label) if len(chosen) else 0, len(chosen), reason=NO_IMAGES)
+            plain[label] = wilson(right(as_tensor(images), label) if len(chosen) else 0, len(chosen), reason=NO_IMAGES)
         return Relearned(changed, plain)
 
     def _trained(self, rows: Rows, change: Change) -> torch.nn.Module:
         spec, store = self.spec, self.store
-        copies = as_bytes(change(store.images[rows], store.items["id"].iloc[rows].tolist(), 0))
-        variants = np.stack([rows, len(store.images) + np.arange(len(rows))], axis=1)
+        copies = as_bytes(change(store.samples[rows], store.items["id"].iloc[rows].tolist(), 0))
+        variants = np.stack([rows, len(store.samples) + np.arange(len(rows))], axis=1)
         batches = Batches(
-            Pool([store.images, copies]),
+            Pool([store.samples, copies]),
             variants,
             store.labels[rows],
             batch_size=spec.training.batch_size,
@@ -105,7 +105,7 @@ def trained(spec: MeasureSpec, store: Store, rows: Rows, batches: Batches, *, cl
     from darkroom.fit.trainer import fit  # importing Lightning takes seconds, and few audits train
 
     torch.manual_seed(derive(spec.seed, "relearn weights"))
-    network: torch.nn.Module = untrained(spec.network, store.shape, classes, images=store.images, rows=rows)
+    network: torch.nn.Module = untrained(spec.network, store.shape, classes, samples=store.samples, rows=rows)
     task = ClassifierTask(network, spec.training, target=OneClass(classes), loss=CrossEntropy())
     fit(task, batches, None, seed=spec.seed, log=silent)
     torch.set_num_threads(1)  # as for the rest of the audit

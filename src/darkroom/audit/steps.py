@@ -15,7 +15,7 @@ from darkroom import registry
 from darkroom.augment.config import MIXING, Policy
 from darkroom.augment.pipeline import Pipeline
 from darkroom.augment.strength import is_binary, scaled
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.randomness import derive
 from darkroom.settings import Section
 
@@ -75,7 +75,7 @@ def alone(step: Step, strength: float, size: tuple[int, int], *, seed: int) -> C
     if step.part == "offline":
         stronger = scaled(options, strength)
         return _offline([] if stronger is None else [stronger], size, seed=own)
-    return lambda images, ids, draw: _online([options], [strength], as_float(images), ids, draw, seed=own)
+    return lambda images, ids, draw: _online([options], [strength], as_tensor(images), ids, draw, seed=own)
 
 
 def whole(policy: Policy, strengths: Sequence[float], size: tuple[int, int], *, seed: int) -> Change:
@@ -101,7 +101,7 @@ def _offline(options: Sequence[Section], size: tuple[int, int], *, seed: int) ->
 
     def change(images: Images, ids: Sequence[str], draw: int) -> Tensor:
         drawn = [pipeline.draw(image, item=item, copy=draw).image for image, item in zip(images, ids, strict=True)]
-        return as_float(np.stack(drawn))
+        return as_tensor(np.stack(drawn))
 
     return change
 

@@ -1,219 +1,43 @@
-"""The job `augment apply`: write a policy's transformed copies of the training images, recording what was applied."""
+"""The job `augment apply`: write a policy's transformed copies of the training samples, recording what was applied."""
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
-import os
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import cv2
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from darkroom import files, registry
-from darkroom.augment.classes import PerClass, class_counts, resolve
+from darkroom.augment import copies
 from darkroom.augment.config import ApplySpec
-from darkroom.augment.pipeline import Pipeline
-from darkroom.augment.strength import scaled
-from darkroom.data.store import Store, describe_store, new_array, open_store
+from darkroom.augment.copies import CopyMaker
+from darkroom.data.store import describe_store, open_store
 from darkroom.log import Log
-
-CHUNK = 512
-"""Maximum number of images per unit of work."""
 
 
 def run(spec: ApplySpec, *, data: Path, out: Path, log: Log, workers: int = 1) -> None:
-    """Write transformed copies of the training images of the store at `data` as a store at `out`.
+    """Write transformed copies of the training samples of the store at `data` as a store at `out`.
 
-    All first copies come first, in the order of the images, then all second ones; classes may differ in their number of
-    copies. The bytes do not depend on `workers`, the number of processes. Raises ValueError if there is no training image,
-    or none gets a copy.
+    The bytes do not depend on `workers`, the number of processes. Raises ValueError if there is no training sample, or none
+    gets a copy.
     """
     if workers < 1:
         raise ValueError(f"--workers is {workers}; it must be at least 1")
     store = open_store(data)
-    rows = store.rows("train")
-    if not len(rows):
-        raise ValueError(f"{store.name} has no training images to augment; see data.split in the config")
-    settings = per_class(spec, store)
-    number = settings.copies[store.labels[rows]]
-    if not number.any():
-        raise ValueError(f"no training image of {store.name} gets a copy; raise the policy's copies")
+    planned = copies.plan(spec, store)
+    maker: CopyMaker = registry.build(spec.maker)
     with files.folder(out) as fresh:
-        table, origins = _table(store, rows, number)
-        new_array(fresh / "images.npy", (len(table), *store.images.shape[1:]))
-        masked = int((table["mask"] >= 0).sum())
-        if masked and store.masks is not None:
-            new_array(fresh / "masks.npy", (masked, *store.masks.shape[1:]))
         started = time.perf_counter()
-        job = Job(spec.model_dump_json(), data.resolve(), fresh.resolve())
-        chunks = _chunks(store, table, origins, workers)
-        table["transforms"] = [text for part in _draw(job, chunks, workers) for text in part]
+        table = maker.make(spec, planned, data=data, folder=fresh, workers=workers)
         seconds = time.perf_counter() - started
-        describe_store(fresh, name=store.name, classes=store.classes, items=table, target=store.target)
+        describe_store(
+            fresh,
+            name=store.name,
+            classes=store.classes,
+            items=table,
+            target=store.target,
+            kind=store.kind,
+            sizes=store.sizes,
+        )
         speed = len(table) / seconds
         timing = {"seconds": round(seconds, 3), "images_per_second": round(speed, 1), "workers": workers}
         files.write_json(fresh / files.TIMING, timing)
     log({"copies/images": len(table), "copies/images_per_second": speed})
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs: the policy as JSON, and the input and output folders."""
-
-    policy: str
-    data: Path
-    out: Path
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A unit of work: copies to write to consecutive rows of the output, from row `start`."""
-
-    start: int
-    copies: list[int]
-    rows: list[int]  # the parents' rows in the input store
-    parents: list[str]
-    labels: list[int]
-    masks: list[tuple[int, int]]  # (source, target) indices; -1 is none
-
-
-class Painter:
-    """Make copies: read the parents' images, and write into the output arrays in place."""
-
-    def __init__(self, job: Job) -> None:
-        cv2.setNumThreads(0)  # parallelism comes from the worker processes only
-        self._images, self._masks = _array(job.data / "images.npy", "r"), _array(job.data / "masks.npy", "r")
-        self._new_images, self._new_masks = _array(job.out / "images.npy", "r+"), _array(job.out / "masks.npy", "r+")
-        spec = ApplySpec.model_validate_json(job.policy)
-        _, height, width, _ = self._images.shape
-        self._pipelines = _pipelines(spec, per_class(spec, open_store(job.data)), (height, width))
-
-    def paint(self, chunk: Chunk) -> list[str]:
-        """Make the copies of a chunk and return what was applied to each, as JSON."""
-        applied = []
-        places = zip(chunk.copies, chunk.rows, chunk.parents, chunk.labels, chunk.masks, strict=True)
-        for target, (copy, row, parent, label, (old, new)) in enumerate(places, chunk.start):
-            mask = None if old < 0 else self._masks[old]
-            drawn = self._pipelines[label].draw(self._images[row], mask, item=parent, copy=copy)
-            self._new_images[target] = drawn.image
-            if drawn.mask is not None:
-                self._new_masks[new] = drawn.mask
-            applied.append(drawn.applied)
-        return applied
-
-
-def _draw(job: Job, chunks: list[Chunk], workers: int) -> Iterator[list[str]]:
-    if workers == 1:
-        yield from map(Painter(job).paint, chunks)
-        return
-    # Fork workers from a small server process that has loaded the libraries and runs no threads: forking this process
-    # could copy locks held by its threads, and starting each worker from scratch would take seconds.
-    forks = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if forks else "spawn")
-    if forks:
-        policy = ApplySpec.model_validate_json(job.policy)
-        context.set_forkserver_preload([__name__, *sorted({found.module for found in registry.used(policy)})])
-    with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context, initializer=_end_with_parent) as pool:
-        yield from pool.map(functools.partial(_paint, job), chunks)
-
-
-def _end_with_parent() -> None:
-    """Exit this worker when the stage's process dies; if that is killed, the worker would wait for work forever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _paint(job: Job, chunk: Chunk) -> list[str]:
-    return _painter(job).paint(chunk)
-
-
-@functools.lru_cache(maxsize=1)
-def _painter(job: Job) -> Painter:
-    """Open the arrays once per worker; workers live as long as their job."""
-    return Painter(job)
-
-
-def _array(path: Path, mode: Literal["r", "r+"]) -> NDArray[np.uint8]:
-    """Memory-map a file as a plain array, as `memmap` slows down every access. Empty if there is no file."""
-    if not path.exists():
-        return np.empty((0, 0, 0), np.uint8)
-    return np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
-
-
-def per_class(spec: ApplySpec, store: Store) -> PerClass:
-    """Resolve the policy's settings for each class of a store from its training images."""
-    counts = class_counts(store.labels[store.rows("train")], len(store.classes))
-    return resolve(copies=spec.copies, own=spec.classes, balance=spec.balance, classes=store.classes, counts=counts)
-
-
-def _pipelines(spec: ApplySpec, settings: PerClass, size: tuple[int, int]) -> list[Pipeline]:
-    """Return a pipeline for each class, and a last one for unlabeled images; classes with equal settings share one."""
-    made: dict[tuple[float, ...], Pipeline] = {}
-    found = []
-    for label in (*range(len(settings.copies) - 1), -1):
-        strengths = tuple(settings.strength(label, step.name) for step in spec.offline)  # type: ignore[attr-defined]
-        if strengths not in made:
-            steps = [scaled(step, strength) for step, strength in zip(spec.offline, strengths, strict=True)]
-            made[strengths] = Pipeline([step for step in steps if step is not None], size, seed=spec.seed)
-        found.append(made[strengths])
-    return found
-
-
-def _table(store: Store, rows: NDArray[np.int64], number: NDArray[np.int64]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Return the items table of the copies, not yet with their transforms, and the row that each copy is made from.
-
-    `number` (n,) holds the number of copies of each row. All first copies come first, then all second ones.
-    """
-    copies = np.concatenate([np.full((number > copy).sum(), copy) for copy in range(int(number.max()))])
-    origins = np.concatenate([rows[number > copy] for copy in range(int(number.max()))])
-    parents = store.items.iloc[origins].reset_index(drop=True)
-    masked = (parents["mask"] >= 0).to_numpy()
-    table = pd.DataFrame(
-        {
-            "id": [f"{parent}#{copy}" for parent, copy in zip(parents["id"], copies, strict=True)],
-            "label": parents["label"],
-            "split": "train",
-            "group": parents["group"],
-            "mask": np.where(masked, np.cumsum(masked) - 1, -1),
-            "parent": parents["id"],
-            "copy": copies,
-            **parents[store.target.columns],
-        }
-    )
-    return table, origins
-
-
-def _chunks(store: Store, table: pd.DataFrame, origins: NDArray[np.int64], workers: int) -> list[Chunk]:
-    """Split the work into chunks of at most CHUNK images, small enough that all workers finish at about the same time."""
-    count = len(table)
-    length = max(1, min(CHUNK, -(-count // (8 * workers))))
-    old = store.items["mask"].to_numpy()[origins]
-    pieces = []
-    for start in range(0, count, length):
-        part = slice(start, start + length)
-        pieces.append(
-            Chunk(
-                start=start,
-                copies=table["copy"].to_numpy()[part].tolist(),
-                rows=origins[part].tolist(),
-                parents=table["parent"].iloc[part].tolist(),
-                labels=table["label"].to_numpy()[part].tolist(),
-                masks=list(zip(old[part].tolist(), table["mask"].to_numpy()[part].tolist(), strict=True)),
-            )
-        )
-    return pieces

@@ -115,7 +115,12 @@ class Policy(Section):
     @property
     def apply_spec(self) -> ApplySpec:
         """The spec of `augment apply`."""
-        return ApplySpec(**{name: getattr(self, name) for name in ApplySpec.model_fields})
+        return self.copied_by("image")
+
+    def copied_by(self, maker: str) -> ApplySpec:
+        """Return the spec of `augment apply` for the kind of samples that a copy maker of that name takes."""
+        own = ApplySpec.model_fields.keys() - {"maker"}
+        return ApplySpec(**{name: getattr(self, name) for name in own}, maker=maker)
 
     @property
     def online_spec(self) -> OnlineSpec:
@@ -126,6 +131,8 @@ class Policy(Section):
 
 class ApplySpec(Section):
     """The job `augment apply`: the offline part of a policy."""
+
+    maker: Annotated[Section, Plugin("copy maker")]
 
     copies: int
     offline: Offline

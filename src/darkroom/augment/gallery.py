@@ -87,7 +87,7 @@ def _examples(store: Store) -> Examples:
     spread = [by_class[round(place)] for place in np.linspace(0, len(by_class) - 1, min(EXAMPLES, len(by_class)))]
     turns = [found[turn] for turn in range(EXAMPLES) for found in spread if turn < len(found)]
     chosen = np.array(turns[:EXAMPLES])
-    return Examples(np.array(store.images[chosen]), np.asarray(store.labels[chosen]), store.classes)
+    return Examples(np.array(store.samples[chosen]), np.asarray(store.labels[chosen]), store.classes)
 
 
 def _pictures(place: str, options: Any, examples: Examples) -> Iterator[tuple[Batch, str]]:

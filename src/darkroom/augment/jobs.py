@@ -26,7 +26,11 @@ def _transformed(config: Config) -> Iterator[Wildcards]:
 
 
 def _apply(plan: Planned, wildcards: Wildcards) -> ApplySpec:
-    return plan.config.augment[wildcards["policy"]].apply_spec
+    return plan.config.augment[wildcards["policy"]].copied_by(plan.config.data.kind)
+
+
+def _shown(config: Config) -> Iterator[Wildcards]:
+    return _transformed(config) if config.data.kind == "image" else iter(())
 
 
 def _sheet(plan: Planned, wildcards: Wildcards) -> SheetSpec:
@@ -38,8 +42,8 @@ def _with_copies(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
 
 
 def _gallery(plan: Planned, wildcards: Wildcards) -> GallerySpec:
-    every = {"offline": registry.entries("transform"), "online": registry.entries("batch transform")}
-    return GallerySpec.model_validate({part: list(names) for part, names in every.items()})
+    parts = {"offline": "transform", "online": "batch transform"}
+    return GallerySpec.model_validate({part: list(registry.taking(kind, "image")) for part, kind in parts.items()})
 
 
 STAGES = (
@@ -55,7 +59,7 @@ STAGES = (
         name="augment sheet",
         folder="{results}/sheets/{policy}",
         title="augment: {policy}, contact sheet",
-        each=_transformed,
+        each=_shown,
         spec=_sheet,
         inputs=_with_copies,
         cost=Cost(LIGHT, 2, seconds=2),
@@ -64,7 +68,7 @@ STAGES = (
         name="augment gallery",
         folder="{results}/gallery",
         title="gallery of {name}",
-        each=lambda config: once(config) if config.augment else (),
+        each=lambda config: once(config) if config.augment and config.data.kind == "image" else (),
         spec=_gallery,
         cost=Cost(TORCH, 2, seconds=3),
     ),

@@ -34,12 +34,12 @@ def contact_sheet(store: Store, copies: Store) -> NDArray[np.uint8]:
     chosen = np.lexsort((labels, turn))[:ORIGINALS]
     chosen = parents[chosen[np.argsort(labels.to_numpy()[chosen], kind="stable")]]
     columns = min(COPIES, int(copies.items["copy"].max()) + 1)
-    blank = np.full(copies.images.shape[1:], 255, np.uint8)
+    blank = np.full(copies.samples.shape[1:], 255, np.uint8)
     variants = []
     for parent in chosen:
-        made = [copies.images[row] for row in np.flatnonzero(origins == parent)[:columns]]
+        made = [copies.samples[row] for row in np.flatnonzero(origins == parent)[:columns]]
         variants += [*made, *[blank] * (columns - len(made))]
-    left = sheets.tile(store.images[chosen], columns=1)
+    left = sheets.tile(store.samples[chosen], columns=1)
     right = sheets.tile(np.stack(variants), columns=columns)
     gap = np.full((len(left), 12, 3), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)

@@ -22,6 +22,7 @@ from darkroom.classify.figures import draw_curves
 from darkroom.classify.tta import all_logits, look_names, plain_logits
 from darkroom.data.store import Store, labeled, needed, open_store
 from darkroom.data.target import Kind
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.figures import draw_layers
 from darkroom.fit.model import DIAGNOSTICS, HISTORY, WEIGHTS, predict, read_about, rebuild
 from darkroom.log import Log
@@ -54,11 +55,11 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
     how = {"batch_size": 32 if hasattr(network, "load_pretrained") else 256, "workers": workers}
 
     def looks(rows: Rows) -> NDArray[np.float32]:
-        return predict(lambda images: all_logits(network, views, images), store.images, rows, **how)
+        return predict(lambda images: all_logits(network, views, images), store.samples, rows, **how)
 
     held_out = looks(val) if len(val) else np.empty((0, len(names), len(about.target.names)), np.float32)
     started = time.monotonic()
-    plain = predict(lambda images: plain_logits(network, images), store.images, test, **how)
+    plain = predict(lambda images: plain_logits(network, images), store.samples, test, **how)
     seconds = {"plain": time.monotonic() - started}
     started = time.monotonic()
     augmented = looks(test) if views else None
@@ -88,7 +89,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
         files.write_json(fresh / "metrics.json", found.metrics)
         found.predictions.to_parquet(fresh / "predictions.parquet", index=False)
         draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
-        diagram.draw(network, about.shape, fresh / "network.png")
+        diagram.draw(network, as_tensor(store.samples[:1]), fresh / "network.png")
         if (model / DIAGNOSTICS).exists():
             draw_layers(pd.read_csv(model / DIAGNOSTICS), fresh / "layers.png")
         found.draw(fresh)
@@ -124,5 +125,5 @@ def _seen(network: nn.Module, store: Store, rows: Rows, **how: int) -> Seen:
     names = len(store.target.names)
     if not len(rows):
         return Seen(np.empty((0, names), np.float32), None)
-    joined = predict(both, store.images, rows, **how)
+    joined = predict(both, store.samples, rows, **how)
     return Seen(joined[:, :names], joined[:, names:] if joined.shape[1] > names else None)

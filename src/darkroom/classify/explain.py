@@ -151,7 +151,7 @@ def _map(network: Any, store: Store, rows: Rows, points: Rows, answers: Answers)
     """Embed these test images by the network's features; None if it has none or nothing varies."""
     if not hasattr(network, "features"):
         return None
-    found = embed(predict(network.features, store.images, rows[points]), derive("t-SNE"))
+    found = embed(predict(network.features, store.samples, rows[points]), derive("t-SNE"))
     if found is None:
         return None
     return {

@@ -21,7 +21,7 @@ from darkroom.augment.online import from_policy
 from darkroom.classify.config import FeaturesSpec
 from darkroom.classify.transfer.frozen import BATCH, ITEMS, VALUES, Load, Rows, extract
 from darkroom.data.store import SPLITS, Store, labeled, new_array, open_store, release
-from darkroom.fit.batches import as_float, training_batches
+from darkroom.fit.batches import as_tensor, training_batches
 from darkroom.log import Log
 from darkroom.nets import pretrained
 from darkroom.randomness import derive
@@ -76,13 +76,13 @@ def _loader(spec: FeaturesSpec, store: Store, train: Rows, copies: Store | None)
 
     def load(view: int, rows: Rows, index: int) -> Tensor:
         if not view:
-            images = as_float(store.images[rows])
-            release(store.images)
+            images = as_tensor(store.samples[rows])
+            release(store.samples)
             return images
         items = np.searchsorted(train, rows)
         others = variants.counts[items] - 1  # the first variant is the image itself
         turn = np.where(others > 0, 1 + (view - 1) % np.maximum(others, 1), 0)
-        images = as_float(variants.pool.take(variants.rows[variants.firsts[items] + turn]))
+        images = as_tensor(variants.pool.take(variants.rows[variants.firsts[items] + turn]))
         if online is None:
             return images
         generator = torch.Generator().manual_seed(derive(spec.seed, "view", view, index))

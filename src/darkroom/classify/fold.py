@@ -60,7 +60,7 @@ def run(
         checkpoints=checkpoints,
         log=log,
     )
-    outputs = predict(network, store.images, held_out, batch_size=32 if spec.transfer else 256)
+    outputs = predict(network, store.samples, held_out, batch_size=32 if spec.transfer else 256)
     found = scores(store.target, outputs, store.targets[held_out], link(spec))
     with files.folder(out) as fresh:
         columns = {f"output_{k}": outputs[:, k] for k in range(outputs.shape[1])}

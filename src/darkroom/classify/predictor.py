@@ -19,7 +19,7 @@ from darkroom.classify.tta import PLAIN
 from darkroom.data import incoming
 from darkroom.data.preparation import Preparation
 from darkroom.data.table import Columns
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import in_threads
 from darkroom.nets.penultimate import outputs_and_features
 
@@ -105,7 +105,7 @@ class Predictor:
     @torch.inference_mode()
     def _cells(self, batch: NDArray[np.uint8]) -> list[list[Any]]:
         """Return all cells but the file of each image (B, H, W, C); the note is empty, or why there is no answer."""
-        plain = as_float(batch)
+        plain = as_tensor(batch)
         first, seen = outputs_and_features(self.trained.network, plain)
         others = [self.trained.network(look) for look in self.looks(plain)]
         outputs = torch.stack([each.float() for each in (first, *others)], 1).numpy()  # (B, V, K)

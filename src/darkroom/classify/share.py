@@ -62,7 +62,7 @@ def run(
         checkpoints=checkpoints,
         log=log,
     )
-    outputs = predict(network, store.images, test, batch_size=32 if spec.transfer else 256)
+    outputs = predict(network, store.samples, test, batch_size=32 if spec.transfer else 256)
     found = scores(store.target, outputs, store.targets[test], link(spec))
     about = {"trained": len(some), "test": len(test), "epochs": spec.training.epochs, "scores": found}
     with files.folder(out) as fresh:

@@ -81,6 +81,7 @@ def run(
             fitted=fitted,
             target=store.target,
             link=link(spec),
+            samples=store.kind,
         )
         copy_preparation(data, fresh)
         if rate is not None:
@@ -136,7 +137,7 @@ def start(
         )
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
-    network = untrained(spec.network, store.shape, outputs, images=store.images, rows=rows)
+    network = untrained(spec.network, store.shape, outputs, samples=store.samples, rows=rows)
     if store.target.kind == "numbers":
         rescaled(network, outputs).fit(torch.from_numpy(store.targets[rows]))
     if spec.transfer is None:

@@ -84,5 +84,5 @@ def propose(spec: TrialSpec, earlier: Path | None) -> Values:
 
 def measured(spec: TrialSpec, store: Store, network: object, rows: NDArray[np.int64]) -> dict[str, float]:
     """Return the scores of a network on these rows; none if its outputs are not finite."""
-    outputs = predict(network, store.images, rows, batch_size=32 if spec.transfer else 256)  # type: ignore[arg-type]
+    outputs = predict(network, store.samples, rows, batch_size=32 if spec.transfer else 256)  # type: ignore[arg-type]
     return scores(store.target, outputs, store.targets[rows], link(spec)) if np.isfinite(outputs).all() else {}

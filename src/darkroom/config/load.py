@@ -14,6 +14,7 @@ from darkroom.augment.strength import exceeded, operations, reach, strongest
 from darkroom.config import (
     architectures,
     explain,
+    kinds,
     losses,
     networks,
     photographs,
@@ -78,7 +79,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
     if not isinstance(raw, Mapping):
         raise ConfigError(path, [f"got {settings.quoted(raw)}; expected keys such as name and data"])
     try:
-        config = targets.fill(Config.model_validate(dict(photographs.fill(raw))))
+        config = targets.fill(Config.model_validate(dict(photographs.fill(kinds.fill(raw)))))
     except ValidationError as error:
         raise ConfigError(path, explain.problems(error, Config, raw)) from None
     problems = (
@@ -86,6 +87,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         _synthetic_problems,
         _label_problems,
         _transfer_problems,
+        kinds.problems,
         losses.problems,
         networks.problems,
         targets.problems,

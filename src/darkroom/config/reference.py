@@ -29,6 +29,8 @@ from darkroom.settings import Section
 
 GUIDE = Path(__file__).with_name("reference.md")
 """The hand-written introduction to the reference."""
+OF_JOBS = frozenset({"copy maker"})
+"""Kinds of plug-ins that follow from the config, so that nobody writes their names."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,7 +114,9 @@ def _kinds() -> dict[str, str]:
     """Return the headings of plug-in kinds in the order of the config, followed by those that only plug-ins use."""
     fields = (field for model in models() for field in model.model_fields.values())
     used = (kind.plugin.kind for field in fields for kind in _flat(Kind.of_field(field)) if kind.plugin)
-    return {kind: plural(kind).capitalize() for kind in dict.fromkeys((*used, *sorted(registry.kinds())))}
+    return {
+        kind: plural(kind).capitalize() for kind in dict.fromkeys((*used, *sorted(registry.kinds().keys() - OF_JOBS)))
+    }
 
 
 def _flat(kind: Kind) -> Iterator[Kind]:

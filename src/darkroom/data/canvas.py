@@ -77,7 +77,7 @@ def to_gray(image: Bytes) -> Bytes:
 
 
 class Canvas:
-    """Writes `images.npy` (N, H, W, C) and `masks.npy` (M, H, W) row by row.
+    """Writes `samples.npy` (N, H, W, C) and `masks.npy` (M, H, W) row by row.
 
     Without a `size`, images keep theirs as long as all agree; at the first that differs, everything written so far is
     fitted to `MIXED_SIZE`. With color `auto`, the array becomes RGB at the first color image. So one pass over the images
@@ -85,7 +85,7 @@ class Canvas:
     """
 
     def __init__(self, root: Path, *, size: tuple[int, int] | None, how: str, color: str) -> None:
-        self.images, self.masks = _Rows(root / "images.npy"), _Rows(root / "masks.npy")
+        self.images, self.masks = _Rows(root / "samples.npy"), _Rows(root / "masks.npy")
         self.size, self.how, self.color = size, how, color
         self.free = size is None
         """Whether the size is still the images' own."""

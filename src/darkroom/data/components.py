@@ -57,6 +57,6 @@ def pixel_components(store: Store, rows: Rows, most: int) -> Callable[[Rows], Fl
 
 def _pixels(store: Store, rows: Rows) -> Floats:
     """Return the pixels (N, D) of the reduced images, in [0, 1]."""
-    found = np.stack([sheets.reduced(np.asarray(store.images[row]), SIDE).ravel() for row in rows.tolist()])
-    release(store.images)
+    found = np.stack([sheets.reduced(np.asarray(store.samples[row]), SIDE).ravel() for row in rows.tolist()])
+    release(store.samples)
     return found.astype(np.float32) / np.float32(255)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
+from darkroom.data.kind import SampleKind
 from darkroom.data.target import Kind
-from darkroom.registry import Plugin
+from darkroom.registry import Plugin, entry
 from darkroom.settings import Count, Name, NonNegative, Section, Seed
 
 
@@ -99,6 +100,11 @@ class Images(Section):
     labels: Annotated[LabelBudget | None, Field(exclude_if=lambda budget: budget is None)] = None
     """Hide labels of training images, for experiments with few labels. Hidden labels are used for nothing but comparisons;
     validation and test images keep theirs, and so does an image that `corrections` names. Default: nothing is hidden."""
+
+    @property
+    def kind(self) -> SampleKind:
+        """What the samples are, as the source says."""
+        return cast(SampleKind, entry(*self.source.plugin).gives)  # type: ignore[attr-defined]
 
     @property
     def target(self) -> Kind:

@@ -52,9 +52,10 @@ def choose(spec: Split, classes: Sequence[str], table: pd.DataFrame) -> tuple[ND
 
 
 def remove(root: Path, table: pd.DataFrame, stays: NDArray[np.bool_]) -> pd.DataFrame:
-    """Remove the other rows from `images.npy` and `masks.npy` in `root`; return the table without them."""
+    """Remove the other rows from `samples.npy` and `masks.npy` in `root`; return the table without them."""
     kept = table[stays].reset_index(drop=True)
-    _keep_rows(root / "images.npy", np.flatnonzero(stays))
+    if (root / "samples.npy").exists():  # otherwise it is written later, from the table
+        _keep_rows(root / "samples.npy", np.flatnonzero(stays))
     masked = kept.index[kept["mask"] >= 0]
     if (root / "masks.npy").exists():
         if len(masked):
@@ -67,7 +68,7 @@ def remove(root: Path, table: pd.DataFrame, stays: NDArray[np.bool_]) -> pd.Data
 
 def _keep_rows(path: Path, rows: NDArray[np.int64]) -> None:
     old = np.load(path, mmap_mode="r", allow_pickle=False)
-    fresh = new_array(path.with_suffix(".new"), (len(rows), *old.shape[1:]))
+    fresh = new_array(path.with_suffix(".new"), (len(rows), *old.shape[1:]), old.dtype.type)
     for place, row in enumerate(rows.tolist()):
         fresh[place] = old[row]
     fresh.flush()  # type: ignore[attr-defined]

@@ -34,7 +34,7 @@ def draw(root: Path, card: dict[str, Any], store: Store) -> None:
 
     These are class_counts.png, label_counts.png and label_pairs.png, or numbers.png.
     """
-    table, images = store.items, store.images
+    table, images = store.items, store.samples
     if store.target.kind == "class":
         rows = {name: np.flatnonzero(table["label"] == number) for number, name in enumerate(store.classes)}
     else:
@@ -115,7 +115,7 @@ def _draw_means(
 def _draw_examples(path: Path, rows: dict[str, NDArray[np.int64]], store: Store) -> None:
     """Draw one row of examples per class, spread evenly over its images."""
     columns = min(EXAMPLES, max(len(members) for members in rows.values()))
-    cells = np.full((len(rows), columns, *store.images.shape[1:3], 3), 255, np.uint8)
+    cells = np.full((len(rows), columns, *store.samples.shape[1:3], 3), 255, np.uint8)
     for line, members in enumerate(rows.values()):
         places = np.linspace(0, len(members) - 1, min(columns, len(members))).round().astype(int)
         for column, row in enumerate(members[places].tolist()):
@@ -173,7 +173,7 @@ def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *,
 
 def _example(row: int, store: Store) -> Picture:
     """Return an image as RGB with a red outline around what its mask marks."""
-    image = np.asarray(store.images[row])
+    image = np.asarray(store.samples[row])
     rgb = np.array(np.broadcast_to(image, (*image.shape[:2], 3)))
     number = int(store.items["mask"].iloc[row])
     if store.masks is not None and number >= 0:

@@ -1,13 +1,14 @@
-"""A set of images on disk: one memory-mapped array, one table, and the names of the classes.
+"""A data set on disk: one memory-mapped array of samples, one table, and the names of the classes.
 
-images.npy      (N, H, W, C) uint8, C is 1 or 3
+samples.npy     one row per sample; images are (N, H, W, C) uint8 with C 1 or 3, see `data.kind` for the others
 masks.npy       (M, H, W) uint8, 255 where an image is anomalous, else 0; for images with a mask only
-items.parquet   one row per image: id, label, split, group, mask, origin, sha256, twin_in_train
+items.parquet   one row per sample: id, label, split, group, mask, origin, sha256, twin_in_train
                 augmented stores: id, label, split, group, mask, parent, copy, transforms
                 stores with corrected labels: given_label, the label before
                 stores with hidden labels: hidden_label, -1 where none is hidden
                 stores with several labels per image or with numbers: one column target/NAME per label or number
-store.json      the data set's name and class names, and the target if it is not one class
+store.json      the data set's name and class names, the target if it is not one class, and the kind and the shape that
+                networks take of samples that are not images
 
 `twin_in_train` says whether the training split holds a copy or near-duplicate of an image outside of it.
 """
@@ -25,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files, settings
+from darkroom.data.kind import PLURAL, SampleKind, Shape
 from darkroom.data.stratification import strata
 from darkroom.data.target import Target, read_target
 
@@ -37,14 +39,16 @@ COLUMNS = ("id", "label", "split", "group", "mask")
 
 @dataclass(frozen=True)
 class Store:
-    """An open store; images and masks stay on disk until used."""
+    """An open store; samples and masks stay on disk until used."""
 
     name: str
     classes: tuple[str, ...]
-    images: NDArray[np.uint8]  # (N, H, W, C)
+    samples: NDArray[Any]  # (N, ...)
     items: pd.DataFrame
     masks: NDArray[np.uint8] | None = None  # (M, H, W)
     values: Target | None = None  # the labels or numbers that the table holds in place of a class
+    kind: SampleKind = "image"
+    sizes: Shape | None = None  # the shape that networks take; images have their own
 
     @property
     def target(self) -> Target:
@@ -67,9 +71,11 @@ class Store:
         return self.labels[rows] if self.values is None else strata(self.values, self.targets[rows].astype(np.float32))
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """The images' (channels, height, width), as networks take them."""
-        _, height, width, channels = self.images.shape
+    def shape(self) -> Shape:
+        """The shape that networks take: (C, H, W) of images, see `data.kind`."""
+        if self.sizes is not None:
+            return self.sizes
+        _, height, width, channels = self.samples.shape
         return channels, height, width
 
     def rows(self, split: str, classes: tuple[str, ...] | None = None) -> NDArray[np.int64]:
@@ -108,10 +114,12 @@ def open_store(root: str | Path, *, classes_only: bool = False) -> Store:
     return Store(
         name=about["name"],
         classes=tuple(about["classes"]),
-        images=np.load(root / "images.npy", mmap_mode="r", allow_pickle=False),
+        samples=np.load(root / "samples.npy", mmap_mode="r", allow_pickle=False),
         items=pd.read_parquet(root / "items.parquet"),
         masks=np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
         values=None if classes_only or target.kind == "class" else target,
+        kind=about.get("kind", "image"),
+        sizes=tuple(about["shape"]) if "shape" in about else None,
     )
 
 
@@ -129,8 +137,8 @@ def needed(store: Store, split: str, *, labels: bool = True) -> NDArray[np.int64
     if not len(rows):
         what = f"labeled {split}" if labels else split
         raise ValueError(
-            f"{store.name} has no {what} images; set data.split.{split} above 0 or, if it is, add images "
-            "(one image of each class goes to train first, and copies of a picture stay in one split)"
+            f"{store.name} has no {what} {PLURAL[store.kind]}; set data.split.{split} above 0 or, if it is, add some "
+            "(one of each class goes to train first, and copies of one stay in one split)"
         )
     return rows
 
@@ -152,11 +160,19 @@ def copy_preparation(root: Path, folder: Path) -> None:
 
 
 def describe_store(
-    root: Path, *, name: str, classes: tuple[str, ...], items: pd.DataFrame, target: Target | None = None
+    root: Path,
+    *,
+    name: str,
+    classes: tuple[str, ...],
+    items: pd.DataFrame,
+    target: Target | None = None,
+    kind: SampleKind = "image",
+    sizes: Shape | None = None,
 ) -> None:
-    """Write the table and description of a store whose `images.npy` (and `masks.npy`) are already in `root`.
+    """Write the table and description of a store whose `samples.npy` (and `masks.npy`) are already in `root`.
 
-    `target` is needed for labels or numbers. Raises ValueError naming missing columns of the table.
+    `target` is needed for labels or numbers, `sizes` for samples other than images. Raises ValueError naming missing columns
+    of the table.
     """
     needed = [*COLUMNS, *(target.columns if target else [])]
     if missing := set(needed) - set(items.columns):
@@ -165,6 +181,8 @@ def describe_store(
         )
     items.to_parquet(root / "items.parquet", index=False)
     about = {"name": name, "classes": list(classes), **(target.saved() if target else {})}
+    if sizes is not None:
+        about |= {"kind": kind, "shape": list(sizes)}
     files.write_json(root / "store.json", about)
 
 

@@ -1,4 +1,4 @@
-"""The numbers and warnings of the data card: what a set of images holds, and what is odd about it."""
+"""The numbers and warnings of the data card: what a data set holds, and what is odd about it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from darkroom.data.config import PrepareSpec
 from darkroom.data.hide import Counts
 from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents
+from darkroom.data.kind import PLURAL, SINGULAR, SampleKind, Shape
 from darkroom.data.store import SPLITS
 from darkroom.data.twins import Twins, rule
 from darkroom.data.words import listed
@@ -34,15 +35,18 @@ def summarize(
     classes: tuple[str, ...],
     copies: Copies,
     found_twins: Twins,
-    shape: tuple[int, int, int],
+    shape: Shape,
     *,
+    kind: SampleKind,
     excluded: int,
     left_out: dict[str, int],
     corrected: tuple[int, int],
     budget: Counts | None = None,
     warnings: Sequence[str],
+    size: str,
 ) -> dict[str, Any]:
-    """Return the contents of card.json. `shape` is (height, width, channels); `warnings` are those found while reading.
+    """Return the contents of card.json. `shape` is (height, width, channels) of images, and what networks take of others;
+    `size` is that in words, and `warnings` are those found while reading.
 
     `left_out` counts the training images that a key of `data.split` removed, `corrected` the images that `data.corrections`
     relabeled and dropped, `budget` those whose label `data.labels` kept and hid.
@@ -54,16 +58,18 @@ def summarize(
     described = target_summary.described(contents.target, table) if contents.target else {}
     found = [
         *warnings,
-        *_about_classes(spec, contents, table, counts),
+        *_about_classes(spec, contents, table, counts, kind),
         *(target_summary.warnings(described) if described else []),
-        *_about_copies(table, copies, "numbers" if "numbers" in described else "labels"),
+        *_about_copies(table, copies, "numbers" if "numbers" in described else "labels", kind),
         *_about_twins(table, found_twins),
-        *_about_size(spec, shape),
+        *(_about_size(spec, shape) if kind == "image" else ()),
     ]
     return {
         "name": spec.name,
         "source": spec.source.model_dump(mode="json"),
+        "kind": kind,
         "images": len(table),
+        "size": size,
         "shape": list(shape),
         "classes": list(classes),
         "counts": counts,
@@ -120,12 +126,15 @@ def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
     ]
 
 
-def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, counts: PerClass) -> list[str]:
+def _about_classes(
+    spec: PrepareSpec, contents: Contents, table: pd.DataFrame, counts: PerClass, kind: SampleKind
+) -> list[str]:
     found: list[str] = []
+    one = SINGULAR[kind]
     if empty := [name for name in contents.classes if name not in counts]:
-        found.append(f"classes without a readable image, left out: {listed(empty)}")
+        found.append(f"classes without a readable {one}, left out: {listed(empty)}")
     if single := [name for name, parts in counts.items() if sum(parts.values()) == 1]:
-        found.append(f"classes with one image: {listed(single)}")
+        found.append(f"classes with one {one}: {listed(single)}")
     test = spec.split.test if spec.split.method == "random" else 1.0
     for part, share in (("train", 1.0), ("test", test), ("val", spec.split.val)):
         expected = counts.keys() - contents.only_test if part != "test" else counts.keys()
@@ -133,29 +142,29 @@ def _about_classes(spec: PrepareSpec, contents: Contents, table: pd.DataFrame, c
         if not share:
             continue
         if not (table["split"] == part).any():
-            found.append(f"no image is in {part}")
+            found.append(f"no {one} is in {part}")
         elif absent:
-            found.append(f"classes without an image in {part}: {listed(absent)}")
+            found.append(f"classes without any {one} in {part}: {listed(absent)}")
     return found
 
 
-def _about_copies(table: pd.DataFrame, copies: Copies, what: str) -> list[str]:
+def _about_copies(table: pd.DataFrame, copies: Copies, what: str, kind: SampleKind) -> list[str]:
     found: list[str] = []
     if len(table) > 1 and len(copies.first) == len(table) - 1:
-        found.append(f"all {len(table)} images show the same picture")
+        found.append(f"all {len(table)} {PLURAL[kind]} are the same")
     if copies.conflicting:
         ids = table["id"].tolist()
         examples = listed([ids[row] for row in copies.conflicting])
-        found.append(f"pictures whose copies carry different {what}: {len(copies.conflicting)}: {examples}")
+        found.append(f"{PLURAL[kind]} whose copies carry different {what}: {len(copies.conflicting)}: {examples}")
     if torn := split.torn(table["group"].to_numpy(), table["split"].tolist()):
         found.append(
-            "groups (copies of one picture, near-duplicates, or groups of the source) in more than one split, because the "
-            f"source's own splits were kept: {torn}; {REMEDY}"
+            f"groups (copies of one {SINGULAR[kind]}, near-duplicates, or groups of the source) in more than one split, because "
+            f"the source's own splits were kept: {torn}; {REMEDY}"
         )
     return found
 
 
-def _about_size(spec: PrepareSpec, shape: tuple[int, int, int]) -> list[str]:
+def _about_size(spec: PrepareSpec, shape: Shape) -> list[str]:
     if spec.size is not None or max(shape[:2]) <= LARGE:
         return []
     return [f"the images keep their size of {shape[0]}×{shape[1]}; data.size makes them smaller"]

@@ -78,7 +78,7 @@ class Detector(nn.Module, ABC):
         return None
 
 
-def build(options: Section, shape: tuple[int, int, int], *, trained: Path | None = None) -> Detector:
+def build(options: Section, shape: tuple[int, ...], *, trained: Path | None = None) -> Detector:
     """Build the unfitted detector that validated options name; it gets `trained` if its constructor takes one."""
     entry = registry.entry(*options.plugin)  # type: ignore[attr-defined]
     found: Detector = registry.build(options, shape, **({"trained": trained} if entry.takes("trained") else {}))

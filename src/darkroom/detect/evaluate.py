@@ -128,7 +128,7 @@ def scored(
     """
     found, times = np.empty(len(rows)), []  # filled in place: keeping many small arrays would fragment memory
     masks = store.items["mask"].to_numpy(dtype=np.int64)
-    for start, images in zip(range(0, len(rows), BATCH), chunks(store.images, rows, batch_size=BATCH), strict=True):
+    for start, images in zip(range(0, len(rows), BATCH), chunks(store.samples, rows, batch_size=BATCH), strict=True):
         begun = time.monotonic()
         scores, maps = detector.score(images)
         found[start : start + len(scores)] = scores.double().cpu().numpy()

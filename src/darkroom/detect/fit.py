@@ -43,11 +43,11 @@ def run(
     torch.set_num_threads(spec.training.threads if spec.training else 1)
     torch.manual_seed(derive(spec.seed, "weights"))
     detector = build(spec.detector, store.shape, trained=classifier)
-    labels = np.full(len(store.images), -1)
+    labels = np.full(len(store.samples), -1)
     for rows in (train, val):
         labels[rows] = labels_given(store, rows, spec.normal, seed=spec.seed)
     inputs = FitInputs(
-        images=store.images,
+        images=store.samples,
         train=train,
         val=val,
         labels=labels,

@@ -32,7 +32,7 @@ from darkroom.data.place import Listing
 from darkroom.data.preparation import Preparation, read_preparation
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.threshold import OperatingPoint, read_operating_point
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import intact_weights, read_about, say_if_kept
 from darkroom.overlay import Scale, overlay
 
@@ -145,7 +145,7 @@ def _scored(fitted: Fitted, batch: Sequence[Incoming], folders: Iterable[str], o
     images = [each.image for each in batch if each.image is not None]
     scored: Iterator[tuple[float, NDArray[np.float32] | None]] = iter(())
     if images:
-        scores, maps = fitted.detector.score(as_float(incoming.prepared(images, fitted.preparation)))
+        scores, maps = fitted.detector.score(as_tensor(incoming.prepared(images, fitted.preparation)))
         each_map = [None] * len(images) if maps is None else maps.float().numpy()
         scored = zip(scores.double().tolist(), each_map, strict=True)
     for each in batch:

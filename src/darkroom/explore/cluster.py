@@ -51,7 +51,7 @@ def run(spec: ClusterSpec, *, data: Path, embedding: Path, out: Path, log: Log) 
             _write_table(fresh / TABLE, store, found.labels, ranks, farthest)
             about: dict[str, Any] = {
                 "clustering": spec.clustering.model_dump(mode="json"),
-                "images": len(store.images),
+                "images": len(store.samples),
                 "classes": list(store.classes),
                 "clusters": pictures.save_clusters(fresh, store, found.labels, ranks),
                 "unclustered": int((found.labels < 0).sum()),
@@ -102,7 +102,7 @@ def _write_table(path: Path, store: Store, clusters: Labels, ranks: Labels, fart
 
 def _map(folder: Path, spec: ClusterSpec, store: Store, features: Points, clusters: Labels) -> dict[str, Any] | None:
     """Lay images out in two dimensions, the same ones for every embedding; None if there is nothing to lay out."""
-    rows = np.arange(len(store.images))
+    rows = np.arange(len(store.samples))
     if len(rows) > MAPPED:
         rows = np.sort(np.random.default_rng(derive("map of clusters")).choice(rows, MAPPED, replace=False))
     found = embed(features[rows], derive(spec.seed, "t-SNE"))

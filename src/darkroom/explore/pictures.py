@@ -37,7 +37,7 @@ def save_clusters(folder: Path, store: Store, clusters: Labels, ranks: Labels) -
 
 def save(folder: Path, name: str, store: Store, rows: Labels) -> dict[str, Any]:
     """Write a strip of images, and return what `sheets.save_strip` does with their ids and labels."""
-    images = ({"image": sheets.rgb(sheets.reduced(np.asarray(store.images[row]), SIDE))} for row in rows.tolist())
+    images = ({"image": sheets.rgb(sheets.reduced(np.asarray(store.samples[row]), SIDE))} for row in rows.tolist())
     strip = sheets.save_strip(folder, name, images, columns=SHOWN)
     items = store.items.iloc[rows]
     return {**strip, "ids": items["id"].astype(str).tolist(), "labels": store.labels[rows].tolist()}

@@ -1,4 +1,4 @@
-"""Batches straight from stores: images stay bytes, are picked by row number, and become floats last.
+"""Batches straight from stores: samples keep their type on disk, are picked by row number, and become tensors last.
 
 A training epoch takes one variant of every item, the original or one of its augmented copies, so that policies are
 compared at equal numbers of steps. An epoch's draws depend only on the seed and the epoch's number, so a resumed run
@@ -21,20 +21,20 @@ from darkroom.randomness import derive
 
 
 class Pool:
-    """Several image arrays (N, H, W, C) uint8 indexed as one; rows are copied only when taken."""
+    """Several arrays of samples (N, ...) indexed as one; rows are copied only when taken."""
 
-    def __init__(self, parts: Sequence[NDArray[np.uint8]]) -> None:
+    def __init__(self, parts: Sequence[NDArray[Any]]) -> None:
         self.parts = parts
         self.starts = np.cumsum([0, *(len(part) for part in parts)])
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the images of these rows, in order."""
+    def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the samples of these rows, in order."""
         if len(self.parts) == 1:
             return np.asarray(self.parts[0][rows])
-        taken = np.empty((len(rows), *self.parts[0].shape[1:]), np.uint8)
+        taken = np.empty((len(rows), *self.parts[0].shape[1:]), self.parts[0].dtype)
         for part, start in zip(self.parts, self.starts, strict=False):
             inside = (rows >= start) & (rows < start + len(part))
             taken[inside] = part[rows[inside] - start]
@@ -42,9 +42,9 @@ class Pool:
 
 
 class Batches:
-    """Iterates over (images float (B, C, H, W) in [0, 1], labels (B,)), drawn afresh each epoch.
+    """Iterates over (samples, labels (B,)), drawn afresh each epoch; images are floats (B, C, H, W) in [0, 1].
 
-    Images with several labels or with numbers have floats (B, K) in place of class labels.
+    Samples with several labels or with numbers have floats (B, K) in place of class labels.
 
     `variants[i]` are the rows of `pool` that show item i. Without a seed, as for validation, items come in order, each as
     its first variant. The last batch may be smaller; if it has one image, too few for batch statistics, or fewer than there
@@ -122,12 +122,24 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order, rows = self.draw()
         for start, stop in map(self.part, range(len(self))):
-            yield as_float(self.pool.take(rows[start:stop])), torch.from_numpy(self.labels[order[start:stop]])
+            yield as_tensor(self.pool.take(rows[start:stop])), torch.from_numpy(self.labels[order[start:stop]])
 
 
-def as_float(images: NDArray[np.uint8]) -> Tensor:
-    """Convert bytes (B, H, W, C) to floats (B, C, H, W) in [0, 1], in channels-last memory."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(255)
+def as_tensor(samples: NDArray[Any]) -> Tensor:
+    """Convert samples to what networks take, by their type; see `data.kind`.
+
+    Images, bytes (B, H, W, C), become floats (B, C, H, W) in [0, 1], in channels-last memory.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(samples))
+    match tensor.dtype:
+        case torch.uint8:
+            return tensor.permute(0, 3, 1, 2).float().div_(255)
+        case torch.int16:
+            return tensor.float().div_(2**15)
+        case torch.int32:
+            return tensor.long()
+        case _:
+            return tensor
 
 
 def as_bytes(images: Tensor) -> NDArray[np.uint8]:
@@ -148,16 +160,16 @@ def training_batches(
     """Make training batches of these rows of a prepared store and the augmented copies whose parents they are."""
     how: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "sampling": sampling}
     if copies is None:
-        return Batches(Pool([store.images]), rows[:, None], store.targets[rows], **how)
+        return Batches(Pool([store.samples]), rows[:, None], store.targets[rows], **how)
     position = {item: index for index, item in enumerate(store.items["id"].to_numpy()[rows])}
     variants = [[int(row)] for row in rows]
     for row, parent in enumerate(copies.items["parent"]):
         if (index := position.get(parent)) is not None:
-            variants[index].append(len(store.images) + row)
-    pool = Pool([store.images, copies.images])
+            variants[index].append(len(store.samples) + row)
+    pool = Pool([store.samples, copies.samples])
     return Batches(pool, [np.array(v) for v in variants], store.targets[rows], **how)
 
 
 def plain_batches(store: Store, rows: NDArray[np.int64], *, batch_size: int) -> Batches:
     """Make batches of these rows in order, for validation and inference."""
-    return Batches(Pool([store.images]), rows[:, None], store.targets[rows], batch_size=batch_size)
+    return Batches(Pool([store.samples]), rows[:, None], store.targets[rows], batch_size=batch_size)

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom import files, registry
+from darkroom.data.kind import SampleKind
 from darkroom.data.store import release
 from darkroom.data.target import Target, read_target
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.nets import state_dict
 from darkroom.nets.rescale import rescaled
 from darkroom.settings import Section
@@ -48,12 +49,12 @@ class Fitted:
 
 @dataclass(frozen=True)
 class About:
-    """The description in a model folder, including the image shape (C, H, W) and classes that the model was built for."""
+    """The description in a model folder, including the shape, (C, H, W) of images, and classes that the model was built for."""
 
     kind: str | None
     """The plug-in's kind: `network`, `generator` or `detector`; None in folders of version 0.1."""
     plugin: dict[str, Any]
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: tuple[str, ...]
     precision: str
     channels_last: bool
@@ -62,6 +63,8 @@ class About:
     link: str = "softmax"
     """How the outputs of a network become probabilities: the `LINK` of the loss that trained it, `softmax`, `sigmoid` or
     `identity`."""
+    samples: SampleKind = "image"
+    """What the model takes."""
 
 
 def save_model(
@@ -69,11 +72,12 @@ def save_model(
     network: nn.Module,
     *,
     plugin: Section,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     classes: tuple[str, ...],
     fitted: Fitted | None,
     target: Target | None = None,
     link: str = "softmax",
+    samples: SampleKind = "image",
 ) -> None:
     """Write weights, description, history and times into a stage's folder; `fitted` is None for closed-form fits.
 
@@ -85,6 +89,7 @@ def save_model(
     about = {
         "kind": plugin.__class__.plugin[0],  # type: ignore[attr-defined]
         "plugin": plugin.model_dump(mode="json"),
+        "samples": samples,
         "shape": list(shape),
         "classes": list(classes),
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -121,6 +126,7 @@ def read_about(folder: Path) -> About:
         about["channels_last"],
         read_target(about),
         about.get("link", "softmax"),
+        about.get("samples", "image"),
     )
 
 
@@ -239,6 +245,6 @@ def chunks(images: NDArray[np.uint8], rows: NDArray[np.int64], *, batch_size: in
     if not len(rows):
         raise ValueError("there are no images to predict")
     for start in range(0, len(rows), batch_size):
-        batch = as_float(images[rows[start : start + batch_size]])
+        batch = as_tensor(images[rows[start : start + batch_size]])
         release(images)
         yield batch

@@ -87,7 +87,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, judge: Path, out: Path, 
         with files.folder(out) as fresh:
             result = evaluation.measure(model, fresh)
             evaluation.draw(model, result, fresh)
-            course = followed(model, classifier, store.images[store.rows("val")])
+            course = followed(model, classifier, store.samples[store.rows("val")])
             course.to_csv(fresh / "course.csv", index=False)
             draw_course(course, fresh / "course.png")
             files.write_json(fresh / "metrics.json", result)
@@ -119,7 +119,7 @@ class _Evaluation:
         self.ms_by_steps: dict[str, float] = {}
         self.space = Reference(judge.features, store, rows)
         self.encoded = EncodedImages(network, store, rows, seed=spec.seed)
-        self.classified_real = judge.classify(store.images[rows])
+        self.classified_real = judge.classify(store.samples[rows])
 
     def measure(self, model: Path, folder: Path) -> dict[str, Any]:
         """Return metrics.json; writes the samples and their measures into the folder."""

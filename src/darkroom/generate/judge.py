@@ -49,7 +49,7 @@ def run(
         torch.manual_seed(derive(SEED, "weights"))
         every = needed(store, "train", labels=False)
         network, fitted = (
-            untrained(spec.network, store.shape, len(store.classes), images=store.images, rows=every),
+            untrained(spec.network, store.shape, len(store.classes), samples=store.samples, rows=every),
             None,
         )
         network.eval()

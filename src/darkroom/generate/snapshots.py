@@ -33,7 +33,7 @@ class Snapshots:
     `shape` is that of the images (C, H, W); `due` are the epochs, counted from 1.
     """
 
-    def __init__(self, *, classes: int, shape: tuple[int, int, int], epochs: int, times: int, seed: int) -> None:
+    def __init__(self, *, classes: int, shape: tuple[int, ...], epochs: int, times: int, seed: int) -> None:
         self.due = {int(epoch) for epoch in np.geomspace(1, epochs, times).round()} | {epochs}
         few = BYTES // (len(self.due) * int(np.prod(shape)))
         self.labels, self.seed = even_labels(min(DRAWN, max(ROWS * COLUMNS, few)), classes), seed

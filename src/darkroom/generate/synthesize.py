@@ -69,7 +69,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
         )
     counted = {store.classes[each.label]: each.counts(int(counts[each.label])) for each in drawn}
     with files.folder(out) as fresh:
-        images = new_array(fresh / "images.npy", (len(table), *store.images.shape[1:]))
+        images = new_array(fresh / "samples.npy", (len(table), *store.samples.shape[1:]))
         images[:] = np.concatenate([each.kept for each in drawn])
         describe_store(fresh, name=store.name, classes=store.classes, items=table)
         files.write_json(fresh / "synthetic.json", {"model": about.plugin["name"], "classes": counted})
@@ -85,7 +85,7 @@ class Acceptance:
 
     def __init__(self, judge: JudgeClassifier, store: Store, rows: NDArray[np.int64]) -> None:
         self.judge, labels = judge, store.labels[rows]
-        features = judge.features(store.images[rows])
+        features = judge.features(store.samples[rows])
         self.real = {int(label): features[labels == label] for label in np.unique(labels)}
         spans = {label: np.sqrt(radii(of, 1)[0]) for label, of in self.real.items() if len(of) > 1}
         anywhere = float(np.median(np.concatenate(list(spans.values())))) if spans else np.inf
@@ -179,10 +179,10 @@ def _samples(spec: SynthesizeSpec, network: GenerativeModel, label: int, wanted:
 
 def _sheet(store: Store, rows: NDArray[np.int64], drawn: list[Filled]) -> NDArray[np.uint8]:
     """Tile one row per class: real images, accepted samples, rejected samples."""
-    blank = np.full((1, *store.images.shape[1:]), 255, np.uint8)
+    blank = np.full((1, *store.samples.shape[1:]), 255, np.uint8)
     lines = []
     for each in drawn:
-        real = store.images[rows[store.labels[rows] == each.label][:SHOWN]]
+        real = store.samples[rows[store.labels[rows] == each.label][:SHOWN]]
         parts = (real, each.kept[:SHOWN], each.refused[:SHOWN])
         lines.append([np.concatenate([part, blank.repeat(SHOWN - len(part), 0)]) for part in parts])
     columns = [sheets.tile(np.concatenate(part), columns=SHOWN, height=32) for part in zip(*lines, strict=True)]

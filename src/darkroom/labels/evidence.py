@@ -80,7 +80,7 @@ def _outputs(folder: Path, store: Store, rows: Labels, held_out: Labels) -> tupl
         raise ValueError(f"{folder} was trained on a different split than this search uses; retrain it")
     network = rebuild("network", folder, about.shape, len(about.classes))
     look = watched(network)
-    both = predict(lambda images: torch.from_numpy(np.concatenate(look(images), axis=1)), store.images, rows)
+    both = predict(lambda images: torch.from_numpy(np.concatenate(look(images), axis=1)), store.samples, rows)
     return both[:, : len(about.classes)].astype(np.float64), both[:, len(about.classes) :]
 
 

@@ -110,7 +110,7 @@ def _strip(folder: Path, store: Store, evidence: Evidence, places: Any, suggeste
     def panel(row: int) -> Any:
         if row < 0:
             return np.full_like(panel(int(evidence.rows[0])), 128)
-        return sheets.rgb(sheets.reduced(np.asarray(store.images[row]), SIDE))
+        return sheets.rgb(sheets.reduced(np.asarray(store.samples[row]), SIDE))
 
     return sheets.save_strip(
         folder,

@@ -54,7 +54,7 @@ class Fits:
             with torch.inference_mode():
                 logits = network.head(torch.from_numpy(self.features[1].of(rows))).numpy()
         else:
-            logits = predict(network, self.store.images, rows, batch_size=IMAGES, workers=self.threads)
+            logits = predict(network, self.store.samples, rows, batch_size=IMAGES, workers=self.threads)
         return np.asarray(logits.argmax(1), np.int64)
 
 

@@ -45,7 +45,7 @@ class Work:
     training: float
 
 
-def count(network: nn.Module, shape: tuple[int, int, int], *, precision: str) -> Work:
+def count(network: nn.Module, shape: tuple[int, ...], *, precision: str) -> Work:
     """Count the work of a network on images of shape (C, H, W), with the parameters trained that require gradients.
 
     The precision `auto` counts as bf16, which it is on the reference machine.

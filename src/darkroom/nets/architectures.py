@@ -88,7 +88,7 @@ def _own(network: dict[str, Any], shape: Sequence[int]) -> Architecture:
     )
 
 
-def headless(options: Section, shape: tuple[int, int, int]) -> Any:
+def headless(options: Section, shape: tuple[int, ...]) -> Any:
     """Build one of Darkroom's networks without its classifier: called with images, it returns their features."""
     built = registry.build(options, shape, 1)
     built.head = nn.Identity()

@@ -41,16 +41,16 @@ UNITS = 9
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer, or several of one shape, makes of an image: `shape` is (C, H, W), (N, D) or (D,)."""
+    """What one layer, or several of one shape, makes of a sample: `shape` is (C, H, W), (N, D) or (D,)."""
 
     names: tuple[str, ...]
     shape: tuple[int, ...]
     parameters: int
 
 
-def draw(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
-    """Draw a network for images of shape (C, H, W) and write the picture."""
-    found = layers(network, shape)
+def draw(network: nn.Module, sample: Tensor, path: Path) -> None:
+    """Draw a network as it runs on a batch of one sample, such as an image (1, C, H, W), and write the picture."""
+    found = layers(network, sample)
     drawn, axes = figure(max(4.0, 1.35 * len(found) + 0.4), 3.4)
     axes.set_axis_off()
     before: list[tuple[float, float]] = []
@@ -63,13 +63,13 @@ def draw(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
     save(drawn, path)
 
 
-def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
-    """Return the layers of a network in the order in which they run on one image of shape (C, H, W).
+def layers(network: nn.Module, sample: Tensor) -> list[Layer]:
+    """Return the layers of a network in the order in which they run on a batch of one sample.
 
     Activations, normalizations and layers without parameters that keep the shape are named with the layer before them.
     """
-    steps = [Layer(("image",), shape, 0)]
-    for layer in _run(network, shape):
+    steps = [Layer(("image" if sample.ndim == 4 else "input",), tuple(sample.shape[1:]), 0)]
+    for layer in _run(network, sample):
         last = steps[-1]
         if layer.shape == (math.prod(last.shape),) != last.shape and not layer.parameters:
             steps[-1] = replace(last, shape=layer.shape)  # flattened
@@ -81,8 +81,8 @@ def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     return _alike(steps) if len(steps) > MOST else steps
 
 
-def _run(network: nn.Module, shape: tuple[int, int, int]) -> Iterator[Layer]:
-    """Yield what each layer makes of an image; containers, and a network that is part of another, count by their parts."""
+def _run(network: nn.Module, sample: Tensor) -> Iterator[Layer]:
+    """Yield what each layer makes of a sample; containers, and a network that is part of another, count by their parts."""
     shown = list(_parts(network))
     while 0 < len(shown) < 4 and (large := max(shown, key=_parameters)) and list(large.children()):
         at = shown.index(large)
@@ -97,7 +97,7 @@ def _run(network: nn.Module, shape: tuple[int, int, int]) -> Iterator[Layer]:
     training = network.training
     try:
         with torch.no_grad():
-            network.eval()(torch.zeros(1, *shape))
+            network.eval()(sample)
     finally:
         network.train(training)
         for hook in hooks:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom.nets.options import Activations, Norms
@@ -46,6 +48,11 @@ class Standardize(nn.Module):
         """Set the statistics, (C,) each, in the input's units."""
         self.mean.copy_(mean.reshape(self.mean.shape))
         self.std.copy_(std.reshape(self.std.shape).clamp_min(1e-3))
+
+    def adapt(self, images: NDArray[np.uint8]) -> None:
+        """Set the statistics to those of the images (N, H, W, C)."""
+        pixels = images.astype(np.float32) / 255
+        self.fit(torch.from_numpy(pixels.mean((0, 1, 2))), torch.from_numpy(pixels.std((0, 1, 2))))
 
     def forward(self, images: Tensor) -> Tensor:  # (B, C, H, W)
         return (images - self.mean) / self.std

@@ -74,7 +74,7 @@ def images_beside(manifest: Path) -> Images:
     """
     if not manifest.exists():
         raise FileNotFoundError(2, "not made yet", str(manifest))
-    array = manifest.with_name("images.npy")
+    array = manifest.with_name("samples.npy")
     if not array.exists():
         return Images()
     import numpy as np  # slow to import, and most plans do not need it

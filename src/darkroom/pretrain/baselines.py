@@ -58,4 +58,4 @@ def _imagenet(store: Store, workers: int) -> Features:
     """Return the features of the packaged network."""
     side = SIDES[max(store.shape[1:]) > SIDES[0]]
     network = Backbone(pretrained.DEFAULT, side=side)
-    return lambda rows: torch.from_numpy(predict(network.features, store.images, rows, batch_size=64, workers=workers))
+    return lambda rows: torch.from_numpy(predict(network.features, store.samples, rows, batch_size=64, workers=workers))

@@ -37,10 +37,10 @@ def run(spec: TrainSpec, *, data: Path, out: Path, checkpoints: Path | None = No
     torch.set_num_threads(spec.training.threads)
     torch.manual_seed(derive(spec.seed, "weights"))
     network = headless(spec.network, store.shape)
-    standardize(network, store.images, rows)
+    standardize(network, store.samples, rows)
     objective: Objective = registry.build(spec.objective, network, store.shape)
     train = Batches(
-        Pool([store.images]),
+        Pool([store.samples]),
         rows[:, None],
         np.zeros(len(rows), np.int64),  # no label
         batch_size=spec.training.batch_size,

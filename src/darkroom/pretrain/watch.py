@@ -43,7 +43,7 @@ class Watch:
         objective.eval()
 
         def seen(rows: NDArray[np.int64]) -> Tensor:
-            batches = chunks(self.store.images, rows)
+            batches = chunks(self.store.samples, rows)
             return torch.cat([objective.network(batch.to(device)).float() for batch in batches])
 
         with torch.no_grad(), autocast(device, precision):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.train import train
 from darkroom.data.store import Store
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.log import silent
 from darkroom.measure.learning_curve import nested_order
 from darkroom.randomness import derive
@@ -63,12 +63,12 @@ def divide(store: Store, *, train: int, val: int, test: int, seed: int) -> Divis
 
     The test rows are the same for every seed, so that seeds are compared on the same images.
     """
-    if train + val + test > len(store.images):
+    if train + val + test > len(store.samples):
         raise ValueError(
-            f"{store.name} has {len(store.images)} images; {train} + {val} + {test} were asked for. Lower one of them in the "
+            f"{store.name} has {len(store.samples)} images; {train} + {val} + {test} were asked for. Lower one of them in the "
             "study's config.yaml"
         )
-    fixed = _ordered(store, np.arange(len(store.images)), derive("test"))
+    fixed = _ordered(store, np.arange(len(store.samples)), derive("test"))
     rest = _ordered(store, np.sort(fixed[test:]), derive(seed, "train"))
     return Division(np.sort(rest[:train]), np.sort(rest[train : train + val]), np.sort(fixed[:test]))
 
@@ -88,13 +88,13 @@ class Trained:
     @torch.inference_mode()
     def logits(self, images: NDArray[np.uint8] | Tensor) -> NDArray[np.float64]:
         """Return the logits (N, K) of images: bytes (N, H, W, C) or floats (N, C, H, W) in [0, 1]."""
-        batch = images if isinstance(images, Tensor) else as_float(images)
+        batch = images if isinstance(images, Tensor) else as_tensor(images)
         found: NDArray[np.float64] = self.network.eval()(batch).double().numpy()
         return found
 
     def correct(self, store: Store, rows: Rows) -> NDArray[np.float64]:
         """Return 1 for each of these rows (N,) that is classified correctly, and 0 for the others."""
-        found: NDArray[np.float64] = (self.logits(store.images[rows]).argmax(1) == store.labels[rows]).astype(float)
+        found: NDArray[np.float64] = (self.logits(store.samples[rows]).argmax(1) == store.labels[rows]).astype(float)
         return found
 
 

@@ -118,13 +118,13 @@ def _collected(
             f"--data: {data} has the classes {theirs}, but the model {own}; give the set that it was trained on"
         )
     none = Images(np.empty((0, 1, 1, 1), np.uint8), np.empty(0, np.int64))
-    known = none if store is None else Images(store.images, labeled(store, "train"))
+    known = none if store is None else Images(store.samples, labeled(store, "train"))
     if images is None:
         assert store is not None
         rows = np.setdiff1d(store.rows("train"), known.rows)
         if not len(rows):
             raise ValueError(f"--data: {data} has no unlabeled training images; give others by --images")
-        return Candidates(store.items["id"].iloc[rows].tolist(), Images(store.images, rows)), known, []
+        return Candidates(store.items["id"].iloc[rows].tolist(), Images(store.samples, rows)), known, []
     pool, unread = _read(classifier, images, scratch / "images.npy")
     return pool, known, unread
 

@@ -52,11 +52,11 @@ def run(spec: SimulateSpec, *, data: Path, weights: Path | None = None, out: Pat
     for number in range(spec.rounds + 1):
         network, _ = train(plain, store, np.sort(known), held_out=np.empty(0, np.int64), log=silent)
         network.eval()
-        table[f"labels_{len(known)}"] = predict(network, store.images, test).argmax(1)
+        table[f"labels_{len(known)}"] = predict(network, store.samples, test).argmax(1)
         log({"test/accuracy": float((table[f"labels_{len(known)}"] == table["label"]).mean())}, len(known))
         if number < spec.rounds:
             left = np.setdiff1d(train_rows, known)
-            images, labeled = Images(store.images, left), Images(store.images, np.sort(known))
+            images, labeled = Images(store.samples, left), Images(store.samples, np.sort(known))
             pool = NetworkPool(network, images, labeled, derive(spec.seed, "dropout", number), link(plain))
             found = rule.rank(pool, spec.step, np.random.default_rng(derive(spec.seed, "acquisition", number)))
             asked = left[found.rows]

@@ -50,7 +50,7 @@ def evaluated(root: Path, data: Path, wrong: Callable[[np.ndarray], np.ndarray])
     store = open_store(data)
     rows, classes = labeled(store, "test"), len(store.classes)
     labels = store.labels[rows]
-    predicted = np.where(wrong(np.asarray(store.images[rows])), (labels + 1) % classes, labels)
+    predicted = np.where(wrong(np.asarray(store.samples[rows])), (labels + 1) % classes, labels)
     probabilities = np.full((len(rows), classes), 0.05)
     probabilities[np.arange(len(rows)), predicted] = np.linspace(0.4, 0.9, len(rows))
     table = {"id": store.items["id"].to_numpy()[rows], "label": labels, "prediction_plain": predicted}

@@ -29,7 +29,7 @@ def few(digits: Path, tmp_path: Path) -> Few:
             rows = [row for row in store.rows("train") if labels[row] == label][count:]
             labels[rows], hidden[rows] = -1, label
         with files.folder(folder) as fresh:
-            for copied in ("images.npy", "preparation.json"):
+            for copied in ("samples.npy", "preparation.json"):
                 shutil.copyfile(digits / copied, fresh / copied)
             items = store.items.assign(label=labels)
             if shown is not None:

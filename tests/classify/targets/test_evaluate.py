@@ -113,7 +113,7 @@ def test_a_loaded_model_answers_as_its_evaluation_did(
     found, _ = evaluated(targeted(kind), models[kind], tmp_path / "evaluation")
     (tmp_path / "model").symlink_to(models[kind])
     store = open_store(targeted(kind))
-    images, loaded = store.images[labeled(store, "test")], cast(Any, darkroom.load(tmp_path))
+    images, loaded = store.samples[labeled(store, "test")], cast(Any, darkroom.load(tmp_path))
     table = pd.read_parquet(tmp_path / "evaluation" / "predictions.parquet")
     predicted = table.filter(regex="^prediction_plain_").to_numpy()
     if kind == "labels":
@@ -140,7 +140,7 @@ def test_without_validation_images_nothing_is_chosen(
     items.loc[test[2:], "split"] = "train"
     items.loc[test[:2], store.target.columns[0]] = np.float32(0)
     with files.folder(tmp_path / "data") as fresh:
-        np.save(fresh / "images.npy", store.images)
+        np.save(fresh / "samples.npy", store.samples)
         describe_store(fresh, name="few", classes=(), items=items, target=store.target)
     found, logged = evaluated(tmp_path / "data", models[kind], tmp_path / "out", merge="learned")
     assert found["items"] == 2

@@ -52,11 +52,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     target = Target("labels", FRUITS)
     root = tmp_path_factory.mktemp("fruits")
     with files.folder(root / "class") as fresh:
-        np.save(fresh / "images.npy", images[ONE])
+        np.save(fresh / "samples.npy", images[ONE])
         one = items.iloc[ONE].assign(label=present[ONE].argmax(1))
         describe_store(fresh, name="fruits", classes=FRUITS, items=one)
     with files.folder(root / "labels") as fresh:
-        np.save(fresh / "images.npy", images)
+        np.save(fresh / "samples.npy", images)
         columns = dict(zip(target.columns, present.astype(np.float32).T, strict=True))
         describe_store(fresh, name="fruits", classes=(), items=items.assign(label=-1, **columns), target=target)
     return {"class": root / "class", "labels": root / "labels"}
@@ -69,7 +69,7 @@ def logits(kind: str, loss: str, stores: dict[str, Path], out: Path) -> Tensor:
     train.run(spec, data=stores[kind], out=out, log=silent)
     about, store = read_about(out), open_store(stores["labels"])
     network = rebuild("network", out, about.shape, len(about.target.names))
-    return torch.from_numpy(predict(network, store.images, np.arange(len(store.images))))
+    return torch.from_numpy(predict(network, store.samples, np.arange(len(store.samples))))
 
 
 def test_the_loss_is_the_sum_of_six_binary_cross_entropies_and_its_gradient_is_that_of_six_sigmoids() -> None:

@@ -37,7 +37,7 @@ def test_a_model_answers_in_the_targets_units(kind: Kind, targeted: Callable[[Ki
     assert about.link == ("sigmoid" if kind == "labels" else "identity")
     network = rebuild("network", tmp_path / "model", about.shape, len(about.target.names))
     rows = labeled(store, "test")
-    outputs, truth = predict(network, store.images, rows), store.targets[rows]
+    outputs, truth = predict(network, store.samples, rows), store.targets[rows]
     if kind == "labels":
         assert ((outputs > 0) == truth).mean() > 0.9
     else:
@@ -65,7 +65,7 @@ def test_a_target_that_never_varies_is_refused(
     store = open_store(targeted(kind))
     constant = dict.fromkeys(store.target.columns, np.float32(1 if kind == "labels" else 5))
     with files.folder(tmp_path / "data") as fresh:
-        np.save(fresh / "images.npy", store.images)
+        np.save(fresh / "samples.npy", store.samples)
         describe_store(fresh, name="flat", classes=(), items=store.items.assign(**constant), target=store.target)
     with pytest.raises(ValueError, match=expected):
         train.run(spec(kind), data=tmp_path / "data", out=tmp_path / "model", log=silent)

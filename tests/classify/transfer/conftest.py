@@ -38,7 +38,7 @@ def thinned(data: Path, root: Path) -> Path:
     store = open_store(data)
     with files.folder(root) as fresh:
         shutil.copyfile(data / "preparation.json", fresh / "preparation.json")
-        np.save(fresh / "images.npy", np.asarray(store.images)[::3])
+        np.save(fresh / "samples.npy", np.asarray(store.samples)[::3])
         items = store.items.iloc[::3].reset_index(drop=True)
         target = None if store.target.kind == "class" else store.target
         describe_store(fresh, name="few", classes=store.classes, items=items, target=target)

@@ -50,7 +50,7 @@ def test_a_fitted_head_predicts_the_target_and_fine_tuning_starts_from_it(
         about, store = read_about(out), open_store(data)
         rebuilt = rebuild("network", out, about.shape, len(about.target.names))
         rows = labeled(store, "test")
-        outputs, truth = predict(rebuilt, store.images, rows), store.targets[rows]
+        outputs, truth = predict(rebuilt, store.samples, rows), store.targets[rows]
         history = pd.read_csv(out / "history.csv")
         if kind == "labels":
             assert ((outputs > 0) == truth).mean() > 0.7, name  # random features

@@ -60,11 +60,11 @@ def test_features_are_the_networks_own_whatever_the_number_of_workers(
     test = labeled(store, "test")[:5]
     built = Pretrained(store.shape, 10, **{key: value for key, value in network(weights).items() if key != "name"})
     built.load_pretrained()
-    images = torch.from_numpy(store.images[test]).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(store.samples[test]).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         np.testing.assert_allclose(known.of(test), built.eval().features(images), rtol=1e-3, atol=1e-4)
     with pytest.raises(KeyError, match="no features of rows"):
-        known.of(np.array([len(store.images)]))
+        known.of(np.array([len(store.samples)]))
 
 
 def test_views_are_of_training_images_alone_and_share_their_fold(frozen: Path, few: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_probe_is_saved_as_a_whole_network(
     about, store = read_about(tmp_path / "model"), open_store(few)
     saved = rebuild("network", tmp_path / "model", about.shape, 10)
     rows = labeled(store, "val")
-    images = torch.from_numpy(store.images[rows]).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(store.samples[rows]).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         right = (saved(images).argmax(1).numpy() == store.labels[rows]).mean()
     history = (tmp_path / "model" / "history.csv").read_text().splitlines()

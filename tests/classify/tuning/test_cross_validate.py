@@ -106,7 +106,7 @@ def test_more_folds_than_images_of_a_class_is_one_line(digits: Path, tmp_path: P
     items = store.items.copy()
     items.loc[threes[left:], "label"] = -1
     with files.folder(tmp_path / "rare") as fresh:
-        np.save(fresh / "images.npy", np.asarray(store.images))
+        np.save(fresh / "samples.npy", np.asarray(store.samples))
         describe_store(fresh, name="rare", classes=store.classes, items=items)
     with pytest.raises(ValueError, match=rf'cross_validate is 5, .* only {left} images of class "3" .*; {cure}'):
         fold.run(spec(0, count=5), data=tmp_path / "rare", out=tmp_path / "fold", log=silent)

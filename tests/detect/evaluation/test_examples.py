@@ -50,13 +50,13 @@ def verdicts(items: int, side: int = 8, *, masks: bool = False, anomalous: bool 
     mask = np.zeros((1, side, side), np.uint8)
     mask[0, 2:5, 2:5] = 255
     store = Store("noise", ("good", "crack"), images.astype(np.uint8), table, mask if masks else None)
-    scores = store.images.mean((1, 2, 3)) / 255
+    scores = store.samples.mean((1, 2, 3)) / 255
     return ScoredTest(store, np.arange(items), unusual, scores, 0.3)
 
 
 def write(folder: Path, test: ScoredTest, *, keep: int = 1000, maps: bool = True) -> dict[str, Any]:
     kept, of_val = TopMaps(keep), TopMaps(0)
-    values = test.store.images.mean(3).astype(np.float32) / 255
+    values = test.store.samples.mean(3).astype(np.float32) / 255
     for start in range(0, len(values), 32):
         batch = slice(start, start + 32)
         kept.add(test.scores[batch], values[batch] if maps else None)
@@ -93,7 +93,7 @@ def test_every_image_stands_where_the_description_says(tmp_path: Path) -> None:
             top = place % size // strip["columns"] * strip["height"]
             left = place % strip["columns"] * strip["width"] * len(shown)
             panel = sheets[place // size][top : top + strip["height"], left : left + strip["width"]]
-            assert (panel == test.store.images[int(item["id"][5:9])]).all(), "small ones are kept without loss"
+            assert (panel == test.store.samples[int(item["id"][5:9])]).all(), "small ones are kept without loss"
 
 
 def test_no_more_are_kept_than_asked_for_whatever_the_batches(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_mask_goes_round_on_the_map_or_on_the_image_where_there_is_none() ->
     test = verdicts(6, masks=True)
     values = np.zeros((8, 8), np.float32)
     drawn = panels(test.example(0, values), Scale(0, 1), 96)
-    assert (drawn["input"] == test.store.images[0]).all()
+    assert (drawn["input"] == test.store.samples[0]).all()
     assert (drawn["map"] == OUTLINE).all(2).sum() == 4 * 3
     assert (panels(test.example(0, None), None, 96)["input"] == OUTLINE).all(2).any()
     assert not (panels(test.example(1, values), Scale(0, 1), 96)["map"] == OUTLINE).all(2).any()

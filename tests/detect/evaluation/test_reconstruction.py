@@ -30,7 +30,7 @@ def test_the_error_is_squared_whatever_the_scores_are(digits: Path) -> None:
     store = open_store(digits)
     rows = store.rows("test")[:70]  # more than a batch
     errors = squared_errors(Dimmed(), store, rows)
-    wanted = np.square(store.images[rows] / 255 * 0.1).mean((1, 2, 3))
+    wanted = np.square(store.samples[rows] / 255 * 0.1).mean((1, 2, 3))
     assert errors == pytest.approx(wanted, rel=1e-5)
 
 
@@ -48,7 +48,7 @@ def test_the_strips_hold_some_of_both_kinds_column_by_column(
     assert all((strip[:, blank : blank + 64] == 255).all() for strip in strips)
     if unusual:  # each pixel is enlarged to eight
         last = strips[0][::8, 66 * (shown - 1) :: 8, :1]
-        assert np.array_equal(last, store.images[rows[29 + unusual]])
+        assert np.array_equal(last, store.samples[rows[29 + unusual]])
 
 
 def test_values_beyond_black_and_white_are_cut() -> None:

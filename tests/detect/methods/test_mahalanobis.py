@@ -20,14 +20,14 @@ def fit(images: np.ndarray, components: int, ridge: float) -> Mahalanobis:
     return detector
 
 
-def as_float(images: np.ndarray) -> torch.Tensor:
+def as_tensor(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2) / 255
 
 
 def test_all_components_without_ridge_give_the_distance_by_the_covariance_matrix() -> None:
     detector = fit(NOISE, 40, ridge=0.0)
-    images = as_float(GENERATOR.integers(0, 256, (9, 4, 5, 2), dtype=np.uint8))
-    normal, given = (x.flatten(1).double().numpy() for x in (as_float(NOISE), images))
+    images = as_tensor(GENERATOR.integers(0, 256, (9, 4, 5, 2), dtype=np.uint8))
+    normal, given = (x.flatten(1).double().numpy() for x in (as_tensor(NOISE), images))
     off = given - normal.mean(0)
     expected = np.sqrt(np.einsum("bi,ij,bj->b", off, np.linalg.inv(np.cov(normal.T)), off))
     scores, maps = detector.score(images)
@@ -37,18 +37,18 @@ def test_all_components_without_ridge_give_the_distance_by_the_covariance_matrix
 
 def test_the_ridge_is_a_share_of_the_mean_variance_of_what_is_kept() -> None:
     detector = fit(NOISE, 7, ridge=0.3)
-    normal = as_float(NOISE).flatten(1).double().numpy()
+    normal = as_tensor(NOISE).flatten(1).double().numpy()
     variances, vectors = np.linalg.eigh(np.cov(normal.T))
     variances, vectors = variances[::-1][:7], vectors[:, ::-1][:, :7]
     coordinates = (normal - normal.mean(0)) @ vectors
     expected = np.sqrt((coordinates**2 / (variances + 0.3 * variances.mean())).sum(1))
-    assert np.allclose(detector.score(as_float(NOISE)).scores.numpy(), expected, rtol=1e-4)
+    assert np.allclose(detector.score(as_tensor(NOISE)).scores.numpy(), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("items", [30, 1500])  # fewer images than pixels, and more
 def test_normal_images_are_as_far_as_they_have_components(items: int) -> None:
     digits = (load_digits().images[:items, :, :, None] * 15).astype(np.uint8)
-    squares = fit(digits, 10, ridge=0.0).score(as_float(digits)).scores.square()
+    squares = fit(digits, 10, ridge=0.0).score(as_tensor(digits)).scores.square()
     assert squares.mean() == pytest.approx(10 * (items - 1) / items, rel=1e-4)
 
 

@@ -71,5 +71,5 @@ def test_channels_are_kept_apart() -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 9, 11, 3), dtype=np.uint8)
     detector = PCA((3, 9, 11), components=39)
     detector.fit(FitInputs(images=images, train=np.arange(40), val=NONE, seed=0))
-    as_float = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
-    assert torch.allclose(detector.reconstruct(as_float), as_float, atol=1e-4)
+    as_tensor = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    assert torch.allclose(detector.reconstruct(as_tensor), as_tensor, atol=1e-4)

@@ -34,8 +34,8 @@ def write(folder: Path, drawn: np.ndarray, epochs: list[int]) -> None:
 @pytest.mark.training
 def test_a_model_that_repeats_itself_covers_less(digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
-    judge, held_out = JudgeClassifier(Pixels(), store.classes, ""), store.images[store.rows("val")]
-    train = store.images[store.rows("train")]
+    judge, held_out = JudgeClassifier(Pixels(), store.classes, ""), store.samples[store.rows("val")]
+    train = store.samples[store.rows("train")]
     write(tmp_path, np.stack([np.resize(train[:different], train[:200].shape) for different in (1000, 2)]), [1, 2])
     covered = followed(tmp_path, judge, held_out)["coverage"]
     assert covered[0] > 3 * covered[1]
@@ -45,7 +45,7 @@ def test_it_shows_when_classes_were_lost(digits: Path, tmp_path: Path) -> None:
     store = open_store(digits)
     bright, dark = np.full((10, 8, 8, 1), 255, np.uint8), np.zeros((10, 8, 8, 1), np.uint8)
     write(tmp_path, np.stack([np.concatenate([bright, dark]), np.concatenate([bright, bright])]), [1, 5])
-    table = followed(tmp_path, JudgeClassifier(Pixels(), store.classes, ""), store.images[:20])
+    table = followed(tmp_path, JudgeClassifier(Pixels(), store.classes, ""), store.samples[:20])
     assert table["classes"].tolist() == [2, 1]
     assert table["largest_class"].tolist() == [0.5, 1.0]
     draw_course(table, tmp_path / "course.png")
@@ -57,6 +57,6 @@ def test_measures_that_need_labels_or_held_out_images_are_left_out(
     digits: Path, tmp_path: Path, reason: str, held_out: int, columns: list[str] | None
 ) -> None:
     store = open_store(digits)
-    write(tmp_path, store.images[None, :200], [1])
-    table = followed(tmp_path, JudgeClassifier(Pixels(), store.classes, reason), store.images[:held_out])
+    write(tmp_path, store.samples[None, :200], [1])
+    table = followed(tmp_path, JudgeClassifier(Pixels(), store.classes, reason), store.samples[:held_out])
     assert list(table) == (columns or ["epoch", "classes", "largest_class"])

@@ -78,7 +78,7 @@ def evaluate(outputs: Outputs) -> Evaluation:
             # quote all text, since names may contain commas, quotes and line breaks
             found.to_csv(folder / "tta.csv", index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             if len(found):
-                draw_turned(found, store.images, test, folder / "tta.png")
+                draw_turned(found, store.samples, test, folder / "tta.png")
 
     return Evaluation(result, predictions, _flat(result), draw)
 

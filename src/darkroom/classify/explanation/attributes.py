@@ -23,8 +23,8 @@ def measure(store: Store, rows: NDArray[np.int64]) -> pd.DataFrame:
     standard deviation of the Laplacian over that of the gray values, low where an image is blurred; `border_rows` and
     `border_columns` are the shares of rows and of columns in plain borders.
     """
-    found = [_measured(np.asarray(store.images[row])) for row in rows.tolist()]
-    release(store.images)
+    found = [_measured(np.asarray(store.samples[row])) for row in rows.tolist()]
+    release(store.samples)
     return pd.DataFrame(found, columns=list(PIXELS))
 
 

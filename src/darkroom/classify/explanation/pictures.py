@@ -15,7 +15,7 @@ from darkroom import sheets
 from darkroom.classify.explanation import saliency
 from darkroom.classify.explanation.mistakes import Answers
 from darkroom.data.store import Store
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.overlay import Scale, overlay
 
 SIDE = 128
@@ -34,7 +34,7 @@ class Gallery:
 
     def __init__(self, network: nn.Module, store: Store, rows: Places, answers: Answers) -> None:
         self.network, self.store, self.rows, self.answers = network, store, rows, answers
-        self.method = saliency.method(network, as_float(store.images[rows[:1]]))
+        self.method = saliency.method(network, as_tensor(store.samples[rows[:1]]))
         self.rivals = _rivals(answers)
 
     def save(self, folder: Path, name: str, places: Places) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Gallery:
     def _panels(self, places: Places) -> Iterator[dict[str, NDArray[np.uint8]]]:
         for start in range(0, len(places), BATCH):
             batch = places[start : start + BATCH]
-            images = self.store.images[self.rows[batch]]
+            images = self.store.samples[self.rows[batch]]
             maps = self._maps(images, batch)
             for index, image in enumerate(images):
                 small = sheets.reduced(image, SIDE)
@@ -77,7 +77,7 @@ class Gallery:
         wanted = {"prediction": self.answers.predicted, "rival": self.rivals}
         if self.method == "attention_rollout":
             wanted = {"attention": self.answers.predicted}
-        given = as_float(images)
+        given = as_tensor(images)
         return {
             name: saliency.saliency(self.network, self.method, given, torch.from_numpy(classes[places])).numpy()
             for name, classes in wanted.items()
@@ -86,7 +86,7 @@ class Gallery:
 
 def save_thumbnails(folder: Path, store: Store, rows: Sequence[int]) -> dict[str, Any]:
     """Write the thumbnails of the embedding map, and return what `sheets.save_strip` does."""
-    images = ({"image": sheets.rgb(sheets.reduced(np.asarray(store.images[row]), THUMBNAIL))} for row in rows)
+    images = ({"image": sheets.rgb(sheets.reduced(np.asarray(store.samples[row]), THUMBNAIL))} for row in rows)
     return sheets.save_strip(folder, "map", images, columns=COLUMNS, rows=ROWS)
 
 

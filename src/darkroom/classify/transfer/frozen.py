@@ -24,7 +24,7 @@ from darkroom.augment.remedies import class_weights
 from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.data import split
 from darkroom.data.store import Store, release
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import applied
 
 VALUES, ITEMS = "features.npy", "items.parquet"
@@ -85,7 +85,7 @@ def open_features(folder: Path) -> Features:
 def compute(network: Any, store: Store, rows: Rows) -> Features:
     """Return the features of these rows of a store, in memory."""
     values = np.empty((len(rows), network.backbone.features_size), np.float32)
-    extract(network, lambda view, some, index: as_float(store.images[some]), [(0, rows)], values)
+    extract(network, lambda view, some, index: as_tensor(store.samples[some]), [(0, rows)], values)
     return Features(values, pd.DataFrame({"row": rows, "view": 0}))
 
 

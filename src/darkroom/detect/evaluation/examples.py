@@ -22,7 +22,7 @@ from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
 from darkroom.detect.evaluation.reconstruction import as_bytes
 from darkroom.detect.items import UNLABELED
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.overlay import Scale, outline, overlay, peak, scale
 
 ABOUT = "examples.json"
@@ -66,7 +66,7 @@ class ScoredTest:
         row, masks = self.rows[place], self.store.masks
         id, label, mask = (self.store.items[column].iloc[row] for column in ("id", "label", "mask"))
         return ScoredImage(
-            image=self.store.images[row],
+            image=self.store.samples[row],
             values=values,
             reconstruction=reconstruction,
             mask=None if masks is None or mask < 0 else masks[mask] > 0,
@@ -141,7 +141,7 @@ def enlarged(detector: Detector, tested: ScoredTest) -> dict[Kind, list[ScoredIm
         places = [int(place) for place in tested.strip(kind)]
         for place in places:
             if place not in made:
-                image = as_float(tested.store.images[[tested.rows[place]]])
+                image = as_tensor(tested.store.samples[[tested.rows[place]]])
                 rebuilt, maps = detector.reconstruct(image), detector.score(image).maps
                 values = None if maps is None else maps[0].float().numpy()
                 made[place] = tested.example(place, values, None if rebuilt is None else as_bytes(rebuilt)[0])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import chunks
 from darkroom.sheets import save_image, tile
 
@@ -30,7 +30,7 @@ def squared_errors(detector: Detector, store: Store, rows: Rows) -> NDArray[np.f
     None if the detector makes no reconstructions. Raises ValueError for no rows.
     """
     found = np.empty(len(rows))  # filled in place: keeping many small arrays would fragment memory
-    for start, images in zip(range(0, len(rows), BATCH), chunks(store.images, rows, batch_size=BATCH), strict=True):
+    for start, images in zip(range(0, len(rows), BATCH), chunks(store.samples, rows, batch_size=BATCH), strict=True):
         rebuilt = detector.reconstruct(images)
         if rebuilt is None:
             return None
@@ -46,8 +46,8 @@ def draw_strips(detector: Detector, store: Store, normal: Rows, anomalous: Rows,
     detectors of a task show the same images. Writes nothing if the detector makes no reconstructions.
     """
     chosen = [_evenly(normal, NORMAL), _evenly(anomalous, ANOMALOUS)]
-    originals = [store.images[rows] for rows in chosen]
-    rebuilt = detector.reconstruct(as_float(np.concatenate(originals)))
+    originals = [store.samples[rows] for rows in chosen]
+    rebuilt = detector.reconstruct(as_tensor(np.concatenate(originals)))
     if rebuilt is None:
         return
     pixels, first = as_bytes(rebuilt), len(chosen[0])

@@ -80,7 +80,7 @@ class ClassifierDetector(Detector):
             )
         torch.manual_seed(derive(inputs.seed, "weights"))
         self.classes = torch.from_numpy(known)
-        self.network = untrained(self.options, self.shape, len(known), images=inputs.images, rows=inputs.train)
+        self.network = untrained(self.options, self.shape, len(known), samples=inputs.images, rows=inputs.train)
         targets = np.searchsorted(known, labels)
 
         def batches(rows: NDArray[np.int64], size: int, seed: int | None) -> Batches:

@@ -36,4 +36,4 @@ class ClassifierFeatures:
             raise ValueError(
                 f"explore.embeddings: {self.model} is a network {about.plugin['name']}, which has no features"
             )
-        return predict(network.features, store.images, np.arange(len(store.images)), workers=workers)
+        return predict(network.features, store.samples, np.arange(len(store.samples)), workers=workers)

@@ -33,4 +33,4 @@ class PixelComponents:
         train = store.rows("train")
         if len(train) > FITTED_ON:
             train = np.sort(np.random.default_rng(derive("pixels")).choice(train, FITTED_ON, replace=False))
-        return pixel_components(store, train, self.components)(np.arange(len(store.images)))
+        return pixel_components(store, train, self.components)(np.arange(len(store.samples)))

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from darkroom.classify.transfer.frozen import extract
 from darkroom.data.store import Store
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.nets.options import Weights
 from darkroom.nets.transfer import Pretrained
 from darkroom.registry import register
@@ -43,7 +43,7 @@ class PretrainedFeatures:
         """Return the features (N, D) of all images; the bytes do not depend on `workers`."""
         network = Pretrained(store.shape, 1, **self.options)  # type: ignore[arg-type]
         network.load_pretrained()
-        values = np.empty((len(store.images), network.backbone.features_size), np.float32)
-        rows = np.arange(len(store.images))
-        extract(network, lambda view, some, index: as_float(store.images[some]), [(0, rows)], values, workers=workers)
+        values = np.empty((len(store.samples), network.backbone.features_size), np.float32)
+        rows = np.arange(len(store.samples))
+        extract(network, lambda view, some, index: as_tensor(store.samples[some]), [(0, rows)], values, workers=workers)
         return values

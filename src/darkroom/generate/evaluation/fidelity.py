@@ -44,10 +44,10 @@ class Reference:
 
     def __init__(self, extract: FeatureExtractor, store: Store, rows: NDArray[np.int64]) -> None:
         self.extract = extract
-        self.real = extract(store.images[rows])
+        self.real = extract(store.samples[rows])
         held_out = store.rows("val")
         if 2 * len(held_out) >= len(rows):
-            others = extract(store.images[spread(held_out, len(rows))])
+            others = extract(store.samples[spread(held_out, len(rows))])
             self.floor = fidelity(self.real, others) | {"of": "validation"}
         else:
             self.floor = fidelity(self.real[::2], self.real[1::2]) | {"of": "halves"}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from darkroom import sheets
 from darkroom.data.store import Store
-from darkroom.fit.batches import as_bytes, as_float
+from darkroom.fit.batches import as_bytes, as_tensor
 from darkroom.generate.evaluation.latent_figures import draw_latent_map, draw_plane, draw_traversals
 from darkroom.generate.model import CHUNK, GenerativeModel, LatentModel, Reconstructs
 from darkroom.measure.bootstrap import mean_intervals
@@ -97,4 +97,4 @@ class EncodedImages:
             yield self._taken(self.rows[start : start + CHUNK])
 
     def _taken(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        return as_float(self.store.images[rows]), torch.from_numpy(self.store.labels[rows])
+        return as_tensor(self.store.samples[rows]), torch.from_numpy(self.store.labels[rows])

@@ -26,8 +26,8 @@ def memorized(store: Store, rows: NDArray[np.int64], samples: Images, *, seed: i
     `rows` are real images that the model never saw.
     """
     train = store.rows("train")
-    training = store.images[train]
-    made, held_out = nearest(samples, training), nearest(store.images[rows], training)
+    training = store.samples[train]
+    made, held_out = nearest(samples, training), nearest(store.samples[rows], training)
     made = Nearest(train[made.row], made.distance, made.ratio)
     draws = np.random.default_rng(derive(seed, "near copies"))
     found = {
@@ -60,5 +60,5 @@ def _closest(made: Nearest, store: Store) -> list[dict[str, Any]]:
 def draw_closest(closest: list[dict[str, Any]], samples: Images, store: Store, path: Path) -> None:
     """Draw the closest pairs, nearest first: samples on top, their nearest training images below."""
     above = samples[[pair["sample"] for pair in closest]]
-    below = store.images[[pair["row"] for pair in closest]]
+    below = store.samples[[pair["row"] for pair in closest]]
     sheets.save_image(sheets.tile(np.concatenate([above, below]), columns=len(closest), height=56), path)

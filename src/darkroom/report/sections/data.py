@@ -74,7 +74,6 @@ def read(results: Results) -> Card:
     """Read the data card. Raises FileNotFoundError if the data was not prepared."""
     files.read_manifest(results.data)
     card: dict[str, Any] = files.read_json(results.data / "card.json")
-    height, width, channels = card["shape"]
     kind, names = _target(card)
     summed = {split: sum(counts.get(split, 0) for counts in card["counts"].values()) for split in SPLITS}
     return Card(
@@ -82,7 +81,7 @@ def read(results: Results) -> Card:
         target=text.plural(len(names), NOUNS[kind]) if names else "no labels",
         joined="in" if kind == "class" and names else "with",
         splits=card.get("splits", summed),
-        size=f"{width} \N{MULTIPLICATION SIGN} {height} pixels, {'grayscale' if channels == 1 else 'RGB'}",
+        size=card["size"],
         source=str(card["source"].get("name", "")) if isinstance(card["source"], dict) else str(card["source"]),
         facts=_facts(card),
         warnings=list(card["warnings"]),

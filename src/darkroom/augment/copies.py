@@ -1,0 +1,84 @@
+"""Which copies a policy makes of which training samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom.augment.classes import PerClass, class_counts, resolve
+from darkroom.augment.config import ApplySpec
+from darkroom.data.kind import PLURAL
+from darkroom.data.store import Store
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The copies to make of a store's training samples."""
+
+    store: Store
+    settings: PerClass
+    table: pd.DataFrame
+    """The items table of the copies, not yet with their transforms."""
+    origins: NDArray[np.int64]
+    """The row of the store that each copy is made from."""
+
+
+class CopyMaker(Protocol):
+    """A plug-in of kind `copy maker`, named like the kind of samples that it makes copies of."""
+
+    def make(self, spec: ApplySpec, planned: Planned, *, data: Path, folder: Path, workers: int) -> pd.DataFrame:
+        """Write the copies to `samples.npy` in `folder`, and masks if there are any; `data` is the store's folder.
+
+        Returns the copies' table, with what was applied to each as JSON in the column `transforms`. The bytes do not depend on
+        `workers`, the number of processes.
+        """
+
+
+def plan(spec: ApplySpec, store: Store) -> Planned:
+    """Plan the copies: all first copies come first, in the order of the samples, then all second ones.
+
+    Raises ValueError if there is no training sample, or none gets a copy.
+    """
+    rows, what = store.rows("train"), PLURAL[store.kind]
+    if not len(rows):
+        raise ValueError(f"{store.name} has no training {what} to augment; see data.split in the config")
+    settings = per_class(spec, store)
+    number = settings.copies[store.labels[rows]]
+    if not number.any():
+        raise ValueError(f"none of the training {what} of {store.name} gets a copy; raise the policy's copies")
+    return Planned(store, settings, *_table(store, rows, number))
+
+
+def per_class(spec: ApplySpec, store: Store) -> PerClass:
+    """Resolve the policy's settings for each class of a store from its training images."""
+    counts = class_counts(store.labels[store.rows("train")], len(store.classes))
+    return resolve(copies=spec.copies, own=spec.classes, balance=spec.balance, classes=store.classes, counts=counts)
+
+
+def _table(store: Store, rows: NDArray[np.int64], number: NDArray[np.int64]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Return the items table of the copies, not yet with their transforms, and the row that each copy is made from.
+
+    `number` (n,) holds the number of copies of each row. All first copies come first, then all second ones.
+    """
+    copies = np.concatenate([np.full((number > copy).sum(), copy) for copy in range(int(number.max()))])
+    origins = np.concatenate([rows[number > copy] for copy in range(int(number.max()))])
+    parents = store.items.iloc[origins].reset_index(drop=True)
+    masked = (parents["mask"] >= 0).to_numpy()
+    table = pd.DataFrame(
+        {
+            "id": [f"{parent}#{copy}" for parent, copy in zip(parents["id"], copies, strict=True)],
+            "label": parents["label"],
+            "split": "train",
+            "group": parents["group"],
+            "mask": np.where(masked, np.cumsum(masked) - 1, -1),
+            "parent": parents["id"],
+            "copy": copies,
+            **parents[store.target.columns],
+        }
+    )
+    return table, origins

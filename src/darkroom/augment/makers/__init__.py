@@ -1,0 +1,1 @@
+"""Copy makers, one per kind of sample; see `augment.copies`."""

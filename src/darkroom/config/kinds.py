@@ -1,0 +1,85 @@
+"""What follows from the kind of samples that the source gives: defaults, and plug-ins and keys that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from darkroom import registry
+from darkroom.config.model import Config
+from darkroom.data.kind import PLURAL, SampleKind
+
+OF_SAMPLES = frozenset({"network", "transform", "batch transform", "view", "detector", "generator", "embedding"})
+"""Kinds of plug-ins that touch samples, each with a constant `TAKES`."""
+OF_IMAGES = ("explore", "audit", "pretrain", "labels", "suggest", "ladder", "generate")
+"""Sections that take images alone."""
+DEFAULTS: Mapping[SampleKind, Mapping[str, Mapping[str, Any]]] = {
+    "image": {},
+    "audio": {"classify": {"models": {}, "tta": []}, "detect": {"detectors": {}}},
+    "text": {"classify": {"models": {}, "tta": []}},
+    "table": {"classify": {"models": {}, "tta": []}, "detect": {"detectors": {}}},
+}
+"""What takes the place of the defaults of a section for images, by kind of samples."""
+
+
+def of_source(source: Any) -> SampleKind:
+    """Return the kind of samples that a source gives, as written in a config; images if there is no such source."""
+    name = source.get("name") if isinstance(source, Mapping) else source
+    known = registry.entries("source")
+    return cast(SampleKind, known[name].gives) if isinstance(name, str) and name in known else "image"
+
+
+def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fill in the models, views and detectors of a config that names none, if its samples are not images."""
+    data = raw.get("data")
+    kind = of_source(data.get("source")) if isinstance(data, Mapping) else "image"
+    filled = dict(raw)
+    for section, defaults in DEFAULTS[kind].items():
+        given = raw.get(section) if section in raw else ()
+        if given is None or isinstance(given, Mapping):
+            missing = {key: value for key, value in defaults.items() if (given or {}).get(key) in (None, {})}
+            filled[section] = {**(given or {}), **missing}
+    return filled
+
+
+def problems(config: Config) -> Iterator[str]:
+    """Find sections, keys and plug-ins that do not take the samples of the source."""
+    kind = config.data.kind
+    for section in OF_IMAGES:
+        if kind != "image" and getattr(config, section) is not None:
+            yield f"{section}: takes images, but the source gives {PLURAL[kind]}; remove {section}"
+    for key in ("size", "resize", "color"):
+        if kind != "image" and key in config.data.model_fields_set:
+            yield f"data.{key}: is about images, but the source gives {PLURAL[kind]}; remove {key}"
+    for section in ("augment", "classify", "detect"):
+        for place, entry in _used(getattr(config, section), section):
+            if kind not in entry.samples:
+                fits = registry.taking(entry.kind, kind)
+                there = f"use {', '.join(fits)}" if fits else f"no {entry.kind} does yet, so remove it"
+                yield (
+                    f"{place}: the {entry.kind} {entry.name} takes {_listed(entry.samples)}, but the source gives "
+                    f"{PLURAL[kind]}; {there}"
+                )
+
+
+def _listed(kinds: Iterable[str]) -> str:
+    return " or ".join(PLURAL[cast(SampleKind, kind)] for kind in kinds)
+
+
+def _used(value: Any, place: str) -> Iterator[tuple[str, registry.Entry]]:
+    """Yield the outermost plug-ins of a config value that touch samples, each with its place in the config."""
+    if isinstance(value, BaseModel):
+        plugin = getattr(value.__class__, "plugin", None)
+        if plugin and plugin[0] in OF_SAMPLES:
+            yield place, registry.entry(*plugin)
+            return
+        for field in value.__class__.model_fields:
+            yield from _used(getattr(value, field), f"{place}.{field}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _used(item, f"{place}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _used(item, f"{place}[{index}]")
