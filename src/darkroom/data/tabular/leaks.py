@@ -1,0 +1,95 @@
+"""Columns of a table that should not be there: one that alone predicts the class, and ids.
+
+These are warnings: a column may be an honest, perfect predictor, and only people know whether it is known in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.data.tabular.columns import Column
+from darkroom.data.words import listed
+
+ALONE = 0.99
+"""Balanced accuracy on held-out rows from which a single column predicts the class alone."""
+FEWEST = 5
+"""Held-out rows of a class below which no column is suspected: chance would do."""
+LEAVES = 4
+"""Leaves of the tree on a single column, per class."""
+COUNTING = 0.999
+"""Correlation with the order of the rows from which a column counts them."""
+
+
+def warnings(
+    rows: NDArray[np.float32], columns: Sequence[Column], labels: NDArray[np.int64], train: NDArray[np.bool_]
+) -> list[str]:
+    """Return the warnings about columns of rows (N, D) with labels (N,), -1 for none, some of them (N,) for training."""
+    alone = [f"{name} ({score:.3f})" for name, score in predicting(rows, columns, labels, train)]
+    counting = ids(rows, columns)
+    found = []
+    if alone:
+        found.append(
+            f"columns that alone predict the class, with their balanced accuracy on held-out rows: {len(alone)}: "
+            f"{listed(alone)}; if they are known only afterwards, leave them out with data.table.columns.NAME: drop"
+        )
+    if counting:
+        found.append(
+            f"columns that look like ids, a different number in every row: {len(counting)}: {listed(counting)}; leave them "
+            "out with data.table.columns.NAME: drop"
+        )
+    return found
+
+
+def predicting(
+    rows: NDArray[np.float32], columns: Sequence[Column], labels: NDArray[np.int64], train: NDArray[np.bool_]
+) -> list[tuple[str, float]]:
+    """Return the columns whose own small tree, grown on training rows, is right about held-out ones, and how often."""
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.tree import DecisionTreeClassifier
+
+    given, held_out = train & (labels >= 0), ~train & (labels >= 0)
+    classes, counts = np.unique(labels[held_out], return_counts=True)
+    if len(np.unique(labels[given])) < 2 or len(classes) < 2 or counts.min() < FEWEST:
+        return []
+    found = []
+    for column, values in zip(columns, rows.T, strict=True):
+        tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES * len(classes), class_weight="balanced", random_state=0)
+        if column.kind == "category":  # in the order of the classes that the categories go with
+            values = _by_class(values, labels, given)
+        cells = values[:, None]
+        score = balanced_accuracy_score(
+            labels[held_out], tree.fit(cells[given], labels[given]).predict(cells[held_out])
+        )
+        if score >= ALONE:
+            found.append((column.name, float(score)))
+    return found
+
+
+def ids(rows: NDArray[np.float32], columns: Sequence[Column]) -> list[str]:
+    """Return the columns of whole numbers that differ in every row and rise or fall with its place."""
+    place = np.arange(len(rows))
+    found = []
+    for column, values in zip(columns, rows.T, strict=True):
+        if (
+            column.kind == "number"
+            and len(rows) > 2
+            and np.isfinite(values).all()
+            and (values == np.rint(values)).all()
+        ):
+            distinct = len(np.unique(values)) == len(values)
+            if distinct and abs(float(np.corrcoef(place, values.astype(np.float64))[0, 1])) > COUNTING:
+                found.append(column.name)
+    return found
+
+
+def _by_class(values: NDArray[np.float32], labels: NDArray[np.int64], given: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return category codes ordered by the mean label of their training rows; missing and unseen ones stay apart."""
+    codes = np.where(np.isnan(values), -1, values).astype(np.int64) + 1
+    count = np.bincount(codes[given], minlength=codes.max() + 1)
+    total = np.bincount(codes[given], labels[given], minlength=codes.max() + 1)
+    mean = np.divide(total, count, out=np.full(len(total), -1.0), where=count > 0)
+    ordered: NDArray[np.float32] = mean[codes].astype(np.float32)
+    return ordered
