@@ -17,6 +17,7 @@ from tests.report.page import NASTY, Page, findings, table_of
 
 from darkroom import files
 from darkroom.report import build
+from darkroom.report import page as filling
 from darkroom.report.section import Answer, Section
 from darkroom.report.words.finding import Finding
 from darkroom.report.words.text import say
@@ -240,7 +241,7 @@ def test_a_section_is_a_module_a_template_and_its_name_in_build(
     plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     templates = tmp_path / "templates"
-    shutil.copytree(build.TEMPLATES, templates)
+    shutil.copytree(filling.TEMPLATES, templates)
     (templates / "extra.html").write_text("<h2>Extra</h2><p>{{ content | plural('class') }}</p>")
     added = Section(
         key="extra",
@@ -248,7 +249,7 @@ def test_a_section_is_a_module_a_template_and_its_name_in_build(
         read=lambda results: len(results.classifiers),
         answer=lambda found: Answer(findings=[Finding("Extra", "new", "note", say("{} more", found))]),
     )
-    monkeypatch.setattr(build, "TEMPLATES", templates)
+    monkeypatch.setattr(filling, "TEMPLATES", templates)
     monkeypatch.setattr(build, "SECTIONS", (*build.SECTIONS, added))
     text = plant().build(tmp_path / "out")
     assert '<a href="#extra">More</a>' in text
@@ -260,7 +261,7 @@ def test_every_section_has_a_template_and_a_key_of_its_own() -> None:
     keys = [section.key for section in build.SECTIONS]
     assert len(set(keys)) == len(keys)
     pages = {"page", "answer", "gallery", "macros", "curves", "why", "one_class", "labels", "numbers"}
-    assert {path.stem for path in build.TEMPLATES.glob("*.html")} == {*keys, *pages}
+    assert {path.stem for path in filling.TEMPLATES.glob("*.html")} == {*keys, *pages}
 
 
 def test_the_report_imports_no_model_code() -> None:
@@ -268,6 +269,6 @@ def test_the_report_imports_no_model_code() -> None:
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", listed], capture_output=True, check=True).stdout))
     assert not {"torch", "matplotlib", "sklearn", "mlflow", "pytorch_lightning"} & loaded
     stages = {name for name in loaded if name.startswith("darkroom.") and not name.startswith("darkroom.report")}
-    measured = ("bootstrap", "ranking", "resampled", "seeds")
+    measured = ("bootstrap", "intervals", "ranking", "resampled", "seeds")
     measure = {"darkroom.measure", *(f"darkroom.measure.{name}" for name in measured)}
     assert stages <= {"darkroom.files", "darkroom.log", "darkroom.settings", *measure}

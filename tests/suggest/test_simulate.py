@@ -17,10 +17,10 @@ from darkroom.data.config import LabelBudget
 from darkroom.data.hide import hide
 from darkroom.data.store import open_store
 from darkroom.log import silent
+from darkroom.measure.intervals import Difference
 from darkroom.measure.resampled import holm
 from darkroom.randomness import derive
 from darkroom.report.config import ResultEntry
-from darkroom.report.intervals import Difference
 from darkroom.report.sections import suggest as section
 from darkroom.suggest import simulate
 from darkroom.suggest.config import SimulateSpec, Suggest

@@ -108,6 +108,8 @@ class Stage:
     """Whether the command takes `--checkpoints` and resumes from there."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """MLflow tag names of wildcards that are named differently there."""
+    shared: str = ""
+    """The MLflow experiment of its runs if all configs share its results; without it, a config's own."""
 
     @property
     def section(self) -> str:

@@ -95,7 +95,8 @@ class Plan:
     def options(self, stage: str, **wildcards: Any) -> str:
         """Return a job's command-line options except `--spec` and `--out`: inputs, checkpoint folder and MLflow tags."""
         renamed = self.stages[stage].tags
-        tags = {"dataset": self.config.name, **{renamed.get(key, key): value for key, value in wildcards.items()}}
+        experiment = self.stages[stage].shared or self.config.name
+        tags = {"dataset": experiment, **{renamed.get(key, key): value for key, value in wildcards.items()}}
         words = [f"--{option} {folder}" for option, folder, _ in self.inputs(stage, **wildcards)]
         if self.stages[stage].resumes:
             words.append(f"--checkpoints {self.results}/checkpoints")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jinja2
 from markupsafe import Markup
 
 from darkroom import files
 from darkroom.log import Log
 from darkroom.report.config import BuildSpec
+from darkroom.report.page import filled, inlined
 from darkroom.report.parts.pictures import BUDGET, THUMBNAILS, Album, Sheet
 from darkroom.report.parts.plane import EmbeddingMap
 from darkroom.report.parts.table import Figure
@@ -41,7 +39,6 @@ from darkroom.report.sections.generate import section as generate
 from darkroom.report.sections.suspects import Corrections
 from darkroom.report.sections.tuning import section as tuning
 from darkroom.report.unfinished import Unfinished, problems
-from darkroom.report.words import text
 
 SECTIONS: tuple[Section, ...] = (
     data.SECTION,
@@ -62,7 +59,6 @@ SECTIONS: tuple[Section, ...] = (
     made.SECTION,
 )
 """In the order of the page."""
-TEMPLATES = Path(__file__).parent / "templates"
 T = TypeVar("T")
 GALLERY = 8_000_000
 """Bytes of all images on the gallery page."""
@@ -98,8 +94,8 @@ def _page(results: Results, left: Unfinished) -> str:
     failed, unknown = problems(left, results.missing)
     contents = [part.content for part in parts]
     scripts = {"map.js": EmbeddingMap, "corrections.js": Corrections}
-    used = [_plain(name) for name, kind in scripts.items() if any(True for _ in _within(contents, kind))]
-    return _filled(
+    used = [inlined(name) for name, kind in scripts.items() if any(True for _ in _within(contents, kind))]
+    return filled(
         "page.html",
         name=results.name,
         parts=parts,
@@ -131,30 +127,7 @@ def _gallery(name: str, folder: Path) -> str:
     """Render the second page, which shows every augmentation technique."""
     shown = gallery.gallery(folder)
     album = _album(shown.families, Figure, GALLERY)
-    return _filled("gallery.html", name=name, gallery=shown, where=gallery.WHERE, album=album)
-
-
-def _filled(template: str, *, script: str = "", **content: Any) -> str:
-    """Render a page with its style sheet and its script inlined."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": text.count, "listed": text.listed, "plural": text.plural, "digest": _digest}
-    return environment.get_template(template).render(**content, style=_plain("style.css"), script=script)
-
-
-def _plain(name: str) -> Markup:
-    """Read a style sheet or script, to be inlined as it is."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-
-
-def _digest(inlined: str) -> str:
-    """Return the hash by which the content security policy allows an inlined style sheet or script."""
-    return base64.b64encode(hashlib.sha256(inlined.encode()).digest()).decode("ascii")
+    return filled("gallery.html", name=name, gallery=shown, where=gallery.WHERE, album=album)
 
 
 def _album(content: Any, kind: type[Figure | Sheet], budget: int) -> Album:

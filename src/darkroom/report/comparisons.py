@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.report.intervals import Difference, Number, paired
+from darkroom.measure.intervals import Difference, Number, paired
 from darkroom.report.results import ClassifierRuns, Run, by_seed, class_shares, correct
 
 NONE, VALIDATED = "none", "validation.parquet"

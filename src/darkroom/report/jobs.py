@@ -20,9 +20,11 @@ NOT_SHOWN = {
     "explore embed",
     "generate judge",
     "report build",
+    "study book",
+    "study run",
     "weights fetch",
 }
-"""Stages whose results the page does not read, as they only feed other stages."""
+"""Stages whose results the page does not read, as they only feed other stages or have pages of their own."""
 
 
 def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import files
+from darkroom.measure.intervals import BOUNDS, Number, number, over_seeds
 from darkroom.report.config import BuildSpec, ResultEntry, SeedEntry
-from darkroom.report.intervals import BOUNDS, Number, number, over_seeds
 from darkroom.report.unfinished import Unfinished
 
 UNIT = (0.0, 1.0)

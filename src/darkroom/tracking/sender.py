@@ -33,7 +33,7 @@ from darkroom.tracking import spool
 from darkroom.tracking.database import LOCAL_ARTIFACTS, make_database, relocate
 from darkroom.tracking.names import NUMBERED, flat, has_parent, method, metric_name, quoted, summary, title
 
-ARTIFACTS = (".png", ".json", ".csv", ".pt", ".html", ".parquet")
+ARTIFACTS = (".png", ".svg", ".json", ".csv", ".pt", ".html", ".parquet")
 LARGEST_ARTIFACT = 64 * 2**20
 PAUSE = 1.0
 """Seconds between polls of the spool."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.curves import BOTTOM, LEFT, RIGHT, TOP, curves
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darkroom.report.intervals import Difference, Number
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.words import text
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkroom.report.intervals import Difference, Number
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.words import text
 
 MOST_TICKS = 7

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.words import text
 
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 468.0, 12.0, 250.0

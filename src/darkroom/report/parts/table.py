@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkroom.report.intervals import Difference, Number
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.parts.chart import Mark
 from darkroom.report.words import text
 

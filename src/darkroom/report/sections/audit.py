@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from darkroom import files
-from darkroom.report.intervals import Number, number
+from darkroom.measure.intervals import Number, number
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure
 from darkroom.report.results import Results
 from darkroom.report.section import Answer, Section

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Figure, Row, Table, cell, figure, seconds
 from darkroom.report.results import Results, timing
 from darkroom.report.section import Section

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.files import canonical
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.curves import Curves, curves
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, seconds
 from darkroom.report.results import DetectorRuns, Results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.curves import Curves, curves
 from darkroom.report.parts.table import Row, Table, cell
 from darkroom.report.results import DetectorRuns, Results

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import files
-from darkroom.report.intervals import Number, number
+from darkroom.measure.intervals import Number, number
 from darkroom.report.parts import strips
 from darkroom.report.parts.curves import Curves, curves
 from darkroom.report.parts.pictures import Sheet

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from darkroom import files
-from darkroom.report.intervals import Difference, Number, from_moments, number, over_seeds, paired
+from darkroom.measure.intervals import Difference, Number, from_moments, number, over_seeds, paired
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.curves import Curves, curves

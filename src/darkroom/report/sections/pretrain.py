@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom import files
-from darkroom.report.intervals import Difference, Number, number, paired
+from darkroom.measure.intervals import Difference, Number, number, paired
 from darkroom.report.parts.curves import MOST_TICKS, Curves, curves
 from darkroom.report.parts.table import Cell, Table, cell, change, rows, seconds
 from darkroom.report.results import Results, timing

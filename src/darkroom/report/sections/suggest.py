@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from darkroom.measure.intervals import Difference, Number, over_seeds, paired
 from darkroom.measure.resampled import corrected_test, holm
-from darkroom.report.intervals import Difference, Number, over_seeds, paired
 from darkroom.report.parts.curves import MOST_TICKS, Curves, curves
 from darkroom.report.parts.table import Cell, Table, cell, change, rows
 from darkroom.report.results import UNIT, Results

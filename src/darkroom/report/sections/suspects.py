@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom import files
-from darkroom.report.intervals import Difference, paired
+from darkroom.measure.intervals import Difference, paired
 from darkroom.report.parts import strips
 from darkroom.report.parts.pictures import Sheet
 from darkroom.report.parts.table import Cell, Table, rows

@@ -10,8 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from darkroom import files
+from darkroom.measure.intervals import Number
 from darkroom.report.comparisons import NONE, Effect, accuracy_change
-from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, change, figure

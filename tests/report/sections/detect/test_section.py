@@ -14,7 +14,7 @@ from tests.report.page import Page, findings, table_of
 from tests.report.written import write_examples
 
 from darkroom import files
-from darkroom.report.intervals import Difference, Number
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.sections.detect.choice import Candidate, choose, milliseconds
 
 Plant = Callable[..., Any]

@@ -12,8 +12,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from darkroom.measure.intervals import Difference
 from darkroom.report.comparisons import over_images
-from darkroom.report.intervals import Difference
 from darkroom.report.results import ClassifierRuns, Run
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Cell, Figure, Table, cell, figure
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.sections.classify import tables

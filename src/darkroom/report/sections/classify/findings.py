@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.comparisons import ACCURACY, NONE, Effect, Score, validation_lead
-from darkroom.report.intervals import Difference, Number
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verdict

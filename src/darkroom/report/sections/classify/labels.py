@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.comparisons import Effect, Score, network_effects, over_images, policy_effects, ranking
-from darkroom.report.intervals import Difference, Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, change

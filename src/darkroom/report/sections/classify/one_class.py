@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from darkroom.measure.intervals import Number
 from darkroom.report.comparisons import Effect, network_effects, policy_effects, ranking
-from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Figure, Table

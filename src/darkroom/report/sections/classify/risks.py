@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Cell, Row, Table, cell
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from darkroom.measure.intervals import Number, over_seeds
 from darkroom.report.comparisons import ACCURACY, Effect, change
-from darkroom.report.intervals import Number, over_seeds
 from darkroom.report.parts import table as parts
 from darkroom.report.parts.curves import MOST_TICKS, Curves, curves
 from darkroom.report.parts.table import Cell, Row, Table, cell

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from darkroom.measure.intervals import Number
 from darkroom.report.comparisons import ACCURACY, Effect, Score
-from darkroom.report.intervals import Number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, rows, seconds

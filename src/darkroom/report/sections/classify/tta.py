@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from darkroom.measure.intervals import Number
 from darkroom.report.comparisons import accuracy_change
-from darkroom.report.intervals import Number
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, change, figure
 from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.sections.classify.findings import titled

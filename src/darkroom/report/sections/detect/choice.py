@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from darkroom.report.intervals import Difference, Number
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.results import DetectorRuns
 from darkroom.report.words import text
 from darkroom.report.words.text import say

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from darkroom.measure.intervals import Difference, Number, over_seeds
 from darkroom.measure.seeds import t_interval
-from darkroom.report.intervals import Difference, Number, over_seeds
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
 from darkroom.report.results import DetectorRuns
 from darkroom.report.sections.detect.choice import CHANCE

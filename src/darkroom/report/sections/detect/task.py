@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from darkroom.report.intervals import Difference, Number, paired_auroc
+from darkroom.measure.intervals import Difference, Number, paired_auroc
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Figure, Table, figure

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from darkroom.report.intervals import Number
+from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
 from darkroom.report.results import Method
 from darkroom.report.words import text

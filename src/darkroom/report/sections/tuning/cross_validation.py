@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom import files
-from darkroom.report.intervals import Difference, Number, number
+from darkroom.measure.intervals import Difference, Number, number
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Row, Table, cell

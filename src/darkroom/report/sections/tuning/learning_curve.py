@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from darkroom import files
-from darkroom.report.intervals import Difference, number, over_seeds, paired
+from darkroom.measure.intervals import Difference, number, over_seeds, paired
 from darkroom.report.parts.curves import Curves, curves
 from darkroom.report.parts.table import Row, Table, cell, change
 from darkroom.report.results import UNIT, Results

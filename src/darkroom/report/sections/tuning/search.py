@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from darkroom import files
+from darkroom.measure.intervals import Difference, Number
 from darkroom.report.comparisons import accuracy_change
-from darkroom.report.intervals import Difference, Number
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure
 from darkroom.report.results import Results
 from darkroom.report.words import text

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from darkroom.report.intervals import Number, from_moments, number, over_seeds, paired, paired_auroc
+from darkroom.measure.intervals import Number, from_moments, number, over_seeds, paired, paired_auroc
 
 
 def test_one_seed_keeps_its_interval_and_several_get_a_t_interval() -> None:

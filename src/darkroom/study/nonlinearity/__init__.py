@@ -1,0 +1,1 @@
+"""Why a network needs activations between its layers."""

@@ -1,0 +1,71 @@
+"""Every study: its settings, and what its page asks for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import meta, nodes
+
+from darkroom import registry
+from darkroom.study import contents, jobs
+from darkroom.study.booklet.markdown import html
+from darkroom.study.booklet.page import templates
+
+SECTIONS = ("The idea", "The experiment", "What came out", "Try this", "Sources")
+STUDIES = sorted(registry.entries("study"))
+
+
+def parsed(name: str) -> nodes.Template:
+    text = contents.page(name).read_text(encoding="utf-8")
+    templates().from_string(text)  # knows its filters
+    found: nodes.Template = templates().parse(text)
+    return found
+
+
+def attributes(tree: nodes.Template, variable: str) -> set[str]:
+    of = (node for node in tree.find_all((nodes.Getattr, nodes.Getitem)) if isinstance(node.node, nodes.Name))
+    named = (node for node in of if node.node.name == variable)  # type: ignore[attr-defined]
+    return {str(node.attr if isinstance(node, nodes.Getattr) else node.arg.value) for node in named}  # type: ignore[attr-defined]
+
+
+def test_the_booklet_has_every_study_and_no_other() -> None:
+    assert sorted(contents.studies()) == STUDIES
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_settings_are_the_defaults_of_the_experiment(name: str) -> None:
+    path, model = contents.folder(name) / "config.yaml", registry.options("study", name)
+    written = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    defaults: dict[str, Any] = model.model_validate({"name": name}).model_dump(mode="json", exclude={"name"})
+    assert jobs.chosen(name).model_dump(mode="json", exclude={"name"}) == defaults
+    assert list(written) == list(defaults), "config.yaml lists all settings, in the order of the signature"
+    for key, field in model.model_fields.items():
+        assert key == "name" or field.description, f"{key} has no description"
+    text = path.read_text(encoding="utf-8")
+    assert all(re.search(rf"^{key}:.*#|^#.*\n{key}:", text, re.MULTILINE) for key in written), "each with a comment"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_asks_for_what_there_is(name: str) -> None:
+    tree = parsed(name)
+    assert meta.find_undeclared_variables(tree) <= {"n", "c", "figure", "table", "chart"}
+    assert attributes(tree, "c") <= set(registry.options("study", name).model_fields)
+    source = (contents.folder(name) / "experiment.py").read_text(encoding="utf-8")
+    words = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    calls = [c for c in tree.find_all(nodes.Call) if isinstance(c.node, nodes.Name)]
+    asked = {str(call.args[0].value) for call in calls if isinstance(call.args[0], nodes.Const)}
+    assert asked <= words, "a figure or table that the experiment does not name"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_has_its_sections_and_its_formulas_are_valid(name: str) -> None:
+    text = contents.page(name).read_text(encoding="utf-8")
+    assert re.findall(r"^# (.+)", text, re.MULTILINE)
+    headings = re.findall(r"^## (.+)", text, re.MULTILINE)
+    assert [heading for heading in SECTIONS if heading not in headings] == []
+    body = html(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "1", text, flags=re.DOTALL))
+    assert "$$" not in body
