@@ -29,8 +29,8 @@ from darkroom.settings import Section
 
 GUIDE = Path(__file__).with_name("reference.md")
 """The hand-written introduction to the reference."""
-OF_JOBS = frozenset({"copy maker"})
-"""Kinds of plug-ins that follow from the config, so that nobody writes their names."""
+OF_JOBS = frozenset({"copy maker", "study"})
+"""Kinds of plug-ins that no config names: they follow from it, or have nothing to do with it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
