@@ -1,4 +1,7 @@
-"""Draw the data card: counts, mean images, examples. For one class or label or hundreds, with any names."""
+"""Draw the data card: counts for all kinds of samples, and mean images, examples and near-duplicates of images.
+
+For one class or label or hundreds, with any names.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 
 from darkroom import figures, sheets
 from darkroom.data import target_pictures
+from darkroom.data.kind import PLURAL
 from darkroom.data.store import SPLITS, Store
 from darkroom.data.target_pictures import SPLIT_COLORS
 from darkroom.data.words import shown
@@ -30,44 +34,51 @@ Picture = NDArray[np.uint8]
 
 
 def draw(root: Path, card: dict[str, Any], store: Store) -> None:
-    """Write mean_images.png, contact_sheet.png, near_duplicates.png if there are any, and pictures of the target.
+    """Write pictures of the target: class_counts.png, label_counts.png and label_pairs.png, or numbers.png.
 
-    These are class_counts.png, label_counts.png and label_pairs.png, or numbers.png.
+    Images also get mean_images.png, contact_sheet.png, and near_duplicates.png if there are any.
     """
-    table, images = store.items, store.samples
+    table = store.items
     if store.target.kind == "class":
         rows = {name: np.flatnonzero(table["label"] == number) for number, name in enumerate(store.classes)}
     else:
         rows = target_pictures.groups(store)
-    first = dict(list((rows or {"no class": np.arange(len(table))}).items())[:SHOWN_CLASSES])
-    more = max(len(rows) - len(first), 0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # letters that the font lacks become boxes
         match store.target.kind:
             case "class":
-                _draw_counts(root / "class_counts.png", card["counts"] or {"no class": _counts(table)})
+                counts = card["counts"] or {"no class": _counts(table)}
+                _draw_counts(root / "class_counts.png", counts, of=PLURAL[store.kind])
             case "labels":
-                _draw_counts(root / "label_counts.png", card["counts"], "labels")
+                _draw_counts(root / "label_counts.png", card["counts"], of=PLURAL[store.kind], what="labels")
                 target_pictures.draw_pairs(root / "label_pairs.png", store)
             case "numbers":
                 target_pictures.draw_numbers(root / "numbers.png", store)
-        _draw_means(root / "mean_images.png", first, table, images, more=more)
-        if len(first) <= SHOWN_CLASSES // 2:
-            _draw_examples(root / "contact_sheet.png", first, store)
-        else:
-            middles = [_example(int(members[len(members) // 2]), store) for members in first.values()]
-            _draw_grid(root / "contact_sheet.png", middles, list(first), more=more)
-        if groups := card["near_duplicates"]["largest"]:
-            number = {id_: row for row, id_ in enumerate(table["id"].tolist())}
-            twins = [[number[id_] for id_ in group["ids"]] for group in groups]
-            _draw_twins(root / "near_duplicates.png", twins, images)
+        if store.kind == "image":
+            _draw_images(root, card, store, rows or {"no class": np.arange(len(table))})
+
+
+def _draw_images(root: Path, card: dict[str, Any], store: Store, rows: dict[str, NDArray[np.int64]]) -> None:
+    """Draw means and examples of the images of each class, whose `rows` are given, and the near-duplicates."""
+    table, images, first = store.items, store.samples, dict(list(rows.items())[:SHOWN_CLASSES])
+    more = max(len(rows) - len(first), 0)
+    _draw_means(root / "mean_images.png", first, table, images, more=more)
+    if len(first) <= SHOWN_CLASSES // 2:
+        _draw_examples(root / "contact_sheet.png", first, store)
+    else:
+        middles = [_example(int(members[len(members) // 2]), store) for members in first.values()]
+        _draw_grid(root / "contact_sheet.png", middles, list(first), more=more)
+    if groups := card["near_duplicates"]["largest"]:
+        number = {id_: row for row, id_ in enumerate(table["id"].tolist())}
+        twins = [[number[id_] for id_ in group["ids"]] for group in groups]
+        _draw_twins(root / "near_duplicates.png", twins, images)
 
 
 def _counts(table: pd.DataFrame) -> dict[str, int]:
     return {part: int((table["split"] == part).sum()) for part in SPLITS}
 
 
-def _draw_counts(path: Path, counts: dict[str, dict[str, int]], what: str = "classes") -> None:
+def _draw_counts(path: Path, counts: dict[str, dict[str, int]], *, of: str, what: str = "classes") -> None:
     """Draw stacked bars: one per class with its name or, if there are too many, from the largest class to the smallest."""
     named = len(counts) <= NAMED_CLASSES
     order = list(counts) if named else sorted(counts, key=lambda name: -sum(counts[name].values()))
@@ -86,12 +97,12 @@ def _draw_counts(path: Path, counts: dict[str, dict[str, int]], what: str = "cla
         axes.set_yticks(position, [shown(name) for name in order], fontsize=8)
         axes.invert_yaxis()
         axes.set_xlim(0, start.max() * 1.1)
-        axes.set_xlabel("images")
+        axes.set_xlabel(of)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         most, least = (f"{shown(order[end])} ({int(start[end]):,})" for end in (0, -1))
         axes.set_xlabel(f"{len(order)} {what}, from {most} to {least}")
-        axes.set_ylabel("images")
+        axes.set_ylabel(of)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
     figures.save(drawn, path)

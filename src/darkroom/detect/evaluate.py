@@ -67,8 +67,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
         "pixel_left_out": pixels.left_out if pixels else 0,
         "reconstruction": metrics.reconstruction(detector, store, test[~anomalous]),
     }
-    tested, colors = ScoredTest(store, test, anomalous, scores, threshold.value), color_scale(val_maps, test_maps)
-    strips = enlarged(detector, tested)
+    colors = color_scale(val_maps, test_maps)
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", result)
         OperatingPoint(threshold.value, threshold.rule, files.read_manifest(model)[WEIGHTS], colors).save(fresh)
@@ -79,11 +78,14 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
             ]
         )
         table.to_parquet(fresh / "scores.parquet", index=False)
-        save_examples(fresh, tested, test_maps, strips, colors)
-        draw_gallery(strips, colors, fresh / "gallery.png")
+        if store.kind == "image":
+            tested = ScoredTest(store, test, anomalous, scores, threshold.value)
+            strips = enlarged(detector, tested)
+            save_examples(fresh, tested, test_maps, strips, colors)
+            draw_gallery(strips, colors, fresh / "gallery.png")
+            draw_strips(detector, store, test[~anomalous], test[anomalous], fresh)
         draw_histogram(val_scores, scores[~anomalous], scores[anomalous], threshold.value, fresh / "histogram.png")
         draw_roc(anomalous, scores, threshold.value, fresh / "roc.png")
-        draw_strips(detector, store, test[~anomalous], test[anomalous], fresh)
         files.write_json(fresh / files.TIMING, timing(times))
     log(_flat(result))
 

@@ -60,7 +60,15 @@ def run(
     fitted = detector.fit(inputs)
     seconds = time.monotonic() - started
     with files.folder(out) as fresh:
-        save_model(fresh, detector, plugin=spec.detector, shape=store.shape, classes=store.classes, fitted=fitted)
+        save_model(
+            fresh,
+            detector,
+            plugin=spec.detector,
+            shape=store.shape,
+            classes=store.classes,
+            fitted=fitted,
+            samples=store.kind,
+        )
         copy_preparation(data, fresh)
         if classifier is not None:
             shutil.copytree(classifier, fresh / CLASSIFIER, ignore=shutil.ignore_patterns(files.TIMING))

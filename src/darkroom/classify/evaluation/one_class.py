@@ -77,7 +77,7 @@ def evaluate(outputs: Outputs) -> Evaluation:
             found = turned(predictions, store.classes)
             # quote all text, since names may contain commas, quotes and line breaks
             found.to_csv(folder / "tta.csv", index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            if len(found):
+            if len(found) and store.kind == "image":
                 draw_turned(found, store.samples, test, folder / "tta.png")
 
     return Evaluation(result, predictions, _flat(result), draw)

@@ -25,7 +25,7 @@ Rows = NDArray[np.int64]
 
 @torch.inference_mode()
 def squared_errors(detector: Detector, store: Store, rows: Rows) -> NDArray[np.float64] | None:
-    """Return the mean squared error (N,) of each row's reconstruction, over pixels and channels in [0, 1].
+    """Return the mean squared error (N,) of each row's reconstruction, over the values of a sample: pixels in [0, 1].
 
     None if the detector makes no reconstructions. Raises ValueError for no rows.
     """
@@ -34,7 +34,9 @@ def squared_errors(detector: Detector, store: Store, rows: Rows) -> NDArray[np.f
         rebuilt = detector.reconstruct(images)
         if rebuilt is None:
             return None
-        found[start : start + len(images)] = (rebuilt - images).square().mean((1, 2, 3)).double().numpy()
+        found[start : start + len(images)] = (
+            (rebuilt - images).square().mean((*range(1, images.ndim),)).double().numpy()
+        )
     return found
 
 

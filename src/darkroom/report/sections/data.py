@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from darkroom import files
+from darkroom.data.kind import PLURAL, SINGULAR
 from darkroom.report.parts.table import Cell, Figure, Row, Table, figure
 from darkroom.report.results import Results
 from darkroom.report.section import Answer, Section
@@ -27,11 +28,11 @@ EXAMPLES = {
 }
 """What the pictures of examples and means show, by kind of target."""
 COUNTS = {
-    "class_counts.png": ("Images per class", "Images per class and split."),
-    "label_counts.png": ("Images with each label", "Images with each label, by split."),
+    "class_counts.png": ("{Many} per class", "{Many} per class and split."),
+    "label_counts.png": ("{Many} with each label", "{Many} with each label, by split."),
     "label_pairs.png": (
         "Which labels come together",
-        "Of the images with the label of a row, the share that also has the label of a column.",
+        "Of the {many} with the label of a row, the share that also has the label of a column.",
     ),
     "numbers.png": ("Histograms of the numbers", "How the numbers are distributed, by split."),
 }
@@ -53,7 +54,9 @@ class Listing:
 class Card:
     """The section's content. Facts and notes are neutral; warnings call for action and lead the page, too."""
 
-    images: int
+    items: int
+    noun: str
+    """What one item is called, such as `image`."""
     target: str
     """What is predicted: `10 classes`, `5 labels` or `2 numbers`."""
     joined: str
@@ -75,9 +78,11 @@ def read(results: Results) -> Card:
     files.read_manifest(results.data)
     card: dict[str, Any] = files.read_json(results.data / "card.json")
     kind, names = _target(card)
+    many = PLURAL[card.get("kind", "image")]
     summed = {split: sum(counts.get(split, 0) for counts in card["counts"].values()) for split in SPLITS}
     return Card(
-        images=card["images"],
+        items=card["images"],
+        noun=_noun(card),
         target=text.plural(len(names), NOUNS[kind]) if names else "no labels",
         joined="in" if kind == "class" and names else "with",
         splits=card.get("splits", summed),
@@ -87,22 +92,22 @@ def read(results: Results) -> Card:
         warnings=list(card["warnings"]),
         counts=_numbers(card) if kind == "numbers" else _counts(card["counts"], names, kind),
         heading={
-            "class": "Images per class and split",
-            "labels": "Images with each label, by split",
-            "numbers": "The numbers of the training images",
+            "class": f"{many.capitalize()} per class and split",
+            "labels": f"{many.capitalize()} with each label, by split",
+            "numbers": f"The numbers of the training {many}",
         }[kind],
         listings=[
-            *_listing(results, "excluded.csv", "Excluded images"),
+            *_listing(results, "excluded.csv", f"Excluded {many}"),
             *_listing(results, "duplicates.csv", "Duplicates"),
             *_listing(results, "near_duplicates.csv", "Near-duplicates"),
         ],
-        figures=_figures(results.card, kind) if results.card else [],
+        figures=_figures(results.card, kind, many) if results.card else [],
     )
 
 
 def answer(card: Card) -> Answer:
     """Head the page if no model does, and repeat the warnings."""
-    counts = text.plural(card.images, "image"), card.joined, card.target
+    counts = text.plural(card.items, card.noun), card.joined, card.target
     warnings = [Finding("Data", "warning", "bad", say("{}", warning)) for warning in card.warnings]
     return Answer(say("<b>{}</b> {} {}", *counts), say("The config asks for no model of them."), findings=warnings)
 
@@ -113,11 +118,14 @@ def _target(card: dict[str, Any]) -> tuple[str, list[str]]:
     return target["kind"], target["names"]
 
 
-def _figures(folder: Path, kind: str) -> list[Figure]:
+def _figures(folder: Path, kind: str, many: str) -> list[Figure]:
     examples, means = EXAMPLES[kind]
     known = {
         "contact_sheet.png": (examples, f"{examples}."),
-        **COUNTS,
+        **{
+            name: tuple(words.format(many=many, Many=many.capitalize()) for words in both)
+            for name, both in COUNTS.items()
+        },
         "mean_images.png": (means, f"{means}."),
         "near_duplicates.png": TWINS,
     }
@@ -127,51 +135,56 @@ def _figures(folder: Path, kind: str) -> list[Figure]:
 SECTION = Section("data", "Data", read, answer, rank=9)
 
 
+def _noun(card: dict[str, Any]) -> str:
+    return SINGULAR[card.get("kind", "image")]
+
+
 def _facts(card: dict[str, Any]) -> list[str]:
-    facts = []
+    facts, one = [], _noun(card)
     if card["excluded"]:
         facts.append(f"{text.plural(card['excluded'], 'file')} could not be used and {_was(card['excluded'])} left out")
     if card["duplicates"]:
         groups = text.plural(card["duplicate_groups"], "group")
         facts.append(f"{text.plural(card['duplicates'], 'exact duplicate')} in {groups}")
-    facts += _near_duplicates(card.get("near_duplicates") or {})
+    facts += _near_duplicates(card.get("near_duplicates") or {}, one)
     for key, number in sorted(card.get("left_out", {}).items()):
-        facts.append(f"{text.plural(number, 'training image')} left out by data.split.{key}")
+        facts.append(f"{text.plural(number, f'training {one}')} left out by data.split.{key}")
     changed = card.get("corrected") or {}
     if any(changed.values()):
         facts.append(
-            f"{text.plural(changed['relabeled'], 'label')} corrected and {text.plural(changed['dropped'], 'image')} dropped by "
+            f"{text.plural(changed['relabeled'], 'label')} corrected and {text.plural(changed['dropped'], one)} dropped by "
             "data.corrections"
         )
-    facts += _budget(card.get("labels"))
+    facts += _budget(card.get("labels"), one)
     if card.get("unlabeled"):
         missing = "label" if "target" not in card else "target"
-        facts.append(f"{text.plural(card['unlabeled'], 'image')} without a {missing}")
+        facts.append(f"{text.plural(card['unlabeled'], one)} without a {missing}")
     if card["masks"]:
         facts.append(f"{text.plural(card['masks'], 'image')} with a mask of the anomaly")
     return [*facts, *(f"{note[:1].upper()}{note[1:]}".rstrip(".") for note in card.get("notes", []))]
 
 
-def _budget(found: dict[str, Any] | None) -> list[str]:
+def _budget(found: dict[str, Any] | None, one: str) -> list[str]:
     if found is None:
         return []
     known, hidden = sum(found["labeled"].values()), sum(found["hidden"].values())
     few, many = min(found["labeled"].values()), max(found["labeled"].values())
     each = f"{few} per class" if few == many else f"{few} to {many} per class"
     return [
-        f"data.labels: {text.plural(known, 'training image')} with a label, {each}; the labels of {text.count(hidden)} others "
+        f"data.labels: {text.plural(known, f'training {one}')} with a label, {each}; the labels of {text.count(hidden)} others "
         "are hidden and used for nothing but comparisons"
     ]
 
 
-def _near_duplicates(found: dict[str, Any]) -> list[str]:
+def _near_duplicates(found: dict[str, Any], one: str) -> list[str]:
     if not found.get("pairs"):
         return []
     pairs, groups = text.plural(found["pairs"], "near-duplicate pair"), text.plural(found["groups"], "group")
     largest = found["largest"][0]["size"]
     needed = found["similarity_needed"]["50 %"]
+    twice = " (one object photographed twice)" if one == "image" else ""
     return [
-        f"{pairs} (one object photographed twice), in {groups} of {text.plural(found['images'], 'image')}, the largest of "
+        f"{pairs}{twice}, in {groups} of {text.plural(found['images'], one)}, the largest of "
         f"{largest}: a plain random split would separate {text.compact(found['torn_by_random_split'])} of the pairs, "
         f"this one separates {text.count(found['torn'])}",
         f"{found['rule'].rstrip('.')}; the median similarity that this requires is {text.compact(needed)}",
