@@ -67,7 +67,7 @@ def summarize(
     return {
         "name": spec.name,
         "source": spec.source.model_dump(mode="json"),
-        "kind": kind,
+        "nouns": [SINGULAR[kind], PLURAL[kind]],
         "images": len(table),
         "size": size,
         "shape": list(shape),

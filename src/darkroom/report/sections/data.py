@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from darkroom import files
-from darkroom.data.kind import PLURAL, SINGULAR
 from darkroom.report.parts.table import Cell, Figure, Row, Table, figure
 from darkroom.report.results import Results
 from darkroom.report.section import Answer, Section
@@ -78,11 +77,11 @@ def read(results: Results) -> Card:
     files.read_manifest(results.data)
     card: dict[str, Any] = files.read_json(results.data / "card.json")
     kind, names = _target(card)
-    many = PLURAL[card.get("kind", "image")]
+    many = _nouns(card)[1]
     summed = {split: sum(counts.get(split, 0) for counts in card["counts"].values()) for split in SPLITS}
     return Card(
         items=card["images"],
-        noun=_noun(card),
+        noun=_nouns(card)[0],
         target=text.plural(len(names), NOUNS[kind]) if names else "no labels",
         joined="in" if kind == "class" and names else "with",
         splits=card.get("splits", summed),
@@ -135,12 +134,14 @@ def _figures(folder: Path, kind: str, many: str) -> list[Figure]:
 SECTION = Section("data", "Data", read, answer, rank=9)
 
 
-def _noun(card: dict[str, Any]) -> str:
-    return SINGULAR[card.get("kind", "image")]
+def _nouns(card: dict[str, Any]) -> tuple[str, str]:
+    """Return what one item and several items are called."""
+    one, many = card.get("nouns", ("image", "images"))
+    return one, many
 
 
 def _facts(card: dict[str, Any]) -> list[str]:
-    facts, one = [], _noun(card)
+    facts, one = [], _nouns(card)[0]
     if card["excluded"]:
         facts.append(f"{text.plural(card['excluded'], 'file')} could not be used and {_was(card['excluded'])} left out")
     if card["duplicates"]:
