@@ -1,0 +1,1 @@
+"""Autoencoders beside principal components."""
