@@ -1,0 +1,1 @@
+"""Anomalies by reconstruction error."""
