@@ -16,7 +16,6 @@ from torch.optim.swa_utils import AveragedModel
 from darkroom.generate.gan import penalties
 from darkroom.generate.gan.diffaugment import Change, augment
 from darkroom.generate.gan.losses import GAMES, Loss, accuracy, feature_matching
-from darkroom.generate.gan.networks import Discriminator, Generator
 
 
 class DiscriminatorLoss(NamedTuple):
@@ -28,7 +27,7 @@ class DiscriminatorLoss(NamedTuple):
 
 
 class AdversarialGame(nn.Module):
-    """Two players and their losses.
+    """Two players and their losses, with the interfaces of `networks.Generator` and `networks.Discriminator`.
 
     `averaged` is the moving average of the generator that samples are drawn from. `loss` names the pair of losses;
     `gradient_penalty`, `feature_matching` and `r1` are weights, and R1 is added on every `r1_every`-th batch, weighted
@@ -42,8 +41,8 @@ class AdversarialGame(nn.Module):
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
+        generator: nn.Module,
+        discriminator: nn.Module,
         *,
         latent: int,
         loss: Loss,

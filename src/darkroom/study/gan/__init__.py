@@ -1,0 +1,1 @@
+"""Mode collapse, and what prevents it."""
