@@ -34,4 +34,4 @@ def test_splits_of_a_division() -> None:
     division = divide(store, train=100, val=50, test=100, seed=0)
     found = split(store, division)
     assert [*found.rows("val")] == [*division.val]
-    assert (found.items["split"] == "unused").sum() == len(store.images) - 250
+    assert (found.items["split"] == "unused").sum() == len(store.samples) - 250

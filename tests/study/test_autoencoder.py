@@ -44,8 +44,8 @@ def test_one_number_follows_an_arc_where_a_line_cannot() -> None:
 
 def test_penalties_do_what_they_are_for() -> None:
     store = digits()
-    division = divide(store, train=300, val=50, test=100, seed=0)
-    training = {"epochs": 40, "batch_size": 64, "optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.0}}
+    division = divide(store, train=300, val=20, test=100, seed=0)
+    training = {"epochs": 25, "batch_size": 64, "optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.0}}
 
     def of(**options: float) -> Measured:
         network = fitted(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from darkroom import registry
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector, FitInputs, build
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.config import Training
 from darkroom.randomness import derive
 from darkroom.study.training import Division
@@ -37,14 +37,14 @@ def fitted(
     settings = None
     if training is not None:
         settings = Training.model_validate({"precision": "fp32", "accelerator": "cpu", **training})
-    detector.fit(FitInputs(images=store.images, train=division.train, val=division.val, training=settings, seed=seed))
+    detector.fit(FitInputs(images=store.samples, train=division.train, val=division.val, training=settings, seed=seed))
     return detector.eval()
 
 
 @torch.inference_mode()
 def reconstruction_error(detector: Detector, images: NDArray[np.uint8], given: torch.Tensor | None = None) -> float:
     """Return the mean squared error of reconstructed images (N, H, W, C), from other inputs `given` if there are any."""
-    clean = as_float(images)
+    clean = as_tensor(images)
     found = detector.reconstruct(clean if given is None else given)
     assert found is not None, f"{type(detector).__name__} makes no reconstructions"
     return float((found - clean).square().mean())
@@ -53,5 +53,5 @@ def reconstruction_error(detector: Detector, images: NDArray[np.uint8], given: t
 @torch.inference_mode()
 def scores(detector: Detector, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the anomaly scores (N,) of images (N, H, W, C)."""
-    found: NDArray[np.float64] = detector.score(as_float(images)).scores.double().numpy()
+    found: NDArray[np.float64] = detector.score(as_tensor(images)).scores.double().numpy()
     return found

@@ -132,7 +132,7 @@ def once(
             detector = fitted(
                 "autoencoder", store, division, seed=seed, training=training, network="shallow", latent=size
             )
-        train, held_out, test = (scores(detector, store.images[of]) for of in (rows, val, whole.test))
+        train, held_out, test = (scores(detector, store.samples[of]) for of in (rows, val, whole.test))
         return Scored(train, held_out, test, anomalous)
 
     by_size = {family: {size: scored(family, rows, size) for size in {*sizes, code}} for family in FAMILIES}
@@ -150,7 +150,7 @@ def once(
 
 def split(store: Store, division: Division) -> Store:
     """Return the store with the splits of a division, for functions that read them from its table."""
-    names = np.full(len(store.images), "unused", dtype=object)
+    names = np.full(len(store.samples), "unused", dtype=object)
     for name in ("train", "val", "test"):
         names[getattr(division, name)] = name
     return replace(store, items=store.items.assign(split=names))

@@ -11,7 +11,7 @@ from pydantic import Field
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
 from darkroom.detect.methods.pca import PCA
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.measure.intervals import Difference, Number
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
@@ -54,7 +54,7 @@ def run(
     noise: Annotated[Positive, Field(description="standard deviation of the noise; pixels are in [0, 1]")] = 0.3,
     sparsity: Annotated[Positive, Field(description="weight of the sparsity penalty")] = 0.03,
     contraction: Annotated[Positive, Field(description="weight of the contractive penalty")] = 0.001,
-    steps: Annotated[Count, Field(ge=EVERY, description="steps of the linear autoencoder")] = 2000,
+    steps: Annotated[Count, Field(ge=50, description="steps of the linear autoencoder")] = 2000,
 ) -> Findings:
     """Compare autoencoders with PCA on 8×8 digits, and on a curve."""
     training = {"epochs": epochs, "batch_size": 64, "optimizer": {"name": "adamw", "lr": lr, "weight_decay": 0.0}}
@@ -89,7 +89,7 @@ def run(
             "angles": pictures.angles([once.angles for once in found]),
             "sizes": pictures.sizes([once.errors for once in found]),
             "curve": pictures.curve(found[0].curve),
-            "noise": pictures.denoised(found[0].networks, store.images[found[0].division.test[:10]], noise=noise),
+            "noise": pictures.denoised(found[0].networks, store.samples[found[0].division.test[:10]], noise=noise),
         },
         tables=tables(found),
     )
@@ -100,7 +100,7 @@ def by_size(
 ) -> dict[str, dict[int, float]]:
     """Return the test error of PCA and of two autoencoders by code size."""
     found: dict[str, dict[int, float]] = {"PCA": {}, "shallow": {}, "convolutional": {}}
-    images = store.images[division.test]
+    images = store.samples[division.test]
     for size in sizes:
         linear_code = fitted("pca", store, division, seed=seed, components=size)
         found["PCA"][size] = reconstruction_error(linear_code, images)
@@ -125,7 +125,7 @@ def variants(
 
 def angles(store: Store, division: Division, *, steps: int, seed: int) -> dict[str, dict[int, float]]:
     """Return how far a linear autoencoder is from PCA's subspace as it trains, in degrees by step."""
-    points = as_float(store.images[division.train]).flatten(1)
+    points = as_tensor(store.samples[division.train]).flatten(1)
     pca = fitted("pca", store, division, seed=seed, components=LINEAR)
     assert isinstance(pca, PCA)
     components = pca.components.double().numpy().T

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from darkroom import figures
 from darkroom.detect.detector import Detector
 from darkroom.detect.evaluation.reconstruction import as_bytes
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.randomness import derive
 from darkroom.sheets import tile
 from darkroom.study.autoencoder.linear import Curve
@@ -77,7 +77,7 @@ def curve(found: Curve) -> Shown:
 @torch.inference_mode()
 def denoised(networks: dict[str, Detector], images: NDArray[np.uint8], *, noise: float) -> Shown:
     """Draw test images with noise, and what PCA, a plain and a denoising autoencoder make of them."""
-    clean = as_float(images)
+    clean = as_tensor(images)
     generator = torch.Generator().manual_seed(derive(0, "picture"))
     noisy = clean + noise * torch.randn(clean.shape, generator=generator)
     rows = {"clean": clean, "noisy": noisy}

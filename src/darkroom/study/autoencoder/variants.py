@@ -10,7 +10,7 @@ from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
 from darkroom.detect.methods.autoencoder import Autoencoder
 from darkroom.detect.methods.contraction import squared_jacobian
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.randomness import derive
 from darkroom.study.detecting import reconstruction_error
 from darkroom.study.training import Division
@@ -34,8 +34,8 @@ class Measured(NamedTuple):
 
 def measured(network: Detector, store: Store, division: Division, *, noise: float, seed: int) -> Measured:
     """Measure an autoencoder on the test images, with noise of this standard deviation; draws are the same for all."""
-    images = store.images[division.test]
-    clean = as_float(images)
+    images = store.samples[division.test]
+    clean = as_tensor(images)
     generator = torch.Generator().manual_seed(derive(seed, "test noise"))
     noisy = clean + noise * torch.randn(clean.shape, generator=generator)
     active, slope = None, None
