@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,19 @@ from torch import Tensor, nn
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.train import train
 from darkroom.data.store import Store
+from darkroom.fit import optimizers, schedules
 from darkroom.fit.batches import as_tensor
 from darkroom.log import silent
+from darkroom.measure.intervals import Difference, Number, paired
 from darkroom.measure.learning_curve import nested_order
+from darkroom.nets import cnn, mlp, resnet
 from darkroom.randomness import derive
+from darkroom.study.findings import mean
 
 Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+BY_NAME = (mlp, cnn, resnet, optimizers, schedules)
+"""Modules of what studies name in `classifier`: imported, so that a study is stale as soon as one of them changes."""
 
 
 def digits() -> Store:
@@ -86,15 +93,15 @@ class Trained:
     steps: pd.DataFrame
 
     @torch.inference_mode()
-    def logits(self, images: NDArray[np.uint8] | Tensor) -> NDArray[np.float64]:
+    def logits(self, images: NDArray[np.uint8] | Tensor) -> Floats:
         """Return the logits (N, K) of images: bytes (N, H, W, C) or floats (N, C, H, W) in [0, 1]."""
         batch = images if isinstance(images, Tensor) else as_tensor(images)
-        found: NDArray[np.float64] = self.network.eval()(batch).double().numpy()
+        found: Floats = self.network.eval()(batch).double().numpy()
         return found
 
-    def correct(self, store: Store, rows: Rows) -> NDArray[np.float64]:
+    def correct(self, store: Store, rows: Rows) -> Floats:
         """Return 1 for each of these rows (N,) that is classified correctly, and 0 for the others."""
-        found: NDArray[np.float64] = (self.logits(store.samples[rows]).argmax(1) == store.labels[rows]).astype(float)
+        found: Floats = (self.logits(store.samples[rows]).argmax(1) == store.labels[rows]).astype(float)
         return found
 
 
@@ -124,3 +131,16 @@ def classifier(
     validation = np.empty(0, np.int64) if held_out is None else held_out
     found, fitted = train(chosen, store, rows, held_out=validation, log=silent)
     return Trained(found, fitted.history, fitted.steps)
+
+
+def accuracy(hits: Sequence[Floats]) -> Number:
+    """Average a classifier's accuracy over seeds, given which test images were right (N,) with each."""
+    return mean([float(right.mean()) for right in hits], (0.0, 1.0))
+
+
+def improvement(after: Sequence[Floats], before: Sequence[Floats]) -> Difference:
+    """Compare two classifiers seed by seed on the same test images; arguments are as for `accuracy`.
+
+    The interval covers the choice of test images and the spread between seeds, see `measure.intervals.paired`.
+    """
+    return paired([a - b for a, b in zip(after, before, strict=True)])

@@ -1,0 +1,1 @@
+"""What dropout computes, by both conventions, and what it does on real digits."""

@@ -1,0 +1,1 @@
+"""How initial weights decide whether signals and gradients survive depth."""

@@ -1,0 +1,1 @@
+"""How shortcuts and normalization carry gradients through depth."""
