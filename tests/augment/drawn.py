@@ -7,7 +7,7 @@ from darkroom import registry
 from darkroom.augment.config import Policy
 from darkroom.augment.pipeline import Pipeline
 
-NAMES = list(registry.entries("transform"))
+NAMES = list(registry.taking("transform", "image"))
 FILLED = ("rotate", "translate", "scale", "shear", "affine", "elastic")
 MOVE = ("hflip", "vflip", "rotate90", "crop", "perspective", *FILLED)
 COLORED = ("saturation", "hue", "grayscale")

@@ -9,7 +9,7 @@ from darkroom import registry
 from darkroom.augment.config import MIXING
 from darkroom.augment.strength import marked
 
-NAMES = list(registry.entries("batch transform"))
+NAMES = list(registry.taking("batch transform", "image"))
 SIZES = [(28, 20), (17, 24)]
 COUNT = 24
 COLOR_ONLY = {"saturation", "hue", "grayscale"}

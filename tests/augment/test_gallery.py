@@ -10,7 +10,7 @@ from darkroom.augment.config import GallerySpec
 from darkroom.data.store import open_store
 from darkroom.log import silent
 
-OFFLINE, ONLINE = (list(registry.entries(kind)) for kind in ("transform", "batch transform"))
+OFFLINE, ONLINE = (list(registry.taking(kind, "image")) for kind in ("transform", "batch transform"))
 
 
 def shown(data, out, offline=(), online=()):

@@ -94,7 +94,7 @@ def test_the_generator_alone_decides():
 
 def fingerprint():
     """Of a batch that every batch transform has changed, its pixels and its class probabilities."""
-    made = pipeline(*registry.entries("batch transform"))(images(), LABELS, draws(7))
+    made = pipeline(*registry.taking("batch transform", "image"))(images(), LABELS, draws(7))
     return hashlib.sha256(b"".join(part.contiguous().numpy().tobytes() for part in made)).hexdigest()
 
 
@@ -107,7 +107,7 @@ def test_another_process_draws_the_same():
 
 def test_the_global_generator_is_left_alone():
     before = torch.get_rng_state()
-    pipeline(*registry.entries("batch transform"))(images(), LABELS, draws())
+    pipeline(*registry.taking("batch transform", "image"))(images(), LABELS, draws())
     assert torch.equal(torch.get_rng_state(), before)
 
 

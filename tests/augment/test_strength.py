@@ -11,7 +11,7 @@ from darkroom.augment.config import Policy
 from darkroom.augment.pipeline import Pipeline
 from darkroom.augment.strength import is_binary, marked, operations, reach, scaled, strongest
 
-NAMES = list(registry.entries("transform"))
+NAMES = list(registry.taking("transform", "image"))
 KINDS = [(kind, name) for kind in ("transform", "batch transform") for name in registry.entries(kind)]
 BINARY = {"hflip", "vflip", "rotate90", "grayscale", "equalize"}
 ASKED = {

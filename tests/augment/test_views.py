@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from darkroom import registry
 
-NAMES = list(registry.entries("view"))
+NAMES = list(registry.taking("view", "image"))
 
 
 def view(name, **options):

@@ -126,7 +126,7 @@ def test_a_class_without_test_images_has_no_numbers(model: Path, digits: Path, t
 
 
 def test_every_network_is_trained_from_its_registered_name(digits: Path, tmp_path: Path) -> None:
-    for name in registry.entries("network"):
+    for name in registry.taking("network", "image"):
         if name != "pretrained":  # tests/nets/test_transfer.py
             train.run(train_spec(name, epochs=1), data=digits, out=tmp_path / name, log=silent)
             assert read_about(tmp_path / name).plugin["name"] == name

@@ -106,7 +106,7 @@ def test_without_items_the_weights_are_equal() -> None:
 
 
 def test_every_look_has_a_name_of_its_own() -> None:
-    specs = [registry.options("view", name)() for name in registry.entries("view")]
+    specs = [registry.options("view", name)() for name in registry.taking("view", "image")]
     specs.append(registry.options("view", "shift")(pixels=2))
     views = [registry.build(spec) for spec in specs]
     names = look_names(views, [spec.name for spec in specs])

@@ -33,14 +33,14 @@ def defaults(kind: str, name: str) -> dict[str, Any]:
 
 
 def steps(kind: str) -> list[dict[str, Any]]:
-    return [defaults(kind, name) for name in registry.entries(kind)]
+    return [defaults(kind, name) for name in registry.taking(kind, "image")]
 
 
 def everything() -> dict[str, Any]:
-    """A config that names every plug-in but the sources, with all its options."""
+    """A config that names every plug-in for images but the sources, with all its options."""
 
     def named(kind: str, key: str) -> dict[str, Any]:
-        return {name: {key: defaults(kind, name)} for name in registry.entries(kind)}
+        return {name: {key: defaults(kind, name)} for name in registry.taking(kind, "image")}
 
     mixing = [step for step in steps("batch transform") if step["name"] != "augmix"]
     optimizers = {

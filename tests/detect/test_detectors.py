@@ -17,7 +17,7 @@ from darkroom.settings import Section
 
 SHAPES = [(1, 8, 8), (3, 33, 17)]
 TRAINING = DetectorTraining(epochs=1, batch_size=8)
-NAMES = list(registry.entries("detector"))
+NAMES = list(registry.taking("detector", "image"))
 
 
 SMALL = {"side": 32, "dimensions": 8, "of": ("pca", "autoencoder", "mahalanobis")}

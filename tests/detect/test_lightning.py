@@ -27,7 +27,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 
 def test_no_detector_needs_lightning_to_be_loaded(tmp_path: Path) -> None:
     names = []
-    for name in registry.entries("detector"):
+    for name in registry.taking("detector", "image"):
         model = registry.options("detector", name)
         if "backbone" in model.model_fields and pretrained.installed() is None:
             continue

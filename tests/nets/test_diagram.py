@@ -16,7 +16,7 @@ from darkroom.nets.diagram import Layer
 from darkroom.nets.rescale import rescaled
 
 SMALL = {"pretrained": {"backbone": "test_efficientnet", "size": 32}}
-NAMES = [name for name in registry.entries("network") if name != "pretrained" or pretrained.timm_installed()]
+NAMES = [name for name in registry.taking("network", "image") if name != "pretrained" or pretrained.timm_installed()]
 
 
 def build(name: str, shape: tuple[int, int, int], **more: Any) -> nn.Module:

@@ -19,7 +19,7 @@ from darkroom.settings import Section
 
 SMALL = {"pretrained": {"backbone": "test_efficientnet", "size": 32}}
 """Options of networks whose defaults are too large for these tests."""
-NAMES = [name for name in registry.entries("network") if name != "pretrained" or pretrained.timm_installed()]
+NAMES = [name for name in registry.taking("network", "image") if name != "pretrained" or pretrained.timm_installed()]
 SHAPES = [(1, 8, 8), (3, 32, 32), (1, 33, 17)]
 
 

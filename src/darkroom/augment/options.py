@@ -92,6 +92,13 @@ BlurSigma = Annotated[
     Amount("gauss_blur"),
 ]
 
+# Sound
+SignalToNoise = Annotated[
+    float,
+    Field(ge=-20, lt=60, description="minimum signal-to-noise ratio in decibels, drawn up to 60, which is inaudible"),
+    Amount("noise", neutral=60.0),
+]
+
 # Occlusion
 Holes = Annotated[Count, Field(description="maximum number of squares")]
 HoleSize = Annotated[

@@ -17,7 +17,10 @@ OF_IMAGES = ("explore", "audit", "pretrain", "labels", "suggest", "ladder", "gen
 """Sections that take images alone."""
 DEFAULTS: Mapping[SampleKind, Mapping[str, Mapping[str, Any]]] = {
     "image": {},
-    "audio": {"classify": {"models": {}, "tta": []}, "detect": {"detectors": {}}},
+    "audio": {
+        "classify": {"models": {"spectrogram": {}}, "tta": ["time_shift"]},
+        "detect": {"detectors": {"spectrogram": {}}},
+    },
     "text": {"classify": {"models": {}, "tta": []}},
     "table": {"classify": {"models": {}, "tta": []}, "detect": {"detectors": {}}},
 }

@@ -55,18 +55,19 @@ def remove(root: Path, table: pd.DataFrame, stays: NDArray[np.bool_]) -> pd.Data
     """Remove the other rows from `samples.npy` and `masks.npy` in `root`; return the table without them."""
     kept = table[stays].reset_index(drop=True)
     if (root / "samples.npy").exists():  # otherwise it is written later, from the table
-        _keep_rows(root / "samples.npy", np.flatnonzero(stays))
+        keep_rows(root / "samples.npy", np.flatnonzero(stays))
     masked = kept.index[kept["mask"] >= 0]
     if (root / "masks.npy").exists():
         if len(masked):
-            _keep_rows(root / "masks.npy", kept.loc[masked, "mask"].to_numpy())
+            keep_rows(root / "masks.npy", kept.loc[masked, "mask"].to_numpy())
         else:
             (root / "masks.npy").unlink()
     kept.loc[masked, "mask"] = np.arange(len(masked))
     return kept
 
 
-def _keep_rows(path: Path, rows: NDArray[np.int64]) -> None:
+def keep_rows(path: Path, rows: NDArray[np.int64]) -> None:
+    """Keep these rows of an array on disk alone."""
     old = np.load(path, mmap_mode="r", allow_pickle=False)
     fresh = new_array(path.with_suffix(".new"), (len(rows), *old.shape[1:]), old.dtype.type)
     for place, row in enumerate(rows.tolist()):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def fingerprint(image: NDArray[np.uint8]) -> str:
-    """Return the sha256 of an image's shape and pixels as hex: equal for equal pictures whatever their file type."""
-    digest = hashlib.sha256(np.asarray(image.shape, dtype="<u4").tobytes())
-    digest.update(np.ascontiguousarray(image).data)
+def fingerprint(sample: NDArray[Any]) -> str:
+    """Return the sha256 of a sample's shape and values as hex: equal for equal pictures whatever their file type."""
+    digest = hashlib.sha256(np.asarray(sample.shape, dtype="<u4").tobytes())
+    digest.update(np.ascontiguousarray(sample).data)
     return digest.hexdigest()
 
 

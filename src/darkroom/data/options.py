@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from darkroom.data.file_names import check
 from darkroom.settings import Section, nearest, quoted, unique
 
 Columns = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+
+FileNames = Annotated[str, AfterValidator(check)]
+"""A template of file names, such as `{label}_{group}_{}`."""
+
+Rate = Annotated[
+    Annotated[int, Field(ge=1000, le=768_000)] | None,
+    Field(description="sampling rate in hertz to resample to; default: the files' own, or the commonest of them"),
+]
+Seconds = Annotated[
+    Annotated[float, Field(gt=0, le=600)] | None,
+    Field(description="length to cut or pad to; default: that of the longest recording, up to 10 s"),
+]
+Align = Annotated[
+    Literal["start", "center"],
+    Field(description="what is kept of a longer recording, and where a shorter one is placed"),
+]
+Channel = Annotated[
+    Literal["mix", "left", "right"], Field(description="the channel of a stereo recording, or the mean of all")
+]
 
 
 class LabelColumn(Section):

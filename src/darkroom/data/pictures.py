@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkroom import figures, sheets
-from darkroom.data import target_pictures
+from darkroom.data import sound_pictures, target_pictures
 from darkroom.data.kind import PLURAL
 from darkroom.data.store import SPLITS, Store
 from darkroom.data.target_pictures import SPLIT_COLORS
@@ -36,7 +36,8 @@ Picture = NDArray[np.uint8]
 def draw(root: Path, card: dict[str, Any], store: Store) -> None:
     """Write pictures of the target: class_counts.png, label_counts.png and label_pairs.png, or numbers.png.
 
-    Images also get mean_images.png, contact_sheet.png, and near_duplicates.png if there are any.
+    Images also get mean_images.png, contact_sheet.png, and near_duplicates.png if there are any; for recordings see
+    `sound_pictures`.
     """
     table = store.items
     if store.target.kind == "class":
@@ -54,8 +55,11 @@ def draw(root: Path, card: dict[str, Any], store: Store) -> None:
                 target_pictures.draw_pairs(root / "label_pairs.png", store)
             case "numbers":
                 target_pictures.draw_numbers(root / "numbers.png", store)
+        rows = rows or {"no class": np.arange(len(table))}
         if store.kind == "image":
-            _draw_images(root, card, store, rows or {"no class": np.arange(len(table))})
+            _draw_images(root, card, store, rows)
+        elif store.kind == "audio":
+            sound_pictures.draw(root, store, dict(list(rows.items())[:SHOWN_CLASSES]))
 
 
 def _draw_images(root: Path, card: dict[str, Any], store: Store, rows: dict[str, NDArray[np.int64]]) -> None:

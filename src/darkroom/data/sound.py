@@ -72,16 +72,23 @@ def header(path: Path) -> Header:
 
 
 def decode(
-    path: Path, *, rate: int, samples: int | None = None, align: Align = "center", channel: Channel = "mix"
+    path: Path,
+    *,
+    rate: int,
+    samples: int | None = None,
+    longest: int | None = None,
+    align: Align = "center",
+    channel: Channel = "mix",
 ) -> Recording:
-    """Decode a file to `samples` samples at `rate` hertz; None keeps its own length.
+    """Decode a file to `samples` samples at `rate` hertz, or to its own length, up to `longest` samples.
 
     A longer recording is cut and a shorter one padded with silence, keeping its start or center. Resampling is polyphase,
     with SciPy's default filter (Kaiser window, beta 5). Raises UnreadableSoundError with the reason.
     """
     with _opened(path) as file:
         about = _header(file)
-        length = round(about.frames * rate / about.rate) if samples is None else samples
+        own = math.ceil(about.frames * rate / about.rate)
+        length = min(own, longest or own) if samples is None else samples
         first, last = _kept(about, length / rate, align)
         start, stop = max(0, first - _margin(about)), min(about.frames, last + _margin(about))
         raw = _mixed(file, start, stop, channel)

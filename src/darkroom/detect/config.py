@@ -47,9 +47,9 @@ class DetectorConfig(Section):
 
 
 def members(detector: Section) -> tuple[Section, ...]:
-    """Return the detectors that it averages, or itself."""
-    found: tuple[Section, ...] = getattr(detector, "of", (detector,))
-    return found
+    """Return the detectors that it averages or applies to spectrograms, or itself."""
+    found: tuple[Section, ...] | Section = getattr(detector, "of", detector)
+    return found if isinstance(found, tuple) else (found,)
 
 
 def classifiers(detector: Section) -> list[str]:
@@ -58,7 +58,7 @@ def classifiers(detector: Section) -> list[str]:
 
 
 def is_trained(detector: Section) -> bool:
-    """Whether gradient steps train it, or one of the detectors it averages: those have a method `task`."""
+    """Whether gradient steps train it, or one of its members: those have a method `task`."""
     return any("task" in entry(*part.plugin).methods for part in members(detector))  # type: ignore[attr-defined]
 
 

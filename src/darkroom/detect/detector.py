@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class FitInputs:
     these rows, for detectors that tell normal classes apart, and -1 elsewhere. `training` is None for a fit in closed form.
     """
 
-    images: NDArray[np.uint8]  # (N, H, W, C)
+    images: NDArray[Any]  # (N, H, W, C) uint8, or the store's other samples
     train: NDArray[np.int64]
     val: NDArray[np.int64]
     labels: NDArray[np.int64] | None = None  # (N,)
@@ -76,6 +76,10 @@ class Detector(nn.Module, ABC):
     def reconstruct(self, images: Tensor) -> Tensor | None:
         """Return each image as it would look if it were normal; None if the detector makes no reconstructions."""
         return None
+
+    def pictures(self, samples: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return a store's samples as the images (n, H, W, C) that maps belong to; images themselves by default."""
+        return samples
 
 
 def build(options: Section, shape: tuple[int, ...], *, trained: Path | None = None) -> Detector:

@@ -78,8 +78,8 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> 
             ]
         )
         table.to_parquet(fresh / "scores.parquet", index=False)
-        if store.kind == "image":
-            tested = ScoredTest(store, test, anomalous, scores, threshold.value)
+        if store.kind in ("image", "audio"):
+            tested = ScoredTest(store, test, anomalous, scores, threshold.value, detector.pictures)
             strips = enlarged(detector, tested)
             save_examples(fresh, tested, test_maps, strips, colors)
             draw_gallery(strips, colors, fresh / "gallery.png")

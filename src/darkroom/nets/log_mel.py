@@ -7,6 +7,7 @@ centered frames. The test compares with librosa.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from torch.nn import functional
 
 QUIETEST = 1e-10
 """Power below which a band is silent: -100 dB."""
+
+CACHED = 2**19
+"""Values to transform at a time on a CPU, so that intermediate results stay in its caches."""
 
 
 class LogMel(nn.Module):
@@ -47,15 +51,31 @@ class LogMel(nn.Module):
         sine = functional.conv1d(filters.T[:, None], torch.tensor([[[0.25, 1.0, 0.25]]]), padding=1)
         self.loudest = 10 * math.log10((window / 4) ** 2 * float(sine.max()))
 
+    @classmethod
+    def in_milliseconds(cls, rate: int, *, window: float, hop: float, **how: Any) -> LogMel:
+        """Build the layer from a window and a hop in milliseconds; the window gets an even number of samples."""
+        return cls(rate, window=max(2, 2 * round(window * rate / 2000)), hop=max(1, round(hop * rate / 1000)), **how)
+
+    def frames(self, samples: int) -> int:
+        """Return the number of frames of a waveform."""
+        return samples // self.hop + 1
+
     def decibels(self, waves: Tensor) -> Tensor:
         """Return band powers in decibels: (B, T) to (B, mels, frames), lowest band first."""
         with torch.autocast(waves.device.type, enabled=False):  # bf16 would leave 2 digits of a power
             half = self.window // 2
-            frames = functional.pad(waves.float(), (half, half)).unfold(1, self.window, self.hop)  # (B, frames, window)
-            spectrum = torch.fft.rfft(frames * self.hann)
-            power = (spectrum * spectrum.conj()).real
-            bands: Tensor = power @ self.filters
+            padded = functional.pad(waves.float(), (half, half))
+            together = max(1, CACHED // (self.window * self.frames(waves.shape[1])))
+            parts = padded.split(together) if waves.device.type == "cpu" else [padded]
+            bands = torch.cat([self._power(part) for part in parts])
             return 10 * bands.clamp_min(QUIETEST).log10().transpose(1, 2)
+
+    def _power(self, padded: Tensor) -> Tensor:
+        """Return band powers (B, frames, mels) of padded waveforms."""
+        frames = padded.unfold(1, self.window, self.hop)  # (B, frames, window)
+        parts = torch.view_as_real(torch.fft.rfft(frames * self.hann))
+        squared = parts * parts
+        return (squared[..., 0] + squared[..., 1]) @ self.filters
 
     def forward(self, waves: Tensor) -> Tensor:  # (B, T) in [-1, 1] -> (B, 1, mels, frames)
         loud = self.decibels(waves)

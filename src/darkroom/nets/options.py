@@ -51,3 +51,8 @@ StochasticDepth = Annotated[
         description="probability of skipping the last residual block in training; it grows linearly with depth",
     ),
 ]
+
+# Sound
+Window = Annotated[float, Field(gt=0, le=1000, description="length of a frame in milliseconds")]
+Hop = Annotated[float, Field(gt=0, le=1000, description="distance of frames in milliseconds")]
+Mels = Annotated[int, Field(ge=1, le=256, description="number of mel bands")]

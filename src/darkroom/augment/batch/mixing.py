@@ -19,7 +19,9 @@ from darkroom.settings import Positive
 
 @register("batch transform", "mixup")
 class MixUp:
-    """Blend two images and their classes (Zhang et al. 2017, arXiv 1710.09412)."""
+    """Blend two images, or recordings, and their classes (Zhang et al. 2017, arXiv 1710.09412)."""
+
+    TAKES = ("image", "audio")
 
     def __init__(
         self,
@@ -37,12 +39,13 @@ class MixUp:
         chosen = coins(self.p * strength, len(images), draws)
         share = beta(self.alpha, len(images), draws)
         partner = torch.randperm(len(images), generator=draws)
-        whole = channels_last(images)
+        whole = channels_last(images if images.ndim == 4 else images[:, None, None])
 
         def blend(part: Tensor, own: Tensor, other: Tensor) -> Tensor:
             return torch.lerp(part, whole[other], 1 - own[:, None, None, None])
 
-        return change(images, chosen, blend, share, partner), mixed(targets, chosen, share, partner)
+        blended = change(whole, chosen, blend, share, partner)
+        return blended if images.ndim == 4 else blended[:, 0, 0], mixed(targets, chosen, share, partner)
 
 
 @register("batch transform", "cutmix")

@@ -8,7 +8,7 @@ each with its `panels` (side by side), `width` and `height` of a panel, `columns
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +58,8 @@ class ScoredTest:
     anomalous: NDArray[np.bool_]
     scores: NDArray[np.float64]
     threshold: float
+    pictures: Callable[[NDArray[Any]], NDArray[np.uint8]] = np.asarray
+    """Returns samples as images."""
 
     def example(
         self, place: int, values: NDArray[np.float32] | None, reconstruction: NDArray[np.uint8] | None = None
@@ -66,7 +68,7 @@ class ScoredTest:
         row, masks = self.rows[place], self.store.masks
         id, label, mask = (self.store.items[column].iloc[row] for column in ("id", "label", "mask"))
         return ScoredImage(
-            image=self.store.samples[row],
+            image=self.pictures(self.store.samples[[row]])[0],
             values=values,
             reconstruction=reconstruction,
             mask=None if masks is None or mask < 0 else masks[mask] > 0,
