@@ -1,0 +1,1 @@
+"""How optimizers cross a plateau, a cliff, a ravine and a saddle."""
