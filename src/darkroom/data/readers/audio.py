@@ -105,6 +105,6 @@ class AudioReader:
         }
         found = [f"{words}: {len(ids)}: {listed(ids)}" for words, ids in lists.items() if ids]
         if other := {rate: count for rate, count in sorted(rates.items()) if rate != self.preparation.rate}:
-            counts = listed([f"{count} of {rate:,} Hz" for rate, count in other.items()])
+            counts = ", ".join(f"{count} of {rate:,} Hz" for rate, count in other.items())
             found.append(f"recordings resampled to {self.preparation.rate:,} Hz: {counts}")
         return found

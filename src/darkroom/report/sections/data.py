@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from darkroom import files
+from darkroom.report.parts.clips import Clip, clips
 from darkroom.report.parts.table import Cell, Figure, Row, Table, figure
 from darkroom.report.results import Results
 from darkroom.report.section import Answer, Section
@@ -35,6 +36,10 @@ COUNTS = {
     ),
     "numbers.png": ("Histograms of the numbers", "How the numbers are distributed, by split."),
 }
+SPECTROGRAMS = (
+    "Spectrograms of recordings",
+    "Recordings of each class: time from left to right, frequency from bottom to top, relative to each one's loudest value.",
+)
 TWINS = ("Groups of near-duplicates", "The largest groups of near-duplicates; each row shows one object.")
 
 
@@ -70,6 +75,7 @@ class Card:
     """What the table of counts shows."""
     listings: list[Listing]
     figures: list[Figure]
+    clips: list[Clip]
 
 
 def read(results: Results) -> Card:
@@ -101,6 +107,7 @@ def read(results: Results) -> Card:
             *_listing(results, "near_duplicates.csv", "Near-duplicates"),
         ],
         figures=_figures(results.card, kind, many) if results.card else [],
+        clips=clips(results.card) if results.card else [],
     )
 
 
@@ -121,6 +128,7 @@ def _figures(folder: Path, kind: str, many: str) -> list[Figure]:
     examples, means = EXAMPLES[kind]
     known = {
         "contact_sheet.png": (examples, f"{examples}."),
+        "spectrograms.png": SPECTROGRAMS,
         **{
             name: tuple(words.format(many=many, Many=many.capitalize()) for words in both)
             for name, both in COUNTS.items()
