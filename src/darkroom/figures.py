@@ -40,6 +40,12 @@ def figure(width: float = 6, height: float = 4) -> tuple[Figure, Axes]:
     return drawn, drawn.subplots()
 
 
+def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Create a figure with `count` pairs of axes side by side; width and height in inches."""
+    drawn = Figure(figsize=(width, height), layout="constrained")
+    return drawn, list(drawn.subplots(1, count, squeeze=False)[0])
+
+
 def log_scale(axes: Axes, *, across: bool = False) -> None:
     """Make the y axis logarithmic, or the x axis if `across`, with plain numbers at its ticks."""
     axis = axes.xaxis if across else axes.yaxis

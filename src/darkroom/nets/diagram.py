@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
@@ -50,6 +51,11 @@ class Layer:
 
 def draw(network: nn.Module, sample: Tensor, path: Path) -> None:
     """Draw a network as it runs on a batch of one sample, such as an image (1, C, H, W), and write the picture."""
+    save(drawing(network, sample), path)
+
+
+def drawing(network: nn.Module, sample: Tensor) -> Figure:
+    """Return the picture that `draw` writes."""
     found = layers(network, sample)
     drawn, axes = figure(max(4.0, 1.35 * len(found) + 0.4), 3.4)
     axes.set_axis_off()
@@ -60,7 +66,7 @@ def draw(network: nn.Module, sample: Tensor, path: Path) -> None:
     axes.set_title(f"{total:,} parameters", fontsize=10, loc="left")
     axes.set_xlim(-0.6, len(found) - 0.4)
     axes.set_ylim(-1.5, 1)
-    save(drawn, path)
+    return drawn
 
 
 def layers(network: nn.Module, sample: Tensor) -> list[Layer]:

@@ -37,7 +37,7 @@ def run(spec: BookSpec, *, results: Path, out: Path, log: Log) -> None:
         for index, (page, settings) in enumerate(order):
             written = filled.get_template("study.html").render(
                 page=page,
-                number=index + 1,
+                number=contents.ORDER.index(page.name) + 1,
                 chapter=_chapter(page.name),
                 settings=settings,
                 before=neighbors[index],

@@ -13,6 +13,8 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Labels and other data": ("supervision", "beyond_images"),
 }
 """Studies by chapter; those whose folder does not exist yet are left out."""
+ORDER = tuple(name for names in CHAPTERS.values() for name in names)
+"""All of them; their places are the numbers of the pages."""
 
 
 def folder(name: str) -> Path:

@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from darkroom.data.store import Store
+from darkroom.fit.batches import as_tensor
+from darkroom.nets.mlp import MLP
 from darkroom.randomness import derive
 
 XOR = (torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 1, 1, 0]))
@@ -68,3 +72,36 @@ def fit(
         optimizer.step()
         losses.append(found.item())
     return losses
+
+
+def trained_mlp(
+    store: Store,
+    rows: NDArray[np.int64],
+    targets: Tensor,
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    outputs: int,
+    hidden: Sequence[int],
+    lr: float,
+    steps: int,
+    seed: int,
+) -> MLP:
+    """Train a multilayer perceptron on some images of a store with Adam, on batches of 64.
+
+    `targets` belong to the rows, in their order. Returns the network in evaluation mode.
+    """
+    _, height, width, channels = store.samples.shape
+    with seeded(seed):
+        network = MLP((channels, height, width), outputs, hidden=[*hidden], dropout=0)
+    network.standardize.adapt(store.samples[rows])
+    adam = torch.optim.Adam(network.parameters(), lr)
+    images = as_tensor(store.samples[rows])
+    fit(network, images, targets, loss=loss, optimizer=adam, steps=steps, batch=64, seed=seed)
+    return network.eval()
+
+
+@torch.inference_mode()
+def logits(network: nn.Module, store: Store, rows: NDArray[np.int64]) -> Tensor:
+    """Return a network's outputs (N, K) on some images of a store."""
+    found: Tensor = network(as_tensor(store.samples[rows]))
+    return found

@@ -134,12 +134,11 @@ def _moons(widths: Sequence[int], *, points: int, noise: float, seeds: int, step
 
 
 def _regions(widths: Sequence[int], *, points: int, noise: float, steps: int, lr: float) -> Figure:
-    drawn, _ = figures.figure(2.1 * (len(widths) + 1), 2.6)
-    drawn.clear()
+    drawn, places = figures.panels(len(widths) + 1, 2.1 * (len(widths) + 1), 2.6)
     inputs, classes = toys.moons(points, noise=noise, seed=0)
     across, up = torch.meshgrid(torch.linspace(-1.6, 2.6, 120), torch.linspace(-1.1, 1.6, 120), indexing="xy")
     grid = torch.stack([across.ravel(), up.ravel()], 1)
-    for axes, width in zip(drawn.subplots(1, len(widths) + 1, sharey=True), (None, *widths), strict=True):
+    for axes, width in zip(places, (None, *widths), strict=True):
         shape = (2, width, 1) if width else (2, 1)
         network, _ = _trained(0, inputs, classes, shape, nn.ReLU, steps=steps, lr=lr)
         with torch.inference_mode():
@@ -149,9 +148,11 @@ def _regions(widths: Sequence[int], *, points: int, noise: float, steps: int, lr
         for kind, marker in enumerate("o^"):
             own = inputs[classes == kind].numpy()
             label = f"class {kind}" if width is None else None
-            axes.scatter(*own.T, s=5, marker=marker, color=figures.COLORS[kind], linewidths=0, label=label)
+            axes.scatter(
+                own[:, 0], own[:, 1], s=5, marker=marker, color=figures.COLORS[kind], linewidths=0, label=label
+            )
         axes.set(title=f"width {width}" if width else "linear", xlabel="x₁", xticks=[-1, 0, 1, 2])
-    drawn.axes[0].set_ylabel("x₂")
+    places[0].set_ylabel("x₂")
     drawn.legend(loc="outside lower center", ncols=2, frameon=False)
     return Figure(
         drawn,
@@ -185,9 +186,7 @@ def interpolation_error(units: int) -> float:
 
 
 def _curve(units: Sequence[int]) -> Figure:
-    drawn, _ = figures.figure(9, 3.2)
-    drawn.clear()
-    left, right = drawn.subplots(1, 2)
+    drawn, (left, right) = figures.panels(2, 9, 3.2)
     x = np.linspace(0, 1, 500)
     left.plot(x, target(x), color=figures.INK, label="curve")
     for count, style in zip(units[1:4], ("--", "-.", ":"), strict=False):

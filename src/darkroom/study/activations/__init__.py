@@ -1,0 +1,1 @@
+"""Activation functions: values, ranges, derivatives, saturation and dead units."""

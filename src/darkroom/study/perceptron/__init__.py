@@ -1,0 +1,1 @@
+"""The multilayer perceptron: what its layers hold, and what one neuron computes."""
