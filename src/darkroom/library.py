@@ -22,8 +22,8 @@ from darkroom import registry
 from darkroom.config import explain
 from darkroom.config.load import ConfigError
 from darkroom.data import incoming
-from darkroom.data.decode import UnreadableError
-from darkroom.data.preparation import Preparation, read_preparation
+from darkroom.data.incoming import Prepares, read_preparation
+from darkroom.data.item import UnreadableError
 from darkroom.data.store import PREPARATION
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Intake:
     """Brings images to the shape (C, H, W) that a model was trained on, by the data set's own preparation."""
 
     shape: tuple[int, ...]
-    preparation: Preparation | None
+    preparation: Prepares | None
 
     def batches(self, images: Images) -> Iterator[NDArray[np.uint8]]:
         """Yield prepared batches (B, H, W, C). Raises ValueError for other arrays and for unreadable files."""
@@ -149,7 +149,7 @@ class Intake:
                 raise ValueError(f"{path}: {problem}") from None
         return incoming.prepared(images, preparation)
 
-    def _known(self, what: str) -> Preparation:
+    def _known(self, what: str) -> Prepares:
         if self.preparation is None:
             channels, height, width = self.shape
             raise ValueError(

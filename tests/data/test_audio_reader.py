@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from darkroom import log
-from darkroom.data import card
+from darkroom.data import card, incoming
 from darkroom.data.config import CardSpec
 
 soundfile = pytest.importorskip("soundfile")
@@ -102,3 +102,14 @@ def test_the_data_card_draws_spectrograms_and_holds_a_clip_of_each_class(
     assert rate == 8000
     assert np.array_equal(wave, got.image(clips[0]["id"]))
     assert (tmp_path / "card" / "spectrograms.png").stat().st_size > 1000
+
+
+def test_recordings_that_arrive_later_are_prepared_in_the_same_way(run: Run, spoken: Path, tmp_path: Path) -> None:
+    got = run(source(spoken, rate=4000, seconds=0.1))
+    preparation = incoming.read_preparation(got.root)
+    late = incoming.read("x", spoken / "no_ann_0.wav", preparation)
+    assert np.array_equal(incoming.prepared([late.image], preparation)[0], got.image("no_ann_0.wav"))
+    soundfile.write(tmp_path / "quiet.wav", np.zeros(800), 8000)
+    (tmp_path / "text.wav").write_text("text")
+    notes = [incoming.read("x", tmp_path / name, preparation).note for name in ("quiet.wav", "text.wav")]
+    assert notes == ["silent", "not a sound file in a supported format (wav, flac, ogg, mp3, aiff)"]

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.data.orientations import TO_STORED
 
 from darkroom.data import decode, masks
-from darkroom.data.decode import UnreadableError
+from darkroom.data.item import UnreadableError
 from darkroom.data.levels import Levels, value_range
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5  # (H, W), no symmetry

@@ -20,7 +20,7 @@ from PIL import Image
 from darkroom import registry
 from darkroom.data import archives, decode, masks
 from darkroom.data.archives import ArchiveError
-from darkroom.data.decode import UnreadableError
+from darkroom.data.item import UnreadableError
 from darkroom.data.levels import Levels
 
 HUGE = 100_000

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from darkroom.data.canvas import fit, unfit
-from darkroom.data.decode import UnreadableError
+from darkroom.data.item import UnreadableError
 from darkroom.data.preparation import Preparation, read_preparation
 
 COLORED = {"rgb.png", "turned.jpg", "palette.png", "alpha.png"}

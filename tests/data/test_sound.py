@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import signal
 
-from darkroom.data.sound import UnreadableSoundError, decode, header
+from darkroom.data.item import UnreadableError
+from darkroom.data.sound import decode, header
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -99,14 +100,14 @@ def test_a_recording_of_three_hours_costs_no_more_memory_than_its_cut(tmp_path: 
 )
 def test_what_is_no_sound_says_so(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UnreadableSoundError, match=reason):
+    with pytest.raises(UnreadableError, match=reason):
         header(tmp_path / name)
 
 
 def test_no_samples_and_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableSoundError, match="no samples"):
+    with pytest.raises(UnreadableError, match="no samples"):
         decode(written(tmp_path / "a.wav", np.empty(0), 8000), rate=8000)
-    with pytest.raises(UnreadableSoundError, match="not finite"):
+    with pytest.raises(UnreadableError, match="not finite"):
         decode(written(tmp_path / "b.wav", np.full(100, np.nan), 8000, subtype="FLOAT"), rate=8000)
 
 

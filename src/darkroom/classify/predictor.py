@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from darkroom.classify.evaluation.out_of_distribution import OutOfDistribution
 from darkroom.classify.trained import Trained
 from darkroom.classify.tta import PLAIN
 from darkroom.data import incoming
-from darkroom.data.preparation import Preparation
+from darkroom.data.incoming import Prepares
 from darkroom.data.table import Columns
 from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import in_threads
@@ -64,8 +65,9 @@ class Predictor:
 
     def files(self, named: Sequence[tuple[str, Path]], *, workers: int) -> Iterator[list[Any]]:
         """Yield the row of each named file, in order; a few batches are in memory at a time."""
-        channels, height, width = self.trained.about.shape
-        size = max(1, min(BATCH, VALUES // (channels * height * width)))
+        about = self.trained.about
+        values = math.prod(about.shape) if about.samples == "image" else about.shape[0]
+        size = max(1, min(BATCH, VALUES // values))
         groups = (named[start : start + size] for start in range(0, len(named), size))
         preparation = self.trained.preparation
         with incoming.quiet():
@@ -84,7 +86,7 @@ class Predictor:
     def _limits(self) -> dict[str, float]:
         return dict(self.unlike.limits) if self.unlike else {}
 
-    def _group(self, group: Sequence[tuple[str, Path]], preparation: Preparation) -> list[list[Any]]:
+    def _group(self, group: Sequence[tuple[str, Path]], preparation: Prepares) -> list[list[Any]]:
         """Return the rows of some files; an image is brought to its final size at once, so that large ones need no memory."""
         read, prepared = [], []
         for name, path in group:

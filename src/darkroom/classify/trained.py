@@ -15,7 +15,7 @@ from darkroom.classify.answers import ClassAnswers, LabelAnswers, Merging, Numbe
 from darkroom.classify.evaluation import out_of_distribution
 from darkroom.classify.evaluation.out_of_distribution import OutOfDistribution
 from darkroom.classify.tta import PLAIN
-from darkroom.data.preparation import Preparation, read_preparation
+from darkroom.data.incoming import Prepares, read_preparation
 from darkroom.fit.model import About, intact_weights, parts, read_about, rebuild, say_if_kept
 
 VIEWS = (PLAIN, "tta")
@@ -35,8 +35,8 @@ class Trained:
     metrics: dict[str, Any]
 
     @property
-    def preparation(self) -> Preparation:
-        """How the images were prepared. Raises FileNotFoundError if the folder does not say."""
+    def preparation(self) -> Prepares:
+        """How the samples were prepared. Raises FileNotFoundError if the folder does not say."""
         return read_preparation(self.folder)
 
     def answers(self, view: str = PLAIN, risk: float | None = None) -> ClassAnswers | LabelAnswers | NumberAnswers:

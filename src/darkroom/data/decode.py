@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from darkroom.data.canvas import to_gray
-from darkroom.data.item import Pixels
+from darkroom.data.item import Pixels, UnreadableError
 
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "ICO")
 """The formats that are read. Left out: formats that start other programs (EPS) or have no signature (TGA)."""
@@ -37,10 +37,6 @@ ORIENTATION, MAKE, MODEL = 0x0112, 0x010F, 0x0110
 LONGEST_CAMERA = 60
 """Characters of a camera's name that are kept."""
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
-
-
-class UnreadableError(Exception):
-    """An image that cannot be used; the text is the reason to list."""
 
 
 @dataclass(frozen=True)

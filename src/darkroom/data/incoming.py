@@ -11,16 +11,21 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import files
 from darkroom.data import place
-from darkroom.data.decode import UnreadableError
-from darkroom.data.item import readable
+from darkroom.data import preparation as of_images
+from darkroom.data.item import UnreadableError, readable
 from darkroom.data.preparation import Preparation
+from darkroom.data.sound_preparation import SoundPreparation, read_sound_preparation
+from darkroom.data.store import PREPARATION
 
+Prepares = Preparation | SoundPreparation
+"""What brings files from outside to the form of a data set's samples."""
 BATCH, HELD = 64, 64_000_000
 """Maximum number of files per batch, and of image bytes after which a batch ends early."""
 NOT_ALL = 3
@@ -36,13 +41,20 @@ class Incoming:
 
     name: str
     """Relative path as listed; it may contain bytes that are not UTF-8."""
-    image: NDArray[np.uint8] | None
+    image: NDArray[Any] | None
     note: str = ""
 
     @property
     def file(self) -> str:
         """The name as text."""
         return readable(self.name)
+
+
+def read_preparation(folder: Path) -> Prepares:
+    """Read how the samples of a model were prepared. Raises FileNotFoundError if its folder does not say."""
+    path = folder / PREPARATION
+    sound = path.exists() and "rate" in files.read_json(path)
+    return read_sound_preparation(folder) if sound else of_images.read_preparation(folder)
 
 
 def listed(images: Path) -> place.Listing:
@@ -53,7 +65,7 @@ def listed(images: Path) -> place.Listing:
     return found
 
 
-def batches(listing: place.Listing, preparation: Preparation) -> Iterator[list[Incoming]]:
+def batches(listing: place.Listing, preparation: Prepares) -> Iterator[list[Incoming]]:
     """Yield all files in order, a batch in memory at a time, and at the end what the listing left out."""
     batch: list[Incoming] = []
     held = 0
@@ -68,7 +80,7 @@ def batches(listing: place.Listing, preparation: Preparation) -> Iterator[list[I
     yield batch + [Incoming(unused.origin, None, unused.reason) for unused in listing.unused]
 
 
-def prepared(images: Sequence[NDArray[np.uint8]], preparation: Preparation) -> NDArray[np.uint8]:
+def prepared(images: Sequence[NDArray[Any]], preparation: Prepares) -> NDArray[Any]:
     """Return images of any size as a batch (B, H, W, C) like those of the data set."""
     return np.stack([preparation.apply(image) for image in images])
 
@@ -87,10 +99,10 @@ def check_out(out: Path, results: Collection[str], command: str, reads: Mapping[
         raise ValueError(f"--out: {out} exists and is not a result of {command}; choose another folder")
 
 
-def read(name: str, path: Path, preparation: Preparation) -> Incoming:
+def read(name: str, path: Path, preparation: Prepares) -> Incoming:
     """Decode a file. Pillow's warnings about what is handled here, large images and odd metadata, are the caller's to `quiet`."""
     try:
-        image = preparation.decode(path)
+        image: NDArray[Any] = preparation.decode(path)
     except UnreadableError as problem:
         return Incoming(name, None, str(problem))
     return Incoming(name, image, preparation.remark(image))

@@ -35,6 +35,10 @@ SPLIT_NAMES = {
 """Lower-case names of folders, files, arrays and table entries → the split they stand for."""
 
 
+class UnreadableError(Exception):
+    """A file that cannot be used; the text is the reason to list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One image of a source."""

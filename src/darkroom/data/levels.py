@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.data import decode
-from darkroom.data.decode import UnreadableError
-from darkroom.data.item import Pixels
+from darkroom.data.item import Pixels, UnreadableError
 
 KINDS = {"whole": "whole numbers", "fractions": "fractions"}
 """Kinds of numbers in words; deep images have one range for each kind."""

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.data import decode
 from darkroom.data.canvas import to_shape, unfit
+from darkroom.data.item import UnreadableError
 from darkroom.data.levels import Levels
 from darkroom.data.store import PREPARATION
 
@@ -40,7 +40,7 @@ class Preparation:
         """Decode a file to an upright image of its own size, (h, w, 1 or 3). Raises UnreadableError with the reason."""
         decoded = Levels((), used=self.levels).pixels(image)
         if decoded.shape[2] == 3 and self.channels == 1 and self.color == "auto":
-            raise decode.UnreadableError(
+            raise UnreadableError(
                 "a color image, but all images of the data set were gray; if color does not matter, set data.color: gray and "
                 "run again"
             )

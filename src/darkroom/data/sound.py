@@ -14,6 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.data.item import UnreadableError
+
 EXTRA = "pip install 'darkroom[audio]'"
 """Installs soundfile and audiomentations."""
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF")
@@ -35,10 +37,6 @@ MARGIN = 0.05
 
 Align = Literal["start", "center"]
 Channel = Literal["mix", "left", "right"]
-
-
-class UnreadableSoundError(Exception):
-    """A recording that cannot be used; the text is the reason to list."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Recording:
 
 
 def header(path: Path) -> Header:
-    """Read a file's header. Raises UnreadableSoundError with the reason."""
+    """Read a file's header. Raises UnreadableError with the reason."""
     with _opened(path) as file:
         return _header(file)
 
@@ -83,7 +81,7 @@ def decode(
     """Decode a file to `samples` samples at `rate` hertz, or to its own length, up to `longest` samples.
 
     A longer recording is cut and a shorter one padded with silence, keeping its start or center. Resampling is polyphase,
-    with SciPy's default filter (Kaiser window, beta 5). Raises UnreadableSoundError with the reason.
+    with SciPy's default filter (Kaiser window, beta 5). Raises UnreadableError with the reason.
     """
     with _opened(path) as file:
         about = _header(file)
@@ -93,9 +91,9 @@ def decode(
         start, stop = max(0, first - _margin(about)), min(about.frames, last + _margin(about))
         raw = _mixed(file, start, stop, channel)
     if not len(raw):
-        raise UnreadableSoundError("holds no samples")
+        raise UnreadableError("holds no samples")
     if not np.isfinite(raw).all():
-        raise UnreadableSoundError("holds values that are not finite")
+        raise UnreadableError("holds values that are not finite")
     skipped = round((first - start) * rate / about.rate)
     wave = _resampled(raw, about.rate, rate)[skipped:]
     kept = raw[first - start : last - start]
@@ -108,31 +106,31 @@ def decode(
 
 
 def _opened(path: Path) -> Any:
-    """Open a file. Raises UnreadableSoundError with the reason, and ValueError if soundfile is not installed."""
+    """Open a file. Raises UnreadableError with the reason, and ValueError if soundfile is not installed."""
     if find_spec("soundfile") is None:
         raise ValueError(f"soundfile, which reads sound files, is not installed; {EXTRA} installs it")
     import soundfile
 
     try:
         if not path.stat().st_size:
-            raise UnreadableSoundError("the file is empty")
+            raise UnreadableError("the file is empty")
         file = soundfile.SoundFile(path)
     except OSError as error:
-        raise UnreadableSoundError(f"cannot be read: {error.strerror or error}") from None
+        raise UnreadableError(f"cannot be read: {error.strerror or error}") from None
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a headerless format, by its extension
-        raise UnreadableSoundError(NO_SOUND) from None
+        raise UnreadableError(NO_SOUND) from None
     if file.format not in FORMATS:
         file.close()
-        raise UnreadableSoundError(NO_SOUND)
+        raise UnreadableError(NO_SOUND)
     return file
 
 
 def _header(file: Any) -> Header:
     low, high = RATES
     if not low <= file.samplerate <= high:
-        raise UnreadableSoundError(f"its sampling rate is {file.samplerate:,} Hz; expected {low:,} to {high:,}")
+        raise UnreadableError(f"its sampling rate is {file.samplerate:,} Hz; expected {low:,} to {high:,}")
     if file.frames <= 0:
-        raise UnreadableSoundError("holds no samples")
+        raise UnreadableError("holds no samples")
     return Header(int(file.frames), int(file.samplerate), int(file.channels))
 
 
@@ -163,7 +161,7 @@ def _mixed(file: Any, start: int, stop: int, channel: Channel) -> NDArray[np.flo
             done += len(block)
     except soundfile.LibsndfileError as error:
         if not done:
-            raise UnreadableSoundError(f"cannot be decoded: {error.error_string}") from None
+            raise UnreadableError(f"cannot be decoded: {error.error_string}") from None
     return found[:done]
 
 

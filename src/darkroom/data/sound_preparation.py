@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from darkroom import files
-from darkroom.data.sound import Align, Channel, Recording, decode
+from darkroom.data.sound import FULL, SILENT, Align, Channel, Recording, decode
 from darkroom.data.store import PREPARATION
 
 
@@ -21,8 +24,24 @@ class SoundPreparation:
     channel: Channel
 
     def recording(self, path: Path) -> Recording:
-        """Decode a file like those of the data set. Raises UnreadableSoundError with the reason."""
+        """Decode a file like those of the data set. Raises UnreadableError with the reason."""
         return decode(path, rate=self.rate, samples=self.samples, align=self.align, channel=self.channel)
+
+    def decode(self, path: Path) -> NDArray[np.int16]:
+        """Decode a file to a waveform (T,) like those of the data set. Raises UnreadableError with the reason."""
+        return self.recording(path).waveform
+
+    def apply(self, wave: NDArray[Any]) -> NDArray[Any]:
+        """Return a decoded waveform, which has the data set's length already."""
+        return wave
+
+    def remark(self, wave: NDArray[Any]) -> str:
+        """Return a note on a waveform without a sound; empty for all others."""
+        return "" if np.abs(wave.astype(np.int32)).max() >= SILENT * FULL else "silent"
+
+    def lay_back(self, values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+        """Return a map of a recording's spectrogram, which is as large as that."""
+        return values
 
     def save(self, folder: Path) -> None:
         """Save to a stage's folder."""

@@ -26,10 +26,9 @@ from PIL import Image
 
 from darkroom import files
 from darkroom.data import incoming, table
-from darkroom.data.incoming import Incoming
+from darkroom.data.incoming import Incoming, Prepares, read_preparation
 from darkroom.data.item import readable
 from darkroom.data.place import Listing
-from darkroom.data.preparation import Preparation, read_preparation
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.threshold import OperatingPoint, read_operating_point
 from darkroom.fit.batches import as_tensor
@@ -81,7 +80,7 @@ class Fitted(NamedTuple):
     """The contents of a seed's folder."""
 
     detector: Detector
-    preparation: Preparation
+    preparation: Prepares
     point: OperatingPoint
 
 
@@ -159,12 +158,18 @@ def _scored(fitted: Fitted, batch: Sequence[Incoming], folders: Iterable[str], o
         drawn = ""
         if values is not None and fitted.point.colors is not None:
             drawn = map_name(each.name, folders)
-            _draw(each.image, values, fitted.preparation, fitted.point.colors, out / drawn)
+            _draw(
+                fitted.detector.pictures(each.image[None])[0],
+                values,
+                fitted.preparation,
+                fitted.point.colors,
+                out / drawn,
+            )
         yield Row(each.file, score, drawn, each.note)
 
 
 def _draw(
-    image: NDArray[np.uint8], values: NDArray[np.float32], preparation: Preparation, colors: Scale, path: Path
+    image: NDArray[np.uint8], values: NDArray[np.float32], preparation: Prepares, colors: Scale, path: Path
 ) -> None:
     laid = preparation.lay_back(values, (image.shape[0], image.shape[1]))
     path.parent.mkdir(parents=True, exist_ok=True)

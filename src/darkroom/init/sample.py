@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.data import decode, inspect, twins
+from darkroom.data import inspect, twins
 from darkroom.data.canvas import to_gray, to_shape
 from darkroom.data.descriptors import SIDE
-from darkroom.data.item import Contents, Item, Unused
+from darkroom.data.item import Contents, Item, UnreadableError, Unused
 from darkroom.data.levels import Levels
 from darkroom.init.symmetry import mirror_accuracy
 from darkroom.measure.proportion import Interval
@@ -79,7 +79,7 @@ def draw(contents: Contents) -> Sample:
             start = time.perf_counter()
             try:
                 image = levels.pixels(item.image)
-            except decode.UnreadableError as problem:
+            except UnreadableError as problem:
                 unreadable.append(Unused(item.origin or item.id, str(problem)))
                 continue
             seconds = time.perf_counter() - start

@@ -13,7 +13,8 @@ from pydantic import Field
 from scipy.signal import fftconvolve
 
 from darkroom.augment.options import Amount, Chance, SignalToNoise
-from darkroom.data.sound import ENDINGS, UnreadableSoundError, decode
+from darkroom.data.item import UnreadableError
+from darkroom.data.sound import ENDINGS, decode
 from darkroom.registry import register
 from darkroom.settings import Positive
 
@@ -75,7 +76,7 @@ class BackgroundNoise(BaseWaveformTransform):
             path = self.files[number]
             try:
                 sound = decode(path, rate=rate, longest=LONGEST * rate, align="start").waveform
-            except UnreadableSoundError as problem:
+            except UnreadableError as problem:
                 raise ValueError(f"background_noise.folder: {path}: {problem}; remove the file") from None
             self._decoded[number] = sound.astype(np.float64)
         whole = np.resize(self._decoded[number], max(length, len(self._decoded[number])))

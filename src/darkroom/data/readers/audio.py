@@ -10,10 +10,10 @@ import pandas as pd
 
 from darkroom.data import cut, inspect, twins
 from darkroom.data.inspect import Copies
-from darkroom.data.item import Contents, Item, Unused
+from darkroom.data.item import Contents, Item, UnreadableError, Unused
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read, nothing
-from darkroom.data.sound import Align, Channel, Header, UnreadableSoundError, header
+from darkroom.data.sound import Align, Channel, Header, header
 from darkroom.data.sound_preparation import SoundPreparation
 from darkroom.data.store import new_array
 from darkroom.data.words import listed
@@ -46,7 +46,7 @@ class AudioReader:
         for item, path, about in found:
             try:
                 made = self.preparation.recording(path)
-            except UnreadableSoundError as problem:
+            except UnreadableError as problem:
                 read.excluded.append(Unused(item.origin or item.id, str(problem)))
                 continue
             wave[len(read.items)] = made.waveform
@@ -83,7 +83,7 @@ class AudioReader:
             assert isinstance(item.image, Path)
             try:
                 found.append((item, item.image, header(item.image)))
-            except UnreadableSoundError as problem:
+            except UnreadableError as problem:
                 read.excluded.append(Unused(item.origin or item.id, str(problem)))
         return found
 

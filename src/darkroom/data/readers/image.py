@@ -15,7 +15,7 @@ from darkroom.data import decode, inspect, masks, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
 from darkroom.data.inspect import Copies
-from darkroom.data.item import Contents, Item, Unused
+from darkroom.data.item import Contents, Item, UnreadableError, Unused
 from darkroom.data.kind import SampleKind
 from darkroom.data.levels import KINDS, Levels
 from darkroom.data.preparation import Preparation
@@ -84,7 +84,7 @@ def _read(contents: Contents, spec: PrepareSpec, root: Path) -> _Images:
             try:
                 image = levels.pixels(item.image)
                 frames += decode.head(item.image).frames
-            except decode.UnreadableError as problem:
+            except UnreadableError as problem:
                 read.excluded.append(Unused(item.origin or item.id, str(problem)))
                 continue
             aspect = image.shape[0] / image.shape[1]
@@ -118,7 +118,7 @@ def _mask(item: Item, image: NDArray[np.uint8], read: _Images) -> NDArray[np.uin
         return None
     try:
         mask = masks.read(item.mask)
-    except decode.UnreadableError as problem:
+    except UnreadableError as problem:
         read.excluded.append(Unused(item.mask_origin, f"mask: {problem}"))
         return None
     height, width = image.shape[:2]
