@@ -11,6 +11,7 @@ import torch
 
 from darkroom import files, registry
 from darkroom.fit.model import rebuild, save_model
+from darkroom.nets import pretrained
 from darkroom.nets.layers import Standardize
 from darkroom.settings import Section
 
@@ -46,3 +47,14 @@ def test_a_saved_network_says_the_same_and_carries_its_standardization(tmp_path:
         save_model(fresh, network, plugin=options(), shape=SHAPE, classes=("a", "b"), fitted=None, samples="audio")
     loaded = rebuild("network", tmp_path / "model", SHAPE, 2)
     assert torch.equal(network(waves()), loaded(waves()))
+
+
+@pytest.mark.skipif(not pretrained.timm_installed(), reason="needs timm")
+def test_a_pretrained_image_network_starts_from_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+    inner = {"name": "pretrained", "backbone": "test_efficientnet", "size": 32}
+    network = registry.build(options(network=inner), SHAPE, 2)
+    monkeypatch.setattr(network.network, "load_pretrained", lambda: loaded.append(True))
+    network.adapt(np.zeros((2, SHAPE[0]), np.int16))
+    assert loaded == [True]
+    assert network(waves()).shape == (4, 2)

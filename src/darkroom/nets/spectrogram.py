@@ -61,7 +61,10 @@ class Spectrogram(nn.Module):
         self.network: nn.Module = registry.build(network, (1, height, self.log_mel.frames(samples)), classes)
 
     def adapt(self, waves: NDArray[np.int16]) -> None:
-        """Fit the image network's standardization to recordings (N, T)."""
+        """Load the image network's pretrained weights if it has any, else fit its standardization to recordings (N, T)."""
+        if hasattr(self.network, "load_pretrained"):
+            self.network.load_pretrained()  # type: ignore[operator]
+            return
         seen = self.images(torch.from_numpy(waves.astype(np.float32) / 2**15))
         for module in self.network.modules():
             if isinstance(module, Standardize):
