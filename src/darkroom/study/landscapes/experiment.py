@@ -53,7 +53,7 @@ def run(
     return Findings(
         numbers={
             "rates": len(rates),
-            "best": {name: {how: _row(one) for how, one in found.items()} for name, found in swept.items()},
+            "best": {name: {how: _told(one) for how, one in found.items()} for name, found in swept.items()},
             "fastest": fastest,
             "working": {
                 how: sum(int(np.isfinite(found[how].needed).sum()) for found in swept.values()) for how in OPTIMIZERS
@@ -127,19 +127,10 @@ def _apart(first: Floats, second: Floats) -> float:
     return float(np.linalg.norm(first - second, axis=1).max())
 
 
-def _row(swept: Swept) -> dict[str, Any]:
-    needed = float(swept.needed[swept.best])
-    return {
-        "rate": float(swept.rates[swept.best]),
-        "steps": needed if math.isfinite(needed) else None,
-        "final": float(swept.final[swept.best]),
-    }
-
-
 def _told(swept: Swept) -> str:
-    found = _row(swept)
-    arrival = "does not arrive" if found["steps"] is None else f"{found['steps']:.0f} steps"
-    return f"{arrival} at {found['rate']:.2g}"
+    needed, rate = swept.needed[swept.best], swept.rates[swept.best]
+    arrival = f"arrives in {needed:.0f} steps" if math.isfinite(needed) else "does not arrive"
+    return f"{arrival} (rate {rate:.2g})"
 
 
 def _contours(axes: Axes, surface: Surface) -> None:
