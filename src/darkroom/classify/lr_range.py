@@ -11,6 +11,7 @@ lr_range.png    the smoothed loss by rate
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 
@@ -68,11 +69,7 @@ def run(
     more = open_store(copies) if copies else None
     task, batches = train.prepare(spec, network, way, store, rows, more, teacher=teacher, kind=RangeTest)
     assert isinstance(task, RangeTest)
-    epochs = math.ceil(STEPS / len(batches))
-    task.settings = task.settings.bare(epochs)
-    sweep(task, batches, seed=spec.seed)
-    losses = np.array(task.swept)
-    rates = LOWEST * (HIGHEST / LOWEST) ** (np.arange(len(losses)) / (STEPS - 1))
+    rates, losses = sweep(task, batches, seed=spec.seed)
     smoothed = smooth(losses)
     fastest, lowest = landmarks(rates, smoothed)
     chosen = _rounded(math.sqrt(fastest * lowest))
@@ -113,14 +110,15 @@ class RangeTest(ClassifierTask):
             raise SweptError
 
 
-def sweep(task: RangeTest, batches: Batches, *, seed: int) -> None:
-    """Train until the test is over."""
+def sweep(task: RangeTest, batches: Batches, *, seed: int) -> tuple[Floats, Floats]:
+    """Train until the test is over; return the rate and the loss of every step (S,)."""
     from darkroom.fit.trainer import fit  # Lightning takes seconds to import
 
-    try:
+    task.settings = task.settings.bare(math.ceil(STEPS / len(batches)))
+    with contextlib.suppress(SweptError):
         fit(task, batches, None, seed=seed, log=silent)
-    except SweptError:
-        return
+    losses = np.array(task.swept)
+    return LOWEST * (HIGHEST / LOWEST) ** (np.arange(len(losses)) / (STEPS - 1)), losses
 
 
 def smooth(losses: Floats) -> Floats:

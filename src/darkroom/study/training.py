@@ -120,7 +120,15 @@ def classifier(
     `network` and `training` are the keys of the config; `spec` holds more of a model's, such as `loss` and `policy`. Rows
     `held_out` are for validation after each epoch.
     """
-    chosen = TrainSpec.model_validate(
+    chosen = specified(network=network, training=training, seed=seed, **spec)
+    validation = np.empty(0, np.int64) if held_out is None else held_out
+    found, fitted = train(chosen, store, rows, held_out=validation, log=silent)
+    return Trained(found, fitted.history, fitted.steps)
+
+
+def specified(*, network: Mapping[str, Any], training: Mapping[str, Any], seed: int, **spec: Any) -> TrainSpec:
+    """Return the spec of a training in full precision on the processor; arguments are as for `classifier`."""
+    return TrainSpec.model_validate(
         {
             "network": dict(network),
             "training": {"precision": "fp32", "accelerator": "cpu", **training},
@@ -128,9 +136,6 @@ def classifier(
             **spec,
         }
     )
-    validation = np.empty(0, np.int64) if held_out is None else held_out
-    found, fitted = train(chosen, store, rows, held_out=validation, log=silent)
-    return Trained(found, fitted.history, fitted.steps)
 
 
 def accuracy(hits: Sequence[Floats]) -> Number:
