@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from darkroom.study.gan import modes
+from darkroom.study import modes
 from darkroom.study.gan.experiment import best_response
 from darkroom.study.gan.game import Rules, made, play
 

@@ -31,6 +31,7 @@ CHUNK = 256
 class Diffusion(DiffusionProcess, GenerativeModel):
     """Denoising diffusion model: removes noise step by step, guided towards a class."""
 
+    denoiser: Denoiser
     TRAINING = {
         "epochs": 10,
         "batch_size": 32,

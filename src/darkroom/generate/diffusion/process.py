@@ -11,24 +11,23 @@ from torch import Tensor, nn
 
 from darkroom.generate.diffusion.guidance import by_classifier, classifier_free, log_probability_gradient
 from darkroom.generate.diffusion.noise_schedule import NoiseSchedule, Prediction
-from darkroom.nets.noised_classifier import NoisedClassifier
-from darkroom.nets.unet import Denoiser
 
 
 class DiffusionProcess(nn.Module):
     """A denoiser with its noise schedule, and a classifier of noised images if that guides it.
 
+    Both have the interfaces of `nets.unet.Denoiser` and `nets.noised_classifier.NoisedClassifier`.
     `classes` is 0 for a model without labels. `ema` is the mean age of the averaged weights as a fraction of the steps so
     far, `label_dropout` the fraction of labels hidden in training, `guidance` the weight w of `predict`.
     """
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: nn.Module,
         schedule: NoiseSchedule,
         *,
         classes: int,
-        classifier: NoisedClassifier | None,
+        classifier: nn.Module | None,
         prediction: Prediction,
         min_snr: float | None,
         ema: float,

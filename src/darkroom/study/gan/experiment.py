@@ -14,8 +14,8 @@ from darkroom import figures
 from darkroom.generate.gan.game import AdversarialGame
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
+from darkroom.study import modes as mixture
 from darkroom.study.findings import Figure, Findings, Table, gain, mean
-from darkroom.study.gan import modes as mixture
 from darkroom.study.gan.game import Rules, believed, made, play
 
 Floats = NDArray[np.float64]

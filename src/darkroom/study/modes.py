@@ -31,6 +31,20 @@ def ring(count: int, generator: torch.Generator, *, modes: int) -> Tensor:
     return torch.from_numpy(centers(modes)).float()[which] + STD * torch.randn(count, 2, generator=generator)
 
 
+def noised_score(points: Floats, modes: int, *, alpha: float, sigma: float) -> Floats:
+    """Return the score (N, 2), the gradient of the log-density, of the ring scaled by `alpha` with noise of deviation `sigma`.
+
+    Each mode is then normal with mean α c and variance α² s² + σ².
+    """
+    variance = (alpha * STD) ** 2 + sigma**2
+    towards = alpha * centers(modes) - points[:, None]  # (N, K, 2)
+    exponents = -np.square(towards).sum(2) / (2 * variance)
+    weights = np.exp(exponents - exponents.max(1, keepdims=True))
+    weights /= weights.sum(1, keepdims=True)
+    found: Floats = (weights[..., None] * towards).sum(1) / variance
+    return found
+
+
 def line(count: int, generator: torch.Generator) -> Tensor:
     """Draw points (N, 1) from two equal modes on the line."""
     which = torch.randint(len(LINE), (count, 1), generator=generator)
