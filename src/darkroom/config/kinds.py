@@ -21,7 +21,7 @@ DEFAULTS: Mapping[SampleKind, Mapping[str, Mapping[str, Any]]] = {
         "classify": {"models": {"spectrogram": {}}, "tta": ["time_shift"]},
         "detect": {"detectors": {"spectrogram": {}}},
     },
-    "text": {"classify": {"models": {}, "tta": []}},
+    "text": {"classify": {"models": {"ngrams": {}, "textcnn": {}}, "tta": []}},
     "table": {"classify": {"models": {}, "tta": []}, "detect": {"detectors": {}}},
 }
 """What takes the place of the defaults of a section for images, by kind of samples."""

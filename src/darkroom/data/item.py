@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
+from darkroom import settings
 from darkroom.data.target import Target
 
 if TYPE_CHECKING:  # planning imports this module; importing numpy and Pillow would double its time
@@ -61,6 +62,8 @@ class Item:
     origin: str = ""
     """Where the image comes from, for people to read."""
     mask_origin: str = ""
+    text: str | None = None
+    """The text itself, if `image` is a table of texts."""
 
 
 class Unused(NamedTuple):
@@ -107,6 +110,17 @@ def readable(name: str) -> str:
 def class_name(name: str) -> str:
     """Return the class name for a folder or table entry, in Unicode normal form C."""
     return unicodedata.normalize("NFC", readable(name))
+
+
+def given_split(text: str, where: str) -> str | None:
+    """Return the split that a cell of a table names, None for an empty cell. Raises ValueError, with `where`, for others."""
+    if not text.strip():
+        return None
+    split = SPLIT_NAMES.get(text.strip().lower())
+    if split is None:
+        hint = settings.nearest(text, SPLIT_NAMES)
+        raise ValueError(f'data.source.path: {where}: split "{text}"; expected train, val, test or nothing.{hint}')
+    return split
 
 
 def text_labels(values: Sequence[str]) -> list[str]:

@@ -22,6 +22,7 @@ from darkroom.data import sound_pictures, target_pictures
 from darkroom.data.kind import PLURAL
 from darkroom.data.store import SPLITS, Store
 from darkroom.data.target_pictures import SPLIT_COLORS
+from darkroom.data.text import excerpts
 from darkroom.data.words import shown
 
 NAMED_CLASSES = 40
@@ -37,7 +38,7 @@ def draw(root: Path, card: dict[str, Any], store: Store) -> None:
     """Write pictures of the target: class_counts.png, label_counts.png and label_pairs.png, or numbers.png.
 
     Images also get mean_images.png, contact_sheet.png, and near_duplicates.png if there are any; for recordings see
-    `sound_pictures`.
+    `sound_pictures`, for texts `text.excerpts`.
     """
     table = store.items
     if store.target.kind == "class":
@@ -60,6 +61,8 @@ def draw(root: Path, card: dict[str, Any], store: Store) -> None:
             _draw_images(root, card, store, rows)
         elif store.kind == "audio":
             sound_pictures.draw(root, store, dict(list(rows.items())[:SHOWN_CLASSES]))
+        elif store.kind == "text":
+            excerpts.write(root, store, [group["ids"] for group in card["near_duplicates"]["largest"]])
 
 
 def _draw_images(root: Path, card: dict[str, Any], store: Store, rows: dict[str, NDArray[np.int64]]) -> None:

@@ -6,6 +6,7 @@ items.parquet   one row per sample: id, label, split, group, mask, origin, sha25
                 augmented stores: id, label, split, group, mask, parent, copy, transforms
                 stores with corrected labels: given_label, the label before
                 stores with hidden labels: hidden_label, -1 where none is hidden
+                stores of texts: text
                 stores with several labels per image or with numbers: one column target/NAME per label or number
 store.json      the data set's name and class names, the target if it is not one class, and the kind and the shape that
                 networks take of samples that are not images
@@ -33,6 +34,8 @@ from darkroom.data.target import Target, read_target
 SPLITS = ("train", "val", "test")
 PREPARATION = "preparation.json"
 """How the images of a prepared store came to their shape; see `darkroom.data.preparation`."""
+TOKENIZER = "tokenizer.json"
+"""How the texts of a prepared store became token numbers; see `darkroom.data.text.tokens`."""
 COLUMNS = ("id", "label", "split", "group", "mask")
 """The columns of every store's table. `label` indexes `classes` and `mask` the masks; -1 is none."""
 
@@ -154,9 +157,10 @@ def release(array: NDArray[Any]) -> None:
 
 
 def copy_preparation(root: Path, folder: Path) -> None:
-    """Copy what a prepared store says of its preparation into a model's folder, for images that arrive later."""
-    if (root / PREPARATION).exists():
-        shutil.copyfile(root / PREPARATION, folder / PREPARATION)
+    """Copy what a prepared store says of its preparation into a model's folder, for samples that arrive later."""
+    for name in (PREPARATION, TOKENIZER):
+        if (root / name).exists():
+            shutil.copyfile(root / name, folder / name)
 
 
 def describe_store(

@@ -61,7 +61,7 @@ def summarize(
         *_about_classes(spec, contents, table, counts, kind),
         *(target_summary.warnings(described) if described else []),
         *_about_copies(table, copies, "numbers" if "numbers" in described else "labels", kind),
-        *_about_twins(table, found_twins),
+        *_about_twins(table, found_twins, kind),
         *(_about_size(spec, shape) if kind == "image" else ()),
     ]
     return {
@@ -96,7 +96,7 @@ def _near_duplicates(spec: PrepareSpec, table: pd.DataFrame, found: Twins) -> di
     threshold = dict(zip(("5 %", "50 %", "95 %"), found.threshold, strict=True)) if found.threshold else None
     return {
         "sought": spec.split.near_duplicates,
-        "rule": rule(),
+        "rule": found.rule or rule(),
         "similarity_needed": threshold,
         "pairs": len(found.pairs),
         "groups": len(found.groups),
@@ -114,14 +114,15 @@ def _torn_pairs(table: pd.DataFrame, found: Twins) -> Counter[tuple[str, ...]]:
     return Counter(tuple(sorted(pair, key=SPLITS.index)) for pair in parts.tolist() if pair[0] != pair[1])
 
 
-def _about_twins(table: pd.DataFrame, found: Twins) -> list[str]:
+def _about_twins(table: pd.DataFrame, found: Twins, kind: SampleKind) -> list[str]:
     torn = _torn_pairs(table, found)
     if not torn:
         return []
     where = ", ".join(f"{number} between {' and '.join(pair)}" for pair, number in sorted(torn.items()))
     share = torn.total() / len(found.pairs)
+    twice = " (one object photographed twice)" if kind == "image" else ""
     return [
-        "near-duplicate pairs (one object photographed twice) in two splits, because the source's own splits were kept: "
+        f"near-duplicate pairs{twice} in two splits, because the source's own splits were kept: "
         f"{torn.total()} of {len(found.pairs)} ({share:.0%}): {where}"
     ]
 

@@ -61,6 +61,8 @@ class Twins:
     """Number of links between groups that did not merge."""
     threshold: tuple[float, float, float] | None = None
     """The similarity that a pair needs: the 5 %, 50 % and 95 % quantiles over the images."""
+    rule: str = ""
+    """When a pair counts as near-duplicates, in words; empty stands for the rule of images."""
 
     def links(self) -> dict[int, int]:
         """Map every other row of a group to its first."""

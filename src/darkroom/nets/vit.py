@@ -108,7 +108,10 @@ class ViT(nn.Module):
 
 
 class Block(nn.Module):
-    """Self-attention and an MLP, each after a layer normalization and with a shortcut: (B, N, D) in and out."""
+    """Self-attention and an MLP, each after a layer normalization and with a shortcut: (B, N, D) in and out.
+
+    A mask (B, 1, 1 or N, N) says which tokens, last, each token may attend to.
+    """
 
     def __init__(self, width: int, heads: int, *, activation: Activations, dropout: float, drop: float) -> None:
         super().__init__()
@@ -123,8 +126,8 @@ class Block(nn.Module):
         )
         self.drop_path = DropPath(drop)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens + self.drop_path(self.attention(self.norm1(tokens)))
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        tokens = tokens + self.drop_path(self.attention(self.norm1(tokens), mask))
         changed: Tensor = self.drop_path(self.mlp(self.norm2(tokens)))
         return tokens + changed
 
@@ -141,12 +144,13 @@ class Attention(nn.Module):
         self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.attn_drop, self.proj_drop = nn.Dropout(dropout), nn.Dropout(dropout)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         q, k, v = self.qkv(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, N, D / heads)
         if self.fused_attn:
-            mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=self.attn_drop.p if self.training else 0)
+            mixed = F.scaled_dot_product_attention(q, k, v, mask, self.attn_drop.p if self.training else 0.0)
         else:
-            attention = (q @ k.transpose(2, 3) / q.shape[3] ** 0.5).softmax(3)
+            attention = q @ k.transpose(2, 3) / q.shape[3] ** 0.5
+            attention = (attention if mask is None else attention.masked_fill(~mask, -torch.inf)).softmax(3)
             mixed = self.attn_drop(attention) @ v
         projected: Tensor = self.proj_drop(self.proj(mixed.transpose(1, 2).flatten(2)))
         return projected

@@ -10,9 +10,8 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from darkroom import settings
 from darkroom.data import place, target_columns
-from darkroom.data.item import SPLIT_NAMES, Contents, Item, Unused, class_name, ordered, readable, text_labels
+from darkroom.data.item import Contents, Item, Unused, class_name, given_split, ordered, readable, text_labels
 from darkroom.data.options import Columns, Labels
 from darkroom.data.sources import targets
 from darkroom.registry import register
@@ -91,7 +90,7 @@ class Manifest:
                     image=root / name,
                     label=class_name(label) if label and asked is None else None,
                     target=value,
-                    split=_split(split, f"{self.path} row {number}"),
+                    split=given_split(split, f"{self.path} row {number}"),
                     group=group or None,
                     mask=root / mask if mask else None,
                     origin=shown,
@@ -177,16 +176,6 @@ def _refuse_backslashes(root: Path, names: Sequence[str], where: str) -> None:
                 f"data.source.path: {where}: there is no {name}, but there is {name.replace(chr(92), '/')}; separate folders "
                 "by / in the table, not by backslashes"
             )
-
-
-def _split(text: str, where: str) -> str | None:
-    if not text.strip():
-        return None
-    split = SPLIT_NAMES.get(text.strip().lower())
-    if split is None:
-        hint = settings.nearest(text, SPLIT_NAMES)
-        raise ValueError(f'data.source.path: {where}: split "{text}"; expected train, val, test or nothing.{hint}')
-    return split
 
 
 def _leaves(name: str) -> bool:

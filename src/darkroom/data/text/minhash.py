@@ -35,11 +35,6 @@ RULE = (
 Hashes = NDArray[np.uint64]
 
 
-def rule() -> str:
-    """Return the rule in words."""
-    return RULE.format(shingle=SHINGLE, threshold=THRESHOLD)
-
-
 def find(texts: Sequence[str], rows: NDArray[np.int64]) -> twins.Twins:
     """Find the near-duplicates among these rows of texts; each text should occur once. The similarity is Jaccard's."""
     shingled = {int(row): shingles(texts[row]) for row in rows}
@@ -57,6 +52,7 @@ def find(texts: Sequence[str], rows: NDArray[np.int64]) -> twins.Twins:
         groups=tuple(tuple(group) for group in groups if len(group) > 1),
         refused=len(links) - len(pairs),
         threshold=(THRESHOLD, THRESHOLD, THRESHOLD),
+        rule=RULE.format(shingle=SHINGLE, threshold=THRESHOLD),
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from darkroom.data.text.options import Tokenization
 
 try:
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -19,21 +20,22 @@ except ImportError:
     raise ImportError("texts need the package tokenizers, the extra `text`: uv sync --extra text") from None
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
-FILE = "tokenizer.json"
+UNKNOWN_ID = 1
+BLOCK = 1000
+"""Texts encoded at a time."""
 WORD = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+(?:['’][^\W_]+)*|['’][^\W_]+|[^\w\s]|_"
 """A word with its apostrophes (`don't`, `n't`, `'s`), one Chinese or Japanese character, or one sign."""
 
-Unit = Literal["word", "bpe"]
 
-
-def train(texts: Iterable[str], *, unit: Unit, vocabulary: int, rare: int, lowercase: bool) -> Tokenizer:
-    """Train a tokenizer with at most `vocabulary` tokens.
+def train(texts: Iterable[str], how: Tokenization) -> Tokenizer:
+    """Train a tokenizer with at most `how.vocabulary` tokens.
 
     `word`: the most frequent words that occur at least `rare` times, ties in alphabetical order. `bpe`: byte-pair encoding
     (Sennrich et al. 2016) of bytes, to which nothing is unknown; pairs merge that occur at least `rare` times.
     """
-    normal = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
-    if unit == "word":
+    vocabulary, rare = how.vocabulary, how.rare
+    normal = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if how.lowercase else [])])
+    if how.unit == "word":
         split = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
         counts: Counter[str] = Counter()
         for text in texts:
@@ -58,12 +60,17 @@ def train(texts: Iterable[str], *, unit: Unit, vocabulary: int, rare: int, lower
     return made
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[NDArray[np.int32]]:
     """Return the token numbers of each text."""
-    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+    blocks = (list(texts[start : start + BLOCK]) for start in range(0, len(texts), BLOCK))
+    return [
+        np.array(encoding.ids, np.int32)
+        for block in blocks
+        for encoding in tokenizer.encode_batch(block, add_special_tokens=False)
+    ]
 
 
-def padded(numbers: Sequence[Sequence[int]], length: int) -> NDArray[np.int32]:
+def padded(numbers: Sequence[NDArray[np.int32]], length: int) -> NDArray[np.int32]:
     """Return an array (N, length) of token numbers, cut at the end or padded with 0."""
     found = np.zeros((len(numbers), length), np.int32)
     for row, own in enumerate(numbers):

@@ -102,6 +102,8 @@ def read(results: Results) -> Card:
             "numbers": f"The numbers of the training {many}",
         }[kind],
         listings=[
+            *_excerpts(results.card, "examples.csv", "Examples of every class"),
+            *_excerpts(results.card, "alike.csv", "Near-duplicates side by side"),
             *_listing(results, "excluded.csv", f"Excluded {many}"),
             *_listing(results, "duplicates.csv", "Duplicates"),
             *_listing(results, "near_duplicates.csv", "Near-duplicates"),
@@ -216,6 +218,15 @@ def _numbers(card: dict[str, Any]) -> Table:
         spread = card["numbers"][name]["train"] or {}
         rows.append(Row(str(name), [Cell(text.compact(spread[key]) if spread else "") for key in keys]))
     return Table("Number", ["Mean", "Standard deviation", "Minimum", "Median", "Maximum"], rows)
+
+
+def _excerpts(folder: Path | None, name: str, title: str) -> list[Listing]:
+    """Return what the data card says of texts; nothing for samples of other kinds."""
+    if folder is None or not (folder / name).is_file():
+        return []
+    table = pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+    rows = [[str(value) for value in row] for row in table.itertuples(index=False)]
+    return [Listing(title, [str(c) for c in table.columns], rows, len(table), "")]
 
 
 def _listing(results: Results, name: str, title: str) -> list[Listing]:

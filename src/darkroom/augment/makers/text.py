@@ -1,0 +1,45 @@
+"""Make transformed copies of texts, with the parents' tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from darkroom.augment.config import ApplySpec
+from darkroom.augment.copies import Planned
+from darkroom.augment.strength import scaled
+from darkroom.augment.text.pipeline import TextPipeline
+from darkroom.data.store import TOKENIZER, new_array
+from darkroom.data.text import tokens
+from darkroom.registry import register
+
+
+@register("copy maker", "text")
+class TextCopies:
+    """Copies of texts."""
+
+    def make(self, spec: ApplySpec, planned: Planned, *, data: Path, folder: Path, workers: int) -> pd.DataFrame:
+        """Write the copies' tokens to `samples.npy`; return their table with the texts and what was applied.
+
+        One process makes them all, whatever the number of `workers`: a translator starts once.
+        """
+        table, settings = planned.table, planned.settings
+        parents = planned.store.items["text"].to_numpy(dtype=object)[planned.origins]
+        texts, applied = np.empty(len(table), object), np.empty(len(table), object)
+        labels = table["label"].to_numpy()
+        for label in np.unique(labels).tolist():
+            steps = [scaled(step, settings.strength(label, step.name)) for step in spec.offline]  # type: ignore[attr-defined]
+            pipeline = TextPipeline([step for step in steps if step is not None], seed=spec.seed)
+            own = np.flatnonzero(labels == label)
+            drawn = pipeline.draw(
+                parents[own].tolist(),
+                items=table["parent"].to_numpy(dtype=object)[own].tolist(),
+                copies=table["copy"].to_numpy()[own].tolist(),
+            )
+            texts[own], applied[own] = drawn.texts, drawn.applied
+        length = planned.store.shape[0]
+        numbers = tokens.encode(tokens.load(data / TOKENIZER), texts.tolist())
+        new_array(folder / "samples.npy", (len(table), length), np.int32)[:] = tokens.padded(numbers, length)
+        return table.assign(text=texts, transforms=applied)
