@@ -219,6 +219,11 @@ def test_slow_tracking(run: Run) -> None:
     assert ended.value.code in (0, 1)  # whether no fault costs more than wanted
 
 
+def test_predict(run: Run) -> None:
+    for what in ("speed", "memory"):
+        run("predict", what, "--size", 16, "--network", "mlp", TRAINED=20, ROUNDS=1, COUNTS=(8, 4, 8))
+
+
 def test_streaming(run: Run) -> None:
     run("streaming", "--size", 16, "--images", 12, 24, RESAMPLES=10)
 

@@ -186,7 +186,7 @@ class LoadedPredictor:
 
         predictor = Predictor.of(self.trained, view=view, risk=risk)
         if isinstance(images, np.ndarray):
-            rows = [row for batch in self.intake.batches(images) for row in predictor.images(batch)]
+            rows = list(predictor.images(self.intake.batches(images)))
         else:
             paths = self.intake.paths(images)
             rows = list(predictor.files([(str(path), path) for path in paths], workers=workers))

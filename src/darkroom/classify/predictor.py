@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -24,7 +25,7 @@ from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import in_threads
 from darkroom.nets.penultimate import outputs_and_features
 
-BATCH, VALUES = 64, 8_000_000
+BATCH, VALUES = 32, 8_000_000
 """Most images per batch, and most values of their arrays."""
 
 
@@ -70,13 +71,16 @@ class Predictor:
         size = max(1, min(BATCH, VALUES // values))
         groups = (named[start : start + size] for start in range(0, len(named), size))
         preparation = self.trained.preparation
-        with incoming.quiet():
+        with incoming.quiet(), _one_blas_thread():
             for rows in in_threads(lambda group: self._group(group, preparation), groups, workers=workers):
                 yield from rows
 
-    def images(self, batch: NDArray[np.uint8]) -> list[list[Any]]:
-        """Return the row of each prepared image of a batch (B, H, W, C); `file` and `note` are empty unless it has no answer."""
-        return [["", *cells] for cells in self._cells(batch)]
+    def images(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[list[Any]]:
+        """Yield the row of each image of prepared batches (B, H, W, C); its file is empty, and so is its note if it has an
+        answer."""
+        with _one_blas_thread():
+            for batch in batches:
+                yield from (["", *cells] for cells in self._cells(batch))
 
     def unread(self, file: str, reason: str) -> list[Any]:
         """Return the row of a file without an answer."""
@@ -129,3 +133,8 @@ class Predictor:
         flagged = self.unlike.flagged(scores).tolist()
         for row, *values, flag in zip(rows, *(each.tolist() for each in scores.values()), flagged, strict=True):
             yield [*row, *values, flag]
+
+
+def _one_blas_thread() -> Any:
+    """Keep NumPy's matrix products to the thread that computes them: its other threads would wait busily beside torch's."""
+    return threadpoolctl.threadpool_limits(1, user_api="blas")

@@ -73,3 +73,17 @@ def test_results_of_an_earlier_version_have_no_such_part(plant: Plant) -> None:
     assert words(tree) == []
     assert doubt.subsection(tree.read().classifiers) is None
     assert "I don" not in tree.build(tree.results / "report")
+
+
+def test_images_unlike_the_training_are_said_of_the_best(plant: Plant) -> None:
+    tree = plant()
+    flagged = {"expected": 0.05, "flagged": {"value": 0.04, "low": 0.02, "high": 0.07}}
+    found = doubt.subsection(tree.read().classifiers)
+    assert found is not None
+    assert found.unlike is None
+    change(tree, lambda metrics: metrics.update({"out_of_distribution": flagged}))
+    found = doubt.subsection(tree.read().classifiers)
+    assert found is not None
+    said = re.sub("<[^>]*>", "", found.unlike or "")
+    assert "takes 4.0% (2.0–7.0) of the test images for unlike" in said
+    assert "at most 5% of such images" in said

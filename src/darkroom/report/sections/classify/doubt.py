@@ -30,6 +30,8 @@ class Doubt:
     sets: Table
     uncovered: list[str]
     selection: Table
+    unlike: Markup | None
+    """How many test images the best classifier takes for unlike those of the training."""
     figures: list[Figure]
 
 
@@ -43,6 +45,7 @@ def subsection(ranked: Sequence[ClassifierRuns]) -> Doubt | None:
         sets=_sets(found),
         uncovered=_uncovered(best),
         selection=_selection(found),
+        unlike=_unlike(best),
         figures=figure(
             best.first.evaluation_folder / "risk.png",
             f"Risk-coverage curve of {best.title}",
@@ -123,6 +126,20 @@ def _threshold(classifier: ClassifierRuns, risk: str) -> tuple[Number, Number, N
     chosen, answered, errors = (classifier.share(*path, part) for part in ("confidence", "coverage", "errors"))
     blank = Number()
     return (chosen, blank, blank) if chosen.value is None else (chosen, answered, errors)
+
+
+def _unlike(best: ClassifierRuns) -> Markup | None:
+    flagged = best.share("out_of_distribution", "flagged")
+    if flagged.value is None:
+        return None
+    words = say("<b>Unlike the training.</b> {} takes {}", best.title, text.full(flagged, "percent"))
+    words += say(
+        " of the test images for unlike those that it was trained on, by the energy of its outputs and the distance"
+    )
+    expected = float(best.first.metrics["out_of_distribution"]["expected"])
+    return words + say(
+        " of its features; the limits are set so that at most {} of such images are.", text.share(expected)
+    )
 
 
 def _uncovered(best: ClassifierRuns) -> list[str]:
