@@ -34,7 +34,7 @@ from darkroom.classify.predictor import BATCH, Predictor
 from darkroom.classify.trained import read_trained
 from darkroom.data.preparation import Preparation
 from darkroom.data.store import describe_store, new_array
-from darkroom.fit.batches import as_float
+from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import applied, available_cores
 from darkroom.log import silent
 
@@ -73,16 +73,16 @@ def speed(seed: Path, paths: Sequence[Path]) -> None:
 
     def opened() -> None:
         parts = (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
-        for outputs in applied(lambda some: network(as_float(decoded(some))), parts, workers=cores):
+        for outputs in applied(lambda some: network(as_tensor(decoded(some))), parts, workers=cores):
             outputs.argmax(1)
 
     @torch.inference_mode()
     def script() -> None:
         for start in range(0, len(paths), BATCH):
-            network(as_float(decoded(paths[start : start + BATCH]))).argmax(1)
+            network(as_tensor(decoded(paths[start : start + BATCH]))).argmax(1)
 
     def in_memory() -> None:
-        batches = (as_float(whole[start : start + BATCH]) for start in range(0, len(whole), BATCH))
+        batches = (as_tensor(whole[start : start + BATCH]) for start in range(0, len(whole), BATCH))
         for outputs in applied(network, batches, workers=cores):
             outputs.argmax(1)
 
@@ -134,7 +134,7 @@ def trained(root: Path, size: int, network: str) -> Path:
     generator = np.random.default_rng(0)
     count = 2 * TRAINED
     with files.folder(root / "data") as fresh:
-        array = new_array(fresh / "images.npy", (count, size, size, 3))
+        array = new_array(fresh / "samples.npy", (count, size, size, 3))
         for row in range(count):
             array[row] = generator.integers(0, 200 + 55 * (row % 2), (size, size, 3))
         table = {

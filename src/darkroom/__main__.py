@@ -68,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
     if words[:1] == ["init"]:
         return _init(words[1:])
+    if words[:1] == ["compare"]:
+        return _compare(words[1:])
     stage = " ".join(words[:2])
     module = commands.find(stage)
     if module is None:
@@ -100,6 +102,17 @@ def _init(words: list[str]) -> int:
         return command.run(words)
     except EXPECTED as error:
         print(f"darkroom init: {_explained(error)}", file=sys.stderr)
+        return 1
+
+
+def _compare(words: list[str]) -> int:
+    """Compare two results. Exit code 1 if the second is clearly worse, or with one line on standard error if they do not fit."""
+    from darkroom.serve import compare  # it reads results and draws a page
+
+    try:
+        return compare.run(words)
+    except EXPECTED as error:
+        print(f"darkroom compare: {_explained(error)}", file=sys.stderr)
         return 1
 
 

@@ -56,6 +56,7 @@ OPTIONS = {
 KINDS = {"int": int, "int | None": int, "float | None": float, "str": str, "str | None": str}
 """Types of arguments by their annotation; all others are paths."""
 OTHERS = {
+    "compare": "Compare results B with results A on the same test images, as a gate: compare A B [--allow METRIC=CHANGE].",
     "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",
     "ladder": "Climb the ladder of a config and print which rung to use: ladder CONFIG [Snakemake options].",
     "sync": "Send runs that are still waiting to MLflow, and report how many remain.",

@@ -315,10 +315,15 @@ def _run(folders: _Folders, entry: SeedEntry) -> Run | None:
     if not all(whole):
         return None
     model, evaluation = (folders.root / place for place in places)
+    return read_run(model, evaluation, entry.seed)
+
+
+def read_run(model: Path, evaluation: Path, seed: int) -> Run:
+    """Read one seed from the folders of its model and its evaluation."""
     return Run(
         model,
         evaluation,
-        entry.seed,
+        seed,
         files.read_json(model / "model.json"),
         files.read_json(evaluation / "metrics.json"),
         timing(model),

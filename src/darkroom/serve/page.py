@@ -1,0 +1,125 @@
+"""A comparison as lines for the terminal, and as a page with pictures of what changed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.classify.figures import draw_turned
+from darkroom.data.store import Store
+from darkroom.measure.intervals import Difference
+from darkroom.report.page import filled
+from darkroom.report.parts.pictures import Album
+from darkroom.report.parts.table import Cell, Figure, Row, Table
+from darkroom.report.words import text
+from darkroom.serve.verdict import BETTER, UNCLEAR, WORSE, Compared, Measured
+
+TONES = {BETTER: "good", WORSE: "bad"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of a pair of classifiers."""
+
+    title: str
+    images: int
+    seeds: int
+    metrics: Table
+    parts: list[tuple[str, Table]]
+    changes: dict[str, int]
+    figures: list[Figure]
+
+
+def lines(result: Compared, gate: Sequence[str]) -> Iterator[str]:
+    """Yield a line per metric; those that decide are marked."""
+    if result.pair.name:
+        yield f"{result.pair.name}:"
+    for name, one in result.metrics.items():
+        mark = "→" if name in gate else " "
+        yield f"{mark} {name:20} {text.points(one.gain, _style(one))}: {one.verdict}"
+
+
+def write(
+    folder: Path, results: Sequence[Compared], gate: Mapping[str, Sequence[str]], store: Store | None, *, promoted: bool
+) -> None:
+    """Write index.html to a folder; without the images there are no pictures."""
+    with tempfile.TemporaryDirectory() as scratch:
+        shown = [
+            _shown(result, gate[result.pair.name], store, Path(scratch) / f"{number}.png")
+            for number, result in enumerate(results)
+        ]
+        album = Album()
+        for one in shown:
+            for drawn in one.figures:
+                album.add(drawn.path)
+        album.embed()
+        worse = any(result.metrics[name].verdict == WORSE for result in results for name in gate[result.pair.name])
+        page = filled(
+            "compare.html",
+            name="Comparison",
+            shown=shown,
+            verdict="B is clearly worse" if worse else "B may be promoted" if promoted else "No reason to promote B",
+            pictures=store is not None,
+            album=album,
+        )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _shown(result: Compared, gate: Sequence[str], store: Store | None, path: Path) -> Shown:
+    counts = result.changed["turned"].value_counts()
+    titles = {"class": "Class", "labels": "Label", "numbers": ""}
+    parts = [(titles[result.pair.kind], result.classes), ("Group", result.groups)]
+    style = _style(next(iter(result.metrics.values())))
+    return Shown(
+        title=result.pair.name,
+        images=result.images,
+        seeds=len(result.pair.seeds),
+        metrics=_metrics(result, gate),
+        parts=[(title, _parts(title, given, style)) for title, given in parts if given],
+        changes={kind: int(counts.get(kind, 0)) for kind in ("broken", "fixed")},
+        figures=_figures(result, store, path),
+    )
+
+
+def _metrics(result: Compared, gate: Sequence[str]) -> Table:
+    rows = []
+    for name, one in result.metrics.items():
+        style = _style(one)
+        values = [Cell(text.STYLES[style](value) + text.unit(style)) for value in (one.a, one.b)]
+        verdict = Cell(one.verdict, tone=TONES.get(one.verdict, ""))
+        rows.append(Row(name, [*values, _gain(one.gain, style, one.verdict), verdict], chosen=name in gate))
+    return Table("Metric", ["A", "B", "B is better by", "Verdict"], rows)
+
+
+def _parts(title: str, given: Mapping[str, tuple[int, Difference]], style: str) -> Table:
+    rows = []
+    for name, (images, gain) in given.items():
+        verdict = UNCLEAR if not gain.clear else BETTER if gain.value > 0 else WORSE
+        rows.append(Row(name, [Cell(text.count(images)), _gain(gain, style, verdict)]))
+    return Table(title, ["Test images", "B is better by"], rows)
+
+
+def _gain(gain: Difference, style: str, verdict: str) -> Cell:
+    return Cell(text.signed(gain.value, style), text.span(gain, style), TONES.get(verdict, ""))
+
+
+def _style(one: Measured) -> str:
+    return "percent" if one.metric.share else "compact"
+
+
+def _figures(result: Compared, store: Store | None, path: Path) -> list[Figure]:
+    """Draw the images that changed most, if the store has them."""
+    if store is None or store.kind != "image" or result.changed.empty:
+        return []
+    places = {item: row for row, item in enumerate(store.items["id"].tolist())}
+    found = result.changed[result.changed["id"].isin(places)].rename(columns={"a": "plain", "b": "tta"})
+    if found.empty:
+        return []
+    rows = np.array([places[item] for item in found["id"]])
+    draw_turned(found.reset_index(drop=True), store.samples, rows, path)
+    words = "Each image with its truth above, and the answers of A and B below."
+    return [Figure(path, "Images that B fixes and breaks", words)]
