@@ -46,9 +46,9 @@ SPEED_AND_PITCH = ["time_stretch", {"name": "pitch_shift", "semitones": 4.0}, "t
 POLICIES: dict[str, dict[str, Any]] = {
     "none": {},
     "spec_augment": {"online": ["spec_augment"]},
+    "speed_and_pitch": {"offline": SPEED_AND_PITCH, "copies": 4},
+    "both": {"offline": SPEED_AND_PITCH, "copies": 4, "online": ["spec_augment"]},
     "mixup": {"online": ["mixup"]},
-    "speed_and_pitch": {"offline": SPEED_AND_PITCH},
-    "both": {"offline": SPEED_AND_PITCH, "online": ["spec_augment"]},
 }
 SHAPES = ((8000, 256, 80, 40), (16000, 512, 160, 64), (22050, 1024, 256, 128))
 """Sampling rate, window, hop, bands."""

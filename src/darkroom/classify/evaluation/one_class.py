@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from darkroom.classify.calibration import Calibration, calibrate, log_softmax
 from darkroom.classify.evaluation import doubt
 from darkroom.classify.evaluation.doubt import NO_ITEM
+from darkroom.classify.evaluation.groups import by_group
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
 from darkroom.classify.figures import draw_confusion, draw_reliability, draw_risk, draw_turned
 from darkroom.classify.links import class_logits
@@ -118,6 +119,8 @@ def _measured(answers: dict[str, Answer], outputs: Outputs) -> dict[str, Any]:
         result["conformal"][name] = doubt.sets(answer.held_out_raw, true, answer.raw, labels, store.classes, **how)
         # the probabilities that users of the model see
         result["risk_coverage"][name] = doubt.selection(answer.held_out, true, answer.calibrated, labels, **how)
+    if groups := by_group(store, outputs.test, answers["plain"].predicted, labels):
+        result["by_group"] = groups
     if "tta" in answers:
         before, after = answers["plain"].predicted == labels, answers["tta"].predicted == labels
         result["tta"] = {"fixed": int((after & ~before).sum()), "broken": int((before & ~after).sum())}

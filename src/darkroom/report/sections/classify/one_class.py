@@ -47,6 +47,7 @@ class Classifiers:
     semi: SemiSupervised | None
     classes: Classes
     confusions: list[Confusion]
+    groups: Table | None
     figures: list[Figure]
     others: list[tuple[str, list[Figure]]]
     why: Why | None
@@ -84,6 +85,7 @@ def read(results: Results) -> Classifiers:
         semi=semi.subsection(ranked, results),
         classes=tables.classes(best),
         confusions=tables.confusions(best),
+        groups=tables.groups(best),
         figures=_figures(best),
         others=[(c.title, _figures(c)) for c in ranked[1:]],
         why=why.subsection(ranked, results),

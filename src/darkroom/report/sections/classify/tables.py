@@ -101,6 +101,19 @@ def classes(best: ClassifierRuns) -> Classes:
     )
 
 
+def groups(best: ClassifierRuns) -> Table | None:
+    """Tabulate a classifier's accuracy in each group of the source, the lowest first; None if the test split has no groups."""
+    names = best.named("by_group")
+    scores = {name: best.share("by_group", name, "accuracy") for name in names}
+    found = []
+    for name in sorted(names, key=lambda name: scores[name].value or 0.0):
+        known = best.first.metrics["by_group"][name]["confusions"]
+        wrong = ", ".join(f"{each['true']} as {each['predicted']} ({each['items']})" for each in known)
+        items = cell(best.measured("metrics", "by_group", name, "items"), "count")
+        found.append(Row(name, [cell(scores[name], "percent"), items, Cell(wrong or text.DASH)]))
+    return Table("Group", ["Accuracy, %", "Test items", "Most frequent confusions"], found) if found else None
+
+
 def confusions(best: ClassifierRuns) -> list[Confusion]:
     """List the most frequent confusions of a classifier."""
     names = best.named("per_class", "plain")
