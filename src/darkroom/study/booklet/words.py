@@ -66,12 +66,12 @@ def _number(value: Any) -> Number:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Number(float(value))
-    raise TypeError(f"expected a number, got {value!r}")
+    raise TypeError(f"expected a number, got {value}")
 
 
 def _difference(value: Any) -> Difference:
     if not isinstance(value, Difference):
-        raise TypeError(f"expected a difference, as `findings.gain` returns it, got {value!r}")
+        raise TypeError(f"expected a difference, as `findings.gain` returns it, got {value}")
     return value
 
 

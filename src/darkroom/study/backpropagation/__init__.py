@@ -1,0 +1,1 @@
+"""Backpropagation: the chain rule by hand, against autograd."""
