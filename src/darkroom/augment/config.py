@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from darkroom.registry import Plugin
+from darkroom.registry import Plugin, entries
 from darkroom.settings import Name, Positive, Probability, Section, Seed, unique
 
 NONE = "none"
@@ -83,6 +83,8 @@ class Policy(Section):
             and not {"online", "imbalance", "synthetic"} & value.keys()
         ):
             return {**value, "offline": ["affine"]}
+        if not {"balance", "copies", "classes"} & value.keys() and _makes_rows(value.get("offline")):
+            return {**value, "balance": True, "copies": 0}
         return value
 
     @model_validator(mode="after")
@@ -127,6 +129,14 @@ class Policy(Section):
         """The part of the policy applied in training."""
         found = {name: getattr(self, name) for name in OnlineSpec.model_fields}
         return OnlineSpec(**found | ({"imbalance": {"name": "oversampling"}} if self.synthetic else {}))
+
+
+def _makes_rows(offline: Any) -> bool:
+    """Return whether the first of some transforms makes new samples of a class rather than copies of one."""
+    first = offline[0] if isinstance(offline, list | tuple) and offline else None
+    name = first.get("name") if isinstance(first, Mapping) else getattr(first, "name", first)
+    known = entries("transform")
+    return isinstance(name, str) and name in known and bool(known[name].constants.get("MAKES"))
 
 
 class ApplySpec(Section):

@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from darkroom import files, registry
 from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.augment.config import ApplySpec
 from darkroom.data.kind import PLURAL
-from darkroom.data.store import Store
+from darkroom.data.store import Store, open_store
+
+POLICY = "policy.json"
+"""The spec of copies that draw on many samples, beside them."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Planned:
     """The items table of the copies, not yet with their transforms."""
     origins: NDArray[np.int64]
     """The row of the store that each copy is made from."""
+    rows: NDArray[np.int64]
+    """All training samples."""
 
 
 class CopyMaker(Protocol):
@@ -39,24 +45,39 @@ class CopyMaker(Protocol):
         """
 
 
-def plan(spec: ApplySpec, store: Store) -> Planned:
+def plan(spec: ApplySpec, store: Store, rows: NDArray[np.int64] | None = None) -> Planned:
     """Plan the copies: all first copies come first, in the order of the samples, then all second ones.
 
-    Raises ValueError if there is no training sample, or none gets a copy.
+    The training samples are those of the train split, or these `rows`. Raises ValueError if there is none, or none gets a
+    copy.
     """
-    rows, what = store.rows("train"), PLURAL[store.kind]
+    rows, what = store.rows("train") if rows is None else rows, PLURAL[store.kind]
     if not len(rows):
         raise ValueError(f"{store.name} has no training {what} to augment; see data.split in the config")
-    settings = per_class(spec, store)
+    settings = per_class(spec, store, rows)
     number = settings.copies[store.labels[rows]]
     if not number.any():
         raise ValueError(f"none of the training {what} of {store.name} gets a copy; raise the policy's copies")
-    return Planned(store, settings, *_table(store, rows, number))
+    return Planned(store, settings, *_table(store, rows, number), rows)
 
 
-def per_class(spec: ApplySpec, store: Store) -> PerClass:
-    """Resolve the policy's settings for each class of a store from its training images."""
-    counts = class_counts(store.labels[store.rows("train")], len(store.classes))
+def opened(folder: Path, store: Store, rows: NDArray[np.int64]) -> Store:
+    """Open a policy's copies to train on these rows of the store they were made from, which may be a part of a fold.
+
+    Copies that each come from one sample are as they are; training leaves out those of other parents. Copies that draw on
+    many samples are made anew from these rows alone, so that none carries anything of a row that is held out.
+    """
+    if not (folder / POLICY).exists():
+        return open_store(folder)
+    spec = ApplySpec.model_validate(files.read_json(folder / POLICY))
+    maker: CopyMaker = registry.build(spec.maker)
+    table, samples = maker.again(spec, plan(spec, store, rows))  # type: ignore[attr-defined]
+    return Store(store.name, store.classes, samples, table, None, store.values, store.kind, store.sizes)
+
+
+def per_class(spec: ApplySpec, store: Store, rows: NDArray[np.int64] | None = None) -> PerClass:
+    """Resolve the policy's settings for each class of a store from its training samples, or these `rows`."""
+    counts = class_counts(store.labels[store.rows("train") if rows is None else rows], len(store.classes))
     return resolve(copies=spec.copies, own=spec.classes, balance=spec.balance, classes=store.classes, counts=counts)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom import files
+from darkroom.augment.copies import opened
 from darkroom.classify.train import link, train
 from darkroom.classify.tuning.config import FoldSpec
 from darkroom.classify.tuning.folds import Rows, folds, parts, pool
@@ -55,7 +56,7 @@ def run(
         store,
         trained,
         held_out=watched,
-        copies=open_store(copies) if copies else None,
+        copies=opened(copies, store, trained) if copies else None,
         features=features,
         checkpoints=checkpoints,
         log=log,

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom import files
+from darkroom.augment.copies import opened
 from darkroom.classify.train import link, train
 from darkroom.classify.tuning.config import ShareSpec
 from darkroom.classify.tuning.rate import read as read_rate
@@ -57,7 +58,7 @@ def run(
         store,
         some,
         held_out=labeled(store, "val"),
-        copies=open_store(copies) if copies else None,
+        copies=opened(copies, store, some) if copies else None,
         features=features,
         checkpoints=checkpoints,
         log=log,

@@ -14,6 +14,7 @@ from darkroom import files, registry
 from darkroom.augment.classes import class_counts
 from darkroom.augment.config import OnlineSpec
 from darkroom.augment.online import from_policy
+from darkroom.classify import estimate
 from darkroom.classify.config import TrainSpec
 from darkroom.classify.losses.adjusted import Adjusted
 from darkroom.classify.targets.kinds import KINDS, learned
@@ -30,6 +31,7 @@ from darkroom.fit.untrained import untrained
 from darkroom.log import Log
 from darkroom.nets import pretrained
 from darkroom.nets.rescale import rescaled
+from darkroom.nets.table.estimator import Estimator
 from darkroom.randomness import derive
 
 
@@ -109,6 +111,11 @@ def train(
     network, way = start(spec, store, rows, features=features)
     if way is not None and not way.gradient:
         fitted = way.fit(network, store, rows, held_out, features=features, policy=spec.policy, seed=spec.seed)
+        return network.eval(), fitted
+    if isinstance(network, Estimator):
+        fitted = estimate.fit(
+            network, spec, store, rows, held_out=held_out, copies=copies, sampling=_sampling(spec.policy)
+        )
         return network.eval(), fitted
     from darkroom.fit.trainer import fit  # Lightning takes seconds to import, and a probe does not train
 

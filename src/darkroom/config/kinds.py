@@ -22,7 +22,10 @@ DEFAULTS: Mapping[SampleKind, Mapping[str, Mapping[str, Any]]] = {
         "detect": {"detectors": {"spectrogram": {}}},
     },
     "text": {"classify": {"models": {"ngrams": {}, "textcnn": {}}, "tta": []}},
-    "table": {"classify": {"models": {}, "tta": []}, "detect": {"detectors": {}}},
+    "table": {
+        "classify": {"models": {"gradient_boosting": {}, "logistic_regression": {}, "table_mlp": {}}, "tta": []},
+        "detect": {"detectors": {"isolation_forest": {}, "knn": {}, "ecod": {}}},
+    },
 }
 """What takes the place of the defaults of a section for images, by kind of samples."""
 

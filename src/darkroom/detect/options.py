@@ -45,3 +45,12 @@ BackboneName = Annotated[
     str, Field(description="a timm name, or `torchvision/` and a torchvision name; see docs/backbones.md")
 ]
 BackboneSha256 = Annotated[Sha256 | None, Field(description="sha256 of the weights, if `weights` is a URL")]
+
+Scaling = Annotated[
+    Literal["standard", "range"],
+    Field(
+        description="scale of the numbers before distances are taken: mean 0 and standard deviation 1, or the training rows' "
+        "smallest number 0 and largest 1"
+    ),
+]
+Neighbors = Annotated[int, Field(ge=1, description="number of neighbors")]

@@ -43,7 +43,7 @@ def test_ids_and_empty_columns_are_left_out_with_a_remark() -> None:
     found, remark = parsed([f"id-{k}" for k in range(100)])
     assert found is None
     assert "100 distinct texts in 100 rows" in remark
-    assert "data.table.columns.a" in remark
+    assert "data.source.columns.a" in remark
     assert parsed([f"id-{k}" for k in range(100)], "category")[0] is not None
     assert parsed([None, None]) == (None, "column a is empty: left out")
 
@@ -55,11 +55,11 @@ def test_the_config_decides() -> None:
     found, remark = parsed(["1", "none of it", "3"], "number")
     np.testing.assert_array_equal(found.numbers, [1, np.nan, 3])
     assert remark == 'column a: 1 texts such as "none of it" read as missing numbers'
-    with pytest.raises(ValueError, match=r'data\.table\.columns\.a: number, but no cell is one; the first is "red"'):
+    with pytest.raises(ValueError, match=r'data\.source\.columns\.a: number, but no cell is one; the first is "red"'):
         parsed(["red"], "number")
-    with pytest.raises(ValueError, match=r'data\.table\.columns\.a: "soon" is no date'):
+    with pytest.raises(ValueError, match=r'data\.source\.columns\.a: "soon" is no date'):
         parsed(["2026-01-01", "soon"], "date")
-    with pytest.raises(ValueError, match=r"data\.table\.columns\.a: the column holds int64, which is no date"):
+    with pytest.raises(ValueError, match=r"data\.source\.columns\.a: the column holds int64, which is no date"):
         parsed([1, 2], "date")
 
 

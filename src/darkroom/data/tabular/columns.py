@@ -66,6 +66,12 @@ class Parsed:
         assert self.texts is not None
         return np.array([text is None for text in self.texts], np.bool_)
 
+    def constant(self, rows: NDArray[np.int64]) -> bool:
+        """Return whether these rows hold one value at most, and the same cells are missing or all are there."""
+        missing = self.missing[rows]
+        known = (self.texts if self.numbers is None else self.numbers)[rows][~missing]  # type: ignore[index]
+        return len(known) == 0 or (not missing.any() and bool((known == known[0]).all()))
+
 
 def parse(column: pa.ChunkedArray, name: str, kind: Choice | None) -> tuple[Parsed | None, str]:
     """Read a column as a kind, inferred if None. Return None for one to leave out, and a remark, empty if there is none.
@@ -77,11 +83,11 @@ def parse(column: pa.ChunkedArray, name: str, kind: Choice | None) -> tuple[Pars
     texts = _texts(column)
     numbers = None if texts is not None else _plain(column)
     if kind == "category":
-        return Parsed("category", texts=_objects(column if texts is None else texts)), ""
+        return Parsed("category", texts=objects(column if texts is None else texts)), ""
     if numbers is not None:
         dated = pa.types.is_temporal(column.type)
         if kind is not None and (kind == "date") != dated:
-            raise ValueError(f"data.table.columns.{name}: the column holds {column.type}, which is no {kind}")
+            raise ValueError(f"data.source.columns.{name}: the column holds {column.type}, which is no {kind}")
         return Parsed("date" if dated else "number", numbers), ""
     assert texts is not None
     if not len(texts.drop_null()):
@@ -96,16 +102,16 @@ def parse(column: pa.ChunkedArray, name: str, kind: Choice | None) -> tuple[Pars
         return Parsed("date", found / DAY), ""
     if kind == "date":
         raise ValueError(
-            f"data.table.columns.{name}: {quoted(_odd(texts, pa.timestamp('s')))} is no date; expected 2026-11-29 or "
+            f"data.source.columns.{name}: {quoted(_odd(texts, pa.timestamp('s')))} is no date; expected 2026-11-29 or "
             "2026-11-29 12:30:00 in every cell"
         )
     distinct = pc.count_distinct(texts).as_py()
     if distinct > max(MANY, SHARE * len(texts)):
         return None, (
             f"column {name} has {distinct} distinct texts in {len(texts)} rows, as an id or free text has: left out; to keep "
-            f"it, set data.table.columns.{name} to category or number"
+            f"it, set data.source.columns.{name} to category or number"
         )
-    return Parsed("category", texts=_objects(texts)), ""
+    return Parsed("category", texts=objects(texts)), ""
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -158,7 +164,7 @@ def _forced(texts: pa.ChunkedArray, name: str) -> tuple[Parsed, str]:
         except ValueError:
             odd += [] if text in NUMBERLESS else [text]
     if not np.isfinite(numbers).any():
-        raise ValueError(f"data.table.columns.{name}: number, but no cell is one; the first is {quoted(odd[0])}")
+        raise ValueError(f"data.source.columns.{name}: number, but no cell is one; the first is {quoted(odd[0])}")
     remark = f"column {name}: {len(odd)} texts such as {quoted(odd[0])} read as missing numbers" if odd else ""
     return Parsed("number", np.where(np.isfinite(numbers), numbers, np.nan)), remark
 
@@ -171,7 +177,7 @@ def _odd(texts: pa.ChunkedArray, kind: pa.DataType) -> str:
     return ""
 
 
-def _objects(column: pa.ChunkedArray) -> NDArray[Any]:
+def objects(column: pa.ChunkedArray) -> NDArray[Any]:
     """Return cells as text objects, None where empty; whole numbers without `.0`."""
     cells = column.to_pylist()
     shown = [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in cells]

@@ -33,12 +33,12 @@ def warnings(
     if alone:
         found.append(
             f"columns that alone predict the class, with their balanced accuracy on held-out rows: {len(alone)}: "
-            f"{listed(alone)}; if they are known only afterwards, leave them out with data.table.columns.NAME: drop"
+            f"{listed(alone)}; if they are known only afterwards, leave them out with data.source.columns.NAME: drop"
         )
     if counting:
         found.append(
             f"columns that look like ids, a different number in every row: {len(counting)}: {listed(counting)}; leave them "
-            "out with data.table.columns.NAME: drop"
+            "out with data.source.columns.NAME: drop"
         )
     return found
 
