@@ -71,7 +71,9 @@ def test_leaks_and_constant_columns_are_warned_of(tmp_path: Path, make: Make, ta
 
 
 def test_ten_thousand_columns_are_read(tmp_path: Path, make: Make) -> None:
-    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 10_000)).round(3), columns=[f"c{k}" for k in range(10_000)])
+    wide = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(40, 10_000)).round(3), columns=[f"c{k}" for k in range(10_000)]
+    )
     store = make(wide.assign(y=["a", "b"] * 20), tmp_path)
     assert store.samples.shape == (40, 10_000)
 

@@ -25,6 +25,7 @@ rule detect_fit:
 
 
 detect_evaluate = StageRule(plan, "detect evaluate")
+pictured = "gallery" if plan.config.data.kind == "image" else "histogram"
 
 
 rule detect_evaluate:
@@ -33,14 +34,14 @@ rule detect_evaluate:
     output:
         detect_evaluate.manifest,
         report(
-            f"{detect_evaluate.folder}/gallery.png",
-            caption="../report/gallery.rst",
+            f"{detect_evaluate.folder}/{pictured}.png",
+            caption=f"../report/{pictured}.rst",
             category="detect",
             labels={
                 "task": "{task}",
                 "detector": "{detector}",
                 "seed": "{seed}",
-                "plot": "gallery",
+                "plot": pictured,
             },
         ),
     log:

@@ -89,7 +89,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
         files.write_json(fresh / "metrics.json", found.metrics)
         found.predictions.to_parquet(fresh / "predictions.parquet", index=False)
         draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
-        diagram.draw(network, as_tensor(store.samples[:1]), fresh / "network.png")
+        diagram.draw(network, as_tensor(store.samples[[0]]), fresh / "network.png")
         if (model / DIAGNOSTICS).exists():
             draw_layers(pd.read_csv(model / DIAGNOSTICS), fresh / "layers.png")
         found.draw(fresh)

@@ -46,7 +46,7 @@ class FTTransformer(nn.Module):
         self.input = TableInput(shape)
         numbers = len(self.input.numeric)
         self.weight, self.absent = _tokens(numbers, width), _tokens(numbers, width)
-        self.embedding = nn.Embedding(self.input.entries, width, padding_idx=0)
+        self.embedding = nn.Embedding(self.input.entries, width, padding_idx=0) if self.input.categorical else None
         self.bias = _tokens(len(shape), width)
         self.token = _tokens(1, width)
         self.blocks = nn.ModuleList(
@@ -55,9 +55,10 @@ class FTTransformer(nn.Module):
         self.blocks[0].norm1 = nn.Identity()
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, classes)
-        nn.init.uniform_(self.embedding.weight, -(width**-0.5), width**-0.5)
-        with torch.no_grad():
-            self.embedding.weight[0] = 0
+        if self.embedding is not None:
+            nn.init.uniform_(self.embedding.weight, -(width**-0.5), width**-0.5)
+            with torch.no_grad():
+                self.embedding.weight[0] = 0
 
     def no_weight_decay(self) -> set[str]:
         """Name the parameters that weight decay should spare besides biases and scales: all of the tokenizer's."""
@@ -66,9 +67,10 @@ class FTTransformer(nn.Module):
     def features(self, rows: Tensor) -> Tensor:
         """Return the input of the last layer: (B, D) to (B, F)."""
         cells = self.input(rows)
-        numbers = cells.numbers[:, :, None] * self.weight + cells.missing[:, :, None] * self.absent  # (B, M, width)
-        columns = torch.cat([numbers, self.embedding(cells.categories).to(numbers.dtype)], 1) + self.bias
-        tokens = torch.cat([self.token.expand(len(rows), 1, -1), columns], 1)
+        columns = cells.numbers[:, :, None] * self.weight + cells.missing[:, :, None] * self.absent  # (B, M, width)
+        if self.embedding is not None:
+            columns = torch.cat([columns, self.embedding(cells.categories).to(columns.dtype)], 1)
+        tokens = torch.cat([self.token.expand(len(rows), 1, -1), columns + self.bias], 1)
         for block in self.blocks:
             tokens = block(tokens)
         return F.relu(self.norm(tokens[:, 0]))

@@ -1,0 +1,138 @@
+"""Copies of rows: balanced classes, parents, categories that exist, ADASYN's refusal, and nothing of held-out rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import registry
+from darkroom.augment import apply, copies
+from darkroom.augment.config import Policy
+from darkroom.augment.rows.noise import partners
+from darkroom.augment.rows.training import training
+from darkroom.data.store import Store, open_store
+from darkroom.log import silent
+
+NUMERIC = ("smote", "borderline_smote", "svm_smote", "adasyn")
+
+
+def applied(data: Path, out: Path, **policy: Any) -> Store:
+    apply.run(Policy(**policy).copied_by("table"), data=data, out=out, log=silent)
+    return open_store(out)
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+def test_synthetic_rows_balance_the_classes(name: str, numbers: Path, tmp_path: Path) -> None:
+    store, made = open_store(numbers), applied(numbers, tmp_path / "made", offline=[name])
+    train = store.rows("train")
+    counts = np.bincount(store.labels[train])
+    assert set(made.labels) == {0}
+    assert abs(counts[0] + len(made.items) - counts[1]) <= counts[0] / 2  # whole copies per row
+    own = store.samples[train[store.labels[train] == 0]]
+    assert np.isfinite(made.samples).all()
+    assert not (made.samples[:, None] == own[None]).all(2).any()
+    assert (made.samples >= np.nanmin(own, 0) - 3 * np.nanstd(own, 0)).all()
+    parents = store.items.set_index("id").loc[made.items["parent"]]
+    assert (parents["split"] == "train").all()
+    assert (parents["label"].to_numpy() == made.labels).all()
+    assert made.items["id"].is_unique
+    assert json.loads(made.items["transforms"][0]) == [{"name": name}]
+
+
+def test_a_synthetic_row_lies_between_two_training_rows_of_its_class(numbers: Path, tmp_path: Path) -> None:
+    store, made = open_store(numbers), applied(numbers, tmp_path / "made", offline=["smote"])
+    rows = store.rows("train")
+    given = training(store.samples[rows], store.labels[rows], store.shape)
+    own = given.rows[given.labels == 0]
+    for row in given.standard(np.asarray(made.samples))[:20]:
+        ends = np.linalg.norm(own - row, axis=1)[:, None] + np.linalg.norm(own - row, axis=1)
+        between = np.linalg.norm(own[:, None] - own, axis=2)
+        np.fill_diagonal(ends, np.inf)
+        assert (ends - between).min() < 1e-3
+
+
+def test_categories_of_smotenc_exist_and_others_refuse_them(prepared: Path, tmp_path: Path) -> None:
+    made = applied(prepared, tmp_path / "made", offline=["smotenc"])
+    assert set(np.unique(made.samples[:, 2])) <= {0.0, 1.0}
+    with pytest.raises(
+        ValueError, match=r"smote interpolates numbers, but .* use smotenc, or drop them \(class \"bad\"\)"
+    ):
+        applied(prepared, tmp_path / "no", offline=["smote"])
+
+
+def test_two_makers_and_late_ones_are_refused(numbers: Path, tmp_path: Path) -> None:
+    for offline in (["smote", "adasyn"], ["row_noise", "smote"]):
+        with pytest.raises(ValueError, match="keep one of them, as the first of its transforms"):
+            applied(numbers, tmp_path / "no", offline=offline, copies=1)
+
+
+@pytest.fixture
+def apart(tmp_path: Path, make: Callable[..., Store]) -> Path:
+    """Two classes far apart, for which ADASYN is undefined."""
+    generator = np.random.default_rng(0)
+    values = np.concatenate([generator.normal(0, 1, (80, 2)), generator.normal(100, 1, (30, 2))])
+    make(pd.DataFrame(values, columns=["a", "b"]).assign(y=["x"] * 80 + ["z"] * 30), tmp_path)
+    return tmp_path / "prepared"
+
+
+def test_what_adasyn_refuses_is_told_and_replaced(
+    apart: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValueError, match=r"ADASYN is not suited .* set otherwise to smote or repeat"):
+        applied(apart, tmp_path / "no", offline=["adasyn"])
+    made = applied(apart, tmp_path / "made", offline=[{"name": "adasyn", "otherwise": "smote"}])
+    assert "adasyn cannot make rows of the class z" in capsys.readouterr().err
+    assert json.loads(made.items["transforms"][0]) == [{"name": "adasyn", "otherwise": "smote"}]
+    repeated = applied(apart, tmp_path / "more", offline=[{"name": "adasyn", "otherwise": "repeat"}])
+    own = open_store(apart).samples
+    assert all((own == row).all(1).any() for row in repeated.samples)
+
+
+def test_noise_and_mixup_change_copies_within_their_class(prepared: Path, tmp_path: Path) -> None:
+    store = open_store(prepared)
+    for name in ("row_noise", "row_mixup"):
+        made = applied(prepared, tmp_path / name, offline=[name], copies=1)
+        assert len(made.items) == len(store.rows("train"))
+        before = store.samples[[int(np.flatnonzero(store.items["id"] == parent)[0]) for parent in made.items["parent"]]]
+        assert set(np.unique(made.samples[:, 2])) <= {0.0, 1.0}
+        assert (made.samples[:, 0] != before[:, 0]).mean() > 0.9
+        gap = np.abs(made.samples[:, 0] - before[:, 0]).mean() / before[:, 0].std()
+        assert 0.02 < gap < 0.8
+    rows = store.rows("train")
+    given = training(store.samples[rows], store.labels[rows], store.shape)
+    found = partners(given, store.labels[rows], np.random.default_rng(0))
+    assert (given.labels[found] == store.labels[rows]).all()
+
+
+def test_a_seed_repeats_and_another_does_not(numbers: Path, tmp_path: Path) -> None:
+    one, again = (applied(numbers, tmp_path / str(k), offline=["smote"]).samples for k in (1, 2))
+    other = applied(numbers, tmp_path / "3", offline=["smote"], seed=1).samples
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_nothing_of_a_held_out_row_reaches_the_copies_that_a_fold_trains_on(numbers: Path, tmp_path: Path) -> None:
+    store = open_store(numbers)
+    folder = tmp_path / "made"
+    applied(numbers, folder, offline=["smote"])
+    rows = store.rows("train")
+    trained = rows[::2]
+    before = copies.opened(folder, store, trained)
+    assert set(before.items["parent"]) <= set(store.items["id"].to_numpy()[trained])
+    changed = np.array(store.samples)
+    changed[np.setdiff1d(np.arange(len(changed)), trained)] = 1e6  # validation, test, and the other half
+    after = copies.opened(
+        folder, Store(store.name, store.classes, changed, store.items, None, None, "table", store.sizes), trained
+    )
+    assert np.array_equal(before.samples, after.samples)
+    assert np.array_equal(before.samples, np.clip(before.samples, -1e5, 1e5))
+
+
+def test_every_registered_transform_of_rows_is_tested() -> None:
+    assert set(registry.taking("transform", "table")) == {*NUMERIC, "smotenc", "row_noise", "row_mixup"}

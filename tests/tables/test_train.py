@@ -1,0 +1,85 @@
+"""Classifiers and detectors of rows through their stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darkroom import files
+from darkroom.augment import apply
+from darkroom.augment.config import Policy
+from darkroom.classify import evaluate, fold, train
+from darkroom.classify.config import EvaluateSpec, TrainSpec
+from darkroom.classify.tuning.config import FoldSpec
+from darkroom.detect import evaluate as judge
+from darkroom.detect import fit
+from darkroom.detect.config import EvaluateSpec as JudgeSpec
+from darkroom.detect.config import FitSpec
+from darkroom.log import silent
+
+SMALL: dict[str, dict[str, Any]] = {"ft_transformer": {"width": 8, "depth": 1}, "random_forest": {"trees": 20}}
+NAMES = ("gradient_boosting", "logistic_regression", "random_forest", "table_mlp", "ft_transformer")
+
+
+def trained(name: str, data: Path, out: Path, *, copies: Path | None = None, **more: Any) -> dict[str, Any]:
+    network = {"name": name, **SMALL.get(name, {})}
+    training = {"epochs": 6, "optimizer": {"name": "adamw", "lr": 0.01}}
+    spec = TrainSpec.model_validate({"network": network, "seed": 0, "training": training, **more})
+    train.run(spec, data=data, copies=copies, out=out / "model", log=silent)
+    judged = {"network": network, "tta": [], "tta_merge": "mean", "resamples": 20, "seed": 0}
+    evaluate.run(EvaluateSpec.model_validate(judged), data=data, model=out / "model", out=out / "found", log=silent)
+    found: dict[str, Any] = files.read_json(out / "found" / "metrics.json")
+    return found
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_and_estimators_learn_the_rare_class(name: str, prepared: Path, tmp_path: Path) -> None:
+    found = trained(name, prepared, tmp_path)
+    assert found["views"]["plain"]["raw"]["macro_auroc"]["value"] > 0.85
+
+
+def test_a_seed_repeats(prepared: Path, tmp_path: Path) -> None:
+    first, again = (trained("random_forest", prepared, tmp_path / name) for name in "ab")
+    assert first["views"] == again["views"]
+
+
+def test_estimators_take_copies_weights_and_sampling(numbers: Path, tmp_path: Path) -> None:
+    apply.run(Policy(offline=["smote"]).copied_by("table"), data=numbers, out=tmp_path / "smote", log=silent)
+    recall = {
+        "plain": trained("logistic_regression", numbers, tmp_path / "plain"),
+        "smote": trained("logistic_regression", numbers, tmp_path / "1", copies=tmp_path / "smote"),
+        **{
+            name: trained("logistic_regression", numbers, tmp_path / name, policy={"imbalance": {"name": name}})
+            for name in ("class_weights", "oversampling")
+        },
+    }
+    values = {name: found["views"]["plain"]["raw"]["balanced_accuracy"]["value"] for name, found in recall.items()}
+    assert all(values[name] > values["plain"] for name in ("smote", "class_weights", "oversampling")), values
+
+
+def test_estimators_refuse_what_needs_batches(numbers: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="random_forest is not trained in batches, but its policy"):
+        trained("random_forest", numbers, tmp_path, policy={"online": ["mixup"]})
+
+
+def test_a_fold_of_a_policy_with_synthetic_rows(numbers: Path, tmp_path: Path) -> None:
+    apply.run(Policy(offline=["smote"]).copied_by("table"), data=numbers, out=tmp_path / "smote", log=silent)
+    spec = FoldSpec.model_validate({"network": "random_forest", "seed": 0, "folds": 3, "fold": 1})
+    fold.run(spec, data=numbers, copies=tmp_path / "smote", out=tmp_path / "fold", log=silent)
+    assert files.read_json(tmp_path / "fold" / "fold.json")["scores"]["balanced_accuracy"] > 0.6
+
+
+@pytest.mark.parametrize("name", ["isolation_forest", "knn", "lof", "ecod", "copod", "table_pca", "one_class_svm"])
+def test_detectors_find_the_other_class(name: str, numbers: Path, tmp_path: Path) -> None:
+    common: dict[str, Any] = {"detector": name, "normal": ["good"], "seed": 0}
+    fit.run(FitSpec.model_validate({**common, "training": None}), data=numbers, out=tmp_path / "model", log=silent)
+    judged = {"false_alarms": 0.1, "threshold": "quantile", "examples": 5, "resamples": 20}
+    spec = JudgeSpec.model_validate({**common, **judged})
+    judge.run(spec, data=numbers, model=tmp_path / "model", out=tmp_path / "found", log=silent)
+    found = files.read_json(tmp_path / "found" / "metrics.json")
+    assert found["image"]["auroc"]["value"] > 0.8
+    assert np.isfinite(found["threshold"])
