@@ -12,7 +12,7 @@ import pytest
 from darkroom import files
 from darkroom.augment import apply, sheet
 from darkroom.augment.config import Policy, SheetSpec
-from darkroom.augment.makers import image as maker
+from darkroom.augment.makers import processes as maker
 from darkroom.data.store import describe_store, open_store
 from darkroom.data.target import Target
 from darkroom.log import silent

@@ -33,9 +33,9 @@ def recordings(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def copies(data: Path, out: Path, **policy: Any) -> Any:
+def copies(data: Path, out: Path, workers: int = 1, **policy: Any) -> Any:
     spec = Policy.model_validate({"copies": 2, "offline": ["gain", "pitch_shift"], **policy}).copied_by("audio")
-    apply.run(spec, data=data, out=out, log=log.silent)
+    apply.run(spec, data=data, out=out, log=log.silent, workers=workers)
     return open_store(out)
 
 
@@ -43,7 +43,7 @@ def test_copies_of_training_recordings_repeat_with_the_seed_and_name_their_paren
     recordings: Path, tmp_path: Path
 ) -> None:
     made = copies(recordings, tmp_path / "one")
-    again = copies(recordings, tmp_path / "two")
+    again = copies(recordings, tmp_path / "two", workers=2)
     assert np.array_equal(made.samples, again.samples)
     assert made.items.equals(again.items)
     assert (made.kind, made.shape) == ("audio", (LENGTH, RATE))

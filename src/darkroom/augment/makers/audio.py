@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from darkroom.augment.classes import PerClass
 from darkroom.augment.config import ApplySpec
-from darkroom.augment.copies import Planned
+from darkroom.augment.copies import Planned, per_class
+from darkroom.augment.makers.processes import Chunk, Job, by_class, spread
 from darkroom.augment.sound_pipeline import SoundPipeline
-from darkroom.augment.strength import scaled
-from darkroom.data.store import new_array
+from darkroom.data.store import new_array, open_store
 from darkroom.registry import register
 
 
@@ -21,23 +20,34 @@ class AudioCopies:
     """Copies of recordings by audiomentations."""
 
     def make(self, spec: ApplySpec, planned: Planned, *, data: Path, folder: Path, workers: int) -> pd.DataFrame:
-        """Write the copies to `samples.npy`; return their table with what was applied."""
-        store, table = planned.store, planned.table
-        waves = new_array(folder / "samples.npy", (len(table), store.samples.shape[1]), np.int16)
-        pipelines = _pipelines(spec, planned.settings, store.shape[1])
+        """Write the copies to `samples.npy`; return their table with what was applied.
+
+        The bytes do not depend on `workers`, the number of processes.
+        """
+        new_array(folder / "samples.npy", (len(planned.table), planned.store.samples.shape[1]), np.int16)
+        job = Job(spec.model_dump_json(), data.resolve(), folder.resolve())
+        return planned.table.assign(transforms=spread(Recorder, job, planned, workers=workers))
+
+
+class Recorder:
+    """Makes copies: reads the parents' waveforms, and writes into the output array in place."""
+
+    def __init__(self, job: Job) -> None:
+        store = open_store(job.data)
+        self._waves = store.samples
+        self._new = np.load(job.out / "samples.npy", mmap_mode="r+", allow_pickle=False)
+        spec = ApplySpec.model_validate_json(job.policy)
+        rate = store.shape[1]
+        self._pipelines = by_class(
+            spec, per_class(spec, store), lambda steps: SoundPipeline(steps, rate, seed=spec.seed)
+        )
+
+    def paint(self, chunk: Chunk) -> list[str]:
+        """Make the copies of a chunk and return what was applied to each, as JSON."""
         applied = []
-        places = zip(planned.origins, table["copy"], table["parent"], table["label"], strict=True)
-        for place, (row, copy, parent, label) in enumerate(places):
-            made = pipelines[label].draw(store.samples[row], item=parent, copy=copy)
-            waves[place] = made.waveform
+        places = zip(chunk.copies, chunk.rows, chunk.parents, chunk.labels, strict=True)
+        for target, (copy, row, parent, label) in enumerate(places, chunk.start):
+            made = self._pipelines[label].draw(self._waves[row], item=parent, copy=copy)
+            self._new[target] = made.waveform
             applied.append(made.applied)
-        return table.assign(transforms=applied)
-
-
-def _pipelines(spec: ApplySpec, settings: PerClass, rate: int) -> list[SoundPipeline]:
-    """Return a pipeline for each class, and a last one for unlabeled recordings."""
-    found = []
-    for label in (*range(len(settings.copies) - 1), -1):
-        steps = [scaled(step, settings.strength(label, step.name)) for step in spec.offline]  # type: ignore[attr-defined]
-        found.append(SoundPipeline([step for step in steps if step is not None], rate, seed=spec.seed))
-    return found
+        return applied
