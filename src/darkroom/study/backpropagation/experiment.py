@@ -145,11 +145,11 @@ def _links(weights: Sequence[float], slopes: Sequence[float]) -> Table:
 
 
 def _graph(values: dict[str, float], hand: dict[str, float]) -> Figure:
-    drawn, axes = figures.figure(9, 3.4)
+    drawn, axes = figures.figure(9, 3.6)
     axes.set_axis_off()
     for edge in EDGES:
         start, end = (PLACES[name] for name in edge.split())
-        arrow = {"arrowstyle": "->", "color": figures.FAINT, "shrinkA": 26, "shrinkB": 26}
+        arrow = {"arrowstyle": "->", "color": "#7b8794", "shrinkA": 38, "shrinkB": 42}
         axes.annotate("", end, start, arrowprops=arrow)
     for name, (across, up) in PLACES.items():
         axes.text(across, up + 0.2, f"{values[name]:.3f}", ha="center", fontsize=9)
