@@ -1,0 +1,1 @@
+"""Remedies for overfitting, one by one, on the same few images."""
