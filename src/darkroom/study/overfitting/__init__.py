@@ -1,0 +1,1 @@
+"""A large network on few images, capacity against error, and more images."""
