@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from darkroom.study.anomalies.experiment import Scored, split
-from darkroom.study.training import digits, divide
+from darkroom.study.anomalies.experiment import Scored
+from darkroom.study.training import digits, divide, placed
 
 
 def drawn(seed: int, shift: float) -> Scored:
@@ -32,6 +32,6 @@ def test_area_is_that_of_two_normal_distributions() -> None:
 def test_splits_of_a_division() -> None:
     store = digits()
     division = divide(store, train=100, val=50, test=100, seed=0)
-    found = split(store, division)
+    found = placed(store, division)
     assert [*found.rows("val")] == [*division.val]
     assert (found.items["split"] == "unused").sum() == len(store.samples) - 250

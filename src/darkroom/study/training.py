@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,14 @@ def divide(store: Store, *, train: int, val: int, test: int, seed: int) -> Divis
     fixed = _ordered(store, np.arange(len(store.samples)), derive("test"))
     rest = _ordered(store, np.sort(fixed[test:]), derive(seed, "train"))
     return Division(np.sort(rest[:train]), np.sort(rest[train : train + val]), np.sort(fixed[:test]))
+
+
+def placed(store: Store, division: Division) -> Store:
+    """Return the store with the splits of a division in its table, for functions that read them there."""
+    splits = np.full(len(store.samples), "unused", dtype=object)
+    for name in ("train", "val", "test"):
+        splits[getattr(division, name)] = name
+    return replace(store, items=store.items.assign(split=splits))
 
 
 def _ordered(store: Store, rows: Rows, seed: int) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from darkroom.settings import Count, Positive, Probability
 from darkroom.study.anomalies import pictures
 from darkroom.study.detecting import fitted, scores
 from darkroom.study.findings import Findings, Table, gain, mean
-from darkroom.study.training import Division, digits, divide
+from darkroom.study.training import Division, digits, divide, placed
 
 Floats = NDArray[np.float64]
 SHARES = (0.0, 1.0)
@@ -120,7 +120,7 @@ def once(
 ) -> Once:
     """Fit every detector with one seed."""
     whole = divide(store, train=1000, val=300, test=497, seed=seed)
-    store = split(store, whole)
+    store = placed(store, whole)
     rows, val = normal_rows(store, "train", normal), normal_rows(store, "val", normal)
     anomalous = is_anomalous(store, whole.test, normal)
 
@@ -146,14 +146,6 @@ def once(
         for family in FAMILIES
     }
     return Once({family: dict(sorted(each.items())) for family, each in by_size.items()}, by_share)
-
-
-def split(store: Store, division: Division) -> Store:
-    """Return the store with the splits of a division, for functions that read them from its table."""
-    names = np.full(len(store.samples), "unused", dtype=object)
-    for name in ("train", "val", "test"):
-        names[getattr(division, name)] = name
-    return replace(store, items=store.items.assign(split=names))
 
 
 def numbers(found: list[Once], *, code: int, false_alarms: tuple[float, ...]) -> dict[str, Any]:

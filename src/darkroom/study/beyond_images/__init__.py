@@ -1,0 +1,1 @@
+"""Beyond images: a rare class in a table."""

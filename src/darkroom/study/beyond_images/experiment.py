@@ -1,0 +1,136 @@
+"""A rare class in a table: SMOTE and ADASYN beside simpler remedies, and how they fail."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+from pydantic import Field
+
+from darkroom import figures
+from darkroom.augment.rows.smote import ADASYN, SMOTE, Synthesizer, UnsuitedError
+from darkroom.registry import register
+from darkroom.settings import Count
+from darkroom.study.beyond_images.oversampling import (
+    RARE,
+    REMEDIES,
+    Floats,
+    Score,
+    balanced,
+    islands,
+    judged,
+    leaked,
+    misplaced,
+    standard,
+    tumors,
+)
+from darkroom.study.beyond_images.oversampling import Table as Rows
+from darkroom.study.findings import Figure, Findings, Table, gain, mean
+
+SHARES = (0.0, 1.0)
+MEASURES = {
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "balanced_accuracy": "Balanced accuracy",
+    "recall": "Recall of the rare class",
+}
+
+
+@register("study", "beyond_images")
+def run(
+    *,
+    seeds: Annotated[int, Field(ge=2, description="random splits")] = 20,
+    rare: Annotated[int, Field(ge=3, description="malignant tumors left in the training rows")] = 15,
+    test: Annotated[int, Field(ge=50, le=300, description="test rows")] = 200,
+    k: Annotated[Count, Field(description="neighbors of SMOTE and ADASYN")] = 5,
+    noise_rows: Annotated[int, Field(ge=40, description="rows of pure noise for the leak")] = 400,
+    noise_rare: Annotated[int, Field(ge=12, description="rare ones among them")] = 40,
+) -> Findings:
+    """Compare remedies for a rare class, and provoke their failures."""
+    scores: dict[str, list[Score]] = {remedy: [] for remedy in REMEDIES}
+    leaks: list[tuple[float, float]] = []
+    wrong: dict[str, list[float]] = {"SMOTE": [], "ADASYN": []}
+    for seed in range(seeds):
+        train, held_out = tumors(rare=rare, test=test, seed=seed)
+        for remedy, each in scores.items():
+            each.append(judged(remedy, train, held_out, k=k, seed=seed))
+        leaks.append(leaked(rows=noise_rows, columns=5, rare=noise_rare, k=k, seed=seed))
+        for name, made in synthetic(islands(seed=seed), k=k, seed=seed).items():
+            wrong[name].append(misplaced(made))
+
+    def of(remedy: str, name: str) -> list[float]:
+        return [float(getattr(score, name)) for score in scores[remedy]]
+
+    return Findings(
+        numbers={
+            "gain": {
+                remedy: {name: gain(of(remedy, name), of("nothing", name)) for name in MEASURES}
+                for remedy in REMEDIES
+                if remedy != "nothing"
+            },
+            "against_weights": {
+                remedy: {
+                    name: gain(of(remedy, name), of("class weights", name)) for name in ("auroc", "balanced_accuracy")
+                }
+                for remedy in ("SMOTE", "ADASYN")
+            },
+            "honest": mean([honest for honest, _ in leaks], SHARES),
+            "leaked": mean([leak for _, leak in leaks], SHARES),
+            "leak": gain([leak for _, leak in leaks], [honest for honest, _ in leaks]),
+            "misplaced": {name: mean(values, SHARES) for name, values in wrong.items()},
+            "more_misplaced": gain(wrong["ADASYN"], wrong["SMOTE"]),
+            "refused": refused(),
+        },
+        figures={"islands": drawn(islands(seed=0), k=k)},
+        tables={
+            "remedies": Table(
+                "Remedy",
+                {heading: "percent" if name == "recall" else "decimal" for name, heading in MEASURES.items()},
+                {remedy: [mean(of(remedy, name)) for name in MEASURES] for remedy in REMEDIES},
+            )
+        },
+    )
+
+
+def synthetic(table: Rows, *, k: int, seed: int) -> dict[str, Floats]:
+    """Return the rows that each method makes until both classes are equally large, in the units of the table."""
+    given = standard(table)
+    methods: dict[str, Synthesizer] = {"SMOTE": SMOTE(k=k), "ADASYN": ADASYN(k=k)}
+    return {
+        name: np.asarray(given.stored(balanced(given, method, seed=seed).rows[len(table.rows) :]), np.float64)
+        for name, method in methods.items()
+    }
+
+
+def refused() -> bool:
+    """Return whether ADASYN refuses two classes so far apart that no row has a neighbor of the other."""
+    generator = np.random.default_rng(0)
+    rows = np.concatenate([generator.normal(size=(60, 2)), generator.normal(size=(12, 2)) + 20])
+    try:
+        balanced(standard(Rows(rows, np.repeat([0, RARE], [60, 12]))), ADASYN(k=5), seed=0)
+    except UnsuitedError:
+        return True
+    return False
+
+
+def drawn(table: Rows, *, k: int) -> Figure:
+    """Draw a rare class on two islands, and what each method makes of it."""
+    made = synthetic(table, k=k, seed=0)
+    drawing = Drawing(figsize=(7.5, 3), layout="constrained")
+    for axes, (name, points) in zip(
+        drawing.subplots(1, len(made), sharex=True, sharey=True), made.items(), strict=True
+    ):
+        axes.plot(*table.rows[table.labels != RARE].T, ".", ms=3, color=figures.FAINT, label="frequent class")
+        axes.plot(*points.T, ".", ms=3, color=figures.COLORS[1], alpha=0.6, label="made")
+        axes.plot(*table.rows[table.labels == RARE].T, "o", ms=4, color=figures.COLORS[0], label="rare class")
+        axes.set_title(f"{name}: {100 * misplaced(points):.0f} % among the frequent class", fontsize=9)
+        axes.set(xlabel="first column", aspect="equal")
+    drawing.axes[0].set_ylabel("second column")
+    handles, names = drawing.axes[0].get_legend_handles_labels()
+    drawing.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return Figure(
+        drawing,
+        "Two panels: a rare class on two islands with one stray row among the frequent class between them. Made rows lie "
+        "on lines between rare rows; those from the stray row cross the frequent class, where ADASYN makes more than SMOTE",
+    )
