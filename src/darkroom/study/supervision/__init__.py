@@ -1,0 +1,1 @@
+"""All labels, few labels, none."""
