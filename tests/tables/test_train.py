@@ -83,3 +83,19 @@ def test_detectors_find_the_other_class(name: str, numbers: Path, tmp_path: Path
     found = files.read_json(tmp_path / "found" / "metrics.json")
     assert found["image"]["auroc"]["value"] > 0.8
     assert np.isfinite(found["threshold"])
+
+
+def test_costs_are_measured_and_cheapest_decisions_cost_less(numbers: Path, tmp_path: Path) -> None:
+    trained("logistic_regression", numbers, tmp_path)
+    judged = {"network": "logistic_regression", "tta": [], "tta_merge": "mean", "resamples": 50, "seed": 0}
+    spec = EvaluateSpec.model_validate({**judged, "costs": {"bad": {"good": 20}}})
+    evaluate.run(spec, data=numbers, model=tmp_path / "model", out=tmp_path / "priced", log=silent)
+    found = files.read_json(tmp_path / "priced" / "metrics.json")
+    assert found["costs"]["matrix"] == [[0, 20], [1, 0]]
+    assert found["costs"]["cheapest"]["value"] < found["costs"]["most_probable"]["value"]
+    assert 0 <= found["costs"]["threshold"]["validation"] <= 1
+    assert 0 < found["per_class"]["plain"]["bad"]["average_precision"]["value"] <= 1
+    assert 0 <= found["per_class"]["plain"]["bad"]["recall_at_precision"]["value"] <= 1
+    wrong = EvaluateSpec.model_validate({**judged, "costs": {"bd": {"good": 20}}})
+    with pytest.raises(ValueError, match=r'classify.costs: no class "bd"'):
+        evaluate.run(wrong, data=numbers, model=tmp_path / "model", out=tmp_path / "no", log=silent)

@@ -11,7 +11,7 @@ from darkroom.augment.config import OnlineSpec
 from darkroom.classify.tuning.space import Search
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
-from darkroom.settings import Count, Name, Probability, Section, nearest, quoted, unique
+from darkroom.settings import Count, Name, NonNegative, Probability, Section, nearest, quoted, unique
 
 Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)]
 DEFAULT = "fine_tune"
@@ -20,6 +20,8 @@ Merge = Literal["mean", "geometric_mean", "max", "learned"]
 
 
 Share = Annotated[float, Field(gt=0, le=1)]
+Costs = Annotated[dict[str, dict[str, NonNegative]] | None, Field(exclude_if=lambda costs: costs is None)]
+"""Costs by true and predicted class."""
 
 
 def ascending(values: list[float]) -> list[float]:
@@ -104,6 +106,10 @@ class Classify(Section):
     with the weights that minimize cross-entropy on the validation images."""
     resamples: Count = 1000
     """Bootstrap resamples per 95 % interval."""
+    costs: Costs = None
+    """What mistakes cost: `{bad: {good: 10}}` is 10 for a bad one taken for good. Other mistakes cost 1, right answers 0. The
+    evaluation then measures the cost of the most probable class, of the one with the lowest expected cost, and, for two
+    classes, of the threshold that cost least on the validation images. For one class per image."""
 
     def classifier(self, name: str) -> Classifier:
         """Return the settings of a model; for the name of a search, those of the model that it tunes."""
@@ -177,6 +183,7 @@ class EvaluateSpec(Section):
     tta: list[Annotated[Section, Plugin("view")]]
     tta_merge: Merge
     resamples: Count
+    costs: Costs = None
     seed: int
 
 

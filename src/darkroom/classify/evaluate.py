@@ -18,6 +18,7 @@ from darkroom.classify.config import EvaluateSpec
 from darkroom.classify.evaluation import numbers, one_class, out_of_distribution, several_labels
 from darkroom.classify.evaluation.out_of_distribution import OutOfDistribution, Seen, energy_link
 from darkroom.classify.evaluation.outputs import Evaluation, Outputs
+from darkroom.classify.evaluation.rare import matrix
 from darkroom.classify.figures import draw_curves
 from darkroom.classify.tta import all_logits, look_names, plain_logits
 from darkroom.data.store import Store, labeled, needed, open_store
@@ -77,6 +78,7 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
         merge=spec.tta_merge,
         resamples=spec.resamples,
         seed=spec.seed,
+        costs=matrix(spec.costs, store.classes) if spec.costs else None,
     )
     found = KINDS[about.target.kind](outputs)
     found.metrics["weights"] = files.sha256(model / WEIGHTS)

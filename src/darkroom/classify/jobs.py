@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
     classify = section(plan)
-    shared = {key: getattr(classify, key) for key in ("tta", "tta_merge", "resamples")}
+    shared = {key: getattr(classify, key) for key in ("tta", "tta_merge", "resamples", "costs")}
     network = classify.classifier(wildcards["model"]).network
     return EvaluateSpec(network=network, seed=int(wildcards["seed"]), **shared)
 

@@ -88,6 +88,8 @@ def _of_one_class(config: Config) -> Iterator[tuple[str, str]]:
     for section in ("audit", "labels", "suggest", "ladder", "detect"):
         if getattr(config, section) is not None:
             yield section, f"remove {section}"
+    if config.classify is not None and config.classify.costs is not None:
+        yield "classify.costs", "remove costs"
     if config.data.corrections is not None:
         yield "data.corrections", "remove corrections"
     if config.data.labels is not None:

@@ -85,6 +85,14 @@ def false_at(found: Curve, tpr: float) -> Floats:
     return _where_both(found, np.take_along_axis(found.false, first, axis=1)[:, 0], found.false[:, -1])
 
 
+def recall_at(found: Curve, precision: float) -> Floats:
+    """Return the highest recall of a threshold with at least this precision, 0 if there is none."""
+    flagged = found.true + found.false
+    reached = np.divide(found.true, flagged, out=np.zeros_like(flagged), where=flagged > 0)
+    enough = (reached >= precision * (1 - 1e-12)) & (flagged > 0)
+    return _where_both(found, np.where(enough, found.true, 0).max(1), found.true[:, -1])
+
+
 def f1_of(positive: NDArray[Any], flagged: NDArray[Any], weights: Floats | None = None) -> Floats:
     """Return the F1 of flagged items; NaN for resamples without positive items."""
     positive, flagged = np.asarray(positive).astype(bool), np.asarray(flagged).astype(bool)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.classify.calibration import Calibration, calibrate, log_softmax
-from darkroom.classify.evaluation import doubt
+from darkroom.classify.evaluation import doubt, rare
 from darkroom.classify.evaluation.doubt import NO_ITEM
 from darkroom.classify.evaluation.groups import by_group
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
@@ -108,6 +108,10 @@ def _measured(answers: dict[str, Answer], outputs: Outputs) -> dict[str, Any]:
             }
             for k, label in enumerate(store.classes)
         }
+        if name == "plain":
+            ranked = outputs.intervals(partial(rare.ranking, probabilities=answer.raw, labels=labels))
+            for k, parts in enumerate(result["per_class"][name].values()):
+                parts |= {part: ranked[f"{part}/{k}"] for part in rare.RANKED if support[k]}
         result["temperature"][name] = answer.temperature
         result["calibration"][name] = asdict(answer.calibration)
         result["confusion"][name] = counts.tolist()
@@ -119,6 +123,9 @@ def _measured(answers: dict[str, Answer], outputs: Outputs) -> dict[str, Any]:
         result["conformal"][name] = doubt.sets(answer.held_out_raw, true, answer.raw, labels, store.classes, **how)
         # the probabilities that users of the model see
         result["risk_coverage"][name] = doubt.selection(answer.held_out, true, answer.calibrated, labels, **how)
+    if outputs.costs is not None:
+        shown = answers["plain"]
+        result["costs"] = rare.priced(outputs, outputs.costs, shown.raw, shown.calibrated, shown.held_out)
     if groups := by_group(store, outputs.test, answers["plain"].predicted, labels):
         result["by_group"] = groups
     if "tta" in answers:
@@ -172,7 +179,11 @@ def _flat(result: dict[str, Any]) -> dict[str, float]:
             name = f"{prefix}/errors_below_{100 * float(risk):g}_percent"
             flat |= {f"{name}/{part}": each[part]["value"] for part in ("confidence", "coverage", "errors")}
     for label, parts in result["per_class"]["plain"].items():
-        flat |= {f"test/per_class/{label}/{name}": parts[name]["value"] for name in ("precision", "recall", "f1")}
+        known = ("precision", "recall", "f1", *rare.RANKED)
+        flat |= {f"test/per_class/{label}/{name}": parts[name]["value"] for name in known if name in parts}
+    if "costs" in result:
+        ways = ("most_probable", "cheapest", "validated")
+        flat |= {f"test/cost/{way}": result["costs"][way]["value"] for way in ways if way in result["costs"]}
     if "tta" in result:
         flat |= {f"test/tta/{name}": result["tta"][name] for name in ("fixed", "broken")}
     return {name: value for name, value in flat.items() if value is not None}

@@ -36,6 +36,7 @@ class Outputs:
     merge: Merge
     resamples: int
     seed: int
+    costs: Floats | None = None  # (K, K) of true and predicted classes
 
     def intervals(self, statistic: Callable[[Floats], Mapping[str, Floats]], **how: Any) -> dict[str, Interval]:
         """Return a statistic of the test images with bootstrap intervals, all from the same draws; `how` as in `intervals`.

@@ -91,11 +91,24 @@ def classes(best: ClassifierRuns) -> Classes:
     found = []
     for name, mark in zip(names, drawn.marks, strict=True):
         cells = [Cell("", mark=mark), cell(scores[name], "percent")]
-        cells += [cell(best.share("per_class", "plain", name, m), "percent") for m in ("precision", "recall")]
+        measures = ("precision", "recall", "average_precision", "recall_at_precision")
+        cells += [cell(best.share("per_class", "plain", name, m), "percent") for m in measures]
         cells.append(cell(best.measured("metrics", "per_class", "plain", name, "support"), "count"))
         found.append(Row(name, cells, badge="weak" if name in weak else ""))
     return Classes(
-        Table("Class", ["", "F1, %", "Precision, %", "Recall, %", "Test images"], found),
+        Table(
+            "Class",
+            [
+                "",
+                "F1, %",
+                "Precision, %",
+                "Recall, %",
+                "Average precision, %",
+                "Recall at precision .9, %",
+                "Test images",
+            ],
+            found,
+        ),
         weak,
         min(known, key=lambda pair: pair[1].value or 0.0) if known else None,
     )
