@@ -158,6 +158,10 @@ def _run(stage: str, module: ModuleType, options: dict[str, Any], words: list[st
         record = options["out"] / files.RECORD
         with files.telling(record, record):
             files.write_json(record, made_of)
+        if {"data", "model"} <= options.keys():
+            from darkroom.report import looks  # it imports pandas
+
+            looks.note(stage, made_of["spec"], data=options["data"], model=options["model"], out=options["out"])
         if (checkpoints := options.get("checkpoints")) is not None:
             shutil.rmtree(checkpoints, ignore_errors=True)
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from darkroom import files
 from darkroom.measure.intervals import BOUNDS, Number, number, over_seeds
+from darkroom.report import looks
 from darkroom.report.config import BuildSpec, ResultEntry, SeedEntry
+from darkroom.report.looks import Looks
 from darkroom.report.unfinished import Unfinished
 
 UNIT = (0.0, 1.0)
@@ -189,6 +191,8 @@ class Results:
     """The audits, by policy."""
     explanation: Path | None = None
     """Why the classifiers err."""
+    looks: Looks = field(default_factory=Looks)
+    """How often models have been measured on these test images."""
     missing: list[str] = field(default_factory=list)
     """Folders, relative to the results, of what the page should show and could not find."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -252,6 +256,7 @@ def read(spec: BuildSpec, data: Path, root: Path, unfinished: Unfinished) -> Res
         cross_validation=next(iter(whole([spec.cross_validation] if spec.cross_validation else []).values()), None),
         audits=whole(spec.audits),
         explanation=next(iter(whole([spec.explanation] if spec.explanation else []).values()), None),
+        looks=looks.read(root, data),
         missing=folders.missing,
         config=spec.config,
     )

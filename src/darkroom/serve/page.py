@@ -12,12 +12,13 @@ import numpy as np
 from darkroom.classify.figures import draw_turned
 from darkroom.data.store import Store
 from darkroom.measure.intervals import Difference
-from darkroom.report.page import filled
+from darkroom.report.page import TEMPLATES, environment, inlined
 from darkroom.report.parts.pictures import Album
 from darkroom.report.parts.table import Cell, Figure, Row, Table
 from darkroom.report.words import text
 from darkroom.serve.verdict import BETTER, UNCLEAR, WORSE, Compared, Measured
 
+OWN = Path(__file__).parent / "templates"
 TONES = {BETTER: "good", WORSE: "bad"}
 
 
@@ -58,13 +59,21 @@ def write(
                 album.add(drawn.path)
         album.embed()
         worse = any(result.metrics[name].verdict == WORSE for result in results for name in gate[result.pair.name])
-        page = filled(
-            "compare.html",
-            name="Comparison",
-            shown=shown,
-            verdict="B is clearly worse" if worse else "B may be promoted" if promoted else "No reason to promote B",
-            pictures=store is not None,
-            album=album,
+        page = (
+            environment(TEMPLATES, OWN)
+            .get_template("compare.html")
+            .render(
+                style=inlined("style.css"),
+                script="",
+                shown=shown,
+                verdict="B is clearly worse"
+                if worse
+                else "B may be promoted"
+                if promoted
+                else "No reason to promote B",
+                pictures=store is not None,
+                album=album,
+            )
         )
     (folder / "index.html").write_text(page, encoding="utf-8")
 

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from darkroom.report.looks import Looks
 from darkroom.report.parts.table import Cell, Row, Table
 from darkroom.report.results import Method, Results
-from darkroom.report.section import Section
+from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
+from darkroom.report.words.finding import Finding
+from darkroom.report.words.text import say
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Made:
     name: str
     models: list[tuple[str, Table]]
     settings: dict[str, str]
+    looks: Looks
+    shown: int
+    """Classifiers and detectors on the page."""
 
 
 def read(results: Results) -> Made:
@@ -32,10 +38,25 @@ def read(results: Results) -> Made:
         results.name,
         [(kind, _options(methods)) for kind, methods in kinds.items() if methods],
         {key: text.settings(value) for key, value in results.config.items() if isinstance(value, dict | list)},
+        results.looks,
+        len(results.classifiers) + len(results.detectors),
     )
 
 
-SECTION = Section("made", "How this was made", read)
+def answer(found: Made) -> Answer:
+    """Warn if configurations that the page no longer shows have been measured on the same test images."""
+    if found.looks.configurations <= found.shown:
+        return Answer()
+    words = say(
+        "<b>{}</b> of classifiers and detectors have been measured on these test images,",
+        text.plural(found.looks.configurations, "configuration"),
+    )
+    words += say(" of which this page shows {}. The best of many test scores is optimistic:", text.count(found.shown))
+    words += say(" choose by validation, or measure the choice on new images.")
+    return Answer(findings=[Finding("Test images", f"seen {found.looks.configurations} times", "note", words)])
+
+
+SECTION = Section("made", "How this was made", read, answer, rank=9)
 
 
 def _options(methods: Sequence[Method]) -> Table:
