@@ -1,12 +1,13 @@
 """Spoken digits: accuracy for unseen and known speakers, what each policy brings, and the speed of spectrograms.
 
-    python benchmarks/audio.py speakers ZIP [--policies P ...] [--seeds N] [--epochs N]
+    python benchmarks/audio.py speakers ZIP [--policies P ...] [--seeds N] [--epochs N] [--work FOLDER]
     python benchmarks/audio.py speed
 
 ZIP holds recordings named DIGIT_SPEAKER_INDEX.wav, as in the Free Spoken Digit Dataset. `speakers` trains the default
 `spectrogram` network. For unseen speakers, each speaker in turn is the test split and the other five train; all policies share
 the splits, and the interval of a policy's gain is Student's t over the speakers' paired differences. For known speakers, the
-test split is that of the data set's authors: indices 0 to 4. There is no validation split, as nothing is chosen by it.
+test split is that of the data set's authors: indices 0 to 4. There is no validation split, as nothing is chosen by it. `--work`
+keeps the accuracies in a folder, to go on with after an interruption.
 
 `speed` compares the layer that computes log-mel spectrograms with librosa on one thread, the best of several rounds in turn:
 a batch of 64 one-second recordings, by librosa in one call and one by one.
@@ -17,6 +18,7 @@ Wanted: a mean of .80 over unseen speakers, .97 for known ones; 3 times librosa'
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 import zipfile
@@ -62,16 +64,17 @@ def main() -> None:
     asked.add_argument("--policies", nargs="+", default=list(POLICIES), choices=list(POLICIES))
     asked.add_argument("--seeds", type=int, default=1)
     asked.add_argument("--epochs", type=int, default=20)
+    asked.add_argument("--work", type=Path)
     given = asked.parse_args()
     if given.what == "speed":
         speed()
     elif given.data is None:
         asked.error("speakers needs the archive of recordings")
     else:
-        speakers(given.data, given.policies, given.seeds, given.epochs)
+        speakers(given.data, given.policies, given.seeds, given.epochs, given.work)
 
 
-def speakers(archive: Path, policies: list[str], seeds: int, epochs: int) -> None:
+def speakers(archive: Path, policies: list[str], seeds: int, epochs: int, work: Path | None) -> None:
     """Print the accuracy of every policy for each unseen speaker and for known ones, and each policy's gain."""
     with zipfile.ZipFile(archive) as files:
         stems = [Path(name).stem for name in files.namelist() if name.endswith(".wav")]
@@ -82,7 +85,9 @@ def speakers(archive: Path, policies: list[str], seeds: int, epochs: int) -> Non
         known = with_known_speakers(Path(root), archive)
         unseen = [without_speaker(Path(root) / group, archive, group) for group in groups]
         for policy in policies:
-            each = [np.mean([one(data, policy, epochs, seed) for seed in range(seeds)]) for data in (known, *unseen)]
+            each = [
+                np.mean([kept(work, data, policy, epochs, seed) for seed in range(seeds)]) for data in (known, *unseen)
+            ]
             found[policy] = [float(value) for value in each[1:]]
             line = f"{policy:16} {each[0]:6.3f} {' '.join(f'{v:9.3f}' for v in found[policy])} {np.mean(found[policy]):7.3f}"
             if policy != "none" and "none" in found:
@@ -119,6 +124,18 @@ def prepared(root: Path, options: dict[str, Any], split: dict[str, Any]) -> Path
     spec = PrepareSpec.model_validate({"name": "digits", "source": source, "split": split})
     prepare.run(spec, raw=root / "raw", out=root / "data", log=silent)
     return root / "data"
+
+
+def kept(work: Path | None, data: Path, policy: str, epochs: int, seed: int) -> float:
+    """Return an accuracy that `work` has from an earlier run, or else measure and note it."""
+    note = work / f"{policy}-{data.parent.name}-{epochs}-{seed}.json" if work else None
+    if note is not None and note.exists():
+        return float(json.loads(note.read_text()))
+    accuracy = one(data, policy, epochs, seed)
+    if note is not None:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(accuracy))
+    return accuracy
 
 
 def one(data: Path, name: str, epochs: int, seed: int) -> float:
