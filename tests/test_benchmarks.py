@@ -6,6 +6,7 @@ import importlib
 import shutil
 import subprocess
 import sys
+import wave
 import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -282,3 +283,14 @@ def test_suggest(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr().out
     assert "margin     minus random" in shown
     assert "4 simulations" in shown
+
+
+@pytest.mark.skipif(find_spec("audiomentations") is None, reason="needs the extra audio")
+def test_audio(run: Run, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "spoken.zip", "w") as archive:
+        for name in (f"{digit}_{who}_{index}" for digit in "01" for who in ("ann", "bo", "cy") for index in (4, 5, 6)):
+            with archive.open(f"{name}.wav", "w") as stream, wave.open(stream, "wb") as sound:
+                sound.setparams((1, 2, 8000, 0, "NONE", ""))
+                sound.writeframes(np.random.default_rng(len(name)).integers(-9999, 9999, 4000, np.int16).tobytes())
+    run("audio", "speakers", tmp_path / "spoken.zip", "--epochs", 1, "--policies", "none", "both")
+    run("audio", "speed", SHAPES=((8000, 256, 80, 40),))
