@@ -44,7 +44,7 @@ def run(
         "fixmatch",
         "mixmatch",
     ),
-    epochs: Annotated[Count, Field(description="epochs with all labels; every training takes as many steps")] = 18,
+    epochs: Annotated[Count, Field(description="epochs with all labels; every training takes as many steps")] = 15,
     lr: Annotated[Positive, Field(description="highest learning rate")] = 0.01,
 ) -> Findings:
     """Train on fewer and fewer labels, with and without the unlabeled images, and cluster without any."""
