@@ -70,12 +70,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _init(words[1:])
     if words[:1] == ["compare"]:
         return _compare(words[1:])
-    stage = " ".join(words[:2])
+    length = 1 if words[:1] and words[0] in COMMANDS else 2
+    stage = " ".join(words[:length])
     module = commands.find(stage)
     if module is None:
         return _help(words)
     spec: type[BaseModel] | None = None if stage in COMMANDS else get_type_hints(module.run)["spec"]
-    options = usage.parser(stage, module, spec).parse_args(words[2:])
+    options = usage.parser(stage, module, spec).parse_args(words[length:])
     try:
         if stage in COMMANDS:
             code: int | None = module.run(**vars(options))

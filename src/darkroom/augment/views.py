@@ -171,7 +171,8 @@ def _turned(images: Tensor, degrees: float, factor: float, linear: bool) -> Tens
     cos, sin = (f(math.radians(degrees)) / factor for f in (math.cos, math.sin))
     # source of each output pixel, in coordinates from -1 to 1 along both sides, whatever their lengths
     matrix = torch.tensor([[cos, -sin * height / width, 0.0], [sin * width / height, cos, 0.0]], device=images.device)
-    grid = functional.affine_grid(matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False)
+    grid = functional.affine_grid(matrix[None], [1, *images.shape[1:]], align_corners=False)
+    grid = grid.expand(images.shape[0], -1, -1, -1)  # not len(), which would fix the batch size of an exported graph
     mode = "bilinear" if linear else "nearest"
     turned = functional.grid_sample(images.float(), grid, mode=mode, padding_mode="border", align_corners=False)
     return turned.to(images.dtype)

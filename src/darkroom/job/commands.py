@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "classify predict": "darkroom.classify.predict",
     "detect score": "darkroom.detect.score",
+    "export": "darkroom.serve.export",
     "generate export": "darkroom.generate.diffusion.export",
     "generate sample": "darkroom.generate.sample",
     "suggest labels": "darkroom.suggest.labels",

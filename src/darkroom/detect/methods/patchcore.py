@@ -92,7 +92,7 @@ class PatchCore(FeatureDetector):
         distances, indices = (found.view(patches.shape[:2]) for found in nearest(patches.flatten(0, 1), self.bank))
         maps = self.pixels(distances.view(-1, self.height, self.width), images)
         scores, places = distances.max(1)
-        which = torch.arange(len(images))
+        which = torch.arange(images.shape[0])
         return Scored(scores * self._weights(patches[which, places], indices[which, places]), maps)
 
     def _weights(self, patches: Tensor, indices: Tensor) -> Tensor:
