@@ -21,6 +21,8 @@ def main(path: str, outputs: list[str]) -> None:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
         Path(output).write_text(output, encoding="utf-8")
     for stage, wildcards in plan.jobs:
+        if plan.stages[stage].shared:
+            continue  # belongs to no config, so that no run of one makes it
         folder = Path(plan.folder(stage, **wildcards))
         assert (folder / files.MANIFEST).exists(), f"the plan has a job for {folder}, the rules have none"
         files.write_json(folder / files.RECORD, plan.record(stage, **wildcards))

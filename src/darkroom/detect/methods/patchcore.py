@@ -105,7 +105,9 @@ class PatchCore(FeatureDetector):
         if count < 2:  # the softmax of a single distance is 1, and every score 0
             return torch.ones(len(patches))
         anchors = self.bank[indices]
-        around = torch.cdist(anchors, self.bank).topk(count, largest=False).indices  # (B, count), the anchor among them
+        # by products whatever the sizes, which would otherwise decide how distances are rounded
+        between = torch.cdist(anchors, self.bank, compute_mode="use_mm_for_euclid_dist")
+        around = between.topk(count, largest=False).indices  # (B, count), the anchor among them
         distances = torch.linalg.vector_norm(patches[:, None] - self.bank[around], dim=2)
         nearest_one = torch.linalg.vector_norm(patches - anchors, dim=1)
         return 1 - torch.exp(nearest_one - distances.logsumexp(1))
