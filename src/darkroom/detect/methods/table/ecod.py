@@ -3,9 +3,9 @@
 Both estimate for each column how improbable a value at least as small, or as large, is among the training rows, take minus
 the logarithm of these tail probabilities, and choose the tail by the sign of the column's skewness as a third view. Combined as
 in the authors' implementation (PyOD), column by column: ECOD sums the largest of the three, COPOD the larger of the skewed
-tail and the mean of both. The papers' algorithm 1 instead sums each view over columns and takes the largest sum; on the
-benchmark's tables that ranks anomalies clearly worse. A value is compared with the training rows and itself alone, so that the
-score of a row does not depend on the batch; PyOD's joins the rows to score.
+tail and the mean of both. The papers' algorithm 1 instead sums each view over columns and takes the largest of the three sums.
+A value is compared with the training rows and itself alone, so that the score of a row does not depend on the batch; PyOD's
+joins the rows to score.
 """
 
 from __future__ import annotations
