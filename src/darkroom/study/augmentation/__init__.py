@@ -1,0 +1,1 @@
+"""Every technique of augmentation: what it does to images, labels and single classes."""
