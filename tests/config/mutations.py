@@ -117,7 +117,15 @@ def bases(folder: str) -> list[dict[str, Any]]:
         if isinstance(raw["data"]["source"], dict) and "path" in raw["data"]["source"]:
             raw["data"]["source"]["path"] = folder
     sources = [
-        {"name": "s", "data": {"source": {**defaults("source", name), **needed}}, "detect": {"normal": ["a", "b"]}}
+        {
+            "name": "s",
+            "data": {"source": {**defaults("source", name), **needed}},
+            **(
+                {"detect": {"normal": ["a", "b"]}}
+                if registry.taking("detector", registry.entry("source", name).gives)
+                else {}
+            ),
+        }
         for name, needed in ((n, needs(n, folder)) for n in registry.entries("source"))
     ]
     return [*shipped, everything(), everything(), everything(), TUNED, *sources]
