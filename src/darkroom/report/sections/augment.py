@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from darkroom.data.text.excerpts import excerpt
 from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Figure, Row, Table, cell, figure, seconds
 from darkroom.report.results import Results, timing
 from darkroom.report.section import Section
 from darkroom.report.words import text
 
+EXAMPLES = 6
+"""Copies shown beside their originals, with and without other negations."""
+NEGATION = re.compile(
+    r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot)\b|n['’]t\b", re.IGNORECASE
+)
+
 
 @dataclass(frozen=True)
 class Sheet:
-    """A policy's contact sheet, with its settings."""
+    """A policy's contact sheet or examples, with its settings."""
 
     policy: str
     figures: list[Figure]
     settings: str
+    texts: Texts | None = None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a policy made of texts: examples beside their originals, and the negations that it touched."""
+
+    examples: list[tuple[str, str, str]]
+    """The original, the copy, and the names of the transforms; copies with other negations first."""
+    negated: int
+    """Copies that have another number of negations than their original."""
+    changed: int
+    """Copies that differ from their original."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +71,34 @@ def read(results: Results) -> Policies | None:
         shown = text.settings({policy: settings}) if settings is not None else ""
         drawn = results.sheets.get(policy)
         pictures = figure(drawn / "contact_sheet.png", alt, caption) if drawn else []
-        sheets.append(Sheet(policy, pictures, shown))
-    columns = ["Copies", "Original images", "Time", "Images per second", "Workers"]
+        sheets.append(Sheet(policy, pictures, shown, _texts(results, items)))
+    columns = ["Copies", "Originals", "Time", "Copies per second", "Workers"]
     table = Table("Policy", columns, rows)
     return Policies(table, sheets, results.gallery is not None) if rows or results.gallery else None
 
 
 SECTION = Section("augment", "Augment", read)
+
+
+def _texts(results: Results, copies: pd.DataFrame) -> Texts | None:
+    """Return examples of the copies of texts; None for samples of other kinds."""
+    if "text" not in copies:
+        return None
+    originals = pd.read_parquet(results.data / "items.parquet", columns=["id", "text"]).set_index("id")["text"]
+    table = pd.DataFrame({"before": originals[copies["parent"]].to_numpy(), "after": copies["text"].to_numpy()})
+    table["how"] = [", ".join(step["name"] for step in json.loads(steps)) for steps in copies["transforms"]]
+    table = table[table["how"] != ""]
+    negated = table["before"].map(_negations) != table["after"].map(_negations)
+    rows = []
+    for some in (table[negated], table[~negated]):
+        rows += [some.iloc[len(some) * place // min(EXAMPLES, len(some))] for place in range(min(EXAMPLES, len(some)))]
+    examples = [(excerpt(row["before"]), excerpt(row["after"]), str(row["how"])) for row in rows]
+    return Texts(examples, int(negated.sum()), len(table))
+
+
+def _negations(words: str) -> int:
+    """Count the negations of an English text."""
+    return len(NEGATION.findall(words))
 
 
 def _measured(times: dict[str, Any], key: str) -> Number:
