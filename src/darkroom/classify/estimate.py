@@ -1,4 +1,4 @@
-"""Fit a classifier that has its own algorithm in place of gradient steps: the estimators of tables."""
+"""Fit a classifier that has its own algorithm in place of gradient steps: the estimators of tables, n-grams of texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from darkroom.classify.targets.kinds import learned
 from darkroom.data.store import Store
 from darkroom.fit.model import Fitted, predict
 from darkroom.fit.sampling import SAMPLINGS, Sampling
-from darkroom.nets.table.estimator import Estimator
+from darkroom.nets.estimator import Estimator
 from darkroom.randomness import derive
 
 Rows = NDArray[np.int64]
@@ -42,16 +42,14 @@ def fit(
     """
     name = spec.network.name  # type: ignore[attr-defined]
     if store.target.kind != "class":
-        raise ValueError(f"{name} predicts one class per row; for {store.target.kind} use table_mlp or ft_transformer")
+        raise ValueError(f"{name} predicts one class; for {store.target.kind} use a network trained in batches")
     if spec.policy.online or spec.semi is not None:
-        what = "transforms batches" if spec.policy.online else "learns from unlabeled rows (semi)"
-        raise ValueError(
-            f"{name} is not trained in batches, but its policy or model {what}; use table_mlp or ft_transformer"
-        )
-    samples, labels = np.asarray(store.samples[rows], np.float32), store.labels[rows]
+        what = "transforms batches" if spec.policy.online else "learns without labels (semi)"
+        raise ValueError(f"{name} is not trained in batches, but its policy or model {what}; use another network")
+    samples, labels = np.asarray(store.samples[rows]), store.labels[rows]
     if copies is not None:
         inside = copies.items["parent"].isin(store.items["id"].to_numpy()[rows]).to_numpy()
-        samples = np.concatenate([samples, np.asarray(copies.samples[inside], np.float32)])
+        samples = np.concatenate([samples, np.asarray(copies.samples[inside])])
         labels = np.concatenate([labels, copies.labels[inside]])
     elif sampling != "shuffled":
         order = SAMPLINGS[sampling](labels, np.random.default_rng(derive(spec.seed, "epoch", 0)))

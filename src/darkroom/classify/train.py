@@ -30,8 +30,8 @@ from darkroom.fit.sampling import Sampling
 from darkroom.fit.untrained import untrained
 from darkroom.log import Log
 from darkroom.nets import pretrained
+from darkroom.nets.estimator import Estimator
 from darkroom.nets.rescale import rescaled
-from darkroom.nets.table.estimator import Estimator
 from darkroom.randomness import derive
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from darkroom.nets.estimator import Estimator
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 
@@ -23,7 +24,7 @@ BLOCK = 1024
 
 
 @register("network", "ngrams")
-class Ngrams(nn.Module):
+class Ngrams(Estimator):
     """TF-IDF of hashed n-grams and logistic regression, as scikit-learn fits it.
 
     The value of an n-gram is its count times ln((1 + N) / (1 + df)) + 1, where df of the N training texts hold it; the
@@ -85,15 +86,13 @@ class Ngrams(nn.Module):
         return logits
 
     @torch.no_grad()
-    def fit(
-        self, tokens: NDArray[np.int32], labels: NDArray[np.int64], weights: NDArray[np.float64], *, seed: int
-    ) -> None:
+    def fit(self, samples: NDArray[Any], labels: NDArray[np.int64], weights: NDArray[np.float64], *, seed: int) -> None:
         """Fit to texts (N, L) with labels (N,) of at least two classes and weights (N,); nothing is drawn."""
         from sklearn.linear_model import LogisticRegression
 
-        used = self._inverse_frequencies(tokens)
+        used = self._inverse_frequencies(samples)
         model = LogisticRegression(C=self.c, max_iter=1000)
-        model.fit(self._matrix(tokens)[:, used], labels, sample_weight=weights)
+        model.fit(self._matrix(samples)[:, used], labels, sample_weight=weights)
         found, constants = torch.from_numpy(model.coef_.T).float(), torch.from_numpy(model.intercept_).float()
         # of two classes, there is one logit, that of the second
         places = torch.from_numpy(model.classes_[-found.shape[1] :])

@@ -13,7 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from darkroom import registry
 from darkroom.nets import state_dict
-from darkroom.nets.table.estimator import Estimator, Plain
+from darkroom.nets.estimator import Estimator
+from darkroom.nets.table.estimator import Plain
 from darkroom.nets.table.inputs import Encoded
 
 SHAPE = (0, 0, 0, 3)

@@ -1,8 +1,6 @@
-"""Models of tables that are fitted by an algorithm of their own instead of gradient steps."""
+"""What the estimators of tables have in common; see `nets.estimator`."""
 
 from __future__ import annotations
-
-from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
@@ -13,19 +11,6 @@ from darkroom.nets.table.inputs import TableInput
 
 ABSENT = 1e-6
 """Probability of a class that the training rows lack, and the smallest one of any."""
-
-
-class Estimator(nn.Module, ABC):
-    """A network without gradient: `fit` takes the place of training, and everything it learns is in the state dict."""
-
-    TAKES = ("table",)
-    gradient = False
-
-    @abstractmethod
-    def fit(
-        self, rows: NDArray[np.float32], labels: NDArray[np.int64], weights: NDArray[np.float64], *, seed: int
-    ) -> None:
-        """Fit to rows (N, D) of a table with their labels (N,) and weights (N,), all of classes that occur."""
 
 
 class Plain(nn.Module):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from darkroom.nets.table.estimator import ABSENT, Estimator, Plain
+from darkroom.nets.estimator import Estimator
+from darkroom.nets.table.estimator import ABSENT, Plain
 from darkroom.nets.table.trees import Trees, of_histogram
 from darkroom.registry import register
 from darkroom.settings import Count, NonNegative, Positive

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from darkroom.nets.table.estimator import ABSENT, Estimator, spread
+from darkroom.nets.estimator import Estimator
+from darkroom.nets.table.estimator import ABSENT, spread
 from darkroom.nets.table.inputs import Encoded
 from darkroom.registry import register
 from darkroom.settings import Positive

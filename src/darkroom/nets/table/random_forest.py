@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from darkroom.nets.table.estimator import ABSENT, Estimator, Plain, spread
+from darkroom.nets.estimator import Estimator
+from darkroom.nets.table.estimator import ABSENT, Plain, spread
 from darkroom.nets.table.trees import Trees, of_sklearn
 from darkroom.registry import register
 from darkroom.settings import Count
