@@ -9,32 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.data.text.toy import NOUNS, prepared, rows, table
 
-from darkroom import files, registry
-from darkroom.data import prepare
-from darkroom.data.config import PrepareSpec
-from darkroom.data.store import TOKENIZER, Store, open_store
+from darkroom.data.store import TOKENIZER
 from darkroom.data.text import tokens
-
-NOUNS = ["plot", "actor", "scene", "score", "camera", "script", "ending", "dialogue"]
-
-
-def prepared(folder: Path, source: dict[str, Any], **data: Any) -> tuple[Store, dict[str, Any]]:
-    """Return the store that a source gives, and its card."""
-    spec = PrepareSpec.model_validate({"name": "toy", "source": source, **data})
-    with files.folder(folder / "raw") as raw:
-        registry.build(spec.source).fetch(raw)
-    prepare.run(spec, raw=folder / "raw", out=folder / "prepared", log=lambda _: None)
-    return open_store(folder / "prepared"), files.read_json(folder / "prepared" / "card.json")
-
-
-def rows(word: str, count: int, start: int = 0) -> list[str]:
-    return [f"the {NOUNS[i % 8]} number {i} is {word} {NOUNS[(i // 8) % 8]}" for i in range(start, start + count)]
-
-
-def table(path: Path, good: list[str], bad: list[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("text\tlabel\n" + "".join(f"{t}\tpos\n" for t in good) + "".join(f"{t}\tneg\n" for t in bad))
 
 
 def test_a_store_of_texts(tmp_path: Path) -> None:
@@ -86,7 +64,7 @@ def test_text_files_in_class_folders(tmp_path: Path) -> None:
             file.write_text(text, encoding="utf-16" if index % 2 else "utf-8-sig")
     (tmp_path / "in" / "pos" / "empty.txt").write_text(" \n")
     (tmp_path / "in" / "pos" / "binary.txt").write_bytes(b"\x7fELF\0\0\0")
-    (tmp_path / "in" / "pos" / "huge.txt").write_text("good " * 10_000_000)  # 50 MB
+    (tmp_path / "in" / "pos" / "huge.txt").write_text("good " * 1_000_000)
     store, card = prepared(tmp_path, {"name": "text_folder", "path": str(tmp_path / "in")})
     assert len(store.items) == 41
     assert store.items["text"].str.len().max() == 99_999
