@@ -140,3 +140,28 @@ def test_every_rule_takes_its_priority() -> None:
         for rule in path.read_text(encoding="utf-8").split("\nrule ")[1:]:
             name = rule.split(":")[0]
             assert f"    priority: {name}.priority\n" in rule, f"{path.name}: {name}"
+
+
+def test_another_file_in_a_folder_of_noise_makes_the_copies_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "noise").mkdir()
+    noisy = {"offline": [{"name": "background_noise", "folder": str(tmp_path / "noise")}]}
+    raw = {
+        "name": "spoken",
+        "data": {"source": {"name": "audio_folder", "path": str(tmp_path)}},
+        "augment": {"noisy": noisy, "plain": {"offline": ["gain"]}},
+        "classify": None,
+    }
+
+    def specs() -> list[str]:
+        plan = Plan(config.load(raw, path="c.yaml"))
+        return [str(plan.spec("augment apply", policy=policy)) for policy in ("noisy", "plain")]
+
+    before = specs()
+    (tmp_path / "noise" / "hum.wav").write_bytes(b"x")
+    after = specs()
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+    assert "folders" not in after[1]

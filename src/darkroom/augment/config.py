@@ -121,7 +121,7 @@ class Policy(Section):
 
     def copied_by(self, maker: str) -> ApplySpec:
         """Return the spec of `augment apply` for the kind of samples that a copy maker of that name takes."""
-        own = ApplySpec.model_fields.keys() - {"maker"}
+        own = ApplySpec.model_fields.keys() - {"maker", "folders"}
         return ApplySpec(**{name: getattr(self, name) for name in own}, maker=maker)
 
     @property
@@ -149,6 +149,8 @@ class ApplySpec(Section):
     classes: dict[str, ClassSettings]
     balance: bool
     seed: int
+    folders: Annotated[dict[str, str | None], Field(exclude_if=lambda folders: not folders)] = {}
+    """Hashes of the local folders that transforms read, so that a changed file is noticed."""
 
 
 class SheetSpec(Section):

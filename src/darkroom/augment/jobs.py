@@ -26,7 +26,10 @@ def _transformed(config: Config) -> Iterator[Wildcards]:
 
 
 def _apply(plan: Planned, wildcards: Wildcards) -> ApplySpec:
-    return plan.config.augment[wildcards["policy"]].copied_by(plan.config.data.kind)
+    policy = plan.config.augment[wildcards["policy"]]
+    folders = [step.folder for step in policy.offline if getattr(step, "folder", None)]  # type: ignore[attr-defined]
+    hashes = {folder: plan.sources.folder(folder) for folder in folders}
+    return policy.copied_by(plan.config.data.kind).model_copy(update={"folders": hashes})
 
 
 def _shown(config: Config) -> Iterator[Wildcards]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from pathlib import Path
 
 from darkroom import files
@@ -22,6 +23,12 @@ class Sources:
         """Return a hash of the names and contents of all files; None if the source has no local path."""
         found = self._files()
         return fingerprint.source_fingerprint(found, self.cache) if found is not None else None
+
+    def folder(self, path: str) -> str | None:
+        """Return a hash of the names and contents of the files in another local folder; None if there is no such folder."""
+        local = files.local(path)
+        kept = self.cache.with_name(f".folder-{hashlib.sha256(path.encode()).hexdigest()[:8]}.json")
+        return fingerprint.source_fingerprint(place.local_paths(local), kept) if local is not None else None
 
     def contents(self) -> dict[str, str]:
         """Return the sha256 of each file, by its name in the source."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.signal import fftconvolve
 
+from darkroom import files
 from darkroom.augment.options import Amount, Chance, SignalToNoise
 from darkroom.data.item import UnreadableError
 from darkroom.data.sound import ENDINGS, decode
@@ -44,7 +45,7 @@ class BackgroundNoise(BaseWaveformTransform):
     ) -> None:
         super().__init__(p)
         self.folder, self.color, self.snr = folder, color, snr
-        self.files = _sounds(Path(folder)) if folder else []
+        self.files = _sounds(files.local(folder) or Path(folder)) if folder else []
         self._decoded: dict[int, NDArray[np.float64]] = {}
 
     def randomize_parameters(self, samples: NDArray[np.float32], sample_rate: int) -> None:
