@@ -66,7 +66,7 @@ def disk(smoke, small_disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         *(
             pytest.param(stage, SHARES, id=f"{stage} often", marks=pytest.mark.long)
             for stage in stages()
-            if stage != "generate synthesize"  # the smoke config has none
+            if stage not in ("generate synthesize", "study book", "study run")  # the smoke config has none
         ),
     ],
 )
