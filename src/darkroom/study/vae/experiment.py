@@ -21,23 +21,9 @@ from darkroom.study.findings import Findings, Table, gain, mean
 from darkroom.study.generating import Bytes, contrast, sampled, trained
 from darkroom.study.training import Division, digits, divide
 from darkroom.study.vae import pictures
+from darkroom.study.vae.bound import UNUSED, Bounded
 
 SAMPLES = 500
-UNUSED = 0.05
-"""Nats of rate below which a dimension of the code carries next to nothing."""
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """One VAE's bound on the test images, and its samples."""
-
-    rate: float
-    """KL divergence of posterior from prior, nats per image."""
-    distortion: float
-    """Negative log-likelihood of an image given its code, nats."""
-    active: int
-    """Dimensions of the code with a rate above `UNUSED`."""
-    samples: Bytes
 
 
 @dataclass(frozen=True)

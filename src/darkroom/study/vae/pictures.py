@@ -17,7 +17,7 @@ from darkroom.study.findings import Figure
 from darkroom.study.generating import Bytes
 
 if TYPE_CHECKING:
-    from darkroom.study.vae.experiment import Bounded
+    from darkroom.study.vae.bound import Bounded
 
 SHOWN = 12
 
