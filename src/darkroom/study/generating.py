@@ -29,8 +29,8 @@ class Generated(NamedTuple):
     """A trained generative model, and what its training took."""
 
     model: GenerativeModel
-    seconds: float
-    updates: int
+    images: int
+    """Images that it saw, over all epochs."""
 
 
 def trained(
@@ -47,8 +47,8 @@ def trained(
     defaults = registry.entry("generator", name).training
     settings = Training.model_validate({**defaults, "precision": "fp32", "accelerator": "cpu", **training})
     batches = training_batches(store, division.train, None, batch_size=settings.batch_size, seed=seed)
-    fitted = fit(model.task(settings), batches, None, seed=seed, log=silent)
-    return Generated(model.eval(), fitted.seconds, len(batches) * settings.epochs)
+    fit(model.task(settings), batches, None, seed=seed, log=silent)
+    return Generated(model.eval(), batches.items * settings.epochs)
 
 
 @torch.inference_mode()

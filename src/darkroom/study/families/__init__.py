@@ -1,0 +1,1 @@
+"""Which family of generative models for what."""
