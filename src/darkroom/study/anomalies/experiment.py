@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from darkroom.data.store import Store
-from darkroom.detect.evaluation.threshold import from_normals
 from darkroom.detect.items import contaminated, is_anomalous, normal_rows
-from darkroom.measure.ranking import auroc
 from darkroom.registry import register
 from darkroom.settings import Count, Positive, Probability
 from darkroom.study.anomalies import pictures
+from darkroom.study.anomalies.scored import Scored
 from darkroom.study.detecting import fitted, scores
 from darkroom.study.findings import Findings, Table, gain, mean
 from darkroom.study.training import Division, digits, divide, placed
@@ -27,31 +26,6 @@ SHARES = (0.0, 1.0)
 
 
 FAMILIES = ("PCA", "autoencoder")
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One detector's scores of its training images, of normal validation images, and of test images of both kinds."""
-
-    train: Floats
-    val: Floats
-    test: Floats
-    anomalous: NDArray[np.bool_]
-    """Which of the test images are."""
-
-    @property
-    def area(self) -> float:
-        """How often an anomalous test image outscores a normal one (AUROC)."""
-        return float(auroc(self.anomalous, self.test)[0])
-
-    def threshold(self, false_alarms: float, *, of: str = "val") -> float:
-        """Return the threshold that promises this rate, if `of` names held-out normal images."""
-        return from_normals(getattr(self, of), false_alarms).value
-
-    def flagged(self, false_alarms: float, *, of: str = "val") -> tuple[float, float]:
-        """Return the shares of normal and of anomalous test images above the threshold."""
-        above = self.test > self.threshold(false_alarms, of=of)
-        return float(above[~self.anomalous].mean()), float(above[self.anomalous].mean())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from darkroom import figures
 from darkroom.study.findings import Figure
 
 if TYPE_CHECKING:
-    from darkroom.study.anomalies.experiment import Scored
+    from darkroom.study.anomalies.scored import Scored
 
 
 def scores(found: Sequence[Scored], families: Sequence[str], false_alarms: Sequence[float]) -> Figure:
