@@ -49,7 +49,7 @@ def run(words: Sequence[str]) -> int:
         for result in results:
             print(*page.lines(result, chosen[result.pair.name]), sep="\n")
         _write_items(fresh / ITEMS, results)
-        page.write(fresh, results, chosen, store, promoted=promoted)
+        page.write(fresh, results, chosen, store, compared=(given.a, given.b), promoted=promoted)
     verdict = "B is clearly worse" if worse else "B may be promoted" if promoted else "no reason to promote B"
     print(f"{verdict}; {given.out}/index.html")
     return 1 if worse else 0

@@ -45,9 +45,15 @@ def lines(result: Compared, gate: Sequence[str]) -> Iterator[str]:
 
 
 def write(
-    folder: Path, results: Sequence[Compared], gate: Mapping[str, Sequence[str]], store: Store | None, *, promoted: bool
+    folder: Path,
+    results: Sequence[Compared],
+    gate: Mapping[str, Sequence[str]],
+    store: Store | None,
+    *,
+    compared: tuple[Path, Path],
+    promoted: bool,
 ) -> None:
-    """Write index.html to a folder; without the images there are no pictures."""
+    """Write index.html, which names the folders `compared`, to a folder; without the images there are no pictures."""
     with tempfile.TemporaryDirectory() as scratch:
         shown = [
             _shown(result, gate[result.pair.name], store, Path(scratch) / f"{number}.png")
@@ -66,6 +72,7 @@ def write(
                 style=inlined("style.css"),
                 script="",
                 shown=shown,
+                compared=[str(place) for place in compared],
                 verdict="B is clearly worse"
                 if worse
                 else "B may be promoted"
