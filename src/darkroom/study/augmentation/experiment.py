@@ -41,8 +41,8 @@ def run(
     seeds: Annotated[int, Field(ge=2, description="paired seeds of training images, initial weights and draws")] = 5,
     images: Annotated[int, Field(ge=100, le=4000, description="training images")] = 400,
     test: Annotated[int, Field(ge=100, le=2000, description="test images")] = 600,
-    epochs: Annotated[Count, Field(description="passes over the training images")] = 12,
-    width: Annotated[Count, Field(description="channels of the network's first stage")] = 8,
+    epochs: Annotated[Count, Field(description="passes over the training images")] = 20,
+    hidden: Annotated[Count, Field(description="units in each of the network's two hidden layers")] = 256,
     share: Annotated[float, Field(ge=0, le=1, description="share of the first image in the worked mixture")] = 0.7,
     cut: Annotated[tuple[Count, Count], Field(description="height and width of the worked CutMix box in pixels")] = (
         14,
@@ -59,8 +59,8 @@ def run(
             classifier(
                 store,
                 part.train,
-                network={"name": "cnn", "width": width, "stages": 2},
-                training={"epochs": epochs, "batch_size": 32, "optimizer": {"lr": 0.01}},
+                network={"name": "mlp", "hidden": [hidden, hidden], "dropout": 0.0},
+                training={"epochs": epochs, "batch_size": 32},
                 seed=seed,
                 **chosen,
             )
@@ -92,7 +92,7 @@ def run(
             "worst": min(hits, key=lambda name: float(np.mean(hits[name]))),
             "worst_change": improvement(min(hits.values(), key=lambda found: float(np.mean(found))), clean),
             "harmless": sum(not improvement(found, clean).clear for found in hits.values()),
-            "flip": {name: {str(k): recall[name][k] for k in classes} for name in ("hflip", "vflip")},
+            "flip": {name: _extremes(recall[name]) for name in ("hflip", "vflip")},
             "turned": {
                 str(digit): {str(angle): own for angle, own in found.items()} for digit, found in turned.items()
             },
@@ -139,6 +139,11 @@ def run(
             ),
         },
     )
+
+
+def _extremes(recall: Sequence[float]) -> dict[str, float | int]:
+    best, worst = int(np.argmax(recall)), int(np.argmin(recall))
+    return {"best": best, "most": recall[best], "worst": worst, "least": recall[worst]}
 
 
 def _of(found: Sequence[Floats], chosen: NDArray[np.bool_]) -> list[Floats]:
@@ -262,7 +267,8 @@ def _turns(turned: Mapping[int, Mapping[int, Mapping[str, float]]]) -> Figure:
 
 
 def _mixtures(store: Store, rows: NDArray[np.int64]) -> Figure:
-    some = rows[np.isin(store.labels[rows], (3, 6, 8, 9))][:8]
+    chosen = [rows[store.labels[rows] == digit][turn] for turn in range(2) for digit in (3, 6, 8, 9)]
+    some = np.array(chosen)
     drawn, axes = figures.figure(9, 2.6)
     axes.remove()
     grid = drawn.subplots(2, len(some))
