@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from darkroom import files
 from darkroom.augment import apply
 from darkroom.augment.config import Policy
-from darkroom.classify import evaluate, fold, train
+from darkroom.classify import evaluate, fold, predict, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.classify.tuning.config import FoldSpec
 from darkroom.detect import evaluate as judge
-from darkroom.detect import fit
+from darkroom.detect import fit, score
 from darkroom.detect.config import EvaluateSpec as JudgeSpec
 from darkroom.detect.config import FitSpec
 from darkroom.log import silent
@@ -99,3 +100,48 @@ def test_costs_are_measured_and_cheapest_decisions_cost_less(numbers: Path, tmp_
     wrong = EvaluateSpec.model_validate({**judged, "costs": {"bd": {"good": 20}}})
     with pytest.raises(ValueError, match=r'classify.costs: no class "bd"'):
         evaluate.run(wrong, data=numbers, model=tmp_path / "model", out=tmp_path / "no", log=silent)
+
+
+def test_new_tables_are_predicted_and_scored_as_in_the_evaluation(
+    prepared: Path, tmp_path: Path, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = tmp_path / "seed-0"
+    network = {"name": "gradient_boosting"}
+    spec = TrainSpec.model_validate({"network": network, "seed": 0, "training": {"epochs": 1}})
+    train.run(spec, data=prepared, out=seed / "model", log=silent)
+    judged = {"network": network, "tta": [], "tta_merge": "mean", "resamples": 20, "seed": 0}
+    evaluate.run(
+        EvaluateSpec.model_validate(judged), data=prepared, model=seed / "model", out=seed / "evaluation", log=silent
+    )
+    new = tmp_path / "new"
+    new.mkdir()
+    table.drop(columns="class")[["made", "color", "weight", "length"]].to_csv(new / "a.csv", index=False)
+    (new / "b.csv").write_text("length\n1\n")
+    assert predict.run(model=seed, images=new, out=tmp_path / "predicted") == 3
+    found = pd.read_csv(tmp_path / "predicted" / "predictions.csv").set_index("file")
+    assert len(found) == 401
+    assert 'no column "weight"' in found.loc["b.csv", "note"]
+    known = pd.read_parquet(seed / "evaluation" / "predictions.parquet")
+    rows = [f"a.csv row {int(name.removeprefix('row-')) + 2}" for name in known["id"]]
+    np.testing.assert_allclose(found.loc[rows, "p/bad"], known["p_plain_0"], atol=1e-6)
+    assert "401 rows" in capsys.readouterr().out
+
+
+def test_a_new_table_is_scored_as_in_the_evaluation(numbers: Path, tmp_path: Path, table: pd.DataFrame) -> None:
+    seed = tmp_path / "seed-0"
+    common: dict[str, Any] = {"detector": "knn", "normal": ["good"], "seed": 0}
+    fit.run(FitSpec.model_validate({**common, "training": None}), data=numbers, out=seed / "model", log=silent)
+    judged = {"false_alarms": 0.1, "threshold": "quantile", "examples": 5, "resamples": 20}
+    judge.run(
+        JudgeSpec.model_validate({**common, **judged}),
+        data=numbers,
+        model=seed / "model",
+        out=seed / "evaluation",
+        log=silent,
+    )
+    table.to_csv(tmp_path / "new.csv", index=False)
+    assert score.run(model=seed, images=tmp_path / "new.csv", out=tmp_path / "scored") == 0
+    found = pd.read_csv(tmp_path / "scored" / "scores.csv").set_index("file")["score"]
+    known = pd.read_parquet(seed / "evaluation" / "scores.parquet")
+    rows = [f"new.csv row {int(name.removeprefix('row-')) + 2}" for name in known["id"]]
+    np.testing.assert_allclose(found.loc[rows], known["score"], rtol=1e-5)

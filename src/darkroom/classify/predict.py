@@ -6,6 +6,7 @@
 Columns: `file`; of one class `prediction`, `confidence`, `sure`, `set` and `p/CLASS`, of labels `prediction` and `p/LABEL`, of
 numbers `prediction/NAME`, `low/NAME` and `high/NAME`; the scores `energy` and `distance` as far as the evaluation has them,
 `out_of_distribution`, and `note`: why a file could not be read, or that its shape is unlike those of the data set.
+Of a model of tables, every row of every file has one, named by file and row.
 Everything is as in `classify evaluate`: preparation, views, temperature, thresholds.
 """
 
@@ -22,6 +23,8 @@ from darkroom.classify.predictor import Predictor
 from darkroom.classify.trained import read_trained
 from darkroom.classify.tta import PLAIN
 from darkroom.data import incoming, table
+from darkroom.data.kind import PLURAL
+from darkroom.data.tabular import incoming as tabular
 from darkroom.fit.model import available_cores
 
 PREDICTIONS, SUMMARY = "predictions", "summary.json"
@@ -48,7 +51,7 @@ def run(
     """
     name = table.file_name(PREDICTIONS, format)
     trained = read_trained(model)
-    predictor = Predictor.of(trained, view=view, risk=risk)
+    predictor, kind = Predictor.of(trained, view=view, risk=risk), trained.about.samples
     listing = incoming.listed(images)
     target = (out or Path("predictions") / images.resolve().name).resolve()
     reads = {"images": images.resolve(), "model": model.resolve()}
@@ -57,15 +60,18 @@ def run(
     counts = Counter(images=0, unread=0)
     with files.folder(target) as fresh:
         named = [(each, listing.path(each)) for each in listing.names]
-        rows = itertools.chain(
-            predictor.files(named, workers=available_cores() if workers is None else workers),
-            (predictor.unread(each.origin, each.reason) for each in listing.unused),
-        )
+        if kind == "table":
+            rows: Iterable[list[Any]] = predictor.rows(tabular.batches(listing, tabular.read_columns(trained.folder)))
+        else:
+            rows = itertools.chain(
+                predictor.files(named, workers=available_cores() if workers is None else workers),
+                (predictor.unread(each.origin, each.reason) for each in listing.unused),
+            )
         counted = _counted(rows, list(predictor.columns), counts)
         table.write(fresh / name, predictor.columns, counted, total=len(named) + len(listing.unused))
         files.write_json(fresh / SUMMARY, dict(counts) | predictor.about)
     said = [f"{counts[key]:,} {words}" for key, words in WORDS.items() if key in counts]
-    print(f"{counts['images']:,} images: {', '.join(said)}; {out or target.relative_to(Path.cwd())}/{name}")
+    print(f"{counts['images']:,} {PLURAL[kind]}: {', '.join(said)}; {out or target.relative_to(Path.cwd())}/{name}")
     return incoming.NOT_ALL if counts["unread"] else 0
 
 

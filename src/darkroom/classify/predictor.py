@@ -21,6 +21,7 @@ from darkroom.classify.tta import PLAIN
 from darkroom.data import incoming
 from darkroom.data.incoming import Prepares
 from darkroom.data.table import Columns
+from darkroom.data.tabular.incoming import Rows
 from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import in_threads
 from darkroom.nets.penultimate import outputs_and_features
@@ -82,6 +83,17 @@ class Predictor:
             for batch in batches:
                 yield from (["", *cells] for cells in self._cells(batch))
 
+    def rows(self, batches: Iterable[Rows]) -> Iterator[list[Any]]:
+        """Yield the row of each row of new tables, and one of each file that could not be read."""
+        with _one_blas_thread():
+            for batch in batches:
+                if batch.samples is None:
+                    yield self.unread(batch.names[0], batch.note)
+                else:
+                    yield from (
+                        [name, *cells] for name, cells in zip(batch.names, self._cells(batch.samples), strict=True)
+                    )
+
     def unread(self, file: str, reason: str) -> list[Any]:
         """Return the row of a file without an answer."""
         return [file, *[None] * (len(self.columns) - 2), reason]
@@ -109,7 +121,7 @@ class Predictor:
         return rows
 
     @torch.inference_mode()
-    def _cells(self, batch: NDArray[np.uint8]) -> list[list[Any]]:
+    def _cells(self, batch: NDArray[Any]) -> list[list[Any]]:
         """Return all cells but the file of each image (B, H, W, C); the note is empty, or why there is no answer."""
         plain = as_tensor(batch)
         first, seen = outputs_and_features(self.trained.network, plain)

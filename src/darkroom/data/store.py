@@ -35,6 +35,8 @@ SPLITS = ("train", "val", "test")
 PREPARATION = "preparation.json"
 """How the images of a prepared store came to their shape; see `darkroom.data.preparation`."""
 TOKENIZER = "tokenizer.json"
+COLUMNS_FILE = "columns.json"
+"""The columns of a table: name, kind, categories, share of missing cells in training."""
 """How the texts of a prepared store became token numbers; see `darkroom.data.text.tokens`."""
 COLUMNS = ("id", "label", "split", "group", "mask")
 """The columns of every store's table. `label` indexes `classes` and `mask` the masks; -1 is none."""
@@ -158,7 +160,7 @@ def release(array: NDArray[Any]) -> None:
 
 def copy_preparation(root: Path, folder: Path) -> None:
     """Copy what a prepared store says of its preparation into a model's folder, for samples that arrive later."""
-    for name in (PREPARATION, TOKENIZER):
+    for name in (PREPARATION, TOKENIZER, COLUMNS_FILE):
         if (root / name).exists():
             shutil.copyfile(root / name, folder / name)
 

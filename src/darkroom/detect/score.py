@@ -28,7 +28,9 @@ from darkroom import files
 from darkroom.data import incoming, table
 from darkroom.data.incoming import Incoming, Prepares, read_preparation
 from darkroom.data.item import readable
+from darkroom.data.kind import PLURAL, SampleKind
 from darkroom.data.place import Listing
+from darkroom.data.tabular import incoming as tabular
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.threshold import OperatingPoint, read_operating_point
 from darkroom.fit.batches import as_tensor
@@ -70,7 +72,7 @@ def run(*, model: Path, images: Path, format: str = "csv", out: Path | None = No
         point = {"threshold": fitted.point.value, "threshold_rule": fitted.point.rule, "weights": fitted.point.weights}
         files.write_json(fresh / SUMMARY, counts | point)
     print(
-        f"{counts['images']:,} images: {counts['flagged']:,} flagged, {counts['unread']:,} could not be read; "
+        f"{counts['images']:,} {PLURAL[fitted.kind]}: {counts['flagged']:,} flagged, {counts['unread']:,} could not be read; "
         f"{out or target.relative_to(Path.cwd())}/{name}"
     )
     return incoming.NOT_ALL if counts["unread"] else 0
@@ -80,8 +82,11 @@ class Fitted(NamedTuple):
     """The contents of a seed's folder."""
 
     detector: Detector
-    preparation: Prepares
+    preparation: Prepares | None
+    """None of tables, whose columns are in the model's folder."""
     point: OperatingPoint
+    folder: Path
+    kind: SampleKind
 
 
 @dataclass(frozen=True)
@@ -121,12 +126,29 @@ def _open(folder: Path) -> Fitted:
             f"--model: the threshold in {evaluation} belongs to other weights than those in {model}; run detect evaluate again"
         )
     say_if_kept(model)
-    return Fitted(read_detector(model), read_preparation(model), point)
+    preparation = None if about.samples == "table" else read_preparation(model)
+    return Fitted(read_detector(model), preparation, point, model, about.samples)
 
 
 def _rows(fitted: Fitted, listing: Listing, out: Path) -> Iterator[Row]:
+    if fitted.preparation is None:
+        yield from _of_tables(fitted, listing)
+        return
     for batch in incoming.batches(listing, fitted.preparation):
-        yield from _scored(fitted, batch, listing.folders, out)
+        yield from _scored(fitted, batch, fitted.preparation, listing.folders, out)
+
+
+@torch.inference_mode()
+def _of_tables(fitted: Fitted, listing: Listing) -> Iterator[Row]:
+    """Score every row of every file."""
+    for batch in tabular.batches(listing, tabular.read_columns(fitted.folder)):
+        if batch.samples is None:
+            yield Row(batch.names[0], note=batch.note)
+            continue
+        scores = fitted.detector.score(as_tensor(batch.samples)).scores.double().tolist()
+        for name, score in zip(batch.names, scores, strict=True):
+            finite = math.isfinite(score)
+            yield Row(name, score if finite else None, note="" if finite else f"its score is not finite: {score}")
 
 
 def _counted(rows: Iterable[Row], threshold: float, counts: Counter[str]) -> Iterator[tuple[Any, ...]]:
@@ -139,12 +161,14 @@ def _counted(rows: Iterable[Row], threshold: float, counts: Counter[str]) -> Ite
 
 
 @torch.inference_mode()
-def _scored(fitted: Fitted, batch: Sequence[Incoming], folders: Iterable[str], out: Path) -> Iterable[Row]:
+def _scored(
+    fitted: Fitted, batch: Sequence[Incoming], preparation: Prepares, folders: Iterable[str], out: Path
+) -> Iterable[Row]:
     """Score the readable images of a batch and write their heat maps."""
     images = [each.image for each in batch if each.image is not None]
     scored: Iterator[tuple[float, NDArray[np.float32] | None]] = iter(())
     if images:
-        scores, maps = fitted.detector.score(as_tensor(incoming.prepared(images, fitted.preparation)))
+        scores, maps = fitted.detector.score(as_tensor(incoming.prepared(images, preparation)))
         each_map = [None] * len(images) if maps is None else maps.float().numpy()
         scored = zip(scores.double().tolist(), each_map, strict=True)
     for each in batch:
@@ -161,7 +185,7 @@ def _scored(fitted: Fitted, batch: Sequence[Incoming], folders: Iterable[str], o
             _draw(
                 fitted.detector.pictures(each.image[None])[0],
                 values,
-                fitted.preparation,
+                preparation,
                 fitted.point.colors,
                 out / drawn,
             )

@@ -17,13 +17,11 @@ from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read
-from darkroom.data.store import new_array
+from darkroom.data.store import COLUMNS_FILE, new_array
 from darkroom.data.tabular import leaks
 from darkroom.data.tabular.columns import Choice, Column, Parsed, column_of, encode, parse, shape
 from darkroom.data.words import listed
 
-COLUMNS = "columns.json"
-"""The columns of a prepared table in a stage's folder: name, kind, categories, share of missing cells in training."""
 PLURALS = {"number": "numbers", "category": "categories", "date": "dates"}
 
 
@@ -85,7 +83,7 @@ class TableReader:
             array[:, number] = encode(self._parsed[column.name], column)[rows]
         missing = np.isnan(array[train]).mean(0)
         described = [{**column.saved(), "missing": float(share)} for column, share in zip(kept, missing, strict=True)]
-        files.write_json(root / COLUMNS, described)
+        files.write_json(root / COLUMNS_FILE, described)
         self._kept, self._missing = kept, float(np.isnan(array).mean())
         self._found.warnings += leaks.warnings(array, kept, table["label"].to_numpy(np.int64), train)
         return shape(kept)
