@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.data.hide import HIDDEN
 from darkroom.data.store import labeled
-from darkroom.study.supervision.experiment import clustered, trained, with_labels
+from darkroom.study.supervision.experiment import clustered, with_labels
 from darkroom.study.training import digits, divide, placed
 
 
@@ -25,8 +25,7 @@ def test_few_labels_are_left_with_one_per_class(share: float, count: int) -> Non
     assert (known.labels[known.rows("test")] == store.labels[known.rows("test")]).all()
 
 
-def test_clusters_do_better_than_chance_and_worse_than_labels() -> None:
+def test_clusters_do_better_than_chance() -> None:
     whole = digits()
-    store = placed(whole, divide(whole, train=600, val=50, test=100, seed=0))
-    clusters = clustered(store, seed=0)
-    assert 0.5 < clusters < trained(store, "supervised", epochs=20, lr=0.01, seed=0)
+    store = placed(whole, divide(whole, train=300, val=20, test=100, seed=0))
+    assert 0.5 < clustered(store, seed=0) < 1

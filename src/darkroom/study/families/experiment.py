@@ -212,7 +212,7 @@ def drawn(samples: Mapping[str, Bytes], real: Bytes) -> Figure:
 
 def balance(found: dict[str, list[Measured]]) -> Figure:
     """Draw precision against coverage, one dot per training, sized by the cost of a sample."""
-    drawing, axes = figures.figure(5.5, 3.4)
+    drawing, axes = figures.figure(6.5, 3.4)
     for (name, each), color in zip(found.items(), figures.COLORS, strict=False):
         size = 30 + 40 * np.log10(each[0].sampling / min(group[0].sampling for group in found.values()))
         places = [(one.quality.coverage, one.quality.precision) for one in each]
@@ -220,7 +220,7 @@ def balance(found: dict[str, list[Measured]]) -> Figure:
         axes.scatter(across, up, s=size, color=color, alpha=0.7, label=TITLES[name])
     axes.set_xlabel("coverage: share of real images with a sample nearby")
     axes.set_ylabel("precision: share of realistic samples")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return Figure(
         drawing, "Precision against coverage, one dot per training; larger dots for families whose samples cost more"
     )
