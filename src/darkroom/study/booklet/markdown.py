@@ -71,7 +71,7 @@ def _block(tokens: Sequence[Token], index: int, *_: Any) -> str:
 
 
 def _table(*_: Any) -> str:
-    return f"{SCROLLING}<table>\n"
+    return f'{SCROLLING}<table class="prose">\n'
 
 
 def _end_of_table(*_: Any) -> str:

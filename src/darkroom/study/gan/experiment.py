@@ -124,7 +124,7 @@ def on_line(game: AdversarialGame) -> Figure:
 
 def rings(points: dict[str, Floats], modes: int) -> Figure:
     """Draw generated points on the ring, one panel per game."""
-    drawn = Drawing(figsize=(1.75 * len(points), 2.2), layout="constrained")
+    drawn = Drawing(figsize=(1.75 * len(points), 2.9), layout="constrained")
     for axes, (name, given) in zip(
         drawn.subplots(1, len(points), sharex=True, sharey=True), points.items(), strict=True
     ):
