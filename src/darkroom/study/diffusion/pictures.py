@@ -20,7 +20,7 @@ REACH = 3.0
 
 def scores(model: DiffusionProcess, count: int, times: Sequence[int]) -> Figure:
     """Draw noised points at some times, and the directions of the learned score beside the exact one."""
-    drawing = Drawing(figsize=(2.6 * len(times), 3.1), layout="constrained")
+    drawing = Drawing(figsize=(2.6 * len(times), 3.7), layout="constrained")
     draws = torch.Generator().manual_seed(derive(0, "picture"))
     clean = drawn(torch.randint(count, (400,), generator=draws), count, draws)
     noise = torch.randn(clean.shape, generator=draws)
