@@ -294,3 +294,14 @@ def test_audio(run: Run, tmp_path: Path) -> None:
                 sound.writeframes(np.random.default_rng(len(name)).integers(-9999, 9999, 4000, np.int16).tobytes())
     run("audio", "speakers", tmp_path / "spoken.zip", "--epochs", 1, "--policies", "none", "both")
     run("audio", "speed", SHAPES=((8000, 256, 80, 40),))
+
+
+@pytest.mark.skipif(find_spec("imblearn") is None, reason="needs the extra table")
+def test_tables(run: Run, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = (np.arange(300) % 10 == 0).astype(np.int64)
+    np.savez(tmp_path / "43_WDBC.npz", X=generator.normal(size=(300, 4)) + labels[:, None], y=labels)
+    with zipfile.ZipFile(tmp_path / "tables.zip", "w") as archive:
+        archive.write(tmp_path / "43_WDBC.npz", "tabular/43_WDBC.npz")
+    for part in ("detectors", "smote"):
+        run("tables", part, tmp_path / "tables.zip", "--tables", "WDBC", "--seeds", 2)

@@ -1,0 +1,53 @@
+"""Configs of tables: what does not fit rows is said in one line, with what would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from darkroom.config import load as config
+
+TABLE: dict[str, Any] = {"name": "parts", "data": {"source": {"name": "table", "path": "parts.csv"}}}
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "network": (
+        {"classify": {"models": {"resnet": {}}}},
+        "resnet takes images, but the source gives rows; use ft_transformer",
+    ),
+    "transform": (
+        {"augment": {"p": {"offline": ["affine"]}}},
+        "affine takes images, but the source gives rows; use adasyn",
+    ),
+    "detector": (
+        {"detect": {"normal": "a", "detectors": {"padim": {}}}},
+        "padim takes images, but the source gives rows",
+    ),
+    "section": ({"explore": {}}, "explore: takes images, but the source gives rows"),
+    "online": (
+        {"augment": {"p": {"online": ["mixup"]}}},
+        "mixup takes images or recordings, but the source gives rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_does_not_take_rows_is_refused(name: str) -> None:
+    more, message = WRONG[name]
+    with pytest.raises(config.ConfigError) as caught:
+        config.load({**TABLE, **more}, path="parts.yaml", need_data=False)
+    assert message in str(caught.value)
+
+
+def test_bare_sections_have_models_of_rows() -> None:
+    found = config.load({**TABLE, "classify": None, "detect": {"normal": "a"}}, path="parts.yaml", need_data=False)
+    assert found.classify is not None
+    assert found.detect is not None
+    assert list(found.classify.models) == ["gradient_boosting", "logistic_regression", "table_mlp"]
+    assert list(found.detect.detectors) == ["isolation_forest", "knn", "ecod"]
+
+
+def test_smote_balances_unless_the_policy_says_otherwise() -> None:
+    policies = {"a": {"offline": ["smote"]}, "b": {"offline": ["smote"], "copies": 3}, "c": {"offline": ["row_noise"]}}
+    found = config.load({**TABLE, "augment": policies}, path="parts.yaml", need_data=False).augment
+    assert [(policy.balance, policy.copies) for policy in found.values()] == [(True, 0), (False, 3), (False, 8)]
