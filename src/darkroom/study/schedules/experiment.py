@@ -176,8 +176,8 @@ def _shapes() -> Figure:
         figures.COLORS, ("-", "--", "-.", (0, (6, 1)), ":"), SCHEDULES.items(), strict=False
     ):
         axes.plot(progress, [schedule.rate(p) for p in progress.tolist()], linestyle=style, color=color, label=name)
-    axes.set(xlabel="share of the run", ylabel="share of the peak rate")
-    axes.legend(frameon=False, loc="upper right", fontsize=8)
+    axes.set(xlabel="share of the run", ylabel="share of the peak rate", ylim=(0, 1.3))
+    axes.legend(frameon=False, loc="upper center", ncols=3, fontsize=8)
     return Figure(
         drawn,
         "Learning rate as a share of its peak over a run: constant; steps down to a tenth at 30, 60 and 90 %; half a cosine; "
