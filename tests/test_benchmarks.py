@@ -305,3 +305,18 @@ def test_tables(run: Run, tmp_path: Path) -> None:
         archive.write(tmp_path / "43_WDBC.npz", "tabular/43_WDBC.npz")
     for part in ("detectors", "smote"):
         run("tables", part, tmp_path / "tables.zip", "--tables", "WDBC", "--seeds", 2)
+
+
+@pytest.mark.skipif(find_spec("tokenizers") is None, reason="needs the extra text")
+def test_text(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dict").mkdir()
+    for part in ("noun", "verb", "adj", "adv"):
+        (tmp_path / "dict" / f"data.{part}").write_text("00000100 18 n 02 answer 0 reply 0 000 | words\n")
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path / "dict"))
+    with zipfile.ZipFile(tmp_path / "text.zip", "w") as archive:
+        for part, count in (("train", 40), ("test", 10)):
+            lines = "".join(f"{i % 2} what answer {i} is {'good' if i % 2 else 'bad'} ?\n" for i in range(count))
+            archive.writestr(f"text/trec/TREC.{part}.all", lines)
+    run("text", "ngrams", tmp_path / "text.zip", "--sets", "trec")
+    run("text", "textcnn", tmp_path / "text.zip", "--sets", "trec", "--seeds", 2, "--epochs", 1)
+    run("text", "eda", tmp_path / "text.zip", "--sets", "trec", "--sizes", 20, "--seeds", 2, "--epochs", 1)
