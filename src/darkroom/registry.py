@@ -30,6 +30,8 @@ from darkroom import settings
 from darkroom.settings import Section
 
 ROOT = Path(__file__).parent
+MOST = 40
+"""Names that an error lists."""
 REGISTRATION = re.compile(r'^@register\("([\w -]+)", "', re.MULTILINE)
 
 Plugged = TypeVar("Plugged")
@@ -121,8 +123,7 @@ def entry(kind: str, name: str) -> Entry:
 def known(kind: str, name: str, names: Collection[str]) -> None:
     """Raise ValueError listing the known names unless `name` is one of them."""
     if name not in names:
-        hint = settings.nearest(name, names)
-        raise ValueError(f"no {kind} {settings.quoted(name)}.{hint} There are: {', '.join(names)}")
+        raise ValueError(f"no {kind} {settings.quoted(name)}.{settings.choice(name, [*names], most=MOST)}")
 
 
 def load(kind: str, name: str) -> Any:
@@ -243,10 +244,8 @@ class Plugin:
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, Mapping) or not isinstance(value.get("name", self.default), str):
-            there = ", ".join(self.names)
-            raise ValueError(
-                f'got {settings.quoted(value)}; a {self.kind} is a name, or keys with "name". There are: {there}'
-            )
+            there = settings.choice("", self.names, most=MOST)
+            raise ValueError(f'got {settings.quoted(value)}; a {self.kind} is a name, or keys with "name".{there}')
         name = value.get("name", self.default)
         known(self.kind, name, self.names)
         return self.model(name).model_validate({**value, "name": name})

@@ -105,7 +105,7 @@ LINES: list[tuple[dict[str, Any], str]] = [
     ({"augment": {"none": {}}}, 'augment.none: the policy "none" always exists'),
     ({"augment": {"a": {"copies": True}}}, "augment.a.copies: got true; expected whole number ≥ 0"),
     ({"augment": {"standard": {"offline": ["hflip", "Rotat"]}}},
-     'augment.standard.offline[1]: no transform "Rotat". Did you mean "rotate"? There are: affine, '),
+     'augment.standard.offline[1]: no transform "Rotat". Did you mean "rotate"? There are: adasyn, affine, '),
     ({"augment": {"a": {"offline": [{"name": "hflip", "pp": 1}]}}},
      'augment.a.offline[0].pp: no such key. Did you mean "p"? The keys here are: name, p'),
     ({"augment": {"a": {"offline": [{"name": "hflip", "p": 2}]}}},

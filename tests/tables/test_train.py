@@ -22,12 +22,14 @@ from darkroom.detect.config import FitSpec
 from darkroom.log import silent
 
 SMALL: dict[str, dict[str, Any]] = {"ft_transformer": {"width": 8, "depth": 1}, "random_forest": {"trees": 20}}
+EPOCHS = {"ft_transformer": 40}
+"""Of a network that needs more steps than the 12 of six epochs: over five seeds, its AUROC is then above .95."""
 NAMES = ("gradient_boosting", "logistic_regression", "random_forest", "table_mlp", "ft_transformer")
 
 
 def trained(name: str, data: Path, out: Path, *, copies: Path | None = None, **more: Any) -> dict[str, Any]:
     network = {"name": name, **SMALL.get(name, {})}
-    training = {"epochs": 6, "optimizer": {"name": "adamw", "lr": 0.01}}
+    training = {"epochs": EPOCHS.get(name, 6), "optimizer": {"name": "adamw", "lr": 0.01}}
     spec = TrainSpec.model_validate({"network": network, "seed": 0, "training": training, **more})
     train.run(spec, data=data, copies=copies, out=out / "model", log=silent)
     judged = {"network": network, "tta": [], "tta_merge": "mean", "resamples": 20, "seed": 0}

@@ -181,6 +181,12 @@ ROWS = [
     Row(
         "`classify.resamples`", settings(classify__resamples=50), ("evaluate classifier",), "evaluations of classifiers"
     ),
+    Row(
+        "`classify.costs`",
+        settings(classify__costs={"0": {"1": 5}}),
+        ("evaluate classifier",),
+        "evaluations of classifiers",
+    ),
     Row("`pretrain.training`", settings(pretrain__training={"epochs": 2}), PRETRAINED, "pretrainings"),
     Row("`pretrain.seed`", settings(pretrain__seed=1), PRETRAINED, "pretrainings", quick=True),
     Row(

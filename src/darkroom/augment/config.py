@@ -77,11 +77,9 @@ class Policy(Section):
     @classmethod
     def _default(cls, value: Any) -> Any:
         value = {} if value is None else value
-        if (
-            isinstance(value, Mapping)
-            and "offline" not in value
-            and not {"online", "imbalance", "synthetic"} & value.keys()
-        ):
+        if not isinstance(value, Mapping):
+            return value
+        if "offline" not in value and not {"online", "imbalance", "synthetic"} & value.keys():
             return {**value, "offline": ["affine"]}
         if not {"balance", "copies", "classes"} & value.keys() and _makes_rows(value.get("offline")):
             return {**value, "balance": True, "copies": 0}

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.data.text.excerpts import excerpt
 from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Figure, Row, Table, cell, figure, seconds
 from darkroom.report.results import Results, timing
@@ -92,7 +91,7 @@ def _texts(results: Results, copies: pd.DataFrame) -> Texts | None:
     rows = []
     for some in (table[negated], table[~negated]):
         rows += [some.iloc[len(some) * place // min(EXAMPLES, len(some))] for place in range(min(EXAMPLES, len(some)))]
-    examples = [(excerpt(row["before"]), excerpt(row["after"]), str(row["how"])) for row in rows]
+    examples = [(text.excerpt(row["before"]), text.excerpt(row["after"]), str(row["how"])) for row in rows]
     return Texts(examples, int(negated.sum()), len(table))
 
 

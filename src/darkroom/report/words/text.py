@@ -119,6 +119,12 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else list(words))
 
 
+def excerpt(words: str, most: int = 200) -> str:
+    """Return the start of a text on one line."""
+    line = " ".join(words[: 2 * most].split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def normal(classes: Sequence[str], contamination: float = 0.0) -> str:
     """Name a choice of normal classes and what contaminates it: `8`, `8 with 5% anomalies`."""
     return listed(classes) + (f" with {share(contamination)} anomalies" if contamination else "")

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from darkroom import figures, registry
+from darkroom import figures
 from darkroom.data.config import LabelBudget
 from darkroom.data.hide import hide
 from darkroom.data.store import Store, labeled
 from darkroom.explore.agreement import agreement
+from darkroom.explore.clustering.kmeans import KMeansClustering
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 from darkroom.study.findings import Figure, Findings, Table, gain, mean
@@ -120,8 +121,7 @@ def clustered(store: Store, *, seed: int) -> float:
     """Return the share of training images in the cluster of their class, for the best match of ten clusters to classes."""
     rows = store.rows("train")
     pixels = store.samples[rows].reshape(len(rows), -1) / 255
-    method = registry.build(registry.options("clustering", "kmeans").model_validate({"name": "kmeans", "clusters": 10}))
-    groups = method.cluster(pixels, seed=seed).labels
+    groups = KMeansClustering(clusters=10).cluster(pixels.astype(np.float32), seed=seed).labels
     found = agreement(groups, store.labels[rows], generator=np.random.default_rng(0))
     value = found["hungarian"]["value"]
     assert value is not None
