@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from tests.report.page import findings
 
 from darkroom.report.comparisons import network_effects, ranking
@@ -70,3 +71,12 @@ def test_a_lead_that_chance_explains_is_said(plant: Callable[..., Any], tmp_path
     clear = tree.build(tmp_path / "clear")
     assert "chance explains" not in clear
     assert "ties with" not in clear
+
+
+def test_intervals_of_validation_accuracies_stay_between_0_and_1(plant: Callable[..., Any]) -> None:
+    tree = plant(classifiers=[("none", "mlp")], seeds=(0, 1))
+    for seed, accuracy in ((0, 0.6), (1, 0.9)):
+        path = tree.results / f"classify/none/mlp/seed-{seed}/model/history.csv"
+        pd.read_csv(path).assign(val_accuracy=accuracy).to_csv(path, index=False)
+    (found,) = ranking(tree.read().classifiers)[1].values()
+    assert (found.value, found.low, found.high) == (pytest.approx(0.75), 0.0, 1.0)

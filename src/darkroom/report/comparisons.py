@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.measure.intervals import Difference, Number, paired
-from darkroom.report.results import ClassifierRuns, Run, by_seed, class_shares, correct
+from darkroom.measure.intervals import BOUNDS, Difference, Number, paired
+from darkroom.report.results import UNIT, ClassifierRuns, Run, by_seed, class_shares, correct
 
 NONE, VALIDATED = "none", "validation.parquet"
 Floats = NDArray[np.float64]
@@ -105,7 +105,8 @@ def ranking(
 
     Returns the classifiers, the number that ranks each, and whether validation did.
     """
-    validated = {c.keys: c.last(f"val_{score.column}") for c in found}
+    bounds = UNIT if score.style == "percent" else BOUNDS
+    validated = {c.keys: c.last(f"val_{score.column}", bounds) for c in found}
     by_validation = all(n.value is not None for n in validated.values())
     ranks = validated if by_validation else {c.keys: c.number(*score.test) for c in found}
     sign = 1 if score.lower else -1

@@ -88,9 +88,9 @@ class Method:
         known = [v for v in values if v is not None]
         return Number(float(np.mean(known))) if known else Number(reason="not recorded")
 
-    def last(self, column: str) -> Number:
-        """Return the last epoch's value of a column of the history, averaged over seeds."""
-        return over_seeds([run.last(column) for run in self.runs])
+    def last(self, column: str, bounds: tuple[float, float] = BOUNDS) -> Number:
+        """Return the last epoch's value of a column of the history, averaged over seeds; its interval ends at `bounds`."""
+        return over_seeds([run.last(column) for run in self.runs], bounds)
 
 
 class ClassifierRuns(Method):

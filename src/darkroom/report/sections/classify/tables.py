@@ -64,7 +64,7 @@ def calibration(ranked: Sequence[ClassifierRuns]) -> Table:
                 for stage in ("raw", "calibrated")
             )
             line += [before, after if scaled else kept]
-        cells.append([*line, cell(c.number("temperature", "plain"), "compact") if scaled else kept])
+        cells.append([*line, cell(c.number("temperature", "plain", bounds=(0, np.inf)), "compact") if scaled else kept])
     columns = ["before", "after"] * len(groups) + ["Temperature"]
     return by_classifier(ranked, columns, cells, [(title, 2) for title in groups.values()] + [("", 1)])
 
