@@ -12,7 +12,8 @@ import functools
 import json
 import sys
 import typing
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticUndefined, core_schema
 
-from darkroom import registry
+from darkroom import files, registry
 from darkroom.config.explain import Kind, plural, words
 from darkroom.config.model import Config
 from darkroom.generate.options import Sampling
@@ -29,6 +30,8 @@ from darkroom.settings import Section
 
 GUIDE = Path(__file__).with_name("reference.md")
 """The hand-written introduction to the reference."""
+SHORTEST = 300
+"""Characters of a part of the schema from which on it is worth a definition."""
 OF_JOBS = frozenset({"copy maker", "study"})
 """Kinds of plug-ins that no config names: they follow from it, or have nothing to do with it."""
 
@@ -70,8 +73,52 @@ def drift(folder: Path) -> Iterator[str]:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a config file, which accepts all that `config.load` does, short forms and bare keys included."""
-    made = Config.model_json_schema(schema_generator=_EditorSchema)
+    made = _shared(Config.model_json_schema(schema_generator=_EditorSchema))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A Darkroom config"}
+
+
+def _shared(schema: dict[str, Any]) -> dict[str, Any]:
+    """Move what a schema says several times, such as the options of a plug-in that many keys take, to its definitions."""
+    definitions: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    times: Counter[str] = Counter()
+
+    def count(part: dict[str, Any]) -> dict[str, Any]:
+        times[files.canonical(part)] += 1
+        return _within(part, count)
+
+    def share(part: dict[str, Any]) -> dict[str, Any]:
+        text, inner = files.canonical(part), _within(part, share)
+        if times[text] == 1 or len(text) < SHORTEST:
+            return inner
+        if text not in names:
+            title = str(part.get("title", "Shared"))
+            number = sum(name.partition(".")[0] == title for name in {*definitions, *schema["$defs"]})
+            names[text] = f"{title}.{number}" if number else title
+            definitions[names[text]] = inner
+        return {"$ref": f"#/$defs/{names[text]}"}
+
+    sections = {**schema["$defs"], "": {key: value for key, value in schema.items() if key != "$defs"}}
+    for section in sections.values():
+        _within(section, count)
+    for name, section in sections.items():
+        definitions[name] = _within(section, share)
+    return {**definitions.pop(""), "$defs": dict(sorted(definitions.items()))}
+
+
+def _within(schema: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Return a schema with every schema directly inside it changed."""
+
+    def changed(key: str, value: Any) -> Any:
+        if key == "properties":
+            return {name: change(part) for name, part in value.items()}
+        if key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            return [change(part) for part in value]
+        if key in ("items", "additionalProperties", "propertyNames") and isinstance(value, dict):
+            return change(value)
+        return value
+
+    return {key: changed(key, value) for key, value in schema.items()}
 
 
 def readme() -> str:
