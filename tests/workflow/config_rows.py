@@ -171,21 +171,14 @@ ROWS = [
             generate__seeds=1,
         ),
     ),
-    Row("`classify.tta`", settings(classify__tta=["hflip"]), ("evaluate classifier",), "evaluations of classifiers"),
-    Row(
-        "`classify.tta_merge`",
-        settings(classify__tta_merge="max"),
-        ("evaluate classifier",),
-        "evaluations of classifiers",
-    ),
-    Row(
-        "`classify.resamples`", settings(classify__resamples=50), ("evaluate classifier",), "evaluations of classifiers"
-    ),
-    Row(
-        "`classify.costs`",
-        settings(classify__costs={"0": {"1": 5}}),
-        ("evaluate classifier",),
-        "evaluations of classifiers",
+    *(
+        Row(
+            f"`classify.{key}`",
+            settings(**{f"classify__{key}": value}),
+            ("evaluate classifier",),
+            "evaluations of classifiers",
+        )
+        for key, value in {"tta": ["hflip"], "tta_merge": "max", "resamples": 50, "costs": {"0": {"1": 5}}}.items()
     ),
     Row("`pretrain.training`", settings(pretrain__training={"epochs": 2}), PRETRAINED, "pretrainings"),
     Row("`pretrain.seed`", settings(pretrain__seed=1), PRETRAINED, "pretrainings", quick=True),
