@@ -108,10 +108,10 @@ def _init(words: list[str]) -> int:
 
 def _compare(words: list[str]) -> int:
     """Compare two results. Exit code 1 if the second is clearly worse, or with one line on standard error if they do not fit."""
-    from darkroom.serve import compare  # it reads results and draws a page
+    from darkroom.serve.compare import command  # it reads results and draws a page
 
     try:
-        return compare.run(words)
+        return command.run(words)
     except EXPECTED as error:
         print(f"darkroom compare: {_explained(error)}", file=sys.stderr)
         return 1

@@ -17,9 +17,9 @@ from darkroom import files
 from darkroom.__main__ import main
 from darkroom.data.store import describe_store
 from darkroom.measure.intervals import Difference
-from darkroom.serve.metrics import metrics_of
-from darkroom.serve.pairs import pairs
-from darkroom.serve.verdict import judged
+from darkroom.serve.compare.metrics import metrics_of
+from darkroom.serve.compare.pairs import pairs
+from darkroom.serve.compare.verdict import judged
 
 CLASSES = ("cat", "dog <b>", "eel")
 ITEMS = 300

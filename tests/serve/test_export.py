@@ -20,9 +20,9 @@ from darkroom.data.canvas import to_shape
 from darkroom.data.preparation import Preparation
 from darkroom.detect.detector import Detector, Scored
 from darkroom.log import silent
-from darkroom.serve import export, formats
-from darkroom.serve.graph import DetectorGraph, Graph, _classes, _labels
-from darkroom.serve.intake import Intake
+from darkroom.serve.export import command, formats
+from darkroom.serve.export.graph import DetectorGraph, Graph, _classes, _labels
+from darkroom.serve.export.intake import Intake
 
 GENERATOR = np.random.default_rng(0)
 
@@ -128,7 +128,7 @@ def test_a_file_whose_answers_differ_is_refused(digits: Path, seed: Path, tmp_pa
     out = tmp_path / "model.pt2"
     monkeypatch.setattr(formats, "opened", lambda *_, **__: formats.of_torch(Off(), ("probabilities",), threads=1))
     with pytest.raises(ValueError, match=r"model\.pt2 is not written: its answers differ by up to"):
-        export.run(model=seed, data=digits, out=out, to="torch")
+        command.run(model=seed, data=digits, out=out, to="torch")
     assert not list(tmp_path.iterdir())
 
 
@@ -136,7 +136,7 @@ def test_a_classifier_is_exported_with_its_contract(
     digits: Path, seed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "model.pt2"
-    export.run(model=seed, data=digits, out=out, to="torch", view="tta")
+    command.run(model=seed, data=digits, out=out, to="torch", view="tta")
     assert "largest difference" in capsys.readouterr().out
     contract = formats.read_contract("torch", out)
     assert contract["names"] == [str(k) for k in range(10)]
@@ -155,7 +155,7 @@ def test_wrong_choices_are_one_line(digits: Path, seed: Path, tmp_path: Path) ->
         ({"to": "torch", "precision": "int8", "out": tmp_path / "m.pt2"}, "int8 is for --to onnx"),
     ):
         with pytest.raises(ValueError, match=words):
-            export.run(model=seed, data=digits, **options)  # type: ignore[arg-type]
+            command.run(model=seed, data=digits, **options)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError, match="holds no trained model"):
-        export.run(model=tmp_path, data=digits, out=tmp_path / "m.onnx")
+        command.run(model=tmp_path, data=digits, out=tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())

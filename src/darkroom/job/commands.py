@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "classify predict": "darkroom.classify.predict",
     "detect score": "darkroom.detect.score",
-    "export": "darkroom.serve.export",
+    "export": "darkroom.serve.export.command",
     "generate export": "darkroom.generate.diffusion.export",
     "generate sample": "darkroom.generate.sample",
     "suggest labels": "darkroom.suggest.labels",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.serve.formats import INPUT, quiet
+from darkroom.serve.export.formats import INPUT, quiet
 
 BATCH = 16
 

@@ -27,10 +27,10 @@ from darkroom.data.store import Store, labeled, needed, open_store
 from darkroom.detect.detector import read_detector
 from darkroom.detect.evaluation.threshold import THRESHOLD, read_operating_point
 from darkroom.fit.model import intact_weights, parts, read_about
-from darkroom.serve import formats, int8
-from darkroom.serve.formats import Format, Run
-from darkroom.serve.graph import ClassifierGraph, DetectorGraph, Graph
-from darkroom.serve.intake import Intake
+from darkroom.serve.export import formats, int8
+from darkroom.serve.export.formats import Format, Run
+from darkroom.serve.export.graph import ClassifierGraph, DetectorGraph, Graph
+from darkroom.serve.export.intake import Intake
 
 IMAGES, CALIBRATION, BATCH = 256, 128, 32
 """Validation images that a file is tried on, those that show int8 which values occur, and images at a time."""

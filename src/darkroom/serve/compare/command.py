@@ -21,10 +21,10 @@ import numpy as np
 from darkroom import files, registry
 from darkroom.data import incoming
 from darkroom.data.store import Store, open_store
-from darkroom.serve import page
-from darkroom.serve.metrics import metrics_of
-from darkroom.serve.pairs import Pair, pairs
-from darkroom.serve.verdict import PROMOTES, WORSE, Compared, compared
+from darkroom.serve.compare import page
+from darkroom.serve.compare.metrics import metrics_of
+from darkroom.serve.compare.pairs import Pair, pairs
+from darkroom.serve.compare.verdict import PROMOTES, WORSE, Compared, compared
 
 COMPARISON, ITEMS = "comparison.json", "items.csv"
 

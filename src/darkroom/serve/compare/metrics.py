@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from darkroom.report.results import Run, class_shares, correct
 from darkroom.report.sections.classify.labels import image_f1
-from darkroom.serve.pairs import PREDICTIONS, Pair
+from darkroom.serve.compare.pairs import PREDICTIONS, Pair
 
 Floats = NDArray[np.float64]
 FLOOR = 1e-12

@@ -22,7 +22,7 @@ from darkroom.classify.links import softmax_logits
 from darkroom.classify.trained import Trained
 from darkroom.detect.detector import Detector, Scored
 from darkroom.detect.methods.feature_detector import FeatureDetector
-from darkroom.serve.intake import Intake
+from darkroom.serve.export.intake import Intake
 
 Looks = Callable[[Tensor], list[Tensor]]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from darkroom.serve.graph import Graph
+from darkroom.serve.export.graph import Graph
 
 Format: TypeAlias = Literal["onnx", "torch", "openvino"]
 Run: TypeAlias = Callable[[NDArray[np.uint8]], dict[str, NDArray[Any]]]

@@ -16,7 +16,7 @@ from darkroom.report.page import TEMPLATES, environment, inlined
 from darkroom.report.parts.pictures import Album
 from darkroom.report.parts.table import Cell, Figure, Row, Table
 from darkroom.report.words import text
-from darkroom.serve.verdict import BETTER, UNCLEAR, WORSE, Compared, Measured
+from darkroom.serve.compare.verdict import BETTER, UNCLEAR, WORSE, Compared, Measured
 
 OWN = Path(__file__).parent / "templates"
 TONES = {BETTER: "good", WORSE: "bad"}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from darkroom.measure.intervals import Difference, paired
 from darkroom.report.comparisons import over_images
-from darkroom.serve.metrics import Metric, metrics_of
-from darkroom.serve.pairs import PREDICTIONS, Pair, truth
+from darkroom.serve.compare.metrics import Metric, metrics_of
+from darkroom.serve.compare.pairs import PREDICTIONS, Pair, truth
 
 BETTER, WORSE, NOT_INFERIOR, UNCLEAR = "better", "worse", "not inferior", "no clear difference"
 PROMOTES = (BETTER, NOT_INFERIOR)
