@@ -39,6 +39,7 @@ from darkroom.report.sections.generate import section as generate
 from darkroom.report.sections.suspects import Corrections
 from darkroom.report.sections.tuning import section as tuning
 from darkroom.report.unfinished import Unfinished, problems
+from darkroom.report.words.nouns import IMAGE, naming
 
 SECTIONS: tuple[Section, ...] = (
     data.SECTION,
@@ -73,7 +74,9 @@ def run(spec: BuildSpec, *, data: Path, results: Path, unfinished: Path | None =
     """
     left = Unfinished.model_validate(files.read_json(unfinished)) if unfinished else Unfinished()
     found = read(spec, data, results, left)
-    page = _page(found, left)
+    card = data / "card.json"
+    with naming(*(files.read_json(card).get("nouns", IMAGE) if card.is_file() else IMAGE)):
+        page = _page(found, left)
     with files.folder(out, whole=unfinished is None) as fresh:
         (fresh / "index.html").write_text(page, encoding="utf-8")
         if found.gallery:

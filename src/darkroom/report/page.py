@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from darkroom.report.words import text
+from darkroom.report.words.nouns import Worded, worded, worded_markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,8 +30,16 @@ def environment(*folders: Path) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[Worded],
     )
-    made.filters |= {"count": text.count, "listed": text.listed, "plural": text.plural, "digest": _digest}
+    made.globals["worded"] = worded_markup
+    made.filters |= {
+        "count": text.count,
+        "listed": text.listed,
+        "plural": text.plural,
+        "digest": _digest,
+        "worded": worded,
+    }
     return made
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from darkroom.measure.intervals import Difference, Number
 from darkroom.report.parts.chart import Mark
 from darkroom.report.words import text
+from darkroom.report.words.nouns import worded
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Figure:
 def cell(number: Number, style: str, *, after: str = "", tone: str = "") -> Cell:
     """Write a number in its style; a dash and the reason if it is unknown."""
     if number.value is None:
-        return Cell(text.DASH, number.reason, "none")
+        return Cell(text.DASH, worded(number.reason), "none")
     return Cell(text.STYLES[style](number.value) + after, text.interval(number, style), tone)
 
 

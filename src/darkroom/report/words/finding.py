@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from darkroom.measure.intervals import Difference, Number
 from darkroom.report.words import text
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 
@@ -34,7 +35,7 @@ class Tile:
 def tile(label: str, number: Number, style: str, note: str) -> Tile:
     """Build a tile; a number that is unknown shows its reason."""
     if number.value is None:
-        return Tile(label, text.DASH, number.reason, note)
+        return Tile(label, text.DASH, worded(number.reason), note)
     return Tile(label, text.plain(number, style), text.interval(number, style), note)
 
 

@@ -10,6 +10,7 @@ import yaml
 from markupsafe import Markup
 
 from darkroom.measure.intervals import Difference, Number
+from darkroom.report.words.nouns import worded
 
 MINUS, DASH, THIN = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{NARROW NO-BREAK SPACE}"
 
@@ -18,7 +19,7 @@ Style = Callable[[float], str]
 
 def say(words: str, *given: object) -> Markup:
     """Fill names and numbers into a sentence, escaped: `say("<b>{}</b> is best", name)`."""
-    return Markup(words).format(*given)
+    return Markup(worded(words)).format(*given)
 
 
 def percent(value: float) -> str:
@@ -77,7 +78,9 @@ def interval(number: Number, style: str) -> str:
 
 def plain(number: Number, style: str) -> str:
     """Write number and unit without the interval: `98.9%`; the reason if there is no number."""
-    return f"unknown ({number.reason})" if number.value is None else f"{STYLES[style](number.value)}{unit(style)}"
+    return (
+        f"unknown ({worded(number.reason)})" if number.value is None else f"{STYLES[style](number.value)}{unit(style)}"
+    )
 
 
 def full(number: Number, style: str) -> str:
@@ -105,7 +108,7 @@ def points(difference: Difference, style: str = "percent") -> str:
 
 def plural(number: float, one: str, many: str | None = None) -> str:
     """Write a count with its noun: `1 image`, `2 images`, `3 classes`; `many` is for what English does not regularly form."""
-    return f"{count(number)} {one if number == 1 else many or _regular(one)}"
+    return f"{count(number)} {worded(one if number == 1 else many or _regular(one))}"
 
 
 def _regular(noun: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from darkroom.measure.intervals import Difference
@@ -43,7 +42,7 @@ def findings(best: ClassifierRuns) -> Iterator[Finding]:
     if change is not None:
         rise = Difference(-change.value, -change.high, -change.low)
         words = say("Temperature scaling changes the NLL by {}", text.points(rise, "decimal"))
-        words += Markup(" nats per test image, and")
+        words += say(" nats per test image, and")
     words += say(" the ECE of {} from {}", titled(best), text.full(raw, "decimal"))
     words += say(" to {}", text.full(scaled, "decimal"))
     yield Finding("Calibration", name, tone, words + say("{}.", _why(best)))

@@ -15,6 +15,7 @@ from darkroom.report.sections.classify import tables
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 RISKS = ("0.05", "0.01")
@@ -49,7 +50,7 @@ def subsection(ranked: Sequence[ClassifierRuns]) -> Doubt | None:
         figures=figure(
             best.first.evaluation_folder / "risk.png",
             f"Risk-coverage curve of {best.title}",
-            f"{best.title}: errors among the images it answers, the most confident first.",
+            f"{best.title}: {worded('errors among the images it answers, the most confident first.')}",
         ),
     )
 

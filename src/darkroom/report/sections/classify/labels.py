@@ -220,7 +220,7 @@ def calibration_findings(best: ClassifierRuns) -> Iterator[Finding]:
         return
     if not scaled:
         words = say("{} keeps the probabilities of its labels as trained:", titled(best))
-        words += Markup(" the validation images are too few, or show no gain.")
+        words += say(" the validation images are too few, or show no gain.")
         words += say(" The mean ECE of the labels is {}.", text.full(after, "decimal"))
         yield Finding("Calibration", "not calibrated", "note", words)
         return

@@ -15,6 +15,7 @@ from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, 
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.sections.classify.calibration import scaled_at_all
 from darkroom.report.words import text
+from darkroom.report.words.nouns import worded
 
 CONFUSIONS = 5
 """The most frequent confusions that are named."""
@@ -187,5 +188,5 @@ NETWORK = {
 def figures(classifier: ClassifierRuns, shown: Mapping[str, tuple[str, str]]) -> list[Figure]:
     """Return the figures of an evaluation by file, each with what it shows and its caption, without those it did not draw."""
     folder, title = classifier.first.evaluation_folder, classifier.title
-    found = (figure(folder / name, f"{what} of {title}", caption) for name, (what, caption) in shown.items())
+    found = (figure(folder / name, f"{what} of {title}", worded(caption)) for name, (what, caption) in shown.items())
     return [one for each in found for one in each]

@@ -16,6 +16,7 @@ from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verdict
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 SHOWN = 25
@@ -66,7 +67,7 @@ def merged(ranked: Sequence[ClassifierRuns], table: Table) -> Merged | None:
     views = [f"{view['name']} ({text.plural(view['looks'], 'view')})" for view in about["views"]]
     return Merged(
         views=f"{text.plural(len(about['looks']), 'time')}: unchanged, and with {text.listed(views)}",
-        merge=MERGES.get(about["merge"], about["merge"]),
+        merge=worded(MERGES.get(about["merge"], about["merge"])),
         note=str(about.get("note", "")),
         table=table,
         weights=_weights(found, about["looks"]) if "weights" in about else None,

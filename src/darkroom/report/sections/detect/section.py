@@ -13,6 +13,7 @@ from darkroom.report.sections.detect.overall import Overall, overall
 from darkroom.report.sections.detect.task import Task, auroc
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, Tile, bracketed, tile
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 MOST = 4
@@ -82,7 +83,7 @@ def _tiles(found: Detectors) -> list[Tile]:
         note = f"{first.used.title}, normal: {first.normal_text}"
         head = tile("Anomaly AUROC", auroc(first.used), "decimal", note)
     shares = overall.rates if overall else {rate: first.used.share("image", rate) for rate in RATES}
-    return [head, *(tile(label, shares[rate], "percent", note) for rate, (label, note) in RATES.items())]
+    return [head, *(tile(label, shares[rate], "percent", worded(note)) for rate, (label, note) in RATES.items())]
 
 
 def _overall(overall: Overall) -> Finding:

@@ -20,6 +20,7 @@ from darkroom.report.sections.detect.choice import CHANCE, Candidate, Choice, ch
 from darkroom.report.sections.detect.examples import Examples, examples
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 PLOTS = {
@@ -141,7 +142,7 @@ def findings(task: Task) -> Iterator[Finding]:
     words = say("Normal is <b>{}</b>. {}", task.normal_text, task.choice.words)
     rates = {"false_alarm_rate": "of the normal test images", "detection_rate": "of the anomalies"}
     shares = [(task.used.share("image", name), of) for name, of in rates.items()]
-    known = [say("{} {}", text.full(share, "percent"), of) for share, of in shares if share.value is not None]
+    known = [say("{} {}", text.full(share, "percent"), worded(of)) for share, of in shares if share.value is not None]
     flagged = Markup(" and ").join(known) if known else "an unknown share"
     words += say(" The threshold of <b>{}</b> flags {}.", task.used.title, flagged)
     verdict, tone = "measured", "note"
@@ -209,4 +210,4 @@ def _scores(run: Run) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
 def _plot(detector: DetectorRuns, name: str) -> list[Figure]:
     what, caption = PLOTS[name]
     path = detector.first.evaluation_folder / name
-    return figure(path, f"{what} of {detector.title}", f"{detector.title}: {caption}")
+    return figure(path, f"{what} of {detector.title}", f"{detector.title}: {worded(caption)}")

@@ -18,6 +18,7 @@ from darkroom.report.parts.table import Row, Table, cell, change
 from darkroom.report.results import UNIT, Results
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 SCORES = {"accuracy": "Test accuracy", "map": "Test mean average precision", "r2": "Test R²"}
@@ -53,7 +54,13 @@ def subsection(results: Results) -> Learning | None:
     sizes = list(dict.fromkeys(size for one in found["curves"] for size in one["sizes"]))
     columns = [text.plural(size, "image") for size in sizes] + ["Last step, points"]
     return Learning(
-        curves(SCORES[main], "training images", lines, {float(size): text.count(size) for size in sizes}, log_x=True),
+        curves(
+            SCORES[main],
+            worded("training images"),
+            lines,
+            {float(size): text.count(size) for size in sizes},
+            log_x=True,
+        ),
         Table("Classifier", columns, rows),
         verdicts,
         any(one["forecasts"] for one in found["curves"]),
