@@ -18,8 +18,10 @@ from darkroom.classify.answers import ClassAnswers, LabelAnswers, Merging
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.data.canvas import to_shape
 from darkroom.data.preparation import Preparation
-from darkroom.detect.detector import Detector, Scored
+from darkroom.detect.detector import Detector, FitInputs, Scored
+from darkroom.detect.methods import padim, patchcore
 from darkroom.log import silent
+from darkroom.nets.feature_maps import ClassifierMaps
 from darkroom.serve.export import command, formats
 from darkroom.serve.export.graph import DetectorGraph, Graph, _classes, _labels
 from darkroom.serve.export.intake import Intake
@@ -118,6 +120,33 @@ def test_every_view_exports_with_a_free_batch_size(tmp_path: Path) -> None:
     found = formats.opened("torch", path, threads=1)(images)["logits"]
     wanted = formats.of_torch(graph, graph.outputs, threads=1)(images)["logits"]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", [padim, patchcore], ids=lambda method: method.__name__.rpartition(".")[2])
+def test_detectors_on_a_backbone_export_with_a_free_batch_size(method: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    network = darkroom.create("network", "resnet", (1, 12, 12), 3, width=4, stages=2, blocks=1)
+    monkeypatch.setattr(method, "extractor", lambda *_, **__: ClassifierMaps(network, 64 * "0", levels=[0, 1]))
+    detector = darkroom.create("detector", method.__name__.rpartition(".")[2], (1, 12, 12))
+    images, rows = GENERATOR.integers(0, 256, (37, 12, 12, 1), dtype=np.uint8), np.arange(37)
+    with torch.inference_mode():
+        detector.fit(FitInputs(images=images, train=rows, val=rows, seed=0))
+    graph = DetectorGraph(Intake(preparation((12, 12), 1)), detector, None).eval()
+    path = tmp_path / "model.pt2"
+    formats.write(graph, "torch", path, {"outputs": list(graph.outputs)})
+    found = formats.opened("torch", path, threads=1)(images)
+    for name, values in formats.of_torch(graph, graph.outputs, threads=1)(images).items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-3)
+
+
+def test_int8_holds_weights_of_8_bits_and_answers_like_the_model(digits: Path, seed: Path, tmp_path: Path) -> None:
+    import onnx
+
+    out = tmp_path / "model.onnx"
+    command.run(model=seed, data=digits, out=out, precision="int8")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert formats.read_contract("onnx", out)["precision"] == "int8"
+    held = onnx.load(out).graph.initializer
+    assert {t.name for t in held if t.data_type == onnx.TensorProto.INT8 and len(t.dims) == 2}, "no weights of 8 bits"
 
 
 def test_a_file_whose_answers_differ_is_refused(digits: Path, seed: Path, tmp_path: Path, monkeypatch: Any) -> None:

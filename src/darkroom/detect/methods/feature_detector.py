@@ -43,7 +43,7 @@ class FeatureDetector(Detector):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the feature maps (B, D, h, w) of images (B, C, H, W)."""
-        return torch.cat([self.feature_maps(part) for part in images.split(BATCH)])
+        return torch.cat([self.feature_maps(part) for part in pieces(images)])
 
     def score(self, images: Tensor) -> Scored:
         """Score images by their feature maps."""
@@ -69,6 +69,11 @@ class FeatureDetector(Detector):
                 "the detector was fitted on a backbone with other weights than those installed now; fit it again"
             )
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def pieces(images: Tensor) -> Sequence[Tensor]:
+    """Split images into batches for the backbone; not in an exported graph, whose batch size their number would fix."""
+    return (images,) if torch.compiler.is_exporting() else images.split(BATCH)
 
 
 def extractor(
@@ -107,7 +112,7 @@ def score_together(detectors: Sequence[FeatureDetector], images: Tensor) -> list
     """Score images by several detectors with the same `input_key`, with one forward pass of their backbone."""
     maps = [detector.feature_maps for detector in detectors]
     levels = {level for each in maps for level in each.levels}
-    seen = [maps[0].see(part, sorted(levels)) for part in images.split(BATCH)]
+    seen = [maps[0].see(part, sorted(levels)) for part in pieces(images)]
     features = [torch.cat([each.join(part) for part in seen]) for each in maps]
     return [detector.compare(each, images) for detector, each in zip(detectors, features, strict=True)]
 

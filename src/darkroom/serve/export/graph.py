@@ -20,8 +20,7 @@ from torch import Tensor, nn
 from darkroom.classify.answers import ClassAnswers, LabelAnswers, Merging, NumberAnswers
 from darkroom.classify.links import softmax_logits
 from darkroom.classify.trained import Trained
-from darkroom.detect.detector import Detector, Scored
-from darkroom.detect.methods.feature_detector import FeatureDetector
+from darkroom.detect.detector import Detector
 from darkroom.serve.export.intake import Intake
 
 Looks = Callable[[Tensor], list[Tensor]]
@@ -68,7 +67,7 @@ class DetectorGraph(Graph):
         self.detector, self.threshold = detector, threshold
         height, width = intake.size
         with torch.inference_mode():
-            maps = _scored(detector, torch.zeros(1, intake.prepared, height, width)).maps
+            maps = detector.score(torch.zeros(1, intake.prepared, height, width)).maps
         self.outputs = (
             "score",
             *(() if threshold is None else ("flagged",)),
@@ -76,18 +75,11 @@ class DetectorGraph(Graph):
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        scores, maps = _scored(self.detector, self.intake(images))
+        scores, maps = self.detector.score(self.intake(images))
         found: dict[str, Any] = {"score": scores.float(), "map": maps}
         if self.threshold is not None:
             found["flagged"] = found["score"] > self.threshold
         return tuple(found[name] for name in self.outputs)
-
-
-def _scored(detector: Detector, images: Tensor) -> Scored:
-    """Score images (B, C, H, W) in one piece: the number of pieces would fix the batch size of an exported graph."""
-    if isinstance(detector, FeatureDetector):
-        return detector.compare(detector.feature_maps(images), images)
-    return detector.score(images)
 
 
 def _classes(outputs: Tensor, answers: ClassAnswers) -> Tensor:
