@@ -20,8 +20,6 @@ from darkroom.fit.model import About, intact_weights, parts, read_about, rebuild
 
 VIEWS = (PLAIN, "tta")
 """How a model may look at an image: once, or with test-time augmentation."""
-KINDS = {"generator": "a generator", "detector": "an anomaly detector", None: "a model of version 0.1"}
-"""What folders of models hold besides classifiers, in words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +106,7 @@ def read_trained(folder: Path) -> Trained:
     about = read_about(model)
     if about.kind != "network":
         raise ValueError(
-            f"{folder} holds {KINDS.get(about.kind, about.kind)}, which is no classifier; give the folder of a "
+            f"{folder} holds {about.what}, which is no classifier; give the folder of a "
             "classifier's seed, such as results/NAME/classify/POLICY/MODEL/seed-0"
         )
     weights = intact_weights(model)

@@ -66,6 +66,12 @@ class About:
     samples: SampleKind = "image"
     """What the model takes."""
 
+    @property
+    def what(self) -> str:
+        """What the model is, in words."""
+        kinds = {"network": "a classifier", "generator": "a generator", "detector": "an anomaly detector"}
+        return kinds.get(self.kind or "", "a model of version 0.1")
+
 
 def save_model(
     folder: Path,

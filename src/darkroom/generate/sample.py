@@ -105,11 +105,8 @@ def read_trained_generator(folder: Path) -> TrainedGenerator:
     model, evaluation = parts(folder)
     about = read_about(model)
     if about.kind != "generator":
-        kind = {"network": "a classifier", "detector": "an anomaly detector"}.get(
-            about.kind or "", "a model of version 0.1"
-        )
         raise ValueError(
-            f"{folder} holds {kind}, not a generator; give a folder such as results/NAME/generate/MODEL/seed-0"
+            f"{folder} holds {about.what}, not a generator; give a folder such as results/NAME/generate/MODEL/seed-0"
         )
     weights = intact_weights(model)
     say_if_kept(model)
