@@ -76,7 +76,7 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers 
     from darkroom.classify.trained import read_trained
     from darkroom.detect.detector import read_detector
     from darkroom.detect.evaluation.threshold import THRESHOLD, read_operating_point
-    from darkroom.fit.model import parts, read_about, say_if_kept
+    from darkroom.fit.model import intact_weights, parts, read_about, say_if_kept
     from darkroom.generate.sample import read_trained_generator
 
     model, evaluation = parts(Path(folder))
@@ -94,7 +94,8 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers 
             return LoadedGenerator(read_trained_generator(Path(folder)))
         case "detector":
             say_if_kept(model)
-            threshold = read_operating_point(evaluation).value if (evaluation / THRESHOLD).is_file() else None
+            evaluated = (evaluation / THRESHOLD).is_file()
+            threshold = read_operating_point(evaluation, intact_weights(model)).value if evaluated else None
             return LoadedDetector(read_detector(model), intake, threshold=threshold)
         case _:
             raise ValueError(f"{model} was written by an earlier version and does not say what it is; train it again")

@@ -17,6 +17,7 @@ from darkroom import files
 from darkroom.__main__ import main
 from darkroom.data import incoming
 from darkroom.detect import score
+from darkroom.fit.model import intact_weights
 from darkroom.overlay import Scale
 
 Write = Callable[..., Path]
@@ -236,7 +237,8 @@ def test_a_single_image_may_be_named(fitted: Path, tmp_path: Path) -> None:
 
 
 def test_the_colors_of_maps_travel(fitted: Path) -> None:
-    point = score.read_operating_point(fitted / "seed-0" / "evaluation")
+    seed = fitted / "seed-0"
+    point = score.read_operating_point(seed / "evaluation", intact_weights(seed / "model"))
     assert isinstance(point.colors, Scale)
     assert point.colors.low < point.colors.high
 

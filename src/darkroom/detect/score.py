@@ -48,8 +48,6 @@ COLUMNS: table.Columns = {
 }
 LONGEST = 255
 """Most bytes of a file name on most file systems."""
-KINDS = {"network": "a classifier", "generator": "a generator"}
-"""What folders of models hold besides detectors, in words."""
 
 
 def run(*, model: Path, images: Path, format: str = "csv", out: Path | None = None) -> int:
@@ -114,17 +112,12 @@ def _open(folder: Path) -> Fitted:
             "results/NAME/detect/TASK/DETECTOR/seed-0"
         )
     about = read_about(model)
-    if about.kind in KINDS:
+    if about.kind != "detector":
         raise ValueError(
-            f"--model: {folder} holds {KINDS[about.kind]} ({about.plugin['name']}), which has no anomaly scores; give the folder "
+            f"--model: {folder} holds {about.what} ({about.plugin['name']}), which has no anomaly scores; give the folder "
             "of a detector's seed, such as results/NAME/detect/TASK/DETECTOR/seed-0"
         )
-    weights = intact_weights(model)
-    point = read_operating_point(evaluation)
-    if point.weights != weights:
-        raise ValueError(
-            f"--model: the threshold in {evaluation} belongs to other weights than those in {model}; run detect evaluate again"
-        )
+    point = read_operating_point(evaluation, intact_weights(model))
     say_if_kept(model)
     preparation = None if about.samples == "table" else read_preparation(model)
     return Fitted(read_detector(model), preparation, point, model, about.samples)

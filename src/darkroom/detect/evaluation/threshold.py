@@ -41,12 +41,19 @@ class OperatingPoint(NamedTuple):
         files.write_json(folder / THRESHOLD, {**self._asdict(), "colors": colors})
 
 
-def read_operating_point(folder: Path) -> OperatingPoint:
-    """Read it from an evaluation's folder. Raises FileNotFoundError if no evaluation has finished there."""
+def read_operating_point(folder: Path, weights: str) -> OperatingPoint:
+    """Read it from an evaluation's folder, for a detector with the sha256 `weights`.
+
+    Raises FileNotFoundError if no evaluation has finished there, and ValueError if it is of other weights.
+    """
     if not (folder / THRESHOLD).is_file():
         raise FileNotFoundError(f"{folder} has no {THRESHOLD}: detect evaluate has not run or did not finish")
     found = files.read_json(folder / THRESHOLD)
     colors = found.pop("colors")
+    if found["weights"] != weights:
+        raise ValueError(
+            f"the threshold in {folder} belongs to other weights than those of the model; run detect evaluate again"
+        )
     return OperatingPoint(**found, colors=colors and Scale(**colors))
 
 

@@ -107,9 +107,10 @@ def _graph(folder: Path, view: str) -> tuple[Graph, dict[str, Any]]:
     if about.kind == "detector":
         if view != PLAIN:
             raise ValueError(f"--view is {view}; a detector looks at an image once")
-        point = read_operating_point(evaluation) if (evaluation / THRESHOLD).is_file() else None
-        graph = DetectorGraph(intake, read_detector(model), None if point is None else point.value)
-        contract |= {"kind": "anomaly detector", "threshold": None if point is None else point.value}
+        evaluated = (evaluation / THRESHOLD).is_file()
+        threshold = read_operating_point(evaluation, contract["weights"]).value if evaluated else None
+        graph = DetectorGraph(intake, read_detector(model), threshold)
+        contract |= {"kind": "anomaly detector", "threshold": threshold}
     else:
         trained = read_trained(folder)
         graph = ClassifierGraph(intake, trained, view)
