@@ -56,7 +56,7 @@ def test_synonyms_are_the_other_words_of_a_words_sets() -> None:
     assert "plot" not in found
 
 
-def test_a_missing_wordnet_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_wordnet_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("WNSEARCHDIR")
     monkeypatch.setattr(wordnet, "PLACES", (str(tmp_path),))
     with pytest.raises(ValueError, match="apt-get install wordnet-base"):
@@ -80,7 +80,7 @@ def test_a_draw_depends_on_seed_item_and_copy_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("text", ["", "a", "?!", "你好 世界", "x" * 5000])
-def test_odd_texts_are_survived(name: str, text: str) -> None:
+def test_odd_texts_do_not_fail(name: str, text: str) -> None:
     drawn = TextPipeline([options(name)], seed=0).draw([text], items=["a"], copies=[0])
     assert drawn.texts[0].strip() or not text
     assert (drawn.applied[0] == "[]") == (drawn.texts[0] == text)
@@ -135,7 +135,7 @@ def test_eda_takes_each_operation_equally_often() -> None:
 def test_a_mistake_on_the_keyboard_is_a_neighbor() -> None:
     assert set(NEIGHBORS["s"]) == set("adwezx")
     assert all(key in NEIGHBORS[other] for key, around in NEIGHBORS.items() for other in around)
-    new = Keyboard().spoil("PLAY.", draws())
+    new = Keyboard().misspelled("PLAY.", draws())
     (old, hit), *more = [(a, b) for a, b in zip("PLAY.", new, strict=True) if a != b]
     assert not more
     assert hit.lower() in NEIGHBORS[old.lower()]
@@ -143,10 +143,10 @@ def test_a_mistake_on_the_keyboard_is_a_neighbor() -> None:
 
 
 def test_a_spelling_mistake_keeps_the_first_letter_and_short_words() -> None:
-    assert Spelling().spoil("it's", draws()) != "it's"
-    assert Spelling().spoil("the", draws()) == "the"
+    assert Spelling().misspelled("it's", draws()) != "it's"
+    assert Spelling().misspelled("the", draws()) == "the"
     for seed in range(30):
-        new = Spelling().spoil("(surprise)", draws(seed))
+        new = Spelling().misspelled("(surprise)", draws(seed))
         assert new.startswith("(s")
         assert abs(len(new) - 10) <= 1
 
@@ -170,6 +170,6 @@ def test_translations_run_once_for_all_texts(tmp_path: Path) -> None:
         (["head", "-n1"], "got 1 lines for 2"),
     ],
 )
-def test_a_translator_that_fails_is_told(command: list[str], message: str) -> None:
+def test_a_translator_that_fails_is_reported(command: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=f"back_translation: {command[0]}.*{message}"):
         BackTranslation(there=command, p=1.0)(["a", "b"], [draws(), draws(1)])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from darkroom.augment.config import ApplySpec
 from darkroom.augment.copies import Planned
-from darkroom.augment.strength import scaled
+from darkroom.augment.makers.processes import by_class
 from darkroom.augment.text.pipeline import TextPipeline
 from darkroom.data.store import TOKENIZER, new_array
 from darkroom.data.text import tokens
@@ -23,16 +23,14 @@ class TextCopies:
     def make(self, spec: ApplySpec, planned: Planned, *, data: Path, folder: Path, workers: int) -> pd.DataFrame:
         """Write the copies' tokens to `samples.npy`; return their table with the texts and what was applied.
 
-        One process makes them all, whatever the number of `workers`: a translator starts once.
+        One process makes them all, whatever the number of `workers`, so that a translator starts once per strength.
         """
-        table, settings = planned.table, planned.settings
+        table, labels = planned.table, planned.table["label"].to_numpy()
         parents = planned.store.items["text"].to_numpy(dtype=object)[planned.origins]
         texts, applied = np.empty(len(table), object), np.empty(len(table), object)
-        labels = table["label"].to_numpy()
-        for label in np.unique(labels).tolist():
-            steps = [scaled(step, settings.strength(label, step.name)) for step in spec.offline]  # type: ignore[attr-defined]
-            pipeline = TextPipeline([step for step in steps if step is not None], seed=spec.seed)
-            own = np.flatnonzero(labels == label)
+        pipelines = by_class(spec, planned.settings, lambda steps: TextPipeline(steps, seed=spec.seed))
+        for pipeline in dict.fromkeys(pipelines):
+            own = np.flatnonzero([pipelines[label] is pipeline for label in labels])
             drawn = pipeline.draw(
                 parents[own].tolist(),
                 items=table["parent"].to_numpy(dtype=object)[own].tolist(),

@@ -1,15 +1,16 @@
-"""What the transforms of texts have in common: words, and which texts change."""
+"""Words, and what the transforms that change them share."""
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from numpy.random import Generator
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-"""A word's letters, without the signs around it."""
+"""A word's letters, without the punctuation around it."""
 _FUNCTION_WORDS = (
     "a an the and or but if because as until while of at by for with about against between into through during before "
     "after above below to from up down in out on off over under again further then once here there when where why how "
@@ -24,25 +25,29 @@ STOPWORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 class Changed(NamedTuple):
-    """A text after a transform, and what was done to it; None if it is as before."""
+    """A text after a transform, and a record of what was done to it; None if it did not change."""
 
     text: str
     applied: dict[str, Any] | None
 
 
-class WordTransform:
-    """A transform that changes a text's words, split at white space, with probability `p`."""
+class WordTransform(ABC):
+    """Changes a share of a text's words, split at white space, with probability `p`."""
 
-    def __init__(self, p: float) -> None:
-        self.p = p
+    def __init__(self, share: float, p: float) -> None:
+        self.share, self.p = share, p
 
     def __call__(self, texts: Sequence[str], draws: Sequence[Generator]) -> list[Changed]:
-        """Change each text by its own generator."""
+        """Change each text with its own generator."""
         return [self._one(text, own) for text, own in zip(texts, draws, strict=True)]
 
+    @abstractmethod
     def change(self, words: list[str], draws: Generator) -> dict[str, Any] | None:
         """Change the words in place; return what was done, or None."""
-        raise NotImplementedError
+
+    def number(self, words: Sequence[str]) -> int:
+        """Return the number of words to change, at least one (Wei & Zou 2019)."""
+        return max(1, int(self.share * len(words)))
 
     def _one(self, text: str, draws: Generator) -> Changed:
         words = text.split()
@@ -52,13 +57,8 @@ class WordTransform:
         return Changed(text, None) if applied is None else Changed(" ".join(words), applied)
 
 
-def number(share: float, words: Sequence[str]) -> int:
-    """Return how many words a share of them is, at least one (Wei & Zou 2019)."""
-    return max(1, int(share * len(words)))
-
-
 def replaced(word: str, new: str) -> str:
-    """Return a word with its letters replaced, in the same capitals, the signs around them kept."""
+    """Return a word with its letters replaced, keeping its capitalization and the punctuation around them."""
     found = WORD.search(word)
     if found is None:
         return word

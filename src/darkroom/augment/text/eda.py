@@ -1,7 +1,7 @@
 """The four operations of EDA (Wei & Zou 2019, "EDA: Easy Data Augmentation", arXiv 1901.11196), one by one and as published.
 
-Each changes n = max(1, αl) of a text's l words. Unlike the authors' code, words keep their capitals and signs, and only words
-in their base form have synonyms: theirs replaces an inflected word by synonyms of its base form, which breaks the grammar.
+Each changes n = max(1, αl) of a text's l words. Unlike in the authors' code, words keep their capitalization and punctuation,
+and only base forms have synonyms: theirs replaces an inflected word by synonyms of its base form, which breaks the grammar.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.random import Generator
 from pydantic import Field
 
 from darkroom.augment.options import Amount, Chance
-from darkroom.augment.text.change import STOPWORDS, WORD, WordTransform, number, replaced
+from darkroom.augment.text.change import STOPWORDS, WORD, WordTransform, replaced
 from darkroom.augment.text.options import WordNet
 from darkroom.augment.text.wordnet import synonyms
 from darkroom.registry import register
@@ -33,14 +33,14 @@ class Synonyms(WordTransform):
         wordnet: WordNet = None,
         p: Chance = 1.0,
     ) -> None:
-        super().__init__(p)
-        self.share, self.known = share, synonyms(wordnet)
+        super().__init__(share, p)
+        self.known = synonyms(wordnet)
 
     def change(self, words: list[str], draws: Generator) -> dict[str, Any] | None:
-        """Replace the words; each distinct one at all its places by one synonym."""
+        """Replace words, each by the same synonym wherever it occurs."""
         done: dict[str, str] = {}
         for word, found in choices(words, self.known, draws):
-            if len(done) == number(self.share, words):
+            if len(done) == self.number(words):
                 break
             done[word] = found[draws.integers(len(found))]
         for place, word in enumerate(words):
@@ -60,22 +60,22 @@ class Insertion(WordTransform):
         *,
         share: Annotated[
             float,
-            Field(gt=0, le=1, description="words to insert, as a share of the text's, at least one"),
+            Field(gt=0, le=1, description="number of words to insert, as a share of the text's, at least one"),
             Amount("insertion"),
         ] = 0.1,
         wordnet: WordNet = None,
         p: Chance = 1.0,
     ) -> None:
-        super().__init__(p)
-        self.share, self.known = share, synonyms(wordnet)
+        super().__init__(share, p)
+        self.known = synonyms(wordnet)
 
     def change(self, words: list[str], draws: Generator) -> dict[str, Any] | None:
-        """Insert the words, each a synonym of another word if there are enough with synonyms."""
+        """Insert synonyms, each of a different word as long as there are enough."""
         sources = choices(words, self.known, draws)
         if not sources:
             return None
         added = []
-        for step in range(number(self.share, words)):
+        for step in range(self.number(words)):
             found = sources[step % len(sources)][1]
             added.append(found[draws.integers(len(found))])
             words.insert(int(draws.integers(len(words) + 1)), added[-1])
@@ -92,19 +92,20 @@ class Swap(WordTransform):
         self,
         *,
         share: Annotated[
-            float, Field(gt=0, le=1, description="swaps, as a share of the text's words, at least one"), Amount("swap")
+            float,
+            Field(gt=0, le=1, description="number of swaps, as a share of the text's words, at least one"),
+            Amount("swap"),
         ] = 0.1,
         p: Chance = 1.0,
     ) -> None:
-        super().__init__(p)
-        self.share = share
+        super().__init__(share, p)
 
     def change(self, words: list[str], draws: Generator) -> dict[str, Any] | None:
-        """Swap the words."""
+        """Swap pairs of words."""
         if len(words) < 2:
             return None
         swapped = []
-        for _ in range(number(self.share, words)):
+        for _ in range(self.number(words)):
             one, two = draws.choice(len(words), 2, replace=False).tolist()
             swapped.append([words[one], words[two]])
             words[one], words[two] = words[two], words[one]
@@ -113,7 +114,7 @@ class Swap(WordTransform):
 
 @register("transform", "deletion")
 class Deletion(WordTransform):
-    """Delete each word with the same probability; one word always stays."""
+    """Delete each word with the same probability, but never all of them."""
 
     TAKES = ("text",)
 
@@ -125,11 +126,10 @@ class Deletion(WordTransform):
         ] = 0.1,
         p: Chance = 1.0,
     ) -> None:
-        super().__init__(p)
-        self.share = share
+        super().__init__(share, p)
 
     def change(self, words: list[str], draws: Generator) -> dict[str, Any] | None:
-        """Delete the words."""
+        """Delete random words."""
         stays = draws.random(len(words)) >= self.share
         if not stays.any():
             stays[draws.integers(len(words))] = True
@@ -140,7 +140,7 @@ class Deletion(WordTransform):
 
 @register("transform", "eda")
 class EDA(WordTransform):
-    """Apply one of EDA's four operations, each as likely: synonyms, insertion, swap, deletion (English)."""
+    """Apply one of EDA's four operations, all equally likely: synonyms, insertion, swap, deletion (English)."""
 
     TAKES = ("text",)
 
@@ -159,7 +159,7 @@ class EDA(WordTransform):
         wordnet: WordNet = None,
         p: Chance = 1.0,
     ) -> None:
-        super().__init__(p)
+        super().__init__(share, p)
         self.operations = {
             "synonyms": Synonyms(share=share, wordnet=wordnet),
             "insertion": Insertion(share=share, wordnet=wordnet),
@@ -181,7 +181,7 @@ def letters(word: str) -> str:
 
 
 def choices(words: list[str], known: dict[str, tuple[str, ...]], draws: Generator) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the distinct words with synonyms that are not stop words, with those, in random order."""
+    """Return the distinct words that have synonyms and are not stop words, each with its synonyms, in random order."""
     own = dict.fromkeys(map(letters, words))
     found = [(word, known[word]) for word in own if word not in STOPWORDS and known.get(word)]
     return [found[place] for place in draws.permutation(len(found)).tolist()]

@@ -7,5 +7,6 @@ from typing import Annotated
 from pydantic import Field
 
 WordNet = Annotated[
-    str | None, Field(description="folder of WordNet's data.noun and others; default: where packages install them")
+    str | None,
+    Field(description="folder with WordNet's files, data.noun and others; default: where packages install them"),
 ]

@@ -1,4 +1,4 @@
-"""Transforms of texts in order, reproducible: a draw depends only on the policy's seed, the item and the copy."""
+"""Apply transforms of texts in order, reproducibly: a copy depends only on the policy's seed, the item and its number."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TextPipeline:
         self._steps: list[tuple[str, Any]] = [(step.name, registry.build(step)) for step in transforms]  # type: ignore[attr-defined]
 
     def draw(self, texts: Sequence[str], *, items: Sequence[str], copies: Sequence[int]) -> Drawn:
-        """Make copies of texts: of each, the copy of that number of the item. A text that no transform changes stays."""
+        """Make copy number `copies[i]` of the item `items[i]` from each text; one that no transform changes equals the text."""
         draws = [self._generator(item, copy) for item, copy in zip(items, copies, strict=True)]
         found, applied = list(texts), [[] for _ in texts]  # type: list[str], list[list[dict[str, Any]]]
         for name, transform in self._steps:

@@ -24,9 +24,9 @@ HINT = "apt-get install apertium-eng-spa"
 class BackTranslation:
     """Translate to another language and back: a paraphrase, as good as the translator.
 
-    Both commands read lines from standard input and write as many lines to standard output; they run once for all texts. A
-    program that paraphrases in one step takes the place of both. The result belongs to the program's version, which the spec
-    does not know: rerun after changing it.
+    Both commands read lines from standard input and write as many to standard output; they run once for all texts. A program
+    that paraphrases in one step takes the place of both. Copies depend on the programs' versions, which the spec does not
+    contain: delete the copies after an upgrade.
     """
 
     TAKES = ("text",)
@@ -48,7 +48,7 @@ class BackTranslation:
         self.p = p
 
     def __call__(self, texts: Sequence[str], draws: Sequence[Generator]) -> list[Changed]:
-        """Translate the texts that are drawn, each distinct one once."""
+        """Translate the texts that are drawn, equal ones once."""
         drawn = [own.random() < self.p for own in draws]
         wanted = list(dict.fromkeys(flat(text) for text, chosen in zip(texts, drawn, strict=True) if chosen))
         lines = wanted
@@ -69,7 +69,7 @@ def flat(text: str) -> str:
 
 
 def translated(command: Sequence[str], lines: Sequence[str]) -> list[str]:
-    """Return what a program makes of lines. Raises ValueError if it is missing, fails, or answers with other lines."""
+    """Run a program on lines and return its own. Raises ValueError if it is missing, fails, or writes more or fewer lines."""
     if not lines:
         return []
     what = f"back_translation: {' '.join(command)}"
@@ -91,7 +91,5 @@ def translated(command: Sequence[str], lines: Sequence[str]) -> list[str]:
         raise ValueError(f"{what}: exit status {ran.returncode}: {said}")
     found = ran.stdout.removesuffix("\n").split("\n")
     if len(found) != len(lines):
-        raise ValueError(
-            f"{what}: got {len(found)} lines for {len(lines)}; a translator has to answer each line with one"
-        )
+        raise ValueError(f"{what}: got {len(found)} lines for {len(lines)}; expected one for each")
     return [line.strip() for line in found]

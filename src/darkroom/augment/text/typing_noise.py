@@ -1,7 +1,8 @@
-"""Noise of typing: neighboring keys, and letters left out, doubled or exchanged."""
+"""Typing mistakes: neighboring keys, and letters left out, doubled or swapped."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from numpy.random import Generator
 from pydantic import Field
 
 from darkroom.augment.options import Amount, Chance
-from darkroom.augment.text.change import WORD, WordTransform, number
+from darkroom.augment.text.change import WORD, WordTransform
 from darkroom.registry import register
 
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
@@ -30,26 +31,22 @@ NEIGHBORS = _neighbors()
 
 
 class _Typing(WordTransform):
-    """Spoils one letter in each of some random words."""
-
-    def __init__(self, share: float, p: float) -> None:
-        super().__init__(p)
-        self.share = share
+    """Makes one mistake in each of some random words."""
 
     def change(self, words: list[str], draws: Generator) -> dict[str, Any] | None:
-        """Spoil the words; those without a letter that can be spoiled stay."""
+        """Misspell words, skipping those that offer no place for a mistake."""
         done: dict[str, str] = {}
         for place in draws.permutation(len(words)).tolist():
-            if len(done) == number(self.share, words):
+            if len(done) == self.number(words):
                 break
-            new = self.spoil(words[place], draws)
+            new = self.misspelled(words[place], draws)
             if new != words[place]:
                 done[words[place]], words[place] = new, new
         return {"replaced": done} if done else None
 
-    def spoil(self, word: str, draws: Generator) -> str:
-        """Return a word with one mistake."""
-        raise NotImplementedError
+    @abstractmethod
+    def misspelled(self, word: str, draws: Generator) -> str:
+        """Return a word with one mistake, or the word itself if it offers no place for one."""
 
 
 @register("transform", "keyboard")
@@ -68,8 +65,8 @@ class Keyboard(_Typing):
     ) -> None:
         super().__init__(share, p)
 
-    def spoil(self, word: str, draws: Generator) -> str:
-        """Replace one letter by that of a neighboring key."""
+    def misspelled(self, word: str, draws: Generator) -> str:
+        """Replace one letter by a neighboring key's."""
         places = [place for place, letter in enumerate(word) if letter.lower() in NEIGHBORS]
         if not places:
             return word
@@ -81,7 +78,7 @@ class Keyboard(_Typing):
 
 @register("transform", "spelling")
 class Spelling(_Typing):
-    """Leave out, double or exchange letters inside random words of four letters or more, in any alphabet."""
+    """Leave out, double or swap letters inside random words of four or more letters, in any alphabet."""
 
     TAKES = ("text",)
 
@@ -95,7 +92,7 @@ class Spelling(_Typing):
     ) -> None:
         super().__init__(share, p)
 
-    def spoil(self, word: str, draws: Generator) -> str:
+    def misspelled(self, word: str, draws: Generator) -> str:
         """Make one mistake after the first letter, which readers rely on."""
         found = WORD.search(word)
         if found is None or len(found[0]) < 4:

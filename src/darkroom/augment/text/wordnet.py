@@ -37,7 +37,7 @@ def folder(path: str | None) -> Path:
 def synonyms(path: str | None) -> dict[str, tuple[str, ...]]:
     """Map each single word in lower case to the other words of its synonym sets, of any part of speech, in alphabetical order.
 
-    Words of several parts keep them, separated by spaces. A line of data.POS is `offset file type count word id word id ...`
+    Synonyms of several words are separated by spaces. A line of data.POS is `offset file type count word id word id ...`
     with `count` in hexadecimal (wndb(5WN)).
     """
     found: dict[str, set[str]] = {}
