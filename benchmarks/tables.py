@@ -115,7 +115,7 @@ def detectors(data: Path, names: list[str], seeds: int) -> None:
         for (name, values), published in zip(
             scores.items(), (*PUBLISHED[table.name], PUBLISHED[table.name][3], PUBLISHED[table.name][1]), strict=True
         ):
-            low, high, mean = interval(values)
+            mean, low, high = interval(values)
             gap, inside = mean - published, low <= published <= high
             print(
                 f"{table.name:<12} {name:<17} {mean:.3f} [{low:.3f}, {high:.3f}]  published {published:.3f}  "
@@ -192,7 +192,7 @@ def smote(data: Path, names: list[str], seeds: int) -> None:
                 )
                 gaps.setdefault((network, measure), []).append(shown["value"])
     for (network, measure), values in gaps.items():
-        low, high, mean = interval(values)
+        mean, low, high = interval(values)
         verdict = "smote" if low > 0 else "class weights" if high < 0 else "no difference shown"
         print(
             f"{network:<20} {measure:<18} smote - class weights, mean over {len(values)} tables {mean:+.3f} "
@@ -206,11 +206,8 @@ def remedied(table: Table, network: str, remedy: str, seed: int) -> tuple[float,
         np.arange(len(table.labels)), test_size=0.3, stratify=table.labels, random_state=seed
     )
     samples, labels = table.rows.astype(np.float32), table.labels
-    weights = np.ones(len(train))
     rows, given = samples[train], labels[train]
-    if remedy == "class weights":
-        weights = class_weights(torch.from_numpy(np.bincount(given)).float()).double().numpy()[given]
-    elif remedy == "oversampling":
+    if remedy == "oversampling":
         order = even(given, np.random.default_rng(seed))
         rows, given = rows[order], given[order]
     elif remedy == "smote":
@@ -224,9 +221,11 @@ def remedied(table: Table, network: str, remedy: str, seed: int) -> tuple[float,
         made, synthetic = TableCopies().again(spec, plan(spec, store, train))
         rows = np.concatenate([rows, synthetic])
         given = np.concatenate([given, made["label"].to_numpy(np.int64)])
-        weights = np.ones(len(given))
+    weights = np.ones(len(given))
+    if remedy == "class weights":
+        weights = class_weights(torch.from_numpy(np.bincount(given)).float()).double().numpy()[given]
     fitted = registry.load("network", network)((0,) * rows.shape[1], 2)
-    fitted.fit(rows, given, weights if len(weights) == len(given) else np.ones(len(given)), seed=seed)
+    fitted.fit(rows, given, weights, seed=seed)
     with torch.inference_mode():
         shares = fitted(torch.from_numpy(samples[test])).softmax(1).double().numpy()
     truth = labels[test]
@@ -236,9 +235,8 @@ def remedied(table: Table, network: str, remedy: str, seed: int) -> tuple[float,
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
-    """Return low, high and mean of the t-interval of these values; no width for a single one."""
-    mean, low, high = t_interval(values) if len(values) > 1 else (values[0],) * 3
-    return low, high, mean
+    """Return mean, low and high of the t-interval of these values; no width for a single one."""
+    return t_interval(values) if len(values) > 1 else (values[0],) * 3
 
 
 if __name__ == "__main__":

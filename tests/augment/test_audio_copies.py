@@ -1,4 +1,4 @@
-"""Copies of recordings, mixing of them, and what a config with the wrong kind of plug-in is told."""
+"""Copies of recordings, mixing of them, and the error of a config that mixes kinds of samples."""
 
 from __future__ import annotations
 

@@ -16,9 +16,17 @@ from darkroom.augment.config import STRONGEST, ClassSettings
 class PerClass:
     """Settings by class index, with a last entry for unlabeled images."""
 
-    copies: NDArray[np.int64]  # (K + 1,) copies per image
+    copies: NDArray[np.float64]  # (K + 1,) copies per image, on average
     strengths: tuple[Mapping[str, float] | float, ...]  # (K + 1,) as configured: one number, or by transform name
     factors: NDArray[np.float64]  # (K + 1,) factor on the strength from balancing
+
+    def numbers(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of copies of each image (n,) by its label; those of one class differ by one at most."""
+        found = np.floor(self.copies[labels]).astype(np.int64)
+        for label in np.flatnonzero(self.copies % 1):
+            own = np.flatnonzero(labels == label)
+            found[own[: round(len(own) * (self.copies[label] % 1))]] += 1
+        return found
 
     def strength(self, label: int, transform: str) -> float:
         """Return the strength of a transform for a class; -1 is unlabeled."""
@@ -38,11 +46,12 @@ def resolve(
     balance: bool,
     classes: Sequence[str],
     counts: NDArray[np.int64],
+    whole: bool = True,
 ) -> PerClass:
     """Resolve a policy's settings for classes with `counts` (K,) training images.
 
-    With `balance`, every class gets about as many images, originals and copies together, as the largest class with the
-    policy's `copies`, rounded to whole copies per image, and the strength factor (largest / own count)^(1/4), at most
+    With `balance`, every class gets as many images, originals and copies together, as the largest class with the policy's
+    `copies`, if `whole` rounded to whole copies per image, and the strength factor (largest / own count)^(1/4), at most
     `STRONGEST`. Raises ValueError for unknown classes.
     """
     for name in own:
@@ -52,11 +61,12 @@ def resolve(
                 f"{settings.choice(name, classes)}"
             )
     most = int(counts.max()) if len(counts) else 0
-    number = np.full(len(classes) + 1, copies, np.int64)
+    number = np.full(len(classes) + 1, copies, np.float64)
     factors = np.ones(len(classes) + 1)
     if balance and most:
         filled = np.maximum(counts, 1)
-        number[:-1] = np.maximum(np.rint(most * (1 + copies) / filled).astype(np.int64) - 1, copies)
+        wanted = most * (1 + copies) / filled
+        number[:-1] = np.maximum((np.rint(wanted) if whole else wanted) - 1, copies)
         factors[:-1] = np.minimum((most / filled) ** 0.25, STRONGEST)
     strengths: list[Mapping[str, float] | float] = [1.0] * (len(classes) + 1)
     for name, given in own.items():

@@ -81,7 +81,7 @@ class Policy(Section):
             return value
         if "offline" not in value and not {"online", "imbalance", "synthetic"} & value.keys():
             return {**value, "offline": ["affine"]}
-        if not {"balance", "copies", "classes"} & value.keys() and _makes_rows(value.get("offline")):
+        if not {"balance", "copies", "classes"} & value.keys() and makes_rows(value.get("offline")):
             return {**value, "balance": True, "copies": 0}
         return value
 
@@ -99,6 +99,11 @@ class Policy(Section):
             raise ValueError("copies is 0, so no transform in offline is ever applied; raise it, or remove offline")
         if not (self.offline or self.online or self.imbalance or self.synthetic):
             raise ValueError("this policy changes nothing; add a transform to offline or online, or use none")
+        if late := [step for step in self.offline[1:] if makes_rows([step])]:
+            name = late[0].name  # type: ignore[attr-defined]
+            raise ValueError(
+                f"{name} makes rows instead of changing copies; keep one such transform, the first in offline"
+            )
         names = {step.name for step in (*self.offline, *self.online)}  # type: ignore[attr-defined]
         for label, settings in self.classes.items():
             if isinstance(settings.strength, dict) and (strange := sorted(settings.strength.keys() - names)):
@@ -129,8 +134,8 @@ class Policy(Section):
         return OnlineSpec(**found | ({"imbalance": {"name": "oversampling"}} if self.synthetic else {}))
 
 
-def _makes_rows(offline: Any) -> bool:
-    """Return whether the first of some transforms makes new samples of a class rather than copies of one."""
+def makes_rows(offline: Any) -> bool:
+    """Return whether the first of some transforms makes new rows of a class instead of changing copies."""
     first = offline[0] if isinstance(offline, list | tuple) and offline else None
     name = first.get("name") if isinstance(first, Mapping) else getattr(first, "name", first)
     known = entries("transform")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from darkroom import files, registry
 from darkroom.augment.classes import PerClass, class_counts, resolve
-from darkroom.augment.config import ApplySpec
+from darkroom.augment.config import ApplySpec, makes_rows
 from darkroom.data.kind import PLURAL
 from darkroom.data.store import Store, open_store
 
@@ -55,7 +55,7 @@ def plan(spec: ApplySpec, store: Store, rows: NDArray[np.int64] | None = None) -
     if not len(rows):
         raise ValueError(f"{store.name} has no training {what} to augment; see data.split in the config")
     settings = per_class(spec, store, rows)
-    number = settings.copies[store.labels[rows]]
+    number = settings.numbers(store.labels[rows])
     if not number.any():
         raise ValueError(f"none of the training {what} of {store.name} gets a copy; raise the policy's copies")
     return Planned(store, settings, *_table(store, rows, number), rows)
@@ -78,7 +78,14 @@ def opened(folder: Path, store: Store, rows: NDArray[np.int64]) -> Store:
 def per_class(spec: ApplySpec, store: Store, rows: NDArray[np.int64] | None = None) -> PerClass:
     """Resolve the policy's settings for each class of a store from its training samples, or these `rows`."""
     counts = class_counts(store.labels[store.rows("train") if rows is None else rows], len(store.classes))
-    return resolve(copies=spec.copies, own=spec.classes, balance=spec.balance, classes=store.classes, counts=counts)
+    return resolve(
+        copies=spec.copies,
+        own=spec.classes,
+        balance=spec.balance,
+        classes=store.classes,
+        counts=counts,
+        whole=not makes_rows(spec.offline),
+    )
 
 
 def _table(store: Store, rows: NDArray[np.int64], number: NDArray[np.int64]) -> tuple[pd.DataFrame, NDArray[np.int64]]:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from darkroom import files, registry
 from darkroom.augment.config import ApplySpec
 from darkroom.augment.copies import POLICY, Planned
-from darkroom.augment.rows.smote import ADASYN, Synthesizer, UnsuitedError, explained
+from darkroom.augment.rows.smote import ADASYN, Synthesizer, UnsuitedError
 from darkroom.augment.rows.training import Floats, Training, training
 from darkroom.augment.strength import scaled
 from darkroom.data.store import new_array
 from darkroom.randomness import derive
 from darkroom.registry import register
+from darkroom.settings import quoted
 
 BLOCK = 1024
 """Rows whose distances are in memory at a time."""
@@ -40,27 +41,24 @@ class TableCopies:
     def again(self, spec: ApplySpec, planned: Planned) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         """Return the copies' table, and the copies (N, D).
 
-        Raises ValueError if the policy cannot make rows of a class, or makes rows by more than one method.
+        Raises ValueError if the policy cannot make rows of such a table, or of a class. Copies of rows without a class are
+        not changed.
         """
         store, rows = planned.store, planned.rows[planned.store.labels[planned.rows] >= 0]
-        makers = [step.name for step in spec.offline if _synthesizes(step)]  # type: ignore[attr-defined]
-        if len(makers) > 1 or (makers and not _synthesizes(spec.offline[0])):
-            raise ValueError(
-                f"the policy makes rows by {', '.join(makers)}; keep one of them, as the first of its transforms"
-            )
-        if makers and store.values is not None:
-            raise ValueError(f"the policy's {makers[0]} makes rows of a class; the data has {store.target.kind}")
+        if store.values is not None:
+            raise ValueError(f"the policy's offline changes rows within classes, but the data has {store.target.kind}")
         given = training(np.asarray(store.samples[rows], np.float32), store.labels[rows], store.shape)
-        table, made = planned.table.copy(), np.empty((len(planned.table), len(store.shape)))
-        if not makers:
-            made = given.standard(np.asarray(store.samples[planned.origins], np.float32))
+        first = registry.build(spec.offline[0])
+        if isinstance(first, Synthesizer) and (problem := first.misfit(given)):
+            raise ValueError(f"the policy's {spec.offline[0].name} {problem}")  # type: ignore[attr-defined]
+        table, made = planned.table.copy(), given.standard(np.asarray(store.samples[planned.origins], np.float32))
         applied = np.full(len(table), "[]", dtype=object)
         labels, ids = table["label"].to_numpy(np.int64), store.items["id"].to_numpy()
         for label in np.unique(labels).tolist():
             here = np.flatnonzero(labels == label)
             generator = np.random.default_rng(derive(spec.seed, "rows", label))
             done: list[dict[str, Any]] = []
-            for step in spec.offline:
+            for step in spec.offline if label >= 0 else ():
                 changed = scaled(step, planned.settings.strength(label, step.name))  # type: ignore[attr-defined]
                 if changed is None:
                     continue
@@ -69,8 +67,9 @@ class TableCopies:
                 if isinstance(transform, Synthesizer):
                     try:
                         made[here] = transform.make(given, label, len(here), generator)
-                    except UnsuitedError as problem:
-                        raise explained(problem, step.name, store.classes[label]) from None  # type: ignore[attr-defined]
+                    except UnsuitedError as error:
+                        where = f"the policy's {step.name} {error} (class {quoted(store.classes[label])})"  # type: ignore[attr-defined]
+                        raise ValueError(where) from None
                     if isinstance(transform, ADASYN) and transform.refused:
                         done[-1]["otherwise"] = transform.otherwise
                         _say(store.classes[label], transform.otherwise)
@@ -79,10 +78,6 @@ class TableCopies:
                     made[here] = transform.change(given, made[here], labels[here], generator)
             applied[here] = json.dumps(done, separators=(",", ":"))
         return _numbered(table.assign(transforms=applied), store.items), given.stored(made)
-
-
-def _synthesizes(step: Any) -> bool:
-    return bool(registry.entry(*step.plugin).constants.get("MAKES"))
 
 
 def _say(label: str, otherwise: str) -> None:
