@@ -139,6 +139,15 @@ def build(chosen: Section, *given: Any, **more: Any) -> Any:
     return load(kind, name)(*given, **more, **own)
 
 
+def chosen(plugged: Any, **own: Any) -> Section:
+    """Return the checked options of a plug-in that was imported, as a config that names it would give them.
+
+    Code that chooses a plug-in this way depends on it, as code that has only its name does not (see `job.reach`).
+    """
+    kind, name = plugged.plugin
+    return options(kind, name).model_validate({"name": name, **own})
+
+
 @functools.cache
 def options(kind: str, name: str) -> type[Section]:
     """Build the config model of a plug-in: `name` and the keyword-only arguments of its constructor."""

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from darkroom.detect.methods.autoencoder import Autoencoder
+from darkroom.fit.optimizers import adamw
+from darkroom.registry import chosen
 from darkroom.study.autoencoder import linear
 from darkroom.study.autoencoder.variants import Measured, measured
 from darkroom.study.detecting import fitted
@@ -45,11 +48,11 @@ def test_one_number_follows_an_arc_where_a_line_cannot() -> None:
 def test_penalties_do_what_they_are_for() -> None:
     store = digits()
     division = divide(store, train=300, val=20, test=100, seed=0)
-    training = {"epochs": 25, "batch_size": 64, "optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.0}}
+    training = {"epochs": 25, "batch_size": 64, "optimizer": chosen(adamw, lr=0.01, weight_decay=0.0)}
 
     def of(**options: float) -> Measured:
         network = fitted(
-            "autoencoder", store, division, seed=0, training=training, network="shallow", latent=8, **options
+            Autoencoder, store, division, seed=0, training=training, network="shallow", latent=8, **options
         )
         return measured(network, store, division, noise=0.3, seed=0)
 

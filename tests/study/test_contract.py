@@ -11,9 +11,11 @@ import yaml
 from jinja2 import meta, nodes
 
 from darkroom import registry
+from darkroom.job import provenance
 from darkroom.study import contents, jobs
 from darkroom.study.booklet.markdown import html
 from darkroom.study.booklet.page import templates
+from darkroom.study.config import RunSpec
 
 SECTIONS = ("The idea", "The experiment", "What came out", "Try this", "Sources")
 STUDIES = sorted(registry.entries("study"))
@@ -47,6 +49,33 @@ def test_the_settings_are_the_defaults_of_the_experiment(name: str) -> None:
         assert key == "name" or field.description, f"{key} has no description"
     text = path.read_text(encoding="utf-8")
     assert all(re.search(rf"^{key}:.*#|^#.*\n{key}:", text, re.MULTILINE) for key in written), "each with a comment"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_plug_ins_are_imported_not_named(name: str) -> None:
+    """A study is stale when the code changes that it imports and uses; a name in a string is no such use."""
+    for path in contents.folder(name).glob("*.py"):
+        dicts = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Dict))
+        keys = {key.value for node in dicts for key in node.keys if isinstance(key, ast.Constant)}
+        assert "name" not in keys, f"{path.name}: use registry.chosen with the imported plug-in"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "definition"),
+    [
+        ("anomalies", "detect/methods/pca.py", "PCA"),
+        ("augmentation", "augment/batch/tones.py", "equalize"),
+        ("families", "generate/gan/model.py", "GAN"),
+        ("initialization", "nets/init.py", "he_normal"),
+        ("remedies", "nets/mlp.py", "MLP"),
+        ("remedies", "fit/optimizers.py", "adam"),
+        ("dropout", "fit/schedules.py", "one_cycle"),  # the default
+        ("supervision", "classify/semi/fixmatch.py", "FixMatch"),  # in its config.yaml
+    ],
+)
+def test_a_study_depends_on_the_plug_ins_that_it_uses(name: str, file: str, definition: str) -> None:
+    spec = RunSpec(study=jobs.chosen(name))
+    assert definition in provenance.definitions(provenance.roots("darkroom.study.run", spec))[file]
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from darkroom.nets.init import constant, normal
+from darkroom.registry import chosen
 from darkroom.study.initialization.experiment import INITS, expected, signal, symmetry, train
 
 INPUTS = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
@@ -13,12 +15,12 @@ LABELS = torch.arange(64) % 10
 
 
 def test_equal_weights_stay_equal_and_random_ones_do_not() -> None:
-    equal = symmetry("constant", INPUTS, LABELS, steps=100)
+    equal = symmetry(chosen(constant), INPUTS, LABELS, steps=100)
     assert equal["gradient"] == 0
     assert equal["largest"] > 1e-4
     assert equal["rank"] == 1
     assert max(equal["distances"]) == 0
-    assert symmetry("normal", INPUTS, LABELS, steps=5)["rank"] == 32
+    assert symmetry(chosen(normal), INPUTS, LABELS, steps=5)["rank"] == 32
 
 
 @pytest.mark.parametrize("init", INITS)

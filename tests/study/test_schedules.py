@@ -33,11 +33,8 @@ def test_plain_sgd_decays_the_same_either_way() -> None:
     assert ends[0] == pytest.approx(ends[1])
 
 
-def test_schedules_are_those_of_their_options_and_have_their_shapes() -> None:
-    for options, schedule in SCHEDULES.values():
-        built = registry.build(registry.options("schedule", options["name"]).model_validate(options))
-        assert [built.rate(s / 20) for s in range(21)] == [schedule.rate(s / 20) for s in range(21)]
-    rates = {name: schedule.rate for name, (_, schedule) in SCHEDULES.items()}
+def test_schedules_have_their_shapes() -> None:
+    rates = {name: registry.build(schedule).rate for name, schedule in SCHEDULES.items()}
     assert rates["cosine"](0.25) == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
     assert rates["step"](0.65) == pytest.approx(0.01)
     assert rates["OneCycle"](0.25) == pytest.approx(1)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darkroom.nets.mlp import MLP
+from darkroom.registry import chosen
 from darkroom.study.training import Division, classifier, digits, divide
 
 
@@ -34,7 +36,7 @@ def test_too_few_images_are_an_error() -> None:
 def test_a_seed_repeats_a_training_bit_for_bit() -> None:
     parts, store = division(0), digits()
     spec: dict[str, Any] = {
-        "network": {"name": "mlp", "hidden": [32]},
+        "network": chosen(MLP, hidden=[32]),
         "training": {"epochs": 10, "batch_size": 32},
     }
     first, second, other = (classifier(store, parts.train, **spec, seed=seed, held_out=parts.val) for seed in (0, 0, 1))

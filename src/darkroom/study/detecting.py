@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from darkroom import registry
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector, FitInputs, build
 from darkroom.fit.batches import as_tensor
-from darkroom.fit.config import Training
 from darkroom.randomness import derive
-from darkroom.study.training import Division
+from darkroom.registry import chosen
+from darkroom.study.training import Division, settings
 
 
 def fitted(
-    name: str,
+    method: type[Detector],
     store: Store,
     division: Division,
     *,
@@ -29,15 +28,13 @@ def fitted(
 ) -> Detector:
     """Fit a detector on the training rows, as `detect fit` does, in full precision on one thread.
 
-    `options` are the detector's config keys; `training` the keys of a training section, None for a fit in closed form.
+    `options` are the method's config keys; `training` the keys of a training section, None for a fit in closed form.
     """
     torch.set_num_threads(1)
     torch.manual_seed(derive(seed, "weights"))
-    detector = build(registry.options("detector", name).model_validate({"name": name, **options}), store.shape)
-    settings = None
-    if training is not None:
-        settings = Training.model_validate({"precision": "fp32", "accelerator": "cpu", **training})
-    detector.fit(FitInputs(images=store.samples, train=division.train, val=division.val, training=settings, seed=seed))
+    detector = build(chosen(method, **options), store.shape)
+    keys = None if training is None else settings(training)
+    detector.fit(FitInputs(images=store.samples, train=division.train, val=division.val, training=keys, seed=seed))
     return detector.eval()
 
 

@@ -13,14 +13,13 @@ from torch import Tensor
 from darkroom import registry
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_bytes, as_tensor, training_batches
-from darkroom.fit.config import Training
 from darkroom.fit.trainer import fit
 from darkroom.generate.model import GenerativeModel, even_labels
 from darkroom.log import silent
 from darkroom.measure.frechet import frechet_distance
 from darkroom.measure.manifold import manifold
 from darkroom.randomness import derive
-from darkroom.study.training import Division, Trained
+from darkroom.study.training import Division, Trained, settings
 
 Bytes = NDArray[np.uint8]
 
@@ -34,7 +33,13 @@ class Generated(NamedTuple):
 
 
 def trained(
-    name: str, store: Store, division: Division, *, seed: int, training: Mapping[str, Any], **options: Any
+    family: type[GenerativeModel],
+    store: Store,
+    division: Division,
+    *,
+    seed: int,
+    training: Mapping[str, Any],
+    **options: Any,
 ) -> Generated:
     """Train a generator on the training rows, as `generate train` does, in full precision on one thread.
 
@@ -42,13 +47,12 @@ def trained(
     """
     torch.set_num_threads(1)
     torch.manual_seed(derive(seed, "weights"))
-    chosen = registry.options("generator", name).model_validate({"name": name, **options})
+    chosen = registry.chosen(family, **options)
     model: GenerativeModel = registry.build(chosen, store.shape, len(store.classes))
-    defaults = registry.entry("generator", name).training
-    settings = Training.model_validate({**defaults, "precision": "fp32", "accelerator": "cpu", **training})
-    batches = training_batches(store, division.train, None, batch_size=settings.batch_size, seed=seed)
-    fit(model.task(settings), batches, None, seed=seed, log=silent)
-    return Generated(model.eval(), batches.items * settings.epochs)
+    keys = settings({**registry.entry("generator", chosen.name).training, **training})  # type: ignore[attr-defined]
+    batches = training_batches(store, division.train, None, batch_size=keys.batch_size, seed=seed)
+    fit(model.task(keys), batches, None, seed=seed, log=silent)
+    return Generated(model.eval(), batches.items * keys.epochs)
 
 
 @torch.inference_mode()

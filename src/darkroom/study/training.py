@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom.classify.config import TrainSpec
+from darkroom.classify.losses.cross_entropy import CrossEntropy
 from darkroom.classify.train import train
 from darkroom.data.store import Store
-from darkroom.fit import optimizers, schedules
 from darkroom.fit.batches import as_tensor
+from darkroom.fit.config import Training
+from darkroom.fit.optimizers import adamw
+from darkroom.fit.schedules import one_cycle
 from darkroom.log import silent
 from darkroom.measure.intervals import Difference, Number, paired
 from darkroom.measure.learning_curve import nested_order
-from darkroom.nets import cnn, mlp, resnet
 from darkroom.randomness import derive
+from darkroom.registry import chosen
+from darkroom.settings import Section
 from darkroom.study.findings import mean
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
-BY_NAME = (mlp, cnn, resnet, optimizers, schedules)
-"""Modules of what studies name in `classifier`: imported, so that a study is stale as soon as one of them changes."""
 
 
 def digits() -> Store:
@@ -117,7 +119,7 @@ def classifier(
     store: Store,
     rows: Rows,
     *,
-    network: Mapping[str, Any],
+    network: Section,
     training: Mapping[str, Any],
     seed: int,
     held_out: Rows | None = None,
@@ -125,25 +127,25 @@ def classifier(
 ) -> Trained:
     """Train a classifier on these rows, as `classify train` does, in full precision on one thread.
 
-    `network` and `training` are the keys of the config; `spec` holds more of a model's, such as `loss` and `policy`. Rows
-    `held_out` are for validation after each epoch.
+    `training` holds keys of the config, and `spec` more of a model's, such as `loss` and `policy`; plug-ins among them are
+    given by `registry.chosen`. Rows `held_out` are for validation after each epoch.
     """
-    chosen = specified(network=network, training=training, seed=seed, **spec)
+    whole = specified(network=network, training=training, seed=seed, **spec)
     validation = np.empty(0, np.int64) if held_out is None else held_out
-    found, fitted = train(chosen, store, rows, held_out=validation, log=silent)
+    found, fitted = train(whole, store, rows, held_out=validation, log=silent)
     return Trained(found, fitted.history, fitted.steps)
 
 
-def specified(*, network: Mapping[str, Any], training: Mapping[str, Any], seed: int, **spec: Any) -> TrainSpec:
-    """Return the spec of a training in full precision on the processor; arguments are as for `classifier`."""
-    return TrainSpec.model_validate(
-        {
-            "network": dict(network),
-            "training": {"precision": "fp32", "accelerator": "cpu", **training},
-            "seed": seed,
-            **spec,
-        }
-    )
+def specified(*, network: Section, training: Mapping[str, Any], seed: int, **spec: Any) -> TrainSpec:
+    """Return the spec of a training; arguments are as for `classifier`."""
+    given = {"network": network, "training": settings(training), "loss": chosen(CrossEntropy), "seed": seed, **spec}
+    return TrainSpec.model_validate(given)
+
+
+def settings(training: Mapping[str, Any]) -> Training:
+    """Return the settings of a training on the processor in full precision, by AdamW and OneCycle if no others are given."""
+    default = {"precision": "fp32", "accelerator": "cpu", "optimizer": chosen(adamw), "schedule": chosen(one_cycle)}
+    return Training.model_validate({**default, **training})
 
 
 def accuracy(hits: Sequence[Floats]) -> Number:

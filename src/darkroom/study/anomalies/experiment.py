@@ -12,7 +12,10 @@ from pydantic import Field
 
 from darkroom.data.store import Store
 from darkroom.detect.items import contaminated, is_anomalous, normal_rows
-from darkroom.registry import register
+from darkroom.detect.methods.autoencoder import Autoencoder
+from darkroom.detect.methods.pca import PCA
+from darkroom.fit.optimizers import adamw
+from darkroom.registry import chosen, register
 from darkroom.settings import Count, Positive, Probability
 from darkroom.study.anomalies import pictures
 from darkroom.study.anomalies.scored import Scored
@@ -63,7 +66,7 @@ def run(
     lr: Annotated[Positive, Field(description="highest learning rate")] = 0.01,
 ) -> Findings:
     """Detect digits unlike the normal ones by how badly a code of those reconstructs them."""
-    training = {"epochs": epochs, "batch_size": 64, "optimizer": {"name": "adamw", "lr": lr, "weight_decay": 0.0}}
+    training = {"epochs": epochs, "batch_size": 64, "optimizer": chosen(adamw, lr=lr, weight_decay=0.0)}
     store = digits()
     found = [
         once(store, normal, sizes=sizes, code=code, contamination=contamination, training=training, seed=seed)
@@ -101,10 +104,10 @@ def once(
     def scored(family: str, rows: NDArray[np.int64], size: int) -> Scored:
         division = Division(rows, val, whole.test)
         if family == "PCA":
-            detector = fitted("pca", store, division, seed=seed, components=size)
+            detector = fitted(PCA, store, division, seed=seed, components=size)
         else:
             detector = fitted(
-                "autoencoder", store, division, seed=seed, training=training, network="shallow", latent=size
+                Autoencoder, store, division, seed=seed, training=training, network="shallow", latent=size
             )
         train, held_out, test = (scores(detector, store.samples[of]) for of in (rows, val, whole.test))
         return Scored(train, held_out, test, anomalous)

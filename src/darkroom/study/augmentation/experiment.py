@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,23 +14,26 @@ from pydantic import Field
 from torch.nn import functional
 
 from darkroom import figures
+from darkroom.augment.batch.affine import HorizontalFlip, Rotate, VerticalFlip
+from darkroom.augment.batch.mixing import CutMix, MixUp
 from darkroom.augment.batch.warp import sources, warp
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_bytes, as_tensor
-from darkroom.registry import register
-from darkroom.settings import Count
+from darkroom.nets.mlp import MLP
+from darkroom.registry import chosen, register
+from darkroom.settings import Count, Section
 from darkroom.study.augmentation.techniques import applied, by_family, keeps_labels, mixed
 from darkroom.study.findings import Figure, Findings, Table
 from darkroom.study.training import Trained, accuracy, classifier, divide, improvement, mnist
 
 Floats = NDArray[np.float64]
-POLICIES: Mapping[str, Sequence[Mapping[str, Any]]] = {
-    "rotate 15°": ({"name": "rotate", "degrees": 15},),
-    "rotate 180°": ({"name": "rotate", "degrees": 180},),
-    "hflip": ({"name": "hflip"},),
-    "vflip": ({"name": "vflip"},),
-    "MixUp": ({"name": "mixup"},),
-    "CutMix": ({"name": "cutmix"},),
+POLICIES = {
+    "rotate 15°": chosen(Rotate, degrees=15),
+    "rotate 180°": chosen(Rotate, degrees=180),
+    "hflip": chosen(HorizontalFlip),
+    "vflip": chosen(VerticalFlip),
+    "MixUp": chosen(MixUp),
+    "CutMix": chosen(CutMix),
 }
 ANGLES = tuple(range(0, 181, 15))
 
@@ -53,23 +56,22 @@ def run(
     store = mnist()
     parts = [divide(store, train=images, val=0, test=test, seed=seed) for seed in range(seeds)]
 
-    def trained(policy: Sequence[Mapping[str, Any]]) -> list[Trained]:
-        chosen: dict[str, Any] = {"policy": {"online": [dict(step) for step in policy]}} if policy else {}
+    def trained(*policy: Section) -> list[Trained]:
         return [
             classifier(
                 store,
                 part.train,
-                network={"name": "mlp", "hidden": [hidden, hidden], "dropout": 0.0},
+                network=chosen(MLP, hidden=[hidden, hidden], dropout=0.0),
                 training={"epochs": epochs, "batch_size": 32},
                 seed=seed,
-                **chosen,
+                policy={"online": policy},
             )
             for seed, part in enumerate(parts)
         ]
 
     rows = parts[0].test
     labels = store.labels[rows]
-    plain = trained(())
+    plain = trained()
     clean = [model.correct(store, rows) for model in plain]
     families = by_family()
     hits = {

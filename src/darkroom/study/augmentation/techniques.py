@@ -23,19 +23,24 @@ from darkroom.augment.transforms import photometric as offline_photometric
 from darkroom.fit.batches import as_bytes, as_tensor
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
-BY_NAME = (
+MODULES = (
     *(affine, geometric, mixing, noise, occlusion, photometric, policies, tones),
     *(offline_affine, offline_geometric, offline_noise, offline_photometric),
 )
-"""Modules of the techniques: imported, so that a study is stale as soon as one of them changes."""
+"""Modules of the techniques: the study is stale when one of them changes."""
 ONLINE, OFFLINE = "batch transform", "transform"
 
 
 def by_family() -> dict[str, dict[str, str]]:
     """Return family → technique → kind of its plug-in, online where there are both; those that mix labels come last."""
     found: dict[str, dict[str, str]] = {}
-    every = dict.fromkeys(registry.taking(OFFLINE, "image"), OFFLINE)
-    every |= dict.fromkeys(registry.taking(ONLINE, "image"), ONLINE)
+    modules = {module.__name__ for module in MODULES}
+    every = {
+        name: kind
+        for kind in (OFFLINE, ONLINE)
+        for name, technique in registry.taking(kind, "image").items()
+        if technique.module in modules
+    }
     for name, kind in sorted(every.items()):
         family = registry.entry(kind, name).module.rsplit(".", 1)[-1]
         found.setdefault(FAMILIES.get(family, family), {})[name] = kind
@@ -50,9 +55,8 @@ def keeps_labels(name: str) -> bool:
 
 def options(kind: str, name: str, chosen: Mapping[str, Any] | None = None) -> Any:
     """Return a technique's options, with a probability of 1 where it has any."""
-    model = registry.options(kind, name)
-    always = {"p": 1.0} if "p" in model.model_fields else {}
-    return model.model_validate({"name": name, **always, **(chosen or {})})
+    always = {"p": 1.0} if "p" in registry.options(kind, name).model_fields else {}
+    return registry.chosen(registry.load(kind, name), **{**always, **(chosen or {})})
 
 
 def applied(kind: str, name: str, images: Images, *, seed: int = 0) -> Images:

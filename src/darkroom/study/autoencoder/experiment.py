@@ -10,10 +10,13 @@ from pydantic import Field
 
 from darkroom.data.store import Store
 from darkroom.detect.detector import Detector
+from darkroom.detect.methods.autoencoder import Autoencoder
 from darkroom.detect.methods.pca import PCA
+from darkroom.detect.methods.sequence_autoencoder import SequenceAutoencoder
 from darkroom.fit.batches import as_tensor
+from darkroom.fit.optimizers import adamw
 from darkroom.measure.intervals import Difference, Number
-from darkroom.registry import register
+from darkroom.registry import chosen, register
 from darkroom.settings import Count, Positive
 from darkroom.study.autoencoder import linear, pictures
 from darkroom.study.autoencoder.linear import Curve
@@ -57,7 +60,7 @@ def run(
     steps: Annotated[Count, Field(ge=50, description="steps of the linear autoencoder")] = 2000,
 ) -> Findings:
     """Compare autoencoders with PCA on 8×8 digits, and on a curve."""
-    training = {"epochs": epochs, "batch_size": 64, "optimizer": {"name": "adamw", "lr": lr, "weight_decay": 0.0}}
+    training = {"epochs": epochs, "batch_size": 64, "optimizer": chosen(adamw, lr=lr, weight_decay=0.0)}
     kinds: dict[str, dict[str, Any]] = {
         "plain": {},
         "denoising": {"denoising": noise},
@@ -102,10 +105,10 @@ def by_size(
     found: dict[str, dict[int, float]] = {"PCA": {}, "shallow": {}, "convolutional": {}}
     images = store.samples[division.test]
     for size in sizes:
-        linear_code = fitted("pca", store, division, seed=seed, components=size)
+        linear_code = fitted(PCA, store, division, seed=seed, components=size)
         found["PCA"][size] = reconstruction_error(linear_code, images)
         for network in ("shallow", "convolutional"):
-            model = fitted("autoencoder", store, division, seed=seed, training=training, network=network, latent=size)
+            model = fitted(Autoencoder, store, division, seed=seed, training=training, network=network, latent=size)
             found[network][size] = reconstruction_error(model, images)
     return found
 
@@ -114,19 +117,19 @@ def variants(
     store: Store, division: Division, *, code: int, kinds: dict[str, Any], training: Mapping[str, Any], seed: int
 ) -> dict[str, Detector]:
     """Fit PCA, a shallow autoencoder of each kind, and one that reads rows in sequence, all with codes of one size."""
-    found = {"PCA": fitted("pca", store, division, seed=seed, components=code)}
+    found = {"PCA": fitted(PCA, store, division, seed=seed, components=code)}
     for kind, options in kinds.items():
         found[kind] = fitted(
-            "autoencoder", store, division, seed=seed, training=training, network="shallow", latent=code, **options
+            Autoencoder, store, division, seed=seed, training=training, network="shallow", latent=code, **options
         )
-    found["sequence"] = fitted("sequence_autoencoder", store, division, seed=seed, training=training, latent=code)
+    found["sequence"] = fitted(SequenceAutoencoder, store, division, seed=seed, training=training, latent=code)
     return found
 
 
 def angles(store: Store, division: Division, *, steps: int, seed: int) -> dict[str, dict[int, float]]:
     """Return how far a linear autoencoder is from PCA's subspace as it trains, in degrees by step."""
     points = as_tensor(store.samples[division.train]).flatten(1)
-    pca = fitted("pca", store, division, seed=seed, components=LINEAR)
+    pca = fitted(PCA, store, division, seed=seed, components=LINEAR)
     assert isinstance(pca, PCA)
     components = pca.components.double().numpy().T
     return {

@@ -16,7 +16,7 @@ from darkroom.figures import COLORS, FAINT, INK, figure, log_scale
 from darkroom.fit.batches import as_tensor
 from darkroom.nets.layers import ClassicDropout
 from darkroom.nets.mlp import MLP
-from darkroom.registry import register
+from darkroom.registry import chosen, register
 from darkroom.study.dropout.worked import examples
 from darkroom.study.findings import Figure, Findings, Table, gain, mean
 from darkroom.study.training import Trained, accuracy, classifier, digits, divide, improvement
@@ -48,7 +48,7 @@ def run(
         return classifier(
             store,
             parts[seed].train,
-            network={"name": "mlp", "hidden": [hidden, hidden], "dropout": p, "dropout_scale": scale},
+            network=chosen(MLP, hidden=[hidden, hidden], dropout=p, dropout_scale=scale),
             training={"epochs": epochs, "batch_size": 32},
             seed=seed,
         )

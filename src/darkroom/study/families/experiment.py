@@ -15,9 +15,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from darkroom import figures
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_tensor
+from darkroom.generate.diffusion.model import Diffusion
+from darkroom.generate.gan.model import GAN
 from darkroom.generate.model import GenerativeModel
+from darkroom.generate.vae.vae import VAE
 from darkroom.measure import memorization
-from darkroom.registry import register
+from darkroom.nets.mlp import MLP
+from darkroom.registry import chosen, register
 from darkroom.settings import Count
 from darkroom.sheets import tile
 from darkroom.study.findings import Figure, Findings, Table, gain, mean
@@ -26,7 +30,8 @@ from darkroom.study.training import Division, Trained, classifier, digits, divid
 
 SAMPLES, SHOWN = 500, 12
 SHARES = (0.0, 1.0)
-FAMILIES = ("vae", "gan", "diffusion")
+MODELS: Mapping[str, type[GenerativeModel]] = {"vae": VAE, "gan": GAN, "diffusion": Diffusion}
+FAMILIES = tuple(MODELS)
 TITLES = {"vae": "VAE", "gan": "GAN", "diffusion": "diffusion model", "real": "other real images"}
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "vae": {"latent": 8, "width": 16},
@@ -67,11 +72,11 @@ def run(
     floor = []
     for seed in range(seeds):
         division = divide(store, train=1200, val=97, test=SAMPLES, seed=seed)
-        judge = classifier(store, division.train, network={"name": "mlp"}, training={"epochs": 15}, seed=seed)
+        judge = classifier(store, division.train, network=chosen(MLP), training={"epochs": 15}, seed=seed)
         floor.append(quality(store.samples[division.train[:SAMPLES]], store.samples[division.test], judge))
         for name in FAMILIES:
             options = {**OPTIONS[name], **({"steps": steps} if name == "diffusion" else {})}
-            made = trained(name, store, division, seed=seed, training={"epochs": epochs[name]}, **options)
+            made = trained(MODELS[name], store, division, seed=seed, training={"epochs": epochs[name]}, **options)
             found[name].append(measured(made, store, division, judge, seed=seed))
     return Findings(
         numbers=numbers(found, floor),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,27 +12,27 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darkroom import registry
 from darkroom.figures import COLORS, figure, log_scale
 from darkroom.fit.batches import as_tensor
 from darkroom.fit.optimizers import sgd
 from darkroom.nets import layers
+from darkroom.nets.init import Fill, constant, he_normal, normal, xavier_normal
 from darkroom.nets.mlp import MLP
 from darkroom.nets.options import Activations
 from darkroom.randomness import derive
-from darkroom.registry import register
-from darkroom.settings import Positive
+from darkroom.registry import chosen, register
+from darkroom.settings import Positive, Section
 from darkroom.study.findings import Figure, Findings, Table, mean
 from darkroom.study.training import accuracy, digits, divide, improvement
 
 Floats = NDArray[np.float64]
 ACTIVATIONS: tuple[Activations, ...] = ("tanh", "relu")
-INITS = {
-    "normal(1)": ("normal", {"std": 1.0}, 1.0),
-    "Xavier": ("xavier_normal", {}, 1.0),
-    "He": ("he_normal", {}, 2**0.5),
+INITS: Mapping[str, tuple[Callable[..., Fill], dict[str, float], float]] = {
+    "normal(1)": (normal, {"std": 1.0}, 1.0),
+    "Xavier": (xavier_normal, {}, 1.0),
+    "He": (he_normal, {}, 2**0.5),
 }
-"""Name, options and gain of each initialization, as in its paper."""
+"""Plug-in, options and gain of each initialization, as in its paper."""
 SYMMETRY_STEPS = 100
 
 
@@ -59,8 +59,8 @@ def run(
     store = digits()
     parts = [divide(store, train=images, val=0, test=800, seed=seed) for seed in range(seeds)]
     inputs, labels = _tensors(store.samples, store.labels, parts[0].train)
-    equal = symmetry("constant", inputs, labels, steps=SYMMETRY_STEPS)
-    random = symmetry("normal", inputs, labels, steps=SYMMETRY_STEPS)
+    equal = symmetry(chosen(constant), inputs, labels, steps=SYMMETRY_STEPS)
+    random = symmetry(chosen(normal), inputs, labels, steps=SYMMETRY_STEPS)
     signals = {
         (activation, init): [
             signal(activation, init, inputs, labels, depth=depth, width=width, seed=seed) for seed in range(seeds)
@@ -139,8 +139,8 @@ def stack(
     activation: Activations, init: str, *, depth: int, width: int, inputs: int, outputs: int, seed: int
 ) -> nn.Sequential:
     """Build linear layers with zero biases and an activation after each but the last, in double precision."""
-    name, options, gain = INITS[init]
-    fill = registry.load("init", name)(**options)
+    make, options, gain = INITS[init]
+    fill = make(**options)
     torch.manual_seed(derive(seed, "weights"))
     body: list[nn.Module] = []
     for number in range(depth + 1):
@@ -177,14 +177,14 @@ def signal(
     return np.array(squares), np.array(grads)
 
 
-def symmetry(init: str, inputs: Tensor, labels: Tensor, *, steps: int) -> dict[str, Any]:
-    """Train a perceptron of 32 hidden units from an `init` with its default options, and compare its units at each step.
+def symmetry(init: Section, inputs: Tensor, labels: Tensor, *, steps: int) -> dict[str, Any]:
+    """Train a perceptron of 32 hidden units from an initialization, and compare its units at each step.
 
     `gradient` is the largest difference between two hidden units' gradients over all steps, `largest` the largest entry of
     any gradient, `rank` that of the hidden weights at the end, `distances` the largest difference of weights by step.
     """
     torch.manual_seed(0)
-    network = MLP((1, 8, 8), 10, hidden=[32], dropout=0.0, init=registry.options("init", init)())
+    network = MLP((1, 8, 8), 10, hidden=[32], dropout=0.0, init=init)
     optimizer = sgd(network, lr=0.1, momentum=0.9, weight_decay=0.0)
     hidden = network.body[1]
     assert isinstance(hidden, nn.Linear)

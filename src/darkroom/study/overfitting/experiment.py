@@ -13,9 +13,12 @@ from pydantic import Field
 
 from darkroom import figures
 from darkroom.data.store import Store
+from darkroom.fit.optimizers import adam
+from darkroom.fit.schedules import constant, cosine
 from darkroom.measure.learning_curve import Curve, measure
+from darkroom.nets.mlp import MLP
 from darkroom.randomness import derive
-from darkroom.registry import register
+from darkroom.registry import chosen, register
 from darkroom.settings import Count, Probability
 from darkroom.study.findings import Figure, Findings, Table, gain, mean
 from darkroom.study.training import Division, classifier, digits, divide
@@ -58,12 +61,12 @@ def run(
         classifier(
             store,
             part.train,
-            network={"name": "mlp", "hidden": [hidden, hidden], "dropout": 0.0},
+            network=chosen(MLP, hidden=[hidden, hidden], dropout=0.0),
             training={
                 "epochs": epochs,
                 "batch_size": 32,
-                "optimizer": {"name": "adam"},
-                "schedule": {"name": "constant"},
+                "optimizer": chosen(adam),
+                "schedule": chosen(constant),
             },
             seed=seed,
             held_out=part.val,
@@ -160,12 +163,12 @@ def _width_error(store: Store, part: Division, labels: NDArray[np.int64], width:
     model = classifier(
         noisy,
         part.train,
-        network={"name": "mlp", "hidden": [width], "dropout": 0.0},
+        network=chosen(MLP, hidden=[width], dropout=0.0),
         training={
             "epochs": 2 * epochs,
             "batch_size": 32,
-            "optimizer": {"name": "adam", "lr": 0.01},
-            "schedule": {"name": "cosine"},
+            "optimizer": chosen(adam, lr=0.01),
+            "schedule": chosen(cosine),
         },
         seed=seed,
     )
@@ -180,7 +183,7 @@ def learning_curve(store: Store, *, most: int, draws: int) -> Curve:
         model = classifier(
             store,
             rows,
-            network={"name": "mlp", "hidden": [128], "dropout": 0.0},
+            network=chosen(MLP, hidden=[128], dropout=0.0),
             training={"epochs": max(10, round(6000 / len(rows))), "batch_size": 32},
             seed=0,
         )

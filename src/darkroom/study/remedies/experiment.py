@@ -16,10 +16,12 @@ from darkroom import figures
 from darkroom.augment.batch.affine import Affine
 from darkroom.data.split import folds
 from darkroom.data.store import Store
-from darkroom.fit.optimizers import decayed
+from darkroom.fit.optimizers import adam, decayed
+from darkroom.fit.schedules import constant
 from darkroom.measure.intervals import Difference, Number
+from darkroom.nets.mlp import MLP
 from darkroom.randomness import derive
-from darkroom.registry import register
+from darkroom.registry import chosen, register
 from darkroom.settings import Count, Positive
 from darkroom.study.findings import Figure, Findings, Table, gain, mean
 from darkroom.study.training import Division, Trained, accuracy, classifier, digits, divide, improvement
@@ -27,8 +29,6 @@ from darkroom.study.training import Division, Trained, accuracy, classifier, dig
 Floats = NDArray[np.float64]
 SMALL = 1e-3
 """A weight below this size counts as zero."""
-AUGMENTED = (Affine,)
-"""The transform of the policy below: imported, so that the study is stale when it changes."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def run(
         held, rest = np.split(_shuffled(few[seed], seed), [images // 5])
         return trained(seed, np.sort(rest), held_out=np.sort(held), training={"patience": patience})
 
-    policy = {"online": [{"name": "affine", "rotate": rotate, "translate": shift, "scale": 0.0, "shear": 0.0}]}
-    chosen = [
+    policy = {"online": [chosen(Affine, rotate=rotate, translate=shift, scale=0.0, shear=0.0)]}
+    rates = [
         choose(store, few[seed], candidates, folds_=parts, seed=seed, epochs=epochs, hidden=hidden)
         for seed in range(seeds)
     ]
@@ -91,7 +91,7 @@ def run(
         "L2": [trained(seed, decay=l2) for seed in range(seeds)],
         "smaller model": [trained(seed, network={"hidden": [smaller, smaller]}) for seed in range(seeds)],
         "augmentation": [trained(seed, policy=policy) for seed in range(seeds)],
-        "cross-validation": [trained(seed, network={"dropout": chosen[seed]}) for seed in range(seeds)],
+        "cross-validation": [trained(seed, network={"dropout": rates[seed]}) for seed in range(seeds)],
         "more data": [trained(seed, division.train) for seed, division in enumerate(divisions)],
     }
     found = {
@@ -109,7 +109,7 @@ def run(
             "hurts": [name for name, (effect, _) in effects.items() if effect.clear and effect.value < 0],
             "zeros": {name: mean([one.zeros for one in found[name]], (0.0, 1.0)) for name in ("plain", "L1", "L2")},
             "epochs": mean([float(len(model.history)) for model in runs["early stopping"]]),
-            "chosen": [f"{rate:g}" for rate in chosen],
+            "chosen": [f"{rate:g}" for rate in rates],
         },
         figures={"curves": _curves(runs, found), "weights": _weights(runs)},
         tables={
@@ -150,12 +150,12 @@ def _trained(
     return classifier(
         store,
         rows,
-        network={"name": "mlp", "hidden": [hidden, hidden], "dropout": 0.0, **(network or {})},
+        network=chosen(MLP, **{"hidden": [hidden, hidden], "dropout": 0.0, **(network or {})}),
         training={
             "epochs": epochs,
             "batch_size": 32,
-            "optimizer": {"name": "adam", "lr": 0.003, "weight_decay": decay},
-            "schedule": {"name": "constant"},
+            "optimizer": chosen(adam, lr=0.003, weight_decay=decay),
+            "schedule": chosen(constant),
             **(training or {}),
         },
         seed=seed,

@@ -16,24 +16,26 @@ from torch import nn
 from darkroom import figures
 from darkroom.classify import lr_range, train
 from darkroom.data.store import Store
-from darkroom.fit import optimizers
-from darkroom.fit.schedules import Schedule, constant, cosine, one_cycle, step
+from darkroom.fit.optimizers import adam, adamw, sgd
+from darkroom.fit.schedules import constant, cosine, one_cycle, step
+from darkroom.nets.mlp import MLP
 from darkroom.nets.resnet import ResNet
-from darkroom.registry import register
-from darkroom.settings import Count, Positive
+from darkroom.registry import build, chosen, register
+from darkroom.settings import Count, Positive, Section
 from darkroom.study.findings import Figure, Findings, Table
 from darkroom.study.training import Division, accuracy, classifier, digits, divide, improvement, specified
 
 Floats = NDArray[np.float64]
-SCHEDULES: Mapping[str, tuple[dict[str, Any], Schedule]] = {
-    "constant": ({"name": "constant"}, constant()),
-    "step": ({"name": "step"}, step()),
-    "cosine": ({"name": "cosine"}, cosine()),
-    "OneCycle": ({"name": "one_cycle", "cycle_momentum": False}, one_cycle(cycle_momentum=False)),
-    "warm-up, then cosine": ({"name": "cosine", "warmup": 0.1}, cosine(warmup=0.1)),
+SCHEDULES = {
+    "constant": chosen(constant),
+    "step": chosen(step),
+    "cosine": chosen(cosine),
+    "OneCycle": chosen(one_cycle, cycle_momentum=False),
+    "warm-up, then cosine": chosen(cosine, warmup=0.1),
 }
-"""Options in the config, and the schedule that they give."""
-ONE_CYCLE = SCHEDULES["OneCycle"][0]
+ONE_CYCLE = SCHEDULES["OneCycle"]
+RESNET, PERCEPTRON = chosen(ResNet), chosen(MLP, dropout=0.0)
+OPTIMIZERS = {"adam": adam, "adamw": adamw}
 GRADIENTS = (1.0, 0.01)
 """Sizes of the gradients of the two weights that decay by hand."""
 
@@ -60,27 +62,28 @@ def run(
     store = digits()
     parts = [divide(store, train=images, val=200, test=800, seed=seed) for seed in range(seeds)]
 
-    def trained(optimizer: Any, schedule: Mapping[str, Any], network: str = "resnet", of: str = "test") -> list[Floats]:
+    def trained(optimizer: Any, schedule: Section, network: Section = RESNET, of: str = "test") -> list[Floats]:
         return [
-            _hits(store, part, seed, epochs, {"optimizer": optimizer, "schedule": dict(schedule)}, network, of)
+            _hits(store, part, seed, epochs, {"optimizer": optimizer, "schedule": schedule}, network, of)
             for seed, part in enumerate(parts)
         ]
 
-    adamw, sgd = {"name": "adamw", "lr": lr}, {"name": "sgd", "lr": sgd_lr}
-    hits = {name: trained(adamw, options) for name, (options, _) in SCHEDULES.items()}
-    both = trained([adamw, {**sgd, "from": handover}], ONE_CYCLE)
-    only = trained(sgd, ONE_CYCLE)
-    table, chosen = range_test(store, parts[0])
-    tried = {factor: trained({"name": "adamw", "lr": factor * chosen}, ONE_CYCLE) for factor in (0.1, 1.0, 10.0)}
+    first, later = chosen(adamw, lr=lr), chosen(sgd, lr=sgd_lr)
+    hits = {name: trained(first, schedule) for name, schedule in SCHEDULES.items()}
+    both = trained([first, {**later.model_dump(), "from": handover}], ONE_CYCLE)
+    only = trained(later, ONE_CYCLE)
+    table, rate = range_test(store, parts[0])
+    tried = {factor: trained(chosen(adamw, lr=factor * rate), ONE_CYCLE) for factor in (0.1, 1.0, 10.0)}
     ways = {
-        way: {value: {"name": way, "lr": 0.003, "weight_decay": value} for value in decays} for way in ("adam", "adamw")
+        way: {value: chosen(optimizer, lr=0.003, weight_decay=value) for value in decays}
+        for way, optimizer in OPTIMIZERS.items()
     }
     best = {
-        way: max(found, key=lambda value: float(np.mean(trained(found[value], ONE_CYCLE, "mlp", "val"))))
+        way: max(found, key=lambda value: float(np.mean(trained(found[value], ONE_CYCLE, PERCEPTRON, "val"))))
         for way, found in ways.items()
     }
-    tested = {way: trained(ways[way][best[way]], ONE_CYCLE, "mlp") for way in ways}
-    courses = {way: decayed(way) for way in ("adam", "adamw")}
+    tested = {way: trained(ways[way][best[way]], ONE_CYCLE, PERCEPTRON) for way in ways}
+    courses = {way: decayed(way) for way in OPTIMIZERS}
     return Findings(
         numbers={
             "accuracy": {name: accuracy(found) for name, found in hits.items()},
@@ -88,7 +91,7 @@ def run(
             "handover": improvement(both, hits["OneCycle"]),
             "adamw": accuracy(hits["OneCycle"]),
             "sgd": improvement(only, hits["OneCycle"]),
-            "chosen": chosen,
+            "chosen": rate,
             "lower": improvement(tried[0.1], tried[1.0]),
             "higher": improvement(tried[10.0], tried[1.0]),
             "left": {
@@ -98,7 +101,7 @@ def run(
             "decoupled_best": best["adamw"],
             "decoupled": improvement(tested["adamw"], tested["adam"]),
         },
-        figures={"shapes": _shapes(), "range": _range(table, chosen), "decay": _decay(courses)},
+        figures={"shapes": _shapes(), "range": _range(table, rate), "decay": _decay(courses)},
         tables={
             "runs": Table(
                 "Run",
@@ -120,12 +123,11 @@ def run(
 
 
 def _hits(
-    store: Store, part: Division, seed: int, epochs: int, training: Mapping[str, Any], network: str, of: str
+    store: Store, part: Division, seed: int, epochs: int, training: Mapping[str, Any], network: Section, of: str
 ) -> Floats:
     """Train, and return which images of the test or validation rows are right."""
-    options = {"name": network, **({"dropout": 0.0} if network == "mlp" else {})}
     found = classifier(
-        store, part.train, network=options, training={"epochs": epochs, "batch_size": 32, **training}, seed=seed
+        store, part.train, network=network, training={"epochs": epochs, "batch_size": 32, **training}, seed=seed
     )
     return found.correct(store, part.test if of == "test" else part.val)
 
@@ -134,10 +136,10 @@ def range_test(store: Store, part: Division) -> tuple[pd.DataFrame, float]:
     """Sweep the rate of the default network as `classify lr_range` does; return loss by rate, and the rate it chooses."""
     training = {
         "batch_size": 32,
-        "optimizer": {"name": "adamw", "lr": lr_range.LOWEST},
-        "schedule": {"name": "constant"},
+        "optimizer": chosen(adamw, lr=lr_range.LOWEST),
+        "schedule": chosen(constant),
     }
-    spec = specified(network={"name": "resnet"}, training=training, seed=0)
+    spec = specified(network=RESNET, training=training, seed=0)
     network, way = train.start(spec, store, part.train)
     assert isinstance(network, ResNet)
     task, batches = train.prepare(spec, network, way, store, part.train, None, kind=lr_range.RangeTest)
@@ -158,8 +160,7 @@ def decayed(way: str, *, lr: float = 0.001, weight_decay: float = 0.1, steps: in
     for size in GRADIENTS:
         weight = nn.Linear(1, 1, bias=False).double()
         nn.init.ones_(weight.weight)
-        make = {"adam": optimizers.adam, "adamw": optimizers.adamw}[way]
-        optimizer = make(weight, lr=lr, weight_decay=weight_decay)
+        optimizer = OPTIMIZERS[way](weight, lr=lr, weight_decay=weight_decay)
         course = [1.0]
         for number in range(steps):
             weight.weight.grad = torch.full((1, 1), size if number % 2 else -size, dtype=torch.float64)
@@ -172,10 +173,12 @@ def decayed(way: str, *, lr: float = 0.001, weight_decay: float = 0.1, steps: in
 def _shapes() -> Figure:
     drawn, axes = figures.figure(7, 3.6)
     progress = np.linspace(0, 1, 400)
-    for color, style, (name, (_, schedule)) in zip(
+    for color, style, (name, schedule) in zip(
         figures.COLORS, ("-", "--", "-.", (0, (6, 1)), ":"), SCHEDULES.items(), strict=False
     ):
-        axes.plot(progress, [schedule.rate(p) for p in progress.tolist()], linestyle=style, color=color, label=name)
+        axes.plot(
+            progress, [build(schedule).rate(p) for p in progress.tolist()], linestyle=style, color=color, label=name
+        )
     axes.set(xlabel="share of the run", ylabel="share of the peak rate", ylim=(0, 1.3))
     axes.legend(frameon=False, loc="upper center", ncols=3, fontsize=8)
     return Figure(

@@ -14,10 +14,11 @@ from torch.nn import functional
 
 from darkroom import figures
 from darkroom.fit.batches import as_tensor
+from darkroom.fit.schedules import cosine
 from darkroom.nets.mlp import MLP
 from darkroom.randomness import derive
-from darkroom.registry import register
-from darkroom.settings import Count
+from darkroom.registry import chosen, register
+from darkroom.settings import Count, Section
 from darkroom.study.findings import Figure, Findings, Table
 from darkroom.study.training import Division, accuracy, classifier, digits, divide, improvement
 
@@ -63,9 +64,7 @@ def run(
         for name, options in NETWORKS.items()
     }
     deep = {
-        name: _hits(
-            store, parts, {"name": "mlp", "hidden": [width] * trained_depth, "dropout": 0.0, **options}, epochs, 32
-        )
+        name: _hits(store, parts, chosen(MLP, hidden=[width] * trained_depth, dropout=0.0, **options), epochs, 32)
         for name, options in NETWORKS.items()
     }
     small = {
@@ -73,7 +72,7 @@ def run(
             size: _hits(
                 store,
                 parts,
-                {"name": "mlp", "hidden": [width, width], "dropout": 0.0, "norm": norm},
+                chosen(MLP, hidden=[width, width], dropout=0.0, norm=norm),
                 max(1, round(steps * size / images)),
                 size,
             )
@@ -137,16 +136,14 @@ def first_gradient(
     return float(first.weight.grad.norm())
 
 
-def _hits(
-    store: Any, parts: Sequence[Division], network: Mapping[str, Any], epochs: int, batch_size: int
-) -> list[Floats]:
+def _hits(store: Any, parts: Sequence[Division], network: Section, epochs: int, batch_size: int) -> list[Floats]:
     """Train with every seed; return which test images are right."""
     return [
         classifier(
             store,
             part.train,
             network=network,
-            training={"epochs": epochs, "batch_size": batch_size, "schedule": {"name": "cosine"}},
+            training={"epochs": epochs, "batch_size": batch_size, "schedule": chosen(cosine)},
             seed=seed,
         ).correct(store, part.test)
         for seed, part in enumerate(parts)

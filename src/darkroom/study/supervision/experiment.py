@@ -10,20 +10,23 @@ import numpy as np
 from pydantic import Field
 
 from darkroom import figures
+from darkroom.augment.batch.affine import Affine
 from darkroom.data.config import LabelBudget
 from darkroom.data.hide import hide
 from darkroom.data.store import Store, labeled
 from darkroom.explore.agreement import agreement
 from darkroom.explore.clustering.kmeans import KMeansClustering
-from darkroom.registry import register
-from darkroom.settings import Count, Positive
+from darkroom.fit.optimizers import adamw
+from darkroom.nets.mlp import MLP
+from darkroom.registry import Plugin, chosen, register
+from darkroom.settings import Count, Positive, Section
 from darkroom.study.findings import Figure, Findings, Table, gain, mean
 from darkroom.study.training import classifier, digits, divide, placed
 
 TRAIN, BATCH = 1200, 128
 SHARES = (0.0, 1.0)
 SUPERVISED, CLUSTERS = "supervised", "clusters"
-POLICY = {"online": [{"name": "affine", "rotate": 0, "translate": 0.125, "scale": 0, "shear": 0}]}
+POLICY = {"online": [chosen(Affine, rotate=0, translate=0.125, scale=0, shear=0)]}
 """Shifts by up to a pixel, for every method alike."""
 
 
@@ -39,7 +42,10 @@ def run(
             min_length=2, description="shares of the 1,200 training labels that are known; at least one per class is"
         ),
     ] = (1.0, 0.1, 0.01),
-    methods: Annotated[tuple[str, ...], Field(min_length=1, description="semi-supervised methods")] = (
+    methods: Annotated[
+        tuple[Annotated[Any, Plugin("semi-supervised method")], ...],
+        Field(min_length=1, validate_default=True, description="semi-supervised methods"),
+    ] = (
         "pseudo_label",
         "mean_teacher",
         "fixmatch",
@@ -59,9 +65,9 @@ def run(
         for share in shares:
             known = with_labels(store, share, seed=seed)
             counts[share] = len(labeled(known, "train"))
-            for method in (SUPERVISED, *(methods if share < 1 else ())):
+            for method in (None, *(methods if share < 1 else ())):
                 accuracy = trained(known, method, epochs=epochs, lr=lr, seed=seed)
-                found[share].setdefault(method, []).append(accuracy)
+                found[share].setdefault(method.name if method else SUPERVISED, []).append(accuracy)
     few = [share for share in shares if share < 1]
     return Findings(
         numbers={
@@ -86,7 +92,7 @@ def run(
                 {f"{counts[share]:,} labels": "percent" for share in shares},
                 {
                     method: [mean(found[share][method], SHARES) if method in found[share] else None for share in shares]
-                    for method in (SUPERVISED, *methods)
+                    for method in (SUPERVISED, *(each.name for each in methods))
                 },
             )
         },
@@ -106,14 +112,13 @@ def with_labels(store: Store, share: float, *, seed: int) -> Store:
     return replace(store, items=table)
 
 
-def trained(store: Store, method: str, *, epochs: int, lr: float, seed: int) -> float:
+def trained(store: Store, method: Section | None, *, epochs: int, lr: float, seed: int) -> float:
     """Return the test accuracy of a perceptron trained by a semi-supervised method, or on its labels alone."""
     rows = labeled(store, "train")
-    semi: dict[str, Any] = {} if method == SUPERVISED else {"semi": {"name": method}}
-    if not semi:  # an epoch of few labels has few steps
+    if method is None:  # an epoch of few labels has few steps
         epochs = math.ceil(epochs * math.ceil(TRAIN / BATCH) / math.ceil(len(rows) / BATCH))
-    training = {"epochs": epochs, "batch_size": BATCH, "optimizer": {"name": "adamw", "lr": lr}}
-    model = classifier(store, rows, network={"name": "mlp"}, training=training, seed=seed, policy=POLICY, **semi)
+    training = {"epochs": epochs, "batch_size": BATCH, "optimizer": chosen(adamw, lr=lr)}
+    model = classifier(store, rows, network=chosen(MLP), training=training, seed=seed, policy=POLICY, semi=method)
     return float(model.correct(store, store.rows("test")).mean())
 
 

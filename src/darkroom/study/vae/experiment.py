@@ -12,10 +12,12 @@ from pydantic import Field
 
 from darkroom.data.store import Store
 from darkroom.fit.batches import as_tensor
+from darkroom.fit.optimizers import adamw
+from darkroom.generate.gan.model import GAN
 from darkroom.generate.vae.codebook import perplexity
 from darkroom.generate.vae.vae import VAE
 from darkroom.generate.vae.vqvae import VQVAE
-from darkroom.registry import register
+from darkroom.registry import chosen, register
 from darkroom.settings import Count, Positive
 from darkroom.study.findings import Findings, Table, gain, mean
 from darkroom.study.generating import Bytes, contrast, sampled, trained
@@ -72,7 +74,7 @@ def run(
     for seed in range(seeds):
         division = divide(store, train=1200, val=97, test=500, seed=seed)
         vaes = {beta: vae(store, division, beta=beta, latent=latent, epochs=epochs, seed=seed) for beta in betas}
-        gan = trained("gan", store, division, seed=seed, training={"epochs": gan_epochs}, width=16, conditioning="none")
+        gan = trained(GAN, store, division, seed=seed, training={"epochs": gan_epochs}, width=16, conditioning="none")
         found.append(
             Once(
                 betas={beta: bounded(model, store, division, seed=seed) for beta, model in vaes.items()},
@@ -105,7 +107,7 @@ def nearest_one(betas: tuple[float, ...]) -> float:
 def vae(store: Store, division: Division, *, beta: float, latent: int, epochs: int, seed: int) -> VAE:
     """Train an unconditional VAE."""
     options: Mapping[str, Any] = {"conditional": False, "latent": latent, "beta": beta}
-    model = trained("vae", store, division, seed=seed, training={"epochs": epochs}, **options).model
+    model = trained(VAE, store, division, seed=seed, training={"epochs": epochs}, **options).model
     assert isinstance(model, VAE)
     return model
 
@@ -134,9 +136,9 @@ def rates(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
 def codes(store: Store, division: Division, *, size: int, epochs: int, seed: int) -> Codes:
     """Train a VQ-VAE with a codebook of this size, and measure how test images use it."""
     with torch.inference_mode(False):
-        training = {"epochs": epochs, "batch_size": 32, "optimizer": {"name": "adamw", "lr": 0.004}}
+        training = {"epochs": epochs, "batch_size": 32, "optimizer": chosen(adamw, lr=0.004)}
         options: Mapping[str, Any] = {"codes": size, "width": 16, "halvings": 1, "prior_layers": 1, "prior_width": 32}
-        model = trained("vqvae", store, division, seed=seed, training=training, conditional=False, **options).model
+        model = trained(VQVAE, store, division, seed=seed, training=training, conditional=False, **options).model
     assert isinstance(model, VQVAE)
     found = model.encode(as_tensor(store.samples[division.test])).codes
     return Codes(
