@@ -33,8 +33,8 @@ def scores(found: Sequence[Scored], families: Sequence[str], false_alarms: Seque
         axes.legend(frameon=False)
     return Figure(
         drawn,
-        "Histograms of the reconstruction errors of normal and of anomalous test images, which overlap, with dotted "
-        "thresholds in the overlap; the two kinds are further apart for the autoencoder",
+        "Histograms of the reconstruction errors of normal and of anomalous test images, with dotted thresholds. AUROC: "
+        + ", ".join(f"{family} {each.area:.3f}" for family, each in zip(families, found, strict=True)),
     )
 
 

@@ -27,14 +27,15 @@ def angles(found: list[dict[str, dict[int, float]]]) -> Shown:
             axes.plot(
                 list(once[name]), list(once[name].values()), color=color, lw=1, label=label if not index else None
             )
+    ends = {name: [[*once[name].values()][-1] for once in found] for name in found[0]}
     figures.log_scale(axes)
     axes.set_xlabel("training step")
     axes.set_ylabel("largest principal angle (degrees)")
     axes.legend(frameon=False)
     return Shown(
         drawn,
-        "Curves of the largest angle between the subspace of a linear autoencoder and that of PCA: it falls towards zero "
-        "in training, sooner if the mean image is subtracted first",
+        "Curves of the largest angle between the subspace of a linear autoencoder and that of PCA by training step. The "
+        "largest at the end: " + ", ".join(f"{name} pixels {max(last):.2g} degrees" for name, last in ends.items()),
     )
 
 
@@ -54,7 +55,7 @@ def sizes(found: list[dict[str, dict[int, float]]]) -> Shown:
     axes.set_xlabel("code size (numbers per image)")
     axes.set_ylabel("mean squared error of test images")
     axes.legend(frameon=False)
-    return Shown(drawn, "Curves of the test error of PCA and of two autoencoders, which fall with the code size")
+    return Shown(drawn, "Curves of the test error of PCA and of two autoencoders by code size")
 
 
 def curve(found: Curve) -> Shown:
@@ -69,8 +70,8 @@ def curve(found: Curve) -> Shown:
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return Shown(
         drawn,
-        "Points on three quarters of a circle: one principal component flattens them to a straight line, the autoencoder "
-        "follows the arc",
+        "Points on three quarters of a circle, and what is left of them: a straight line by one principal component, a curve "
+        "by the autoencoder",
     )
 
 
@@ -95,5 +96,5 @@ def denoised(networks: dict[str, Detector], images: NDArray[np.uint8], *, noise:
     return Shown(
         drawn,
         "Ten digits in five rows: clean, with noise, and reconstructed from the noisy ones by PCA, by a plain autoencoder "
-        "and by a denoising one, whose digits are the cleanest",
+        "and by a denoising one",
     )

@@ -132,5 +132,5 @@ def drawn(table: Rows, *, k: int) -> Figure:
     return Figure(
         drawing,
         "Two panels: a rare class on two islands with one stray row among the frequent class between them. Made rows lie "
-        "on lines between rare rows; those from the stray row cross the frequent class, where ADASYN makes more than SMOTE",
+        "on lines between rare rows; those from the stray row cross the frequent class",
     )

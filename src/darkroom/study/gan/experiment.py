@@ -118,7 +118,7 @@ def on_line(game: AdversarialGame) -> Figure:
     return Figure(
         drawn,
         "Two panels over a line: the real density with two modes and the histogram of generated points; and the "
-        "discriminator beside its best response, around one half where the two densities agree",
+        "discriminator beside its best response",
     )
 
 
@@ -135,6 +135,6 @@ def rings(points: dict[str, Floats], modes: int) -> Figure:
     drawn.axes[0].set_ylabel("second coordinate")
     return Figure(
         drawn,
-        "Five panels of generated points over the ring of modes: without a stabilizer they gather away from most modes; "
-        "the titles count the modes covered by each game",
+        "Panels of generated points over the ring of modes. Modes covered: "
+        + ", ".join(f"{name} {mixture.coverage(given, modes).modes}" for name, given in points.items()),
     )

@@ -154,6 +154,6 @@ def drawn(found: dict[float, dict[str, list[float]]], clusters: list[float], cou
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return Figure(
         drawing,
-        "Accuracy by the number of known labels for the supervised classifier and for semi-supervised methods; it falls with "
-        "the number of labels; a dotted line marks clusters matched to classes",
+        "Accuracy by the number of known labels for the supervised classifier and for semi-supervised methods; a dotted line "
+        f"marks clusters matched to classes, {100 * np.mean(clusters):.0f} %",
     )

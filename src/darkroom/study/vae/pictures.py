@@ -37,7 +37,7 @@ def rates(found: list[dict[float, Bounded]]) -> Figure:
     axes.legend(frameon=False)
     return Figure(
         drawn,
-        "Distortion against rate: with a smaller weight of the KL term the rate is higher and the distortion lower",
+        "Distortion against rate on the test images, one curve through the weights of the KL term per seed",
     )
 
 
