@@ -96,5 +96,6 @@ def test_the_page_has_its_sections_and_its_formulas_are_valid(name: str) -> None
     assert re.findall(r"^# (.+)", text, re.MULTILINE)
     headings = re.findall(r"^## (.+)", text, re.MULTILINE)
     assert [heading for heading in SECTIONS if heading not in headings] == []
+    assert re.findall(r"^(?!\{%).*%\}\n(?=\S)", text, re.MULTILINE) == [], "Jinja drops the line break after a block"
     body = html(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "1", text, flags=re.DOTALL))
     assert "$$" not in body
