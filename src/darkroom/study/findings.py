@@ -11,6 +11,7 @@ Numbers keep their interval, so that a page can state it and choose its words by
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from darkroom.measure.seeds import t_interval
 
 FINDINGS = "findings.json"
 KINDS = {"number": Number, "difference": Difference}
+SHARES, AMOUNTS = (0.0, 1.0), (0.0, math.inf)
+"""Bounds of averages: of shares, and of what cannot be negative, such as a loss."""
 FRAMES = 12
 """Frames per second of an animation."""
 

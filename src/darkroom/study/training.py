@@ -26,7 +26,7 @@ from darkroom.measure.learning_curve import nested_order
 from darkroom.randomness import derive
 from darkroom.registry import chosen
 from darkroom.settings import Section
-from darkroom.study.findings import mean
+from darkroom.study.findings import SHARES, mean
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ def settings(training: Mapping[str, Any]) -> Training:
 
 def accuracy(hits: Sequence[Floats]) -> Number:
     """Average a classifier's accuracy over seeds, given which test images were right (N,) with each."""
-    return mean([float(right.mean()) for right in hits], (0.0, 1.0))
+    return mean([float(right.mean()) for right in hits], SHARES)
 
 
 def improvement(after: Sequence[Floats], before: Sequence[Floats]) -> Difference:

@@ -20,9 +20,17 @@ def test_a_difference_shows_its_sign_and_zero_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.01822, "0.0182"), (1.5, "1.5"), (18_203.4, "18,203"), (999_999, "999,999")]
+    ("value", "shown"),
+    [
+        (0.01822, "0.0182"),
+        (1.5, "1.5"),
+        (18_203.4, "18,203"),
+        (999_999, "999,999"),
+        (2.3149e34, "2.31×10³⁴"),
+        (-1.87e-6, "−1.87×10⁻⁶"),
+    ],
 )
-def test_compact_numbers_have_no_exponent(value: float, shown: str) -> None:
+def test_compact_numbers_have_an_exponent_only_far_from_one(value: float, shown: str) -> None:
     assert text.compact(value) == shown
 
 

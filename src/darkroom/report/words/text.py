@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from darkroom.measure.intervals import Difference, Number
 from darkroom.report.words.nouns import worded
 
 MINUS, DASH, THIN = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{NARROW NO-BREAK SPACE}"
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Style = Callable[[float], str]
 
@@ -38,10 +40,20 @@ def nats(value: float) -> str:
 
 
 def compact(value: float) -> str:
-    """Write a quantity with three significant digits and grouped thousands: 0.0182, 1.82, 18.2, 18,200."""
+    """Write a quantity with three significant digits and grouped thousands: 0.0182, 1.82, 18.2, 18,200, 1.82×10¹²."""
     if value == 0:
         return "0"
+    if math.isfinite(value) and not 1e-4 <= abs(value) < 1e9:
+        return scientific(value, 2)
     return signless_zero(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}")
+
+
+def scientific(value: float, places: int = 1) -> str:
+    """Write a very large or small number: 6.7×10⁻⁸."""
+    if not value:
+        return "0"
+    digits, power = f"{value:.{places}e}".split("e")
+    return f"{digits.replace('-', MINUS)}×10{str(int(power)).translate(SUPERSCRIPT)}"
 
 
 def count(number: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -21,10 +20,9 @@ from darkroom.registry import register
 from darkroom.settings import Count, Positive
 from darkroom.study import toys, training
 from darkroom.study.activations.functions import ALL, Activation, softmax_jacobian
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, gain, mean
 
 TEST = 500
-SHARES = (0.0, 1.0)
 DEEP: tuple[Activations, ...] = ("sigmoid", "tanh", "relu", "gelu")
 STYLES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)))
 MARKERS = "os^Dv"
@@ -50,7 +48,7 @@ def run(
     store = training.digits()
     ratios = {
         name: {
-            depth: mean([first_to_last(name, depth, width, seed, store) for seed in range(seeds)], (0.0, np.inf))
+            depth: mean([first_to_last(name, depth, width, seed, store) for seed in range(seeds)], AMOUNTS)
             for depth in depths
         }
         for name in DEEP

@@ -20,12 +20,10 @@ from darkroom.settings import Count, Positive, Probability
 from darkroom.study.anomalies import pictures
 from darkroom.study.anomalies.scored import Scored
 from darkroom.study.detecting import fitted, scores
-from darkroom.study.findings import Findings, Table, gain, mean
+from darkroom.study.findings import SHARES, Findings, Table, gain, mean
 from darkroom.study.training import Division, digits, divide, placed
 
 Floats = NDArray[np.float64]
-SHARES = (0.0, 1.0)
-"""Bounds of a share."""
 
 
 FAMILIES = ("PCA", "autoencoder")

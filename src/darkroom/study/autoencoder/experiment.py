@@ -22,7 +22,7 @@ from darkroom.study.autoencoder import linear, pictures
 from darkroom.study.autoencoder.linear import Curve
 from darkroom.study.autoencoder.variants import Measured, measured
 from darkroom.study.detecting import fitted, reconstruction_error
-from darkroom.study.findings import Findings, Table, gain, mean
+from darkroom.study.findings import AMOUNTS, Findings, Table, gain, mean
 from darkroom.study.training import Division, digits, divide
 
 LINEAR = 4
@@ -161,8 +161,8 @@ def numbers(found: list[Once]) -> dict[str, Any]:
             str(at): gain([once.errors["shallow"][at] for once in found], [once.errors["PCA"][at] for once in found])
             for at in sizes
         },
-        "line": mean([once.curve.errors()[0] for once in found]),
-        "network": mean([once.curve.errors()[1] for once in found]),
+        "line": mean([once.curve.errors()[0] for once in found], AMOUNTS),
+        "network": mean([once.curve.errors()[1] for once in found], AMOUNTS),
         "denoising": {"noisy": change("denoising", "noisy"), "clean": change("denoising", "clean")},
         "pca": {"noisy": change("PCA", "noisy")},
         "sparse": {"active": change("sparse", "active"), "clean": change("sparse", "clean")},
@@ -176,10 +176,12 @@ def tables(found: list[Once]) -> dict[str, Table]:
     rows: dict[str, list[Number | None]] = {}
     for kind in found[0].kinds:
         values = zip(*(once.kinds[kind] for once in found), strict=True)
-        rows[kind] = [mean([v for v in each if v is not None]) if None not in each else None for each in values]
+        rows[kind] = [
+            mean([v for v in each if v is not None], AMOUNTS) if None not in each else None for each in values
+        ]
     headings = ["Error, clean images", "Error, noisy images", "Active units", "Slope of the encoder"]
     by_size = {
-        family: [mean([once.errors[family][at] for once in found]) for at in errors]
+        family: [mean([once.errors[family][at] for once in found], AMOUNTS) for at in errors]
         for family, errors in found[0].errors.items()
     }
     return {

@@ -18,7 +18,7 @@ from darkroom.settings import Count, Positive
 from darkroom.study import toys, training
 from darkroom.study.backpropagation.by_hand import PARAMETERS, autograd, backward, differences, forward, two_layers
 from darkroom.study.backpropagation.by_hand import chain as through
-from darkroom.study.findings import Figure, Findings, Table, mean
+from darkroom.study.findings import AMOUNTS, Figure, Findings, Table, mean
 
 SYMBOLS = {
     "x": "x",
@@ -74,7 +74,7 @@ def run(
     product, slopes = through(chain, 1.0)
     norms = {
         scale: {
-            depth: mean([gradient_norm(depth, width, scale, seed) for seed in range(seeds)], (0, math.inf))
+            depth: mean([gradient_norm(depth, width, scale, seed) for seed in range(seeds)], AMOUNTS)
             for depth in depths
         }
         for scale in scales

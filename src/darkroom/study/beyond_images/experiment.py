@@ -26,9 +26,8 @@ from darkroom.study.beyond_images.oversampling import (
     tumors,
 )
 from darkroom.study.beyond_images.oversampling import Table as Rows
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
 
-SHARES = (0.0, 1.0)
 MEASURES = {
     "auroc": "AUROC",
     "average_precision": "Average precision",

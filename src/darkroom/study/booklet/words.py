@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from darkroom.measure.intervals import Difference, Number
 from darkroom.report.words import text
-
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def percent(value: Number | float) -> str:
@@ -34,11 +31,7 @@ def fixed(value: Number | float, places: int = 2) -> str:
 
 def scientific(value: Number | float) -> str:
     """Write a very large or small number alone: `6.7×10⁻⁸`."""
-    given = _number(value).value
-    if not given:
-        return "0"
-    power = math.floor(math.log10(abs(given)))
-    return f"{text.signless_zero(f'{given / 10**power:.1f}')}×10{str(power).translate(SUPERSCRIPT)}"
+    return text.scientific(_number(value).value or 0.0)
 
 
 def points(difference: Difference) -> str:

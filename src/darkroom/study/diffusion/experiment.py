@@ -15,10 +15,9 @@ from darkroom.settings import Count, NonNegative, Positive
 from darkroom.study import modes
 from darkroom.study.diffusion import pictures
 from darkroom.study.diffusion.process import CLASSES, TIMES, Floats, drawn, learned, learned_score, sampled
-from darkroom.study.findings import Findings, Table, gain, mean
+from darkroom.study.findings import SHARES, Findings, Table, gain, mean
 
 POINTS = 1000
-SHARES = (0.0, 1.0)
 SAMPLERS = {"DDPM": "ancestral", "DDIM": "ddim"}
 SOURCES = {"classifier-free": "classifier_free", "classifier": "classifier"}
 

@@ -18,7 +18,7 @@ from darkroom.nets.layers import ClassicDropout
 from darkroom.nets.mlp import MLP
 from darkroom.registry import chosen, register
 from darkroom.study.dropout.worked import examples
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import AMOUNTS, Figure, Findings, Table, gain, mean
 from darkroom.study.training import Trained, accuracy, classifier, digits, divide, improvement
 
 Floats = NDArray[np.float64]
@@ -77,8 +77,8 @@ def run(
             "gain": {f"{p:g}": improvement(hits[p], hits[0.0]) for p in rates},
             "conventions": improvement([m.correct(store, test) for m in classic], hits[rate]),
             "agreement": max(agreement(m, rate, store.samples[test]) for m in classic),
-            "right_loss": mean(right),
-            "wrong_loss": mean(wrong),
+            "right_loss": mean(right, AMOUNTS),
+            "wrong_loss": mean(wrong, AMOUNTS),
             "slip_loss": gain(wrong, right),
             "slip_accuracy": improvement(
                 [m.correct(store, test) for m in slips], [m.correct(store, test) for m in classic]

@@ -24,12 +24,11 @@ from darkroom.nets.mlp import MLP
 from darkroom.registry import chosen, register
 from darkroom.settings import Count
 from darkroom.sheets import tile
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.generating import Bytes, Generated, Quality, quality, sampled, trained
 from darkroom.study.training import Division, Trained, classifier, digits, divide
 
 SAMPLES, SHOWN = 500, 12
-SHARES = (0.0, 1.0)
 MODELS: Mapping[str, type[GenerativeModel]] = {"vae": VAE, "gan": GAN, "diffusion": Diffusion}
 FAMILIES = tuple(MODELS)
 TITLES = {"vae": "VAE", "gan": "GAN", "diffusion": "diffusion model", "real": "other real images"}
@@ -154,9 +153,9 @@ def numbers(found: dict[str, list[Measured]], floor: list[Quality]) -> dict[str,
         "cheapest": TITLES[min(FAMILIES, key=lambda name: sampling[name])],
         "coverage": {name: mean(of(name, "coverage"), SHARES) for name in FAMILIES},
         "precision": {name: mean(of(name, "precision"), SHARES) for name in FAMILIES},
-        "sharpness": {name: mean(of(name, "sharpness")) for name in FAMILIES},
-        "frechet": {name: mean(of(name, "frechet")) for name in FAMILIES},
-        "floor": mean([each.frechet for each in floor]),
+        "sharpness": {name: mean(of(name, "sharpness"), AMOUNTS) for name in FAMILIES},
+        "frechet": {name: mean(of(name, "frechet"), AMOUNTS) for name in FAMILIES},
+        "floor": mean([each.frechet for each in floor], AMOUNTS),
         "recognized": {name: mean([each.recognized for each in found[name]], SHARES) for name in FAMILIES},
         "copies": {name: mean([each.copies for each in found[name]], SHARES) for name in FAMILIES},
         "factor": sampling["diffusion"] / sampling["gan"],
@@ -175,8 +174,7 @@ def tables(found: dict[str, list[Measured]], floor: list[Quality]) -> dict[str, 
     def row(each: list[Quality]) -> list[Any]:
         bounds = {"precision": SHARES, "coverage": SHARES}
         return [
-            mean([float(getattr(one, name)) for one in each], bounds.get(name, (0.0, np.inf)))
-            for name in Quality._fields
+            mean([float(getattr(one, name)) for one in each], bounds.get(name, AMOUNTS)) for name in Quality._fields
         ]
 
     headings = {"Fréchet distance": "compact", "Precision": "percent", "Coverage": "percent", "Sharpness": "decimal"}

@@ -15,12 +15,11 @@ from darkroom.generate.gan.game import AdversarialGame
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 from darkroom.study import modes as mixture
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.gan.game import Rules, believed, made, play
 
 Floats = NDArray[np.float64]
 BATCH, POINTS = 128, 2000
-SHARES = (0.0, 1.0)
 UNSTABLE = "no stabilizer"
 
 

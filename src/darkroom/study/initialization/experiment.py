@@ -22,7 +22,7 @@ from darkroom.nets.options import Activations
 from darkroom.randomness import derive
 from darkroom.registry import chosen, register
 from darkroom.settings import Positive, Section
-from darkroom.study.findings import Figure, Findings, Table, mean
+from darkroom.study.findings import AMOUNTS, Figure, Findings, Table, mean
 from darkroom.study.training import accuracy, digits, divide, improvement
 
 Floats = NDArray[np.float64]
@@ -102,7 +102,7 @@ def run(
             "gradients": by(lambda key: float(backward[key][0] / backward[key][-1])),
             "per_layer": by(lambda key: float((forward[key][-1] / forward[key][0]) ** (1 / (depth - 1)))),
             "expected": {init: expected(init, width) for init in INITS},
-            "loss": by(lambda key: mean([float(curve[-20:].mean()) for curve in curves[key]])),
+            "loss": by(lambda key: mean([float(curve[-20:].mean()) for curve in curves[key]], AMOUNTS)),
             "accuracy": by(lambda key: accuracy(hits[key])),
             "he_over_xavier": {act: improvement(hits[act, "He"], hits[act, "Xavier"]) for act in ACTIVATIONS},
         },

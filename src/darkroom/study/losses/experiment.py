@@ -22,12 +22,11 @@ from darkroom.measure.intervals import Number
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 from darkroom.study import toys, training
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.losses import curves
 from darkroom.study.losses.outlier import LOSSES, WORKED, line, location, points
 
 TEST, RARE = 500, 8
-SHARES = (0.0, 1.0)
 STYLES = ("-", "--", "-.", ":")
 BINARY_LR = 0.5
 """Learning rate of gradient descent on the saturated classifier."""

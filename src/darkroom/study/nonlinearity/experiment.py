@@ -16,9 +16,8 @@ from darkroom import figures
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 from darkroom.study import toys
-from darkroom.study.findings import Figure, Findings, Table, mean
+from darkroom.study.findings import SHARES, Figure, Findings, Table, mean
 
-SHARES = (0.0, 1.0)
 Floats = NDArray[np.float64]
 
 

@@ -17,13 +17,12 @@ from darkroom.data.store import Store
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 from darkroom.study import toys, training
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
 
 FRUITS = ("apple", "banana", "cherry", "grape", "lemon", "pear")
 LABELS = {"even": (0, 2, 4, 6, 8), "above four": (5, 6, 7, 8, 9), "has a loop": (0, 6, 8, 9)}
 """Independent labels of a digit; 1 and 3 have none, 6 and 8 have all."""
 TEST = 500
-SHARES = (0.0, 1.0)
 Floats = NDArray[np.float64]
 Rates = dict[str, list[float]]
 

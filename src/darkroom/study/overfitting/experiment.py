@@ -20,11 +20,10 @@ from darkroom.nets.mlp import MLP
 from darkroom.randomness import derive
 from darkroom.registry import chosen, register
 from darkroom.settings import Count, Probability
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.training import Division, classifier, digits, divide
 
 Floats = NDArray[np.float64]
-SHARES = (0.0, 1.0)
 
 
 @register("study", "overfitting")
@@ -97,9 +96,9 @@ def run(
     accuracies = [(h["val_accuracy"].iloc[int(h["val_loss"].argmin())], h["val_accuracy"].iloc[-1]) for h in histories]
     return Findings(
         numbers={
-            "train_loss": mean([float(history["train_loss"].iloc[-1]) for history in histories]),
-            "val_loss": mean(last.tolist()),
-            "turning": mean(turning),
+            "train_loss": mean([float(history["train_loss"].iloc[-1]) for history in histories], AMOUNTS),
+            "val_loss": mean(last.tolist(), AMOUNTS),
+            "turning": mean(turning, AMOUNTS),
             "rise": gain(last.tolist(), lowest.tolist()),
             "accuracy_after": gain([after for _, after in accuracies], [before for before, _ in accuracies]),
             "half": mean(half.tolist(), SHARES),

@@ -21,7 +21,7 @@ from darkroom.nets.mlp import MLP
 from darkroom.registry import register
 from darkroom.settings import Count, Positive
 from darkroom.study import toys, training
-from darkroom.study.findings import Figure, Findings, Table, mean
+from darkroom.study.findings import SHARES, Figure, Findings, Table, mean
 
 PIXELS, CLASSES, TEST = 64, 10, 500
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def run(
             "truth": int(store.labels[rows[image]]),
             "predicted": int(logits.argmax()),
             "confidence": float(logits.softmax(0).max()),
-            "accuracy": mean([accuracy for _, accuracy in found], (0.0, 1.0)),
+            "accuracy": mean([accuracy for _, accuracy in found], SHARES),
         },
         figures={
             "network": Figure(diagram.drawing(network, x), _alt(widths)),

@@ -23,7 +23,7 @@ from darkroom.nets.mlp import MLP
 from darkroom.randomness import derive
 from darkroom.registry import chosen, register
 from darkroom.settings import Count, Positive
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.training import Division, Trained, accuracy, classifier, digits, divide, improvement
 
 Floats = NDArray[np.float64]
@@ -107,8 +107,8 @@ def run(
             "helps": [name for name, (effect, _) in effects.items() if effect.clear and effect.value > 0],
             "unclear": [name for name, (effect, _) in effects.items() if not effect.clear],
             "hurts": [name for name, (effect, _) in effects.items() if effect.clear and effect.value < 0],
-            "zeros": {name: mean([one.zeros for one in found[name]], (0.0, 1.0)) for name in ("plain", "L1", "L2")},
-            "epochs": mean([float(len(model.history)) for model in runs["early stopping"]]),
+            "zeros": {name: mean([one.zeros for one in found[name]], SHARES) for name in ("plain", "L1", "L2")},
+            "epochs": mean([float(len(model.history)) for model in runs["early stopping"]], AMOUNTS),
             "chosen": [f"{rate:g}" for rate in rates],
         },
         figures={"curves": _curves(runs, found), "weights": _weights(runs)},
@@ -212,7 +212,7 @@ def _row(found: Sequence[Outcome], effect: Difference | None) -> list[Number | D
     return [
         accuracy([one.right for one in found]),
         effect,
-        mean([one.loss for one in found]),
+        mean([one.loss for one in found], AMOUNTS),
         float(np.mean([one.train_loss for one in found])),
     ]
 

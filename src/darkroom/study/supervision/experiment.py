@@ -20,11 +20,10 @@ from darkroom.fit.optimizers import adamw
 from darkroom.nets.mlp import MLP
 from darkroom.registry import Plugin, chosen, register
 from darkroom.settings import Count, Positive, Section
-from darkroom.study.findings import Figure, Findings, Table, gain, mean
+from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.training import classifier, digits, divide, placed
 
 TRAIN, BATCH = 1200, 128
-SHARES = (0.0, 1.0)
 SUPERVISED, CLUSTERS = "supervised", "clusters"
 POLICY = {"online": [chosen(Affine, rotate=0, translate=0.125, scale=0, shear=0)]}
 """Shifts by up to a pixel, for every method alike."""

@@ -19,7 +19,7 @@ from darkroom.generate.vae.vae import VAE
 from darkroom.generate.vae.vqvae import VQVAE
 from darkroom.registry import chosen, register
 from darkroom.settings import Count, Positive
-from darkroom.study.findings import Findings, Table, gain, mean
+from darkroom.study.findings import AMOUNTS, SHARES, Findings, Table, gain, mean
 from darkroom.study.generating import Bytes, contrast, sampled, trained
 from darkroom.study.training import Division, digits, divide
 from darkroom.study.vae import pictures
@@ -168,15 +168,15 @@ def numbers(found: list[Once], one: float) -> dict[str, Any]:
         "low": low,
         "high": high,
         "one": one,
-        "rate": {"low": mean(of(low, "rate")), "high": mean(of(high, "rate"))},
+        "rate": {"low": mean(of(low, "rate"), AMOUNTS), "high": mean(of(high, "rate"), AMOUNTS)},
         "rate_change": gain(of(high, "rate"), of(low, "rate")),
         "distortion_change": gain(of(high, "distortion"), of(low, "distortion")),
-        "active": {"low": mean(of(low, "active")), "high": mean(of(high, "active"))},
-        "sharpness": {name: mean(values) for name, values in blur.items()},
+        "active": {"low": mean(of(low, "active"), AMOUNTS), "high": mean(of(high, "active"), AMOUNTS)},
+        "sharpness": {name: mean(values, AMOUNTS) for name, values in blur.items()},
         "blur": gain(blur["vae"], blur["gan"]),
         "largest": books[-1],
-        "used": mean([once.books[books[-1]].used for once in found], (0.0, 1.0)),
-        "effective": mean([once.books[books[-1]].effective for once in found]),
+        "used": mean([once.books[books[-1]].used for once in found], SHARES),
+        "effective": mean([once.books[books[-1]].effective for once in found], AMOUNTS),
     }
 
 
@@ -198,8 +198,8 @@ def tables(found: list[Once]) -> dict[str, Table]:
             },
             {
                 f"β = {beta:g}": [
-                    *(mean(of(beta, name)) for name in names),
-                    mean([contrast(once.betas[beta].samples) / contrast(once.real) for once in found]),
+                    *(mean(of(beta, name), AMOUNTS) for name in names),
+                    mean([contrast(once.betas[beta].samples) / contrast(once.real) for once in found], AMOUNTS),
                 ]
                 for beta in found[0].betas
             },
@@ -209,8 +209,8 @@ def tables(found: list[Once]) -> dict[str, Table]:
             {"Codes in use": "percent", "Effective number of codes": "compact"},
             {
                 f"{size} codes": [
-                    mean([once.books[size].used for once in found], (0.0, 1.0)),
-                    mean([once.books[size].effective for once in found]),
+                    mean([once.books[size].used for once in found], SHARES),
+                    mean([once.books[size].effective for once in found], AMOUNTS),
                 ]
                 for size in found[0].books
             },
