@@ -29,7 +29,6 @@ from darkroom.job.commands import COMMANDS
 from darkroom.log import Log, silent
 from darkroom.settings import nearest
 from darkroom.tracking import spool
-from darkroom.tracking.database import relocate
 
 EXPECTED = (ValueError, OSError, FloatingPointError)
 """Errors that a user can fix: shown in one line, without a traceback."""
@@ -39,51 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one stage. Exit with code 1 and one line on standard error if the input or the disk is at fault."""
     called = time.time()
     words = sys.argv[1:] if arguments is None else arguments
-    if words[:1] in (["sync"], ["why"]) and {"-h", "--help"} & {*words}:
-        print(usage.OTHERS[words[0]])
-        return 0
-    if words[:1] == ["sync"]:
-        if moved := relocate(os.environ.get(spool.URI) or spool.destination(spool.SPOOL) or ""):
-            print(moved)
-        left = spool.sync()
-        count = (
-            "1 run could not be sent and remains"
-            if len(left) == 1
-            else f"{len(left)} runs could not be sent and remain"
-        )
-        kept = f"{count} in {spool.SPOOL}; {spool.last_complaint()}"
-        print(kept if left else "every run is in MLflow")
-        return 1 if left else 0
-    if words[:1] == ["why"]:
-        from darkroom.planning import why  # it reads configs, which no stage does
-
-        return why.run(words[1:])
-    if words[:1] == ["ladder"] and words[1:] and words[1].endswith((".yaml", ".yml")):
-        from darkroom.planning import ladder  # it reads configs, which no stage does
-
-        try:
-            return ladder.run(words[1:])
-        except EXPECTED as error:
-            print(f"darkroom ladder: {_explained(error)}", file=sys.stderr)
-            return 1
-    if words[:1] == ["init"]:
-        return _init(words[1:])
-    if words[:1] == ["compare"]:
-        return _compare(words[1:])
-    length = 1 if words[:1] and words[0] in COMMANDS else 2
-    stage = " ".join(words[:length])
-    module = commands.find(stage)
-    if module is None:
+    stage = commands.named(words)
+    if stage is None:
         return _help(words)
+    module = commands.module(stage)
     spec: type[BaseModel] | None = None if stage in COMMANDS else get_type_hints(module.run)["spec"]
-    options = usage.parser(stage, module, spec).parse_args(words[length:])
+    options = usage.options(stage, module, spec, words[len(stage.split()) :])
     try:
         if stage in COMMANDS:
-            code: int | None = module.run(**vars(options))
+            code: int | None = module.run(**options)
             return code or 0
         sigterm.end_stage()
         allocator.keep_freed_memory()
-        _run(stage, module, vars(options), words, called)
+        _run(stage, module, options, words, called)
     except EXPECTED as error:
         if os.environ.get("DARKROOM_TRACEBACK"):
             raise
@@ -93,28 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"darkroom {stage}: stopped", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
-
-
-def _init(words: list[str]) -> int:
-    """Write a config for the images at a path. Exit code 1 with one line on standard error if there is none that fits."""
-    from darkroom.init import command  # decodes images and reads configs
-
-    try:
-        return command.run(words)
-    except EXPECTED as error:
-        print(f"darkroom init: {_explained(error)}", file=sys.stderr)
-        return 1
-
-
-def _compare(words: list[str]) -> int:
-    """Compare two results. Exit code 1 if the second is clearly worse, or with one line on standard error if they do not fit."""
-    from darkroom.serve.compare import command  # it reads results and draws a page
-
-    try:
-        return command.run(words)
-    except EXPECTED as error:
-        print(f"darkroom compare: {_explained(error)}", file=sys.stderr)
-        return 1
 
 
 def _help(words: list[str]) -> int:
@@ -131,7 +76,7 @@ def _help(words: list[str]) -> int:
         print(usage.overview(modules, section))
         return 0
     name = " ".join(wanted[:2])
-    told = f'no stage "{name}".{nearest(name, [*modules, *usage.OTHERS])}\n\n' if wanted else ""
+    told = f'no stage "{name}".{nearest(name, [*modules])}\n\n' if wanted else ""
     print(told + usage.overview(modules, section), file=sys.stderr)
     return 2
 

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
 
 def test_help_has_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     told = said(capsys, "--help")
-    for name in (*MODULES, *usage.OTHERS):
+    for name in MODULES:
         assert re.search(rf"^  {name} +[A-Z`]\S* .{{10,}}$", told, re.MULTILINE), name
 
 
@@ -37,17 +38,13 @@ def test_help_of_a_section_has_its_own_commands_alone(capsys: pytest.CaptureFixt
     assert "detect fit" not in told
 
 
-@pytest.mark.parametrize("name", ["sync", "why"])
-def test_help_of_a_command_of_no_section_runs_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, name, "--help").strip() == usage.OTHERS[name]
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_help_of_a_command_has_a_line_for_every_option_and_key(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     run = inspect.signature(importlib.import_module(MODULES[name]).run)
     told = said(capsys, *name.split(), "--help")
-    for option in run.parameters.keys() - {"spec", "log"}:
-        assert re.search(rf"^  --{option} \S+ +\w.{{10,}}$", told, re.MULTILINE), option
+    for option in run.parameters.keys() - {"spec", "log", usage.REST}:
+        shown = f"--{option} \\S+" if run.parameters[option].kind is inspect.Parameter.KEYWORD_ONLY else option.upper()
+        assert re.search(rf"^  {shown} +\w.{{10,}}$", told, re.MULTILINE), option
     assert ("keys of the spec:" in told) == ("spec" in run.parameters)
 
 
@@ -57,6 +54,13 @@ def test_keys_are_reported_with_type_default_and_description(capsys: pytest.Capt
     told += said(capsys, "classify", "train", "--help")
     assert re.search(r"^  loss .*, default .*cross_entropy", told, re.MULTILINE)
     assert re.search(r"^  network +network \(.*\), required", told, re.MULTILINE)
+
+
+def test_words_of_a_command_that_passes_them_on_keep_their_order() -> None:
+    words = ["results/x", "--configfile", "config/x.yaml", "-n"]
+    why, ladder = (importlib.import_module(f"darkroom.planning.{name}") for name in ("why", "ladder"))
+    assert usage.options("why", why, None, words) == {"snakemake": words}
+    assert usage.options("ladder", ladder, None, words) == {"config": Path(words[0]), "snakemake": words[1:]}
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

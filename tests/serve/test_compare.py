@@ -126,6 +126,8 @@ def test_several_metrics_must_all_pass(write: Write, tmp_path: Path) -> None:
     assert command(a, b, "--metrics", "accuracy,nll", "--out", out) == 1
     assert command(a, b, "--allow", "nll=5", "--metrics", "accuracy", "--out", out) == 0
     assert not files.read_json(out / "comparison.json")["promoted"]
+    assert command(a, b, "--allow", "nll=5,accuracy=-0.01", "--out", out) == 0
+    assert files.read_json(out / "comparison.json")["promoted"]
 
 
 def test_broken_and_fixed_images_are_listed_and_shown_by_class_and_group(write: Write, tmp_path: Path) -> None:
@@ -167,6 +169,8 @@ def test_seeds_are_paired_and_whole_results_by_name(write: Write, tmp_path: Path
     found = pairs(tmp_path / "one", tmp_path / "two")
     assert [(pair.name, len(pair.seeds)) for pair in found] == [("none/mlp", 3)]
     assert command(tmp_path / "one", tmp_path / "two", "--out", tmp_path / "out") == 0
+    write("three/classify/standard/mlp", range(30))
+    assert [pair.name for pair in pairs(tmp_path / "one/classify/none/mlp", tmp_path / "three")] == [""]
 
 
 def test_metrics_are_means_over_images(write: Write, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import ast
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,12 +19,16 @@ from darkroom.config.explain import Kind, words
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = {
+    "a": "results in use: folder of a seed, of a classifier with its seeds, or of all results",
+    "allow": "how much metrics may change for the worse, such as accuracy=-0.005,nll=0.01",
     "attributes": "folder of recorded file attributes, as `data attributes` writes it",
+    "b": "results that may replace them, as A",
     "by": "acquisition rule that ranks the images; docs/suggest.md lists them",
     "checkpoints": "folder for checkpoints; an interrupted training of the same job resumes from it",
     "classifier": "folder of the trained classifier whose features are used",
     "classes": "names of classes, with commas between them (default all)",
     "classifiers": "folder that contains all trained and evaluated classifiers",
+    "config": "config file",
     "copies": "folder of augmented copies to train on besides the images",
     "embedding": "folder of features, as `explore embed` writes it",
     "data": "folder of the prepared images, as `data prepare` writes it",
@@ -34,10 +38,13 @@ OPTIONS = {
     "folds": "folder that contains the cross-validation folds of all classifiers",
     "images": "image, or folder of images",
     "judge": "folder of the classifier that judges generated images",
+    "metrics": "metrics that decide, with commas between them (default: accuracy; image_f1 of labels, mae of numbers)",
     "model": "folder of the trained model",
     "models": "folder of the audit's judges, `fold-0` and so on",
     "n": "number of images (default 100, or all if there are fewer)",
+    "name": "name of the config and its results (default: that of the path)",
     "options": "JSON file with the options of a checkpoint that has none",
+    "path": "folder, zip or tar archive, table (CSV, TSV, Parquet), or .npz file",
     "precision": "float32, or int8 for onnx",
     "out": "where to write the result, which is replaced once it is complete",
     "rate": "folder of the range test that finds the learning rate `auto`, as `classify lr_range` writes it",
@@ -57,19 +64,13 @@ OPTIONS = {
 """Help for the arguments of stages and commands."""
 KINDS = {"int": int, "int | None": int, "float | None": float, "str": str, "str | None": str}
 """Types of arguments by their annotation; all others are paths."""
-OTHERS = {
-    "compare": "Compare results B with results A on the same test images, as a gate: compare A B [--allow METRIC=CHANGE].",
-    "init": "Look at a folder, archive or table of images and write a config that fits: init PATH [--name NAME].",
-    "ladder": "Climb the ladder of a config and print which rung to use: ladder CONFIG [Snakemake options].",
-    "sync": "Send runs that are still waiting to MLflow, and report how many remain.",
-    "why": "Explain why each job would run: why [TARGET ...] [Snakemake options].",
-}
-"""Commands that belong to no section."""
+REST = "snakemake"
+"""The argument of a command that takes all words which it has no option for, to pass them on."""
 
 
 def overview(modules: Mapping[str, str], section: str = "") -> str:
     """Return one line per command, given their names and modules; with a section, only for its commands."""
-    lines = {name: _summary(module) for name, module in modules.items()} | OTHERS
+    lines = {name: _summary(module) for name, module in modules.items()}
     shown = {name: line for name, line in lines.items() if not section or name.split()[0] == section}
     width = max(map(len, shown))
     return "\n".join(
@@ -84,8 +85,17 @@ def overview(modules: Mapping[str, str], section: str = "") -> str:
     )
 
 
-def parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argparse.ArgumentParser:
-    """Return the parser of a command, whose options are the arguments of the module's `run`."""
+def options(name: str, module: ModuleType, spec: type[BaseModel] | None, words: Sequence[str]) -> dict[str, Any]:
+    """Parse the words after a command's name as arguments of its module's `run`; exits with code 2 if they do not fit."""
+    made = _parser(name, module, spec)
+    if REST not in inspect.signature(module.run).parameters:
+        return vars(made.parse_args(words))
+    given, rest = made.parse_known_args(words)
+    return {**vars(given), REST: rest}
+
+
+def _parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argparse.ArgumentParser:
+    """Return the parser of a command: the keyword-only arguments of the module's `run` are options, others positional."""
     made = _Parser(prog=f"darkroom {name}", description=(module.__doc__ or "").split("\n")[0], formatter_class=_Lines)
     made.spec = spec
     if spec is not None:
@@ -93,13 +103,16 @@ def parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argpa
         tags = "tags of the run in MLflow; `dataset` names its experiment, and `seed` numbers the runs of one method"
         made.add_argument("--tags", nargs="*", type=_tag, default=[], metavar="KEY=VALUE", help=tags)
     for option, parameter in inspect.signature(module.run).parameters.items():
-        if option in {"spec", "log"}:
+        if option in {"spec", "log", REST}:
             continue
         required = parameter.default is inspect.Parameter.empty
         default = None if required else parameter.default
         text = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
         kind = KINDS.get(parameter.annotation, Path)
-        made.add_argument(f"--{option}", type=kind, required=required, default=default, help=text)
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            made.add_argument(f"--{option}", type=kind, required=required, default=default, help=text)
+        else:
+            made.add_argument(option, metavar=option.upper(), type=kind, help=text)
     return made
 
 

@@ -1,10 +1,8 @@
-"""The command `darkroom init PATH`: look at a set of images and write a config that fits."""
+"""The command `init`: look at a set of images and write a config that fits."""
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Sequence
 
 from darkroom.config import load
 from darkroom.init import choose, cost, find, sample, words, write
@@ -14,11 +12,10 @@ from darkroom.ladder.config import Ladder
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(path: str, *, name: str | None = None) -> None:
     """Write config/NAME.yaml and print what was seen and chosen. Raises ValueError or OSError if nothing can be written."""
-    options = _parser().parse_args(arguments)
-    path = options.path if options.path == "/" else options.path.rstrip("/")
-    name = options.name or write.name_for(path)
+    path = path if path == "/" else path.rstrip("/")
+    name = name or write.name_for(path)
     if not NAME.fullmatch(name):
         raise ValueError(f'--name: got "{name}"; expected letters, digits, - and _')
     target = write.free(name)
@@ -32,13 +29,3 @@ def run(arguments: Sequence[str]) -> int:
     time = f"{cost.about(minutes)} on {cost.CORES} CPU cores"
     climbs = choose.uses_pretrained(scene) and any(choice.key.startswith("classify.") for choice in chosen)
     print(words.page(title, facts, chosen[2:], target, time, minutes=Ladder().minutes if climbs else None))
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="darkroom init", description=(__doc__ or "").partition(": ")[2])
-    parser.add_argument(
-        "path", metavar="PATH", help="folder, zip or tar archive, table (CSV, TSV, Parquet), or .npz file"
-    )
-    parser.add_argument("--name", help="name of the config and its results (default: that of the path)")
-    return parser

@@ -1,4 +1,7 @@
-"""The command `darkroom ladder CONFIG`: climb the ladder of a config, with the defaults if it has no such section."""
+"""The command `ladder`: climb the ladder of a config: `darkroom ladder CONFIG [Snakemake's options]`.
+
+A config without such a section gets the defaults.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from darkroom.config import load
 from darkroom.ladder.config import ORDER
 
 
-def run(words: Sequence[str]) -> int:
-    """Climb the ladder of the config file `words[0]` and print its rungs; further words are Snakemake's options."""
-    config = load.read(Path(words[0]))
-    folder = Path("results", config.name, "ladder")
-    command = [sys.executable, "-m", "snakemake", str(folder / files.MANIFEST), "--configfile", words[0]]
-    section = [] if config.ladder else ["--config", "ladder={}"]
-    code = subprocess.run([*command, *section, *words[1:]], check=False).returncode
+def run(config: Path, *, snakemake: Sequence[str]) -> int:
+    """Climb the ladder of a config file and print its rungs; `snakemake` are further options of Snakemake."""
+    read = load.read(config)
+    folder = Path("results", read.name, "ladder")
+    command = [sys.executable, "-m", "snakemake", str(folder / files.MANIFEST), "--configfile", str(config)]
+    section = [] if read.ladder else ["--config", "ladder={}"]
+    code = subprocess.run([*command, *section, *snakemake], check=False).returncode
     if code == 0 and (folder / "ladder.json").is_file():
         print("\n".join(lines(files.read_json(folder / "ladder.json"))))
     return code

@@ -1,7 +1,8 @@
-"""Why a job runs, in plain words: in Snakemake's own output, and as `darkroom why [TARGET ...]`.
+"""The command `why`: explain why each job would run: `darkroom why [TARGET ...] [Snakemake's options]`.
 
-Every result has a record of what it was made of beside it (see `provenance.record`). Snakemake decides by its own metadata in
-`.snakemake/`; a result missing from that metadata is compared with its record.
+Snakemake's own output has the same reasons. Every result has a record of what it was made of beside it (see
+`provenance.record`). Snakemake decides by its own metadata in `.snakemake/`; a result missing from that metadata is compared with
+its record.
 """
 
 from __future__ import annotations
@@ -132,11 +133,11 @@ class Reasons(logging.Filter):
         job["reason"] = SEPARATOR.join(own) or given
 
 
-def run(words: Sequence[str]) -> int:
-    """Print why each job needed for the targets would run; takes files or folders of results, then Snakemake's options."""
-    at = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
-    targets = [word if Path(word).suffix else f"{word.rstrip('/')}/{files.MANIFEST}" for word in words[:at]]
-    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", *words[at:]]
+def run(*, snakemake: Sequence[str]) -> int:
+    """Print why each job would run; `snakemake` are files or folders of results, if not all, and then Snakemake's options."""
+    at = next((i for i, word in enumerate(snakemake) if word.startswith("-")), len(snakemake))
+    targets = [word if Path(word).suffix else f"{word.rstrip('/')}/{files.MANIFEST}" for word in snakemake[:at]]
+    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", *snakemake[at:]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode:

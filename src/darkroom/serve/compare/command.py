@@ -1,4 +1,4 @@
-"""The command `darkroom compare A B`: a gate between two results on the same test images.
+"""The command `compare`: compare the results B with the results A on the same test images, as a gate.
 
     comparison.json   each metric of A and B, the paired difference with its 95 % interval, and the verdict
     items.csv         the images that B breaks and fixes
@@ -10,9 +10,8 @@ within an allowed margin, on all named metrics: "no clear difference" never prom
 
 from __future__ import annotations
 
-import argparse
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,50 +20,51 @@ import numpy as np
 from darkroom import files, registry
 from darkroom.data import incoming
 from darkroom.data.store import Store, open_store
+from darkroom.measure.intervals import Difference
 from darkroom.serve.compare import page
 from darkroom.serve.compare.metrics import metrics_of
 from darkroom.serve.compare.pairs import Pair, pairs
-from darkroom.serve.compare.verdict import PROMOTES, WORSE, Compared, compared
+from darkroom.serve.compare.verdict import Compared, compared, conclusion
 
 COMPARISON, ITEMS = "comparison.json", "items.csv"
 
 
-def run(words: Sequence[str]) -> int:
+def run(
+    a: Path,
+    b: Path,
+    *,
+    metrics: str | None = None,
+    allow: str | None = None,
+    data: Path | None = None,
+    out: Path = Path("comparison"),
+) -> int:
     """Compare, print a line per metric, and write the results. Raises ValueError if the results cannot be compared."""
-    given = _parser().parse_args(words)
-    found = pairs(given.a, given.b)
-    allowed = _margins(given.allow, found)
-    named = [name for part in given.metrics or () for name in part.split(",")]
-    store = _store(given.data, given.a)
-    results = [compared(pair, allowed, _groups(store)) for pair in found]
-    chosen = {result.pair.name: _named(result, named, allowed) for result in results}
-    reads = {"results A": given.a.resolve(), "results B": given.b.resolve()}
-    incoming.check_out(given.out.resolve(), {COMPARISON}, "compare", reads)
-    worse = [
-        (name, metric) for name, metrics in chosen.items() for metric in metrics if _is(results, name, metric, {WORSE})
-    ]
-    promoted = all(_is(results, name, metric, set(PROMOTES)) for name, metrics in chosen.items() for metric in metrics)
-    with files.folder(given.out.resolve()) as fresh:
-        files.write_json(fresh / COMPARISON, described(results, chosen, promoted=promoted))
-        for result in results:
-            print(*page.lines(result, chosen[result.pair.name]), sep="\n")
+    found = pairs(a, b)
+    named, allowed = _parts(metrics), _margins(_parts(allow), found)
+    store = _store(data, a)
+    groups = _groups(store)
+    results = [compared(pair, named, allowed=allowed, groups=groups) for pair in found]
+    incoming.check_out(out.resolve(), {COMPARISON}, "compare", {"results A": a.resolve(), "results B": b.resolve()})
+    with files.folder(out.resolve()) as fresh:
+        files.write_json(fresh / COMPARISON, described(results))
         _write_items(fresh / ITEMS, results)
-        page.write(fresh, results, chosen, store, compared=(given.a, given.b), promoted=promoted)
-    verdict = "B is clearly worse" if worse else "B may be promoted" if promoted else "no reason to promote B"
-    print(f"{verdict}; {given.out}/index.html")
-    return 1 if worse else 0
+        page.write(fresh, results, store, compared=(a, b))
+    for result in results:
+        print(*page.lines(result), sep="\n")
+    print(f"{conclusion(results)}; {out}/index.html")
+    return 1 if any(result.worse for result in results) else 0
 
 
-def described(results: Sequence[Compared], chosen: Mapping[str, Sequence[str]], *, promoted: bool) -> dict[str, Any]:
+def described(results: Sequence[Compared]) -> dict[str, Any]:
     """Return comparison.json."""
     return {
-        "promoted": promoted,
+        "promoted": all(result.promoted for result in results),
         "classifiers": [
             {
                 "name": result.pair.name,
                 "images": result.images,
                 "seeds": len(result.pair.seeds),
-                "gate": list(chosen[result.pair.name]),
+                "gate": result.gate,
                 "metrics": {
                     name: {"a": one.a, "b": one.b, "gain": _bounds(one.gain), "verdict": one.verdict}
                     for name, one in result.metrics.items()
@@ -77,28 +77,8 @@ def described(results: Sequence[Compared], chosen: Mapping[str, Sequence[str]], 
     }
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="darkroom compare", description="Compare the results B with the results A on the same test images."
-    )
-    what = "folder of a seed, of a classifier with its seeds, or of all results"
-    parser.add_argument("a", type=Path, metavar="A", help=f"{what}: what is in use")
-    parser.add_argument("b", type=Path, metavar="B", help=f"{what}: what may replace it")
-    parser.add_argument(
-        "--metrics",
-        action="append",
-        help="metrics that decide, with commas between them (default: accuracy; image_f1 of labels, mae of numbers)",
-    )
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="METRIC=CHANGE",
-        help="how much a metric may change for the worse, such as accuracy=-0.005 or nll=0.01; may be repeated",
-    )
-    parser.add_argument("--data", type=Path, help="folder of the prepared images, for pictures and groups")
-    parser.add_argument("--out", type=Path, default=Path("comparison"), help="where to write (default comparison)")
-    return parser
+def _parts(given: str | None) -> list[str]:
+    return given.split(",") if given else []
 
 
 def _margins(given: Sequence[str], found: Sequence[Pair]) -> dict[str, float]:
@@ -121,18 +101,7 @@ def _margins(given: Sequence[str], found: Sequence[Pair]) -> dict[str, float]:
     return margins
 
 
-def _named(result: Compared, named: Sequence[str], allowed: Mapping[str, float]) -> list[str]:
-    """Return the metrics that decide: those named and those with a margin, else the main one."""
-    for name in named:
-        registry.known("metric of --metrics", name, list(result.metrics))
-    return list(dict.fromkeys([*named, *allowed])) or [result.main]
-
-
-def _is(results: Sequence[Compared], name: str, metric: str, verdicts: set[str]) -> bool:
-    return any(one.metrics[metric].verdict in verdicts for one in results if one.pair.name == name)
-
-
-def _bounds(gain: Any) -> dict[str, float]:
+def _bounds(gain: Difference) -> dict[str, float]:
     return {"value": gain.value, "low": gain.low, "high": gain.high}
 
 

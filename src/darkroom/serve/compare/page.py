@@ -16,7 +16,7 @@ from darkroom.report.page import TEMPLATES, environment, inlined
 from darkroom.report.parts.pictures import Album
 from darkroom.report.parts.table import Cell, Figure, Row, Table
 from darkroom.report.words import text
-from darkroom.serve.compare.verdict import BETTER, UNCLEAR, WORSE, Compared, Measured
+from darkroom.serve.compare.verdict import BETTER, UNCLEAR, WORSE, Compared, Measured, conclusion
 
 OWN = Path(__file__).parent / "templates"
 TONES = {BETTER: "good", WORSE: "bad"}
@@ -35,36 +35,24 @@ class Shown:
     figures: list[Figure]
 
 
-def lines(result: Compared, gate: Sequence[str]) -> Iterator[str]:
+def lines(result: Compared) -> Iterator[str]:
     """Yield a line per metric; those that decide are marked."""
     if result.pair.name:
         yield f"{result.pair.name}:"
     for name, one in result.metrics.items():
-        mark = "→" if name in gate else " "
+        mark = "→" if name in result.gate else " "
         yield f"{mark} {name:20} {text.points(one.gain, _style(one))}: {one.verdict}"
 
 
-def write(
-    folder: Path,
-    results: Sequence[Compared],
-    gate: Mapping[str, Sequence[str]],
-    store: Store | None,
-    *,
-    compared: tuple[Path, Path],
-    promoted: bool,
-) -> None:
+def write(folder: Path, results: Sequence[Compared], store: Store | None, *, compared: tuple[Path, Path]) -> None:
     """Write index.html, which names the folders `compared`, to a folder; without the images there are no pictures."""
     with tempfile.TemporaryDirectory() as scratch:
-        shown = [
-            _shown(result, gate[result.pair.name], store, Path(scratch) / f"{number}.png")
-            for number, result in enumerate(results)
-        ]
+        shown = [_shown(result, store, Path(scratch) / f"{number}.png") for number, result in enumerate(results)]
         album = Album()
         for one in shown:
             for drawn in one.figures:
                 album.add(drawn.path)
         album.embed()
-        worse = any(result.metrics[name].verdict == WORSE for result in results for name in gate[result.pair.name])
         page = (
             environment(TEMPLATES, OWN)
             .get_template("compare.html")
@@ -73,11 +61,7 @@ def write(
                 script="",
                 shown=shown,
                 compared=[str(place) for place in compared],
-                verdict="B is clearly worse"
-                if worse
-                else "B may be promoted"
-                if promoted
-                else "No reason to promote B",
+                verdict=conclusion(results),
                 pictures=store is not None,
                 album=album,
             )
@@ -85,7 +69,7 @@ def write(
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 
-def _shown(result: Compared, gate: Sequence[str], store: Store | None, path: Path) -> Shown:
+def _shown(result: Compared, store: Store | None, path: Path) -> Shown:
     counts = result.changed["turned"].value_counts()
     titles = {"class": "Class", "labels": "Label", "numbers": ""}
     parts = [(titles[result.pair.kind], result.classes), ("Group", result.groups)]
@@ -94,20 +78,20 @@ def _shown(result: Compared, gate: Sequence[str], store: Store | None, path: Pat
         title=result.pair.name,
         images=result.images,
         seeds=len(result.pair.seeds),
-        metrics=_metrics(result, gate),
+        metrics=_metrics(result),
         parts=[(title, _parts(title, given, style)) for title, given in parts if given],
         changes={kind: int(counts.get(kind, 0)) for kind in ("broken", "fixed")},
         figures=_figures(result, store, path),
     )
 
 
-def _metrics(result: Compared, gate: Sequence[str]) -> Table:
+def _metrics(result: Compared) -> Table:
     rows = []
     for name, one in result.metrics.items():
         style = _style(one)
         values = [Cell(text.STYLES[style](value) + text.unit(style)) for value in (one.a, one.b)]
         verdict = Cell(one.verdict, tone=TONES.get(one.verdict, ""))
-        rows.append(Row(name, [*values, _gain(one.gain, style, one.verdict), verdict], chosen=name in gate))
+        rows.append(Row(name, [*values, _gain(one.gain, style, one.verdict), verdict], chosen=name in result.gate))
     return Table("Metric", ["A", "B", "B is better by", "Verdict"], rows)
 
 

@@ -44,7 +44,7 @@ def pairs(first: Path, second: Path) -> list[Pair]:
     named = [(name, ours[name], theirs[name]) for name in ours if name in theirs]
     if len(ours) == len(theirs) == 1:
         (name, one), (other, two) = *ours.items(), *theirs.items()
-        named = [(name and other and name, one, two)]
+        named = [(name if name == other else "", one, two)]
     if not named:
         raise ValueError(f"no classifier is in both: {first} has {_listed(ours)}, {second} has {_listed(theirs)}")
     found = [Pair(name, list(_seeds(name, a, b))) for name, a, b in named]

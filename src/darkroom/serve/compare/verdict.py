@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from darkroom import registry
 from darkroom.measure.intervals import Difference, paired
 from darkroom.report.comparisons import over_images
 from darkroom.serve.compare.metrics import Metric, metrics_of
@@ -36,6 +37,8 @@ class Compared:
     """What became of a pair of classifiers; `changed` has the images whose main metric changed, the broken ones first."""
 
     pair: Pair
+    gate: list[str]
+    """The names of the metrics that decide."""
     images: int
     metrics: dict[str, Measured]
     classes: dict[str, tuple[int, Difference]]
@@ -44,18 +47,33 @@ class Compared:
     changed: pd.DataFrame
 
     @property
-    def main(self) -> str:
-        """The name of the main metric."""
-        return next(iter(self.metrics))
+    def worse(self) -> bool:
+        """Whether B is clearly worse on a metric that decides."""
+        return any(self.metrics[name].verdict == WORSE for name in self.gate)
+
+    @property
+    def promoted(self) -> bool:
+        """Whether B is clearly better, or not inferior, on all metrics that decide."""
+        return all(self.metrics[name].verdict in PROMOTES for name in self.gate)
 
 
-def compared(pair: Pair, allowed: Mapping[str, float], groups: Mapping[str, str]) -> Compared:
-    """Compare a pair on all its metrics, with the margins `allowed` as gains below 0; `groups` are the images', by id.
+def conclusion(results: Sequence[Compared]) -> str:
+    """Say in words what follows from all comparisons."""
+    if any(result.worse for result in results):
+        return "B is clearly worse"
+    return "B may be promoted" if all(result.promoted for result in results) else "No reason to promote B"
 
+
+def compared(pair: Pair, named: Sequence[str], *, allowed: Mapping[str, float], groups: Mapping[str, str]) -> Compared:
+    """Compare a pair on all its metrics; those `named` and those `allowed` a loss decide, without either the main one.
+
+    `allowed` are margins as gains below 0, `groups` those of the images by id. Raises ValueError for unknown metrics.
     The interval of a difference is that of the report's comparisons: a paired bootstrap over test images, which with several
     seeds also spans the t-interval over them.
     """
     metrics = metrics_of(pair)
+    for name in named:
+        registry.known("metric of --metrics", name, list(metrics))
     turned = [(b, a) for a, b in pair.seeds]
     found = {}
     for name, metric in metrics.items():
@@ -71,7 +89,9 @@ def compared(pair: Pair, allowed: Mapping[str, float], groups: Mapping[str, str]
     each = names.dropna().unique()
     parts = {str(g): _of(gains, (names == g).to_numpy(), shares=main.share) for g in sorted(each, key=str)}
     few = 1 < len(each) <= MOST_GROUPS
-    return Compared(pair, len(table), found, within, parts if few else {}, _changed(pair, np.mean(gains, axis=0)))
+    gate = list(dict.fromkeys([*named, *allowed])) or [next(iter(metrics))]
+    changed = _changed(pair, np.mean(gains, axis=0))
+    return Compared(pair, gate, len(table), found, within, parts if few else {}, changed)
 
 
 def judged(gain: Difference, allowed: float | None = None) -> str:
