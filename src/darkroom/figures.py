@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from cycler import cycler
@@ -40,10 +41,16 @@ def figure(width: float = 6, height: float = 4) -> tuple[Figure, Axes]:
     return drawn, drawn.subplots()
 
 
-def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+def panels(count: int, width: float, height: float, **shared: Any) -> tuple[Figure, list[Axes]]:
     """Create a figure with `count` pairs of axes side by side; width and height in inches."""
+    drawn, (line,) = grid(1, count, width, height, **shared)
+    return drawn, line
+
+
+def grid(rows: int, columns: int, width: float, height: float, **shared: Any) -> tuple[Figure, list[list[Axes]]]:
+    """Create a figure with rows of pairs of axes, which `shared` couples by Matplotlib's `sharex` and `sharey`."""
     drawn = Figure(figsize=(width, height), layout="constrained")
-    return drawn, list(drawn.subplots(1, count, squeeze=False)[0])
+    return drawn, [list(line) for line in drawn.subplots(rows, columns, squeeze=False, **shared)]
 
 
 def log_scale(axes: Axes, *, across: bool = False) -> None:

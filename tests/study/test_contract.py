@@ -18,6 +18,7 @@ from darkroom.study.booklet.page import templates
 from darkroom.study.config import RunSpec
 
 SECTIONS = ("The idea", "The experiment", "What came out", "Try this", "Sources")
+PARTS = {"figure", "table", "chart"}
 STUDIES = sorted(registry.entries("study"))
 
 
@@ -81,11 +82,12 @@ def test_a_study_depends_on_the_plug_ins_that_it_uses(name: str, file: str, defi
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_page_asks_for_what_there_is(name: str) -> None:
     tree = parsed(name)
-    assert meta.find_undeclared_variables(tree) <= {"n", "c", "figure", "table", "chart"}
+    assert meta.find_undeclared_variables(tree) <= {"n", "c", *PARTS}
     assert attributes(tree, "c") <= set(registry.options("study", name).model_fields)
     source = (contents.folder(name) / "experiment.py").read_text(encoding="utf-8")
     words = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    calls = [c for c in tree.find_all(nodes.Call) if isinstance(c.node, nodes.Name)]
+    assert attributes(tree, "n") <= words, "a number that the experiment does not name"
+    calls = [c for c in tree.find_all(nodes.Call) if isinstance(c.node, nodes.Name) and c.node.name in PARTS]
     asked = {str(call.args[0].value) for call in calls if isinstance(call.args[0], nodes.Const)}
     assert asked <= words, "a figure or table that the experiment does not name"
 

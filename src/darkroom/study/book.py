@@ -37,7 +37,7 @@ def run(spec: BookSpec, *, results: Path, out: Path, log: Log) -> None:
         for index, (page, settings) in enumerate(order):
             written = filled.get_template("study.html").render(
                 page=page,
-                number=contents.ORDER.index(page.name) + 1,
+                number=contents.studies().index(page.name) + 1,
                 chapter=_chapter(page.name),
                 settings=settings,
                 before=neighbors[index],
@@ -46,7 +46,7 @@ def run(spec: BookSpec, *, results: Path, out: Path, log: Log) -> None:
                 script="",
             )
             (fresh / f"{page.name}.html").write_text(written, encoding="utf-8")
-        listed = [(title, [(name, made.get(name)) for name in names]) for title, names in contents.chapters().items()]
+        listed = [(title, [(name, made.get(name)) for name in names]) for title, names in contents.CHAPTERS.items()]
         written = filled.get_template("booklet.html").render(chapters=listed, style=style, script="")
         (fresh / "index.html").write_text(written, encoding="utf-8")
     log({"study/pages": float(len(made))})

@@ -12,9 +12,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Representations and anomalies": ("autoencoder", "anomalies"),
     "Labels and other data": ("supervision", "beyond_images"),
 }
-"""Studies by chapter; those whose folder does not exist yet are left out."""
-ORDER = tuple(name for names in CHAPTERS.values() for name in names)
-"""All of them; their places are the numbers of the pages."""
+"""Studies by chapter."""
 
 
 def folder(name: str) -> Path:
@@ -27,12 +25,6 @@ def page(name: str) -> Path:
     return folder(name) / "page.md"
 
 
-def chapters() -> dict[str, tuple[str, ...]]:
-    """Return the studies that exist by chapter, in the order of the booklet."""
-    found = {title: tuple(name for name in names if page(name).is_file()) for title, names in CHAPTERS.items()}
-    return {title: names for title, names in found.items() if names}
-
-
 def studies() -> tuple[str, ...]:
-    """Return the names of the studies that exist, in the order of the booklet."""
-    return tuple(name for names in chapters().values() for name in names)
+    """Return the names of all studies in the order of the booklet; their places are the numbers of the pages."""
+    return tuple(name for names in CHAPTERS.values() for name in names)

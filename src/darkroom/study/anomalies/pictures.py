@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure as Drawing
 
 from darkroom import figures
 from darkroom.study.findings import Figure
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
 def scores(found: Sequence[Scored], families: Sequence[str], false_alarms: Sequence[float]) -> Figure:
     """Draw histograms of the scores of normal and of anomalous test images, with the thresholds between them."""
-    drawn = Drawing(figsize=(7, 3), layout="constrained")
-    for axes, family, each in zip(drawn.subplots(1, len(found)), families, found, strict=True):
-        edges = np.linspace(0, np.quantile(each.test, 0.995), 40)
+    drawn, panels = figures.panels(len(found), 7, 3)
+    for axes, family, each in zip(panels, families, found, strict=True):
+        edges = np.linspace(0, np.quantile(each.test, 0.995), 40).tolist()
         for kind, color, name in (
             (~each.anomalous, figures.COLORS[0], "normal"),
             (each.anomalous, figures.COLORS[1], "anomalous"),

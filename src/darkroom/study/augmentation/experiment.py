@@ -218,9 +218,7 @@ def _gallery(store: Store, row: int, families: Mapping[str, Mapping[str, str]]) 
         if family != "mixing"
         for start in range(0, len(names), columns)
     ]
-    drawn, axes = figures.figure(9, 1.15 * len(lines))
-    axes.remove()
-    grid = drawn.subplots(len(lines), columns + 1, squeeze=False)
+    drawn, grid = figures.grid(len(lines), columns + 1, 9, 1.15 * len(lines))
     image = store.samples[row : row + 1]
     for line, (family, names) in zip(grid, lines, strict=True):
         _show(line[0], image[0], family)
@@ -251,15 +249,14 @@ def _classes(recall: Mapping[str, Sequence[float]], clean: Sequence[float]) -> F
 
 
 def _turns(turned: Mapping[int, Mapping[int, Mapping[str, float]]]) -> Figure:
-    drawn, axes = figures.figure(8, 3.2)
-    axes.remove()
-    for own, (digit, found) in zip(drawn.subplots(1, 2, sharey=True), turned.items(), strict=True):
+    drawn, panels = figures.panels(2, 8, 3.2, sharey=True)
+    for own, (digit, found) in zip(panels, turned.items(), strict=True):
         for color, style, guess in zip(figures.COLORS, ("o-", "s--", "^:"), ("6", "9", "other"), strict=False):
             shares = [100 * found[angle][guess] for angle in ANGLES]
             own.plot(ANGLES, shares, style, color=color, markersize=3, label=f"read as {guess}")
         own.set(title=f"images of a {digit}", xlabel="rotation in degrees", xticks=ANGLES[::3])
-    drawn.axes[0].set_ylabel("% of the images")
-    drawn.axes[0].legend(frameon=False)
+    panels[0].set_ylabel("% of the images")
+    panels[0].legend(frameon=False)
     six, nine = 100 * turned[6][180]["9"], 100 * turned[9][180]["6"]
     return Figure(
         drawn,
@@ -271,9 +268,7 @@ def _turns(turned: Mapping[int, Mapping[int, Mapping[str, float]]]) -> Figure:
 def _mixtures(store: Store, rows: NDArray[np.int64]) -> Figure:
     chosen = [rows[store.labels[rows] == digit][turn] for turn in range(2) for digit in (3, 6, 8, 9)]
     some = np.array(chosen)
-    drawn, axes = figures.figure(9, 2.6)
-    axes.remove()
-    grid = drawn.subplots(2, len(some))
+    drawn, grid = figures.grid(2, len(some), 9, 2.6)
     labels = torch.from_numpy(store.labels[some])
     for line, name in zip(grid, ("mixup", "cutmix"), strict=True):
         made, targets = mixed(name, as_tensor(store.samples[some]), labels, classes=10, seed=3, chosen={"alpha": 1.0})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from darkroom import figures
@@ -12,12 +11,12 @@ from darkroom.detect.detector import Detector
 from darkroom.detect.evaluation.reconstruction import as_bytes
 from darkroom.fit.batches import as_tensor
 from darkroom.randomness import derive
-from darkroom.sheets import tile
 from darkroom.study.autoencoder.linear import Curve
-from darkroom.study.findings import Figure as Shown
+from darkroom.study.findings import Figure
+from darkroom.study.strips import strips
 
 
-def angles(found: list[dict[str, dict[int, float]]]) -> Shown:
+def angles(found: list[dict[str, dict[int, float]]]) -> Figure:
     """Draw the largest principal angle by step: one line per seed, one color per way to give the pixels."""
     drawn, axes = figures.figure(6, 3.6)
     for (name, label), color in zip(
@@ -32,14 +31,14 @@ def angles(found: list[dict[str, dict[int, float]]]) -> Shown:
     axes.set_xlabel("training step")
     axes.set_ylabel("largest principal angle (degrees)")
     axes.legend(frameon=False)
-    return Shown(
+    return Figure(
         drawn,
         "Curves of the largest angle between the subspace of a linear autoencoder and that of PCA by training step. The "
         "largest at the end: " + ", ".join(f"{name} pixels {max(last):.2g} degrees" for name, last in ends.items()),
     )
 
 
-def sizes(found: list[dict[str, dict[int, float]]]) -> Shown:
+def sizes(found: list[dict[str, dict[int, float]]]) -> Figure:
     """Draw the test error by code size: means over seeds, and each seed as a dot."""
     drawn, axes = figures.figure(6, 3.6)
     for family, color in zip(found[0], figures.COLORS, strict=False):
@@ -55,10 +54,10 @@ def sizes(found: list[dict[str, dict[int, float]]]) -> Shown:
     axes.set_xlabel("code size (numbers per image)")
     axes.set_ylabel("mean squared error of test images")
     axes.legend(frameon=False)
-    return Shown(drawn, "Curves of the test error of PCA and of two autoencoders by code size")
+    return Figure(drawn, "Curves of the test error of PCA and of two autoencoders by code size")
 
 
-def curve(found: Curve) -> Shown:
+def curve(found: Curve) -> Figure:
     """Draw points on an arc and what one number keeps of them."""
     drawn, axes = figures.figure(6, 3.4)
     axes.plot(*found.points.T, ".", color=figures.FAINT, label="points")
@@ -68,7 +67,7 @@ def curve(found: Curve) -> Shown:
     axes.set_xlabel("first coordinate")
     axes.set_ylabel("second coordinate")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return Shown(
+    return Figure(
         drawn,
         "Points on three quarters of a circle, and what is left of them: a straight line by one principal component, a curve "
         "by the autoencoder",
@@ -76,7 +75,7 @@ def curve(found: Curve) -> Shown:
 
 
 @torch.inference_mode()
-def denoised(networks: dict[str, Detector], images: NDArray[np.uint8], *, noise: float) -> Shown:
+def denoised(networks: dict[str, Detector], images: NDArray[np.uint8], *, noise: float) -> Figure:
     """Draw test images with noise, and what PCA, a plain and a denoising autoencoder make of them."""
     clean = as_tensor(images)
     generator = torch.Generator().manual_seed(derive(0, "picture"))
@@ -86,15 +85,9 @@ def denoised(networks: dict[str, Detector], images: NDArray[np.uint8], *, noise:
         made = networks[kind].reconstruct(noisy)
         assert made is not None
         rows[kind] = made
-    drawn = Figure(figsize=(6.5, 0.75 * len(rows)), layout="constrained")
-    for axes, (name, pictured) in zip(drawn.subplots(len(rows)), rows.items(), strict=True):
-        axes.imshow(tile(as_bytes(pictured), columns=len(images)), interpolation="nearest")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_visible(False)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
-    return Shown(
-        drawn,
+    return strips(
+        {name: as_bytes(pictured) for name, pictured in rows.items()},
         "Ten digits in five rows: clean, with noise, and reconstructed from the noisy ones by PCA, by a plain autoencoder "
         "and by a denoising one",
+        count=len(images),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from matplotlib.figure import Figure as Drawing
 from pydantic import Field
 
 from darkroom import figures
@@ -116,17 +115,15 @@ def refused() -> bool:
 def drawn(table: Rows, *, k: int) -> Figure:
     """Draw a rare class on two islands, and what each method makes of it."""
     made = synthetic(table, k=k, seed=0)
-    drawing = Drawing(figsize=(7.5, 3), layout="constrained")
-    for axes, (name, points) in zip(
-        drawing.subplots(1, len(made), sharex=True, sharey=True), made.items(), strict=True
-    ):
+    drawing, panels = figures.panels(len(made), 7.5, 3, sharex=True, sharey=True)
+    for axes, (name, points) in zip(panels, made.items(), strict=True):
         axes.plot(*table.rows[table.labels != RARE].T, ".", ms=3, color=figures.FAINT, label="frequent class")
         axes.plot(*points.T, ".", ms=3, color=figures.COLORS[1], alpha=0.6, label="made")
         axes.plot(*table.rows[table.labels == RARE].T, "o", ms=4, color=figures.COLORS[0], label="rare class")
         axes.set_title(f"{name}: {100 * misplaced(points):.0f} % among the frequent class", fontsize=9)
         axes.set(xlabel="first column", aspect="equal")
-    drawing.axes[0].set_ylabel("second column")
-    handles, names = drawing.axes[0].get_legend_handles_labels()
+    panels[0].set_ylabel("second column")
+    handles, names = panels[0].get_legend_handles_labels()
     drawing.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return Figure(
         drawing,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure as Drawing
 
 from darkroom import figures
 from darkroom.generate.diffusion.process import DiffusionProcess
@@ -20,13 +19,13 @@ REACH = 3.0
 
 def scores(model: DiffusionProcess, count: int, times: Sequence[int]) -> Figure:
     """Draw noised points at some times, and the directions of the learned score beside the exact one."""
-    drawing = Drawing(figsize=(2.6 * len(times), 3.7), layout="constrained")
+    drawing, panels = figures.panels(len(times), 2.6 * len(times), 3.7, sharey=True)
     draws = torch.Generator().manual_seed(derive(0, "picture"))
     clean = drawn(torch.randint(count, (400,), generator=draws), count, draws)
     noise = torch.randn(clean.shape, generator=draws)
     side = np.linspace(-REACH + 0.3, REACH - 0.3, 13)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    for axes, time in zip(np.atleast_1d(drawing.subplots(1, len(times), sharey=True)), times, strict=True):
+    for axes, time in zip(panels, times, strict=True):
         alpha, sigma = (float(level) for level in model.schedule.levels(torch.tensor(time)))
         noisy = model.schedule.noised(clean, noise, torch.tensor(time)).flatten(1).numpy()
         axes.plot(*noisy.T, ".", ms=2, color=figures.COLORS[1], label="noised points")
@@ -39,8 +38,8 @@ def scores(model: DiffusionProcess, count: int, times: Sequence[int]) -> Figure:
             axes.quiver(*grid.T, *(score / lengths).T, color=color, width=0.006, scale=18, label=name)
         axes.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal", xlabel="first coordinate")
         axes.set_title(f"step {time}, σ = {sigma:.2f}", fontsize=9)
-    drawing.axes[0].set_ylabel("second coordinate")
-    handles, names = drawing.axes[0].get_legend_handles_labels()
+    panels[0].set_ylabel("second coordinate")
+    handles, names = panels[0].get_legend_handles_labels()
     drawing.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return Figure(
         drawing,
@@ -70,8 +69,7 @@ def steps(quality: dict[str, dict[int, list[float]]]) -> Figure:
 def guidance(points: dict[str, dict[float, Floats]], count: int) -> Figure:
     """Draw samples guided towards the upper half of the ring, one row per source and one panel per weight."""
     across = len(next(iter(points.values())))
-    drawing = Drawing(figsize=(1.8 * across, 2.0 * len(points)), layout="constrained")
-    grid = drawing.subplots(len(points), across, sharex=True, sharey=True)
+    drawing, grid = figures.grid(len(points), across, 1.8 * across, 2.0 * len(points), sharex=True, sharey=True)
     for line, (name, each) in zip(grid, points.items(), strict=True):
         for axes, (weight, given) in zip(line, each.items(), strict=True):
             axes.plot(*modes.centers(count).T, "o", ms=9, color=figures.FAINT)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure as Drawing
 from pydantic import Field
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -23,12 +22,12 @@ from darkroom.measure import memorization
 from darkroom.nets.mlp import MLP
 from darkroom.registry import chosen, register
 from darkroom.settings import Count
-from darkroom.sheets import tile
 from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.generating import Bytes, Generated, Quality, quality, sampled, trained
+from darkroom.study.strips import strips
 from darkroom.study.training import Division, Trained, classifier, digits, divide
 
-SAMPLES, SHOWN = 500, 12
+SAMPLES = 500
 MODELS: Mapping[str, type[GenerativeModel]] = {"vae": VAE, "gan": GAN, "diffusion": Diffusion}
 FAMILIES = tuple(MODELS)
 TITLES = {"vae": "VAE", "gan": "GAN", "diffusion": "diffusion model", "real": "other real images"}
@@ -200,17 +199,8 @@ def tables(found: dict[str, list[Measured]], floor: list[Quality]) -> dict[str, 
 
 def drawn(samples: Mapping[str, Bytes], real: Bytes) -> Figure:
     """Draw samples of each family, the classes in turn, below real images."""
-    rows = {"real": real[:SHOWN], **{TITLES[name]: images[:SHOWN] for name, images in samples.items()}}
-    drawing = Drawing(figsize=(7, 0.65 * len(rows)), layout="constrained")
-    for axes, (name, images) in zip(drawing.subplots(len(rows)), rows.items(), strict=True):
-        axes.imshow(tile(images, columns=SHOWN), interpolation="nearest")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_visible(False)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    return Figure(
-        drawing, "Four rows of digits in the order 0 to 9: real ones, and samples of a VAE, a GAN and a diffusion model"
-    )
+    rows = {"real": real, **{TITLES[name]: images for name, images in samples.items()}}
+    return strips(rows, f"Rows of digits in the order 0 to 9, one for each of: {', '.join(rows)}")
 
 
 def balance(found: dict[str, list[Measured]]) -> Figure:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Annotated
 
 import numpy as np
-from matplotlib.figure import Figure as Drawing
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -94,8 +93,7 @@ def best_response(real: Floats, generated: Floats) -> Floats:
 
 def on_line(game: AdversarialGame) -> Figure:
     """Draw real and generated densities on the line, the discriminator, and its best response to the generator."""
-    drawn = Drawing(figsize=(7, 3), layout="constrained")
-    left, right = drawn.subplots(1, 2)
+    drawn, (left, right) = figures.panels(2, 7, 3)
     at = np.linspace(-3, 3, 241)
     points = made(game, 20 * POINTS, seed=0)[:, 0]
     heights, edges = np.histogram(points, bins=60, range=(-3, 3), density=False)
@@ -123,15 +121,13 @@ def on_line(game: AdversarialGame) -> Figure:
 
 def rings(points: dict[str, Floats], modes: int) -> Figure:
     """Draw generated points on the ring, one panel per game."""
-    drawn = Drawing(figsize=(1.75 * len(points), 2.9), layout="constrained")
-    for axes, (name, given) in zip(
-        drawn.subplots(1, len(points), sharex=True, sharey=True), points.items(), strict=True
-    ):
+    drawn, panels = figures.panels(len(points), 1.75 * len(points), 2.9, sharex=True, sharey=True)
+    for axes, (name, given) in zip(panels, points.items(), strict=True):
         axes.plot(*mixture.centers(modes).T, "o", ms=10, color=figures.FAINT, label="modes")
         axes.plot(*given[:500].T, ".", ms=2, color=figures.ACCENT, label="generated")
         axes.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", xlabel="first coordinate")
         axes.set_title(f"{name}\n{mixture.coverage(given, modes).modes} of {modes} modes", fontsize=9)
-    drawn.axes[0].set_ylabel("second coordinate")
+    panels[0].set_ylabel("second coordinate")
     return Figure(
         drawn,
         "Panels of generated points over the ring of modes. Modes covered: "

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from darkroom.figures import COLORS, figure, log_scale
+from darkroom.figures import COLORS, figure, grid, log_scale, panels
 from darkroom.fit.batches import as_tensor
 from darkroom.fit.optimizers import sgd
 from darkroom.nets import layers
@@ -254,21 +254,19 @@ def distances(equal: Sequence[float], random: Sequence[float]) -> Figure:
 
 def by_depth(forward: dict[tuple[Activations, str], Floats], backward: dict[tuple[Activations, str], Floats]) -> Figure:
     """Draw the mean square of activations and gradients by layer, tanh on the left and ReLU on the right."""
-    drawn, first = figure(8, 5.6)
-    first.remove()
-    grid = drawn.subplots(2, 2, sharex=True, sharey="row")
-    for row, (found, name) in enumerate(((forward, "activations"), (backward, "gradients"))):
-        for axes, activation in zip(grid[row], ACTIVATIONS, strict=True):
+    drawn, lines = grid(2, 2, 8, 5.6, sharex=True, sharey="row")
+    for line, found, name in zip(lines, (forward, backward), ("activations", "gradients"), strict=True):
+        for axes, activation in zip(line, ACTIVATIONS, strict=True):
             for color, init in zip(COLORS, INITS, strict=False):
                 values = found[activation, init]
                 axes.plot(range(1, len(values) + 1), values, color=color, label=init)
             log_scale(axes)
-            if not row:
-                axes.set_title(activation)
-            else:
-                axes.set_xlabel("layer")
-        grid[row][0].set_ylabel(f"mean square of {name}")
-    grid[0][0].legend(frameon=False)
+        line[0].set_ylabel(f"mean square of {name}")
+    for axes, activation in zip(lines[0], ACTIVATIONS, strict=True):
+        axes.set_title(activation)
+    for axes in lines[1]:
+        axes.set_xlabel("layer")
+    lines[0][0].legend(frameon=False)
     return Figure(
         drawn,
         "Mean squares of activations and of gradients by layer on a logarithmic scale, for tanh and ReLU. With ReLU, "
@@ -279,9 +277,8 @@ def by_depth(forward: dict[tuple[Activations, str], Floats], backward: dict[tupl
 
 def losses(curves: dict[tuple[Activations, str], Floats], best: dict[tuple[Activations, str], float]) -> Figure:
     """Draw the training loss by step, the mean over seeds, each at the best of the rates tried."""
-    drawn, first = figure(8, 3.4)
-    first.remove()
-    for axes, activation in zip(drawn.subplots(1, 2, sharey=True), ACTIVATIONS, strict=True):
+    drawn, sides = panels(2, 8, 3.4, sharey=True)
+    for axes, activation in zip(sides, ACTIVATIONS, strict=True):
         for color, init in zip(COLORS, INITS, strict=False):
             curve = curves[activation, init].mean(0)
             smooth = np.convolve(curve, np.full(10, 0.1), "valid")
@@ -292,6 +289,6 @@ def losses(curves: dict[tuple[Activations, str], Floats], best: dict[tuple[Activ
         axes.set_title(activation)
         axes.set_xlabel("step")
         axes.legend(frameon=False)
-    drawn.axes[0].set_ylabel("training loss in nats")
+    sides[0].set_ylabel("training loss in nats")
     told = "; ".join(f"{init} with {act} {curve[:, -20:].mean():.2g}" for (act, init), curve in curves.items())
     return Figure(drawn, f"Training loss by step, means of ten steps and all seeds. At the end: {told} nats.")

@@ -143,9 +143,8 @@ def _contours(axes: Axes, surface: Surface) -> None:
 
 
 def _paths(followed: Mapping[str, Mapping[str, Floats]], shown: int) -> Figure:
-    drawn, axes = figures.figure(9, 7.4)
-    axes.remove()
-    grid = drawn.subplots(2, 2).ravel()
+    drawn, (above, below) = figures.grid(2, 2, 9, 7.4)
+    grid = above + below
     lines: list[tuple[Line2D, Line2D, Floats]] = []
     for own, (name, paths) in zip(grid, followed.items(), strict=True):
         _contours(own, SURFACES[name])
@@ -178,9 +177,8 @@ def _left(name: str, points: Floats) -> float:
 
 
 def _sweep(swept: Mapping[str, Mapping[str, Swept]]) -> Figure:
-    drawn, axes = figures.figure(9, 6.4)
-    axes.remove()
-    grid = drawn.subplots(2, 2, sharex=True, sharey=True).ravel()
+    drawn, (above, below) = figures.grid(2, 2, 9, 6.4, sharex=True, sharey=True)
+    grid = above + below
     for own, (name, found) in zip(grid, swept.items(), strict=True):
         for color, style, (how, one) in zip(figures.COLORS, STYLES, found.items(), strict=False):
             own.plot(one.rates, one.needed, linestyle=style, marker=".", color=color, label=how)
@@ -188,7 +186,7 @@ def _sweep(swept: Mapping[str, Mapping[str, Swept]]) -> Figure:
         own.set_title(name)
         figures.log_scale(own, across=True)
         figures.log_scale(own)
-    for own in grid[2:]:
+    for own in below:
         own.set_xlabel("learning rate")
     for own in grid[::2]:
         own.set_ylabel("steps to arrive")

@@ -226,9 +226,7 @@ def _losses(histories: Sequence[pd.DataFrame]) -> Figure:
 
 
 def _capacity(ridgeless: Mapping[int, Floats], trained: Mapping[int, Floats], images: int) -> Figure:
-    drawn, axes = figures.figure(9, 3.8)
-    axes.remove()
-    left, right = drawn.subplots(1, 2, sharey=True)
+    drawn, (left, right) = figures.panels(2, 9, 3.8, sharey=True)
     for own, found, marker, color in (
         (left, ridgeless, "o", figures.COLORS[0]),
         (right, trained, "s", figures.COLORS[2]),

@@ -21,6 +21,7 @@ from darkroom.registry import chosen, register
 from darkroom.settings import Count, Positive
 from darkroom.study.findings import AMOUNTS, SHARES, Findings, Table, gain, mean
 from darkroom.study.generating import Bytes, contrast, sampled, trained
+from darkroom.study.strips import strips
 from darkroom.study.training import Division, digits, divide
 from darkroom.study.vae import pictures
 from darkroom.study.vae.bound import UNUSED, Bounded
@@ -92,7 +93,7 @@ def run(
         numbers=numbers(found, one),
         figures={
             "rates": pictures.rates([once.betas for once in found]),
-            "samples": pictures.strips(rows, "Rows of twelve digits: real ones, and samples of each model"),
+            "samples": strips(rows, "Rows of twelve digits: real ones, and samples of each model"),
             "paths": pictures.paths(found[0].vae, found[0].real),
         },
         tables=tables(found),

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from matplotlib.figure import Figure as Drawing
 
 from darkroom import figures
 from darkroom.fit.batches import as_bytes, as_tensor
 from darkroom.generate.vae.vae import VAE
-from darkroom.sheets import tile
 from darkroom.study.findings import Figure
 from darkroom.study.generating import Bytes
+from darkroom.study.strips import strips
 
 if TYPE_CHECKING:
     from darkroom.study.vae.bound import Bounded
 
-SHOWN = 12
+STEPS = 12
+"""Images on the way from one to another."""
 
 
 def rates(found: list[dict[float, Bounded]]) -> Figure:
@@ -41,25 +39,13 @@ def rates(found: list[dict[float, Bounded]]) -> Figure:
     )
 
 
-def strips(rows: Mapping[str, Bytes], alt: str) -> Figure:
-    """Draw the first images of every row, one row each."""
-    drawn = Drawing(figsize=(7, 0.62 * len(rows)), layout="constrained")
-    for axes, (name, images) in zip(np.atleast_1d(drawn.subplots(len(rows))), rows.items(), strict=True):
-        axes.imshow(tile(images[:SHOWN], columns=SHOWN), interpolation="nearest")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_visible(False)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    return Figure(drawn, alt)
-
-
 @torch.inference_mode()
 def paths(model: VAE, real: Bytes) -> Figure:
     """Draw the way from one test image to another: blended pixel by pixel, and decoded from codes in between."""
     ends = as_tensor(real[:4])
     labels = torch.zeros(2, dtype=torch.int64)
-    coded = model.interpolate(ends[:2], ends[2:], SHOWN, (labels, labels))
-    shares = torch.linspace(0, 1, SHOWN)[:, None, None, None]
+    coded = model.interpolate(ends[:2], ends[2:], STEPS, (labels, labels))
+    shares = torch.linspace(0, 1, STEPS)[:, None, None, None]
     rows = {}
     for index in range(2):
         rows[f"pixels, pair {index + 1}"] = as_bytes(torch.lerp(ends[index], ends[2 + index], shares))
