@@ -62,8 +62,8 @@ def test_numbers_are_targets_too(tmp_path: Path, make: Make, table: pd.DataFrame
 
 
 def test_leaks_and_constant_columns_are_warned_of(tmp_path: Path, make: Make, table: pd.DataFrame) -> None:
-    table = table.assign(outcome=(table["class"] == "bad") * 2.5, number=range(400), same="x")
-    make(table, tmp_path)
+    table = table.assign(outcome=(table["class"] == "bad") * 2.5, number=range(20_260_000, 20_260_400), same="x")
+    make(pd.concat([table, table.iloc[[3, 7]]]), tmp_path)
     warnings = "\n".join(files.read_json(tmp_path / "prepared" / "card.json")["warnings"])
     assert 'alone predict the class, with their balanced accuracy on held-out rows: 1: "outcome (1.000)"' in warnings
     assert 'look like ids, a different number in every row: 1: "number"' in warnings
@@ -82,7 +82,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no such target": ({"target": "clas"}, 'data.source.target: .* no column "clas". Did you mean "class"?'),
     "no such feature": ({"columns": {"lenght": "number"}}, 'data.source.columns: .* no feature "lenght". Did you mean'),
     "ids repeat": ({"id": "color"}, "data.source.id: .* names several rows or none"),
-    "bad split": ({"split_column": "color"}, 'data.source.split: .* row 2: "(red|blue)"; expected train, val, test'),
+    "bad split": (
+        {"split_column": "color"},
+        'data.source.path: .* row 2: split "(red|blue)"; expected train, val, test',
+    ),
     "two purposes": ({"group": "class", "target": "class"}, "named for two purposes"),
     "nothing left": (
         {"columns": dict.fromkeys(["length", "weight", "color", "made"], "drop")},

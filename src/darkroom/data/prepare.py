@@ -40,7 +40,8 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         values = _values(contents.target, read.items)
         known = labels.tolist() if contents.target is None else [item.target for item in read.items]
         copies = inspect.find_copies(read.fingerprints, known)
-        found_twins = reader.twins(fresh, copies, len(labels)) if spec.split.near_duplicates else twins.NONE
+        firsts = np.array([row for row in range(len(labels)) if row not in copies.first], dtype=np.int64)
+        found_twins = reader.twins(fresh, firsts) if spec.split.near_duplicates else twins.NONE
         strata = labels if contents.target is None else stratification.strata(contents.target, values)
         parts, groups = held_out.parts(spec.split, read.items, strata, copies.first | found_twins.links())
         given, ids = labels, [item.id for item in read.items]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents, Item, Unused
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.twins import Twins
@@ -43,8 +44,8 @@ class Reader(Protocol):
         `samples.npy` is written here or, if it depends on the splits, in `finish`.
         """
 
-    def twins(self, root: Path, copies: Copies, count: int) -> Twins:
-        """Find the near-duplicates among the items just read, `twins.NONE` if the kind has no notion of them."""
+    def twins(self, root: Path, rows: NDArray[np.int64]) -> Twins:
+        """Find the near-duplicates among these rows of the items just read, which have no copies; see `twins.NONE`."""
 
     def finish(self, root: Path, table: pd.DataFrame) -> Shape | None:
         """Write what depends on the splits in `table`, the store's table, and `preparation.json`.

@@ -35,9 +35,9 @@ SPLITS = ("train", "val", "test")
 PREPARATION = "preparation.json"
 """How the images of a prepared store came to their shape; see `darkroom.data.preparation`."""
 TOKENIZER = "tokenizer.json"
+"""How the texts of a prepared store became token numbers; see `darkroom.data.text.tokens`."""
 COLUMNS_FILE = "columns.json"
 """The columns of a table: name, kind, categories, share of missing cells in training."""
-"""How the texts of a prepared store became token numbers; see `darkroom.data.text.tokens`."""
 COLUMNS = ("id", "label", "split", "group", "mask")
 """The columns of every store's table. `label` indexes `classes` and `mask` the masks; -1 is none."""
 

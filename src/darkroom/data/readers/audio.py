@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from darkroom.data import cut, inspect, twins
-from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents, Item, UnreadableError, Unused
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read, nothing
@@ -65,7 +65,7 @@ class AudioReader:
         read.warnings += self._remarks(contents, read, odd, rates)
         return read
 
-    def twins(self, root: Path, copies: Copies, count: int) -> twins.Twins:
+    def twins(self, root: Path, rows: NDArray[np.int64]) -> twins.Twins:
         """Return that there are no near-duplicates: recordings have exact copies alone."""
         return twins.NONE
 

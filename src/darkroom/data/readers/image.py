@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from darkroom.data import decode, inspect, masks, twins
 from darkroom.data.canvas import Canvas, fit
 from darkroom.data.config import PrepareSpec
-from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents, Item, UnreadableError, Unused
 from darkroom.data.kind import SampleKind
 from darkroom.data.levels import KINDS, Levels
@@ -36,10 +35,9 @@ class ImageReader:
         self._found = _read(contents, self.spec, root)
         return self._found
 
-    def twins(self, root: Path, copies: Copies, count: int) -> twins.Twins:
-        """Find the near-duplicates among the images just written, using the first copy of each picture."""
-        images = np.load(root / "samples.npy", mmap_mode="r", allow_pickle=False)
-        return twins.find(images, np.array([row for row in range(count) if row not in copies.first], dtype=np.int64))
+    def twins(self, root: Path, rows: NDArray[np.int64]) -> twins.Twins:
+        """Find the near-duplicates among these rows of the images just written."""
+        return twins.find(np.load(root / "samples.npy", mmap_mode="r", allow_pickle=False), rows)
 
     def finish(self, root: Path, table: pd.DataFrame) -> None:
         """Save how new images are prepared in the same way; the shape follows from the images."""

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from darkroom import files
 from darkroom.data import twins
-from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read
@@ -51,8 +51,8 @@ class TableReader:
         )
         return self._found
 
-    def twins(self, root: Path, copies: Copies, count: int) -> twins.Twins:
-        """Return none: rows are equal or not."""
+    def twins(self, root: Path, rows: NDArray[np.int64]) -> twins.Twins:
+        """Return that there are no near-duplicates: rows have exact copies alone."""
         return twins.NONE
 
     def finish(self, root: Path, table: pd.DataFrame) -> Shape:
@@ -85,7 +85,15 @@ class TableReader:
         described = [{**column.saved(), "missing": float(share)} for column, share in zip(kept, missing, strict=True)]
         files.write_json(root / COLUMNS_FILE, described)
         self._kept, self._missing = kept, float(np.isnan(array).mean())
-        self._found.warnings += leaks.warnings(array, kept, table["label"].to_numpy(np.int64), train)
+        once = rows[~table["sha256"].duplicated().to_numpy()]
+        numbers = {column.name: self._parsed[column.name].numbers for column in kept if column.kind == "number"}
+        self._found.warnings += leaks.warnings(
+            array,
+            kept,
+            table["label"].to_numpy(np.int64),
+            train=train,
+            numbers={name: values[once] for name, values in numbers.items() if values is not None},
+        )
         return shape(kept)
 
     def describe(self) -> str:
@@ -106,7 +114,7 @@ class TableReader:
 
 
 def _codes(parsed: Parsed) -> list[bytes]:
-    """Return the cells of a column as bytes, equal for equal cells; a missing number is like another."""
+    """Return the cells of a column as bytes, equal for equal cells; all missing numbers are equal."""
     if parsed.texts is not None:
         return [b"\0" if text is None else f"\1{len(text)} {text}".encode() for text in parsed.texts]
     assert parsed.numbers is not None

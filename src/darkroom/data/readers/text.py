@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from darkroom import files
 from darkroom.data import twins
-from darkroom.data.inspect import Copies
 from darkroom.data.item import Contents, Item, Unused
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read, nothing
@@ -73,11 +72,9 @@ class TextReader:
             found.warnings.append(f"texts in several scripts, perhaps several languages: {counts}")
         return found
 
-    def twins(self, root: Path, copies: Copies, count: int) -> twins.Twins:
-        """Find the near-duplicates among the texts just read, using the first copy of each."""
-        return minhash.find(
-            self.texts, np.array([row for row in range(count) if row not in copies.first], dtype=np.int64)
-        )
+    def twins(self, root: Path, rows: NDArray[np.int64]) -> twins.Twins:
+        """Find the near-duplicates among these rows of the texts just read."""
+        return minhash.find(self.texts, rows)
 
     def finish(self, root: Path, table: pd.DataFrame) -> Shape:
         """Train the tokenizer on the training texts and write the token numbers of all; returns (L, vocabulary)."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from darkroom.data import place
-from darkroom.data.item import SPLIT_NAMES, Contents, Item, class_name, ordered, text_labels
+from darkroom.data.item import Contents, Item, class_name, given_split, ordered, text_labels
 from darkroom.data.options import Columns, LabelColumn, Labels
 from darkroom.registry import register
-from darkroom.settings import Sha256, choice, nearest, quoted
+from darkroom.settings import Sha256, choice, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 USUAL = ("target", "label", "class", "y")
 """Columns that hold the class if `target` names none, in any case; the first one there is."""
-ColumnKind = Literal["number", "category", "date", "drop"]
 
 
 @register("source", "table")
@@ -55,7 +54,7 @@ class Table:
             Field(description="to predict several labels per row: columns of 0 and 1, or the `column` that lists them"),
         ] = None,
         numbers: Annotated[Columns | None, Field(description="to predict numbers: the columns that hold them")] = None,
-        id: Annotated[str | None, Field(description="column that names the rows, each differently")] = None,
+        id: Annotated[str | None, Field(description="column of unique names of the rows")] = None,
         group: Annotated[str | None, Field(description="column of groups; rows of one group stay in one split")] = None,
         split: Annotated[
             str | None, Field(description="column of splits: train, val, test or empty; rows without are divided")
@@ -78,7 +77,7 @@ class Table:
         place.bring(raw, self.path, self.sha256, plain=ENDINGS)
 
     def contents(self, raw: Path) -> Contents:
-        """Return one item per row, in order. Raises ValueError for columns that are not there, and for unknown splits."""
+        """Return one item per row, in order. Raises ValueError for missing columns and unknown splits."""
         import numpy as np
 
         from darkroom.data.sources import targets
@@ -96,7 +95,7 @@ class Table:
                 image=np.array(row),
                 label=classes[row] if classes else None,
                 target=asked.values[row] if asked else None,
-                split=_split(splits[row], f"{self.path} row {row + 2}") if splits else None,
+                split=given_split(splits[row], f"{self.path} row {row + 2}") if splits else None,
                 group=(groups[row] or None) if groups else None,
                 origin=f"row {row + 2}",
             )
@@ -136,7 +135,7 @@ class Table:
         return file.read(self._listing.path(chosen[0]), where, sheet=self.sheet, encoding=self.encoding)
 
     def _special(self, names: Sequence[str]) -> dict[str, str | list[str] | None]:
-        """Return the columns that are no features by what they are for."""
+        """Return the columns that are not features, by purpose."""
         asked = [self.labels.column] if isinstance(self.labels, LabelColumn) else [*(self.labels or self.numbers or [])]
         lower = {name.lower(): name for name in reversed(names)}
         usual = None if asked else next((lower[name] for name in USUAL if name in lower), None)
@@ -181,12 +180,3 @@ def _frame(table: pa.Table, names: str | list[str] | None) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({name: _texts(table, name) for name in names or []}, dtype=object)
-
-
-def _split(text: str, where: str) -> str | None:
-    if not text:
-        return None
-    if text.lower() not in SPLIT_NAMES:
-        hint = nearest(text, SPLIT_NAMES)
-        raise ValueError(f"data.source.split: {where}: {quoted(text)}; expected train, val, test or nothing.{hint}")
-    return SPLIT_NAMES[text.lower()]

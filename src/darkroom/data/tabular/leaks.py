@@ -5,7 +5,7 @@ These are warnings: a column may be an honest, perfect predictor, and only peopl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,19 @@ COUNTING = 0.999
 
 
 def warnings(
-    rows: NDArray[np.float32], columns: Sequence[Column], labels: NDArray[np.int64], train: NDArray[np.bool_]
+    rows: NDArray[np.float32],
+    columns: Sequence[Column],
+    labels: NDArray[np.int64],
+    *,
+    train: NDArray[np.bool_],
+    numbers: Mapping[str, NDArray[np.float64]],
 ) -> list[str]:
-    """Return the warnings about columns of rows (N, D) with labels (N,), -1 for none, some of them (N,) for training."""
+    """Return the warnings about columns of rows (N, D) with labels (N,), -1 for none, some of them (N,) for training.
+
+    `numbers` holds each column of numbers, in the order and precision of the file, and equal rows once.
+    """
     alone = [f"{name} ({score:.3f})" for name, score in predicting(rows, columns, labels, train)]
-    counting = ids(rows, columns)
+    counting = [name for name, values in numbers.items() if is_id(values)]
     found = []
     if alone:
         found.append(
@@ -74,21 +82,12 @@ def predicting(
     return found
 
 
-def ids(rows: NDArray[np.float32], columns: Sequence[Column]) -> list[str]:
-    """Return the columns of whole numbers that differ in every row and rise or fall with its place."""
-    place = np.arange(len(rows))
-    found = []
-    for column, values in zip(columns, rows.T, strict=True):
-        if (
-            column.kind == "number"
-            and len(rows) > 2
-            and np.isfinite(values).all()
-            and (values == np.rint(values)).all()
-        ):
-            distinct = len(np.unique(values)) == len(values)
-            if distinct and abs(float(np.corrcoef(place, values.astype(np.float64))[0, 1])) > COUNTING:
-                found.append(column.name)
-    return found
+def is_id(values: NDArray[np.float64]) -> bool:
+    """Return whether the numbers (N,) of a column are whole, all different, and rise or fall with their place."""
+    if len(values) < 3 or not np.isfinite(values).all() or (values != np.rint(values)).any():
+        return False
+    distinct = len(np.unique(values)) == len(values)
+    return distinct and abs(float(np.corrcoef(np.arange(len(values)), values)[0, 1])) > COUNTING
 
 
 def _purity(values: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
