@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import registry
+from darkroom.data.sound import FULL
 from darkroom.settings import Section
 
-FULL = 32_768
-"""The 16-bit value of full scale."""
 OMITTED = frozenset({"should_apply", "number", "noise"})
 """Parameters left out of the record."""
 

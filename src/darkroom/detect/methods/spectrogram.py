@@ -1,5 +1,4 @@
-"""Detectors of images on sound, as in the detection of anomalous machine sounds (Koizumi et al. 2020): any of them on log-mel
-spectrograms, which are gray images."""
+"""Detectors of images applied to log-mel spectrograms, as for anomalous sounds of machines (Koizumi et al. 2020)."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.detect.detector import Detector, FitInputs, Scored, build
-from darkroom.fit.batches import as_bytes
+from darkroom.fit.batches import as_bytes, as_tensor
 from darkroom.fit.model import Fitted, chunks
 from darkroom.nets.log_mel import LogMel
 from darkroom.nets.options import Hop, Mels, Window
@@ -42,7 +41,7 @@ class Spectrogram(Detector):
         window: Window = 32.0,
         hop: Hop = 10.0,
         mels: Mels = 64,
-        range: Annotated[Positive, Field(description="decibels below full scale that are seen")] = 100.0,
+        range: Annotated[Positive, Field(description="dynamic range: decibels below full scale")] = 100.0,
     ) -> None:
         super().__init__()
         samples, rate = shape
@@ -70,4 +69,4 @@ class Spectrogram(Detector):
 
     def pictures(self, samples: NDArray[Any]) -> NDArray[np.uint8]:
         """Return the spectrograms (n, mels, frames, 1) of recordings (n, T)."""
-        return as_bytes(self.log_mel(torch.from_numpy(samples.astype(np.float32) / 2**15)))
+        return as_bytes(self.log_mel(as_tensor(samples)))

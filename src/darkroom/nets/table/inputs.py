@@ -1,4 +1,4 @@
-"""The first layers of networks on tables: cells (B, D) as a store holds them, see `data/table/columns`."""
+"""The first layers of networks on tables: cells (B, D) as a store holds them, see `data.tabular.columns`."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ def test_all_principal_components_are_the_mahalanobis_distance() -> None:
     detector = fitted("table_pca")
     train, asked = vectors(detector)
     inverse = np.linalg.pinv(np.cov(train.T), rcond=1e-6, hermitian=True)
-    centred = asked - train.mean(0)
-    wanted = np.einsum("ij,jk,ik->i", centred, inverse, centred)
+    centered = asked - train.mean(0)
+    wanted = np.einsum("ij,jk,ik->i", centered, inverse, centered)
     np.testing.assert_allclose(detector.score(ASKED).scores, wanted, rtol=1e-3)
 
 

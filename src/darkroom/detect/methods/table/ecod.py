@@ -20,7 +20,6 @@ from darkroom.registry import register
 class Tails(RowDetector):
     """Tail probabilities of each column."""
 
-    TAKES = ("table",)
     SIZED = ("values",)
 
     values: Tensor  # (E, N), each column of the training rows in ascending order
@@ -34,8 +33,8 @@ class Tails(RowDetector):
     def learn(self, vectors: Tensor, *, seed: int) -> None:
         """Sort the columns."""
         self.values = vectors.T.sort(1).values.contiguous()
-        centred = vectors.double() - vectors.double().mean(0)
-        self.skewness.copy_(centred.pow(3).mean(0).sign())
+        centered = vectors.double() - vectors.double().mean(0)
+        self.skewness.copy_(centered.pow(3).mean(0).sign())
 
     def tails(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return minus the logarithms (B, E) of the left tail, the right tail, and the one that the skewness chooses."""
@@ -49,12 +48,9 @@ class Tails(RowDetector):
 
 @register("detector", "ecod")
 class ECOD(Tails):
-    """Sums over columns how far out in a tail a value lies; needs no options."""
+    """Sums the largest of the three tail values over columns; has no options."""
 
     TAKES = ("table",)
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__(shape)
 
     def compare(self, vectors: Tensor) -> Tensor:
         """Return the sum (B,) of the largest of the three tails."""
@@ -64,12 +60,9 @@ class ECOD(Tails):
 
 @register("detector", "copod")
 class COPOD(Tails):
-    """Sums over columns the larger of the skewed tail and the mean of both; needs no options."""
+    """Sums the larger of the skewed tail and the mean of both over columns; has no options."""
 
     TAKES = ("table",)
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__(shape)
 
     def compare(self, vectors: Tensor) -> Tensor:
         """Return that sum (B,)."""

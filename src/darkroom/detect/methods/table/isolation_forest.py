@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from darkroom.detect.methods.table.rows import RowDetector
-from darkroom.nets.table.trees import Nodes, Trees, of_sklearn
+from darkroom.nets.table.trees import Trees, of_sklearn
 from darkroom.registry import register
 from darkroom.settings import Count
 
@@ -44,7 +44,7 @@ class IsolationForest(RowDetector):
 
         rows = min(self.rows, len(vectors))
         grown = Fitted(n_estimators=self.count, max_samples=rows, random_state=seed % 2**32).fit(vectors.numpy())
-        self.forest.grow([_paths(of_sklearn(tree.tree_, np.zeros((0, 1))), tree.tree_) for tree in grown.estimators_])
+        self.forest.grow([of_sklearn(tree.tree_, path_lengths(tree.tree_)) for tree in grown.estimators_])
         self.usual.fill_(float(self.count * average_path(np.array([rows]))[0]))
 
     def compare(self, vectors: Tensor) -> Tensor:
@@ -53,19 +53,19 @@ class IsolationForest(RowDetector):
         return torch.exp2(exponent)
 
 
-def _paths(nodes: Nodes, tree: Any) -> Nodes:
-    """Return the nodes with the length of the path to each: its splits, and those that its rows would still take."""
-    depth = np.zeros(len(nodes.feature))
-    for node, (left, right) in enumerate(zip(nodes.left.tolist(), nodes.right.tolist(), strict=True)):
-        for child in (left, right):
-            if child != node:  # children come after their parents
+def path_lengths(tree: Any) -> NDArray[np.float64]:
+    """Return the path length of each node (M, 1) of a `sklearn.tree.tree_`: its depth, and the mean length below it."""
+    depth = np.zeros(tree.node_count)
+    for node, children in enumerate(zip(tree.children_left.tolist(), tree.children_right.tolist(), strict=True)):
+        for child in children:
+            if child >= 0:  # children come after their parents
                 depth[child] = depth[node] + 1
-    value = (depth + average_path(tree.n_node_samples))[:, None]
-    return Nodes(nodes.feature, nodes.threshold, nodes.left, nodes.right, nodes.missing_left, value, nodes.depth)
+    lengths: NDArray[np.float64] = (depth + average_path(tree.n_node_samples))[:, None]
+    return lengths
 
 
 def average_path(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the mean path length of an unsuccessful search among so many rows, equation 1 of the paper."""
+    """Return the mean path length of unsuccessful searches in trees of these numbers of rows, equation 1 of the paper."""
     many = np.maximum(rows, 3).astype(np.float64)
     length = 2 * (np.log(many - 1) + EULER) - 2 * (many - 1) / many
     found: NDArray[np.float64] = np.where(rows > 2, length, (rows == 2).astype(np.float64))

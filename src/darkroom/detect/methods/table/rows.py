@@ -19,8 +19,6 @@ BLOCK = 1024
 class RowDetector(Sized, Detector):
     """Learns from training rows as vectors (N, E): scaled numbers, missing indicators, one-hot categories."""
 
-    TAKES = ("table",)
-
     low: Tensor  # (E,)
     span: Tensor  # (E,)
 
