@@ -91,7 +91,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"columns": dict.fromkeys(["length", "weight", "color", "made"], "drop")},
         "no column of the table is left to learn from",
     ),
-    "text as date": ({"columns": {"color": "date"}}, r"data.source.columns.color: .* is no date"),
+    "text as date": ({"columns": {"color": "date"}}, r"data.source.columns.color: .* is not a date"),
 }
 
 

@@ -1,7 +1,7 @@
 """What the samples of a store are: images, recordings, texts, or rows of a table.
 
-The source decides by its constant `KIND`, images without one. Every plug-in that touches samples says which kinds it takes
-by its constant `TAKES`, images alone without one.
+A source names its kind in a constant `KIND`; without one, it gives images. Every plug-in that touches samples lists the kinds
+it takes in a constant `TAKES`; without one, it takes images only.
 
 kind    samples                                    shape, as networks take it            tensor
 image   uint8 (N, H, W, C)                         (C, H, W)                             float (B, C, H, W) in [0, 1]

@@ -17,7 +17,7 @@ FileNames = Annotated[str, AfterValidator(check)]
 
 Rate = Annotated[
     Annotated[int, Field(ge=1000, le=768_000)] | None,
-    Field(description="sampling rate in hertz to resample to; default: the files' own, or the commonest of them"),
+    Field(description="sampling rate in hertz to resample to; default: the most common one of the files"),
 ]
 Seconds = Annotated[
     Annotated[float, Field(gt=0, le=600)] | None,
@@ -25,10 +25,10 @@ Seconds = Annotated[
 ]
 Align = Annotated[
     Literal["start", "center"],
-    Field(description="what is kept of a longer recording, and where a shorter one is placed"),
+    Field(description="which part of a longer recording to keep, and where to place a shorter one"),
 ]
 Channel = Annotated[
-    Literal["mix", "left", "right"], Field(description="the channel of a stereo recording, or the mean of all")
+    Literal["mix", "left", "right"], Field(description="channel of a stereo recording, or the mean of all")
 ]
 
 

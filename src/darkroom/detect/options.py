@@ -49,8 +49,8 @@ BackboneSha256 = Annotated[Sha256 | None, Field(description="sha256 of the weigh
 Scaling = Annotated[
     Literal["standard", "range"],
     Field(
-        description="scale of the numbers before distances are taken: mean 0 and standard deviation 1, or the training rows' "
-        "smallest number 0 and largest 1"
+        description="how numbers are scaled before distances are measured: to mean 0 and standard deviation 1, or so that the "
+        "training rows' smallest is 0 and their largest 1"
     ),
 ]
 Neighbors = Annotated[int, Field(ge=1, description="number of neighbors")]

@@ -1,4 +1,4 @@
-"""Hashed n-grams and a linear classifier: the baseline of text classification that is hard to beat (Wang & Manning 2012)."""
+"""Hashed n-grams and a linear classifier, a strong baseline of text classification (Wang & Manning 2012)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ BLOCK = 1024
 class Ngrams(Estimator):
     """TF-IDF of hashed n-grams and logistic regression, as scikit-learn fits it.
 
-    The value of an n-gram is its count times ln((1 + N) / (1 + df)) + 1, where df of the N training texts hold it; the
-    values of a text have the norm 1, as those of scikit-learn's TfidfVectorizer, and like there an n-gram that no training
-    text holds counts nothing. N-grams that share one of the `buckets` share a weight.
+    The value of an n-gram is its count times (ln((1 + N) / (1 + df)) + 1), where df of the N training texts hold it. As in
+    scikit-learn's TfidfVectorizer, the values of a text have norm 1, and n-grams that no training text holds are ignored.
+    N-grams in the same one of the `buckets` share a weight.
     """
 
     TAKES = ("text",)
@@ -42,10 +42,10 @@ class Ngrams(Estimator):
         classes: int,
         *,
         longest: Annotated[
-            int, Field(ge=1, le=5, description="tokens of the longest n-grams; shorter ones count too")
+            int, Field(ge=1, le=5, description="tokens of the longest n-grams; shorter ones are included")
         ] = 2,
-        buckets: Annotated[Count, Field(description="places that n-grams are hashed to")] = 262_144,
-        idf: Annotated[bool, Field(description="weigh n-grams by inverse document frequency")] = True,
+        buckets: Annotated[Count, Field(description="number of buckets that n-grams are hashed to")] = 262_144,
+        idf: Annotated[bool, Field(description="weight n-grams by inverse document frequency")] = True,
         c: Annotated[
             Positive,
             Field(description="inverse strength of the L2 penalty, scikit-learn's C: larger fits more closely"),
@@ -94,7 +94,7 @@ class Ngrams(Estimator):
         model = LogisticRegression(C=self.c, max_iter=1000)
         model.fit(self._matrix(samples)[:, used], labels, sample_weight=weights)
         found, constants = torch.from_numpy(model.coef_.T).float(), torch.from_numpy(model.intercept_).float()
-        # of two classes, there is one logit, that of the second
+        # two classes have one logit, that of the second
         places = torch.from_numpy(model.classes_[-found.shape[1] :])
         self.weight.zero_()
         self.weight[torch.from_numpy(used)[:, None], places] = found
@@ -103,7 +103,7 @@ class Ngrams(Estimator):
         self.bias[places] = constants
 
     def _inverse_frequencies(self, tokens: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Set the inverse document frequencies, 0 for what no text holds, and return the buckets that are in use."""
+        """Set the inverse document frequencies, 0 for buckets without a text, and return the buckets in use."""
         frequency = torch.zeros(self.buckets, dtype=torch.float64)
         for start in range(0, len(tokens), BLOCK):
             _, buckets, _ = self.values(torch.from_numpy(tokens[start : start + BLOCK]).long())

@@ -54,5 +54,5 @@ StochasticDepth = Annotated[
 
 # Sound
 Window = Annotated[float, Field(gt=0, le=1000, description="length of a frame in milliseconds")]
-Hop = Annotated[float, Field(gt=0, le=1000, description="distance of frames in milliseconds")]
+Hop = Annotated[float, Field(gt=0, le=1000, description="distance between frames in milliseconds")]
 Mels = Annotated[int, Field(ge=1, le=256, description="number of mel bands")]

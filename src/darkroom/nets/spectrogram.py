@@ -42,7 +42,7 @@ class Spectrogram(nn.Module):
         high: Annotated[
             Positive | None, Field(description="highest frequency; default: half the sampling rate")
         ] = None,
-        range: Annotated[Positive, Field(description="decibels below the loudest value that are seen")] = 80.0,
+        range: Annotated[Positive, Field(description="dynamic range: decibels below the loudest value")] = 80.0,
         relative: Annotated[
             bool, Field(description="relative to each recording's loudest value, so that loudness does not matter")
         ] = True,

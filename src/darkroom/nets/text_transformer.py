@@ -26,7 +26,7 @@ class TextTransformer(nn.Module):
         shape: tuple[int, int],
         classes: int,
         *,
-        width: Annotated[Count, Field(description="numbers in a word vector, a multiple of `heads`")] = 64,
+        width: Annotated[Count, Field(description="dimensions of a word vector, a multiple of `heads`")] = 64,
         depth: Annotated[Count, Field(description="transformer blocks")] = 2,
         heads: Annotated[Count, Field(description="attention heads per block")] = 4,
         dropout: Annotated[

@@ -17,10 +17,10 @@ from darkroom.settings import Count, NonNegative
 
 @register("network", "textcnn")
 class TextCNN(nn.Module):
-    """Convolutions of several widths on word vectors, the maximum over the text, dropout and a linear layer.
+    """Convolutions of several widths over word vectors, the maximum over the text, dropout and a linear layer.
 
-    The paper's CNN-rand: its word vectors are learned from random ones. Places beyond the end of a text have no part in the
-    maximum; in the paper they count as zero vectors.
+    The paper's CNN-rand, whose word vectors are learned from random ones. Windows without a word are left out of the maximum;
+    the paper pads with zero vectors.
     """
 
     TAKES = ("text",)
@@ -31,14 +31,14 @@ class TextCNN(nn.Module):
         shape: tuple[int, int],
         classes: int,
         *,
-        width: Annotated[Count, Field(description="numbers in a word vector")] = 300,
+        width: Annotated[Count, Field(description="dimensions of a word vector")] = 300,
         windows: Annotated[
-            list[Count], Field(min_length=1, description="numbers of consecutive words that the convolutions see")
+            list[Count], Field(min_length=1, description="widths of the convolutions, in numbers of words")
         ] = [3, 4, 5],  # noqa: B006
         maps: Annotated[Count, Field(description="feature maps of each convolution")] = 100,
         dropout: Dropout = 0.5,
         max_norm: Annotated[
-            NonNegative, Field(description="largest norm of a class's weights in the last layer; 0 is no limit")
+            NonNegative, Field(description="maximum norm of a class's weights in the last layer; 0 disables it")
         ] = 3.0,
     ) -> None:
         super().__init__()

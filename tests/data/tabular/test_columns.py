@@ -57,9 +57,9 @@ def test_the_config_decides() -> None:
     assert remark == 'column a: 1 texts such as "none of it" read as missing numbers'
     with pytest.raises(ValueError, match=r'data\.source\.columns\.a: number, but no cell is one; the first is "red"'):
         parsed(["red"], "number")
-    with pytest.raises(ValueError, match=r'data\.source\.columns\.a: "soon" is no date'):
+    with pytest.raises(ValueError, match=r'data\.source\.columns\.a: "soon" is not a date'):
         parsed(["2026-01-01", "soon"], "date")
-    with pytest.raises(ValueError, match=r"data\.source\.columns\.a: the column holds int64, which is no date"):
+    with pytest.raises(ValueError, match=r"data\.source\.columns\.a: the column holds int64, not dates"):
         parsed([1, 2], "date")
 
 

@@ -63,10 +63,12 @@ def test_text_files_in_class_folders(tmp_path: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-16" if index % 2 else "utf-8-sig")
     (tmp_path / "in" / "pos" / "empty.txt").write_text(" \n")
+    (tmp_path / "in" / "pos" / "old.txt").write_bytes("naïve".encode("latin-1"))
     (tmp_path / "in" / "pos" / "binary.txt").write_bytes(b"\x7fELF\0\0\0")
     (tmp_path / "in" / "pos" / "huge.txt").write_text("good " * 1_000_000)
     store, card = prepared(tmp_path, {"name": "text_folder", "path": str(tmp_path / "in")})
-    assert len(store.items) == 41
+    assert len(store.items) == 42
+    assert any("read as Windows-1252: 1: " in warning and "old.txt" in warning for warning in card["warnings"])
     assert store.items["text"].str.len().max() == 99_999
     assert store.shape[0] == 256
     excluded = pd.read_csv(tmp_path / "prepared" / "excluded.csv")
@@ -97,7 +99,7 @@ def test_labels_and_numbers_from_columns(tmp_path: Path) -> None:
         ("text,label\nx,y\n", {"encoding": "klingon"}, r'data\.source\.encoding: no encoding "klingon"'),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(content: str, options: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_in_one_line(content: str, options: dict[str, Any], message: str, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(content)
     with pytest.raises(ValueError, match=message) as raised:
         prepared(tmp_path, {"name": "text_table", "path": str(tmp_path / "in.csv"), **options})

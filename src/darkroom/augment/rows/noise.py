@@ -24,11 +24,11 @@ class RowNoise:
         *,
         std: Annotated[
             NonNegative,
-            Field(description="standard deviation of the noise, in those of the column"),
+            Field(description="standard deviation of the noise, in units of the column's"),
             Amount("row_noise"),
         ] = 0.1,
         redraw: Annotated[
-            Probability, Field(description="share of the categories drawn anew"), Amount("redraw")
+            Probability, Field(description="probability of drawing a category anew"), Amount("redraw")
         ] = 0.05,
     ) -> None:
         self.std, self.redraw = std, redraw

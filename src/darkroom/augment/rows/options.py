@@ -8,5 +8,7 @@ from pydantic import Field
 
 from darkroom.settings import Count
 
-Near = Annotated[Count, Field(description="neighbors of its class that a synthetic row may lie toward")]
-Around = Annotated[Count, Field(description="neighbors of any class that tell whether a row is near the border")]
+Near = Annotated[Count, Field(description="number of nearest rows of the class to interpolate with")]
+Around = Annotated[
+    Count, Field(description="number of nearest rows of any class that decide whether a row is near the border")
+]

@@ -35,7 +35,7 @@ class BackgroundNoise(BaseWaveformTransform):
         self,
         *,
         folder: Annotated[
-            str | None, Field(description="local folder of sound files, of which the first minute is used each")
+            str | None, Field(description="local folder of sound files; the first minute of each is used")
         ] = None,
         color: Annotated[
             Literal["white", "pink", "brown"], Field(description="spectrum of synthetic noise, without a folder")

@@ -42,6 +42,7 @@ class TextReader:
         found = self._found = Read(excluded=list(contents.unused), warnings=list(contents.warnings))
         self.texts: list[str] = []
         cut: list[str] = []
+        self._strange: list[str] = []
         for item in contents.items:
             origin = item.origin or item.id
             try:
@@ -62,6 +63,7 @@ class TextReader:
         if left := len(found.excluded) - len(contents.unused):
             origins = [unused.origin for unused in found.excluded[len(contents.unused) :]]
             found.warnings.append(f"texts that cannot be used, listed in excluded.csv: {left}: {listed(origins)}")
+        found.warnings += characters.fallback_warning(self._strange)
         if cut:
             found.warnings.append(
                 f"texts of more than {characters.LONGEST:,} characters, cut there: {len(cut)}: {listed(cut)}"
@@ -110,6 +112,7 @@ class TextReader:
         else:
             assert isinstance(item.image, Path)
             encoding = characters.known(self.encoding) if self.encoding else characters.encoding_of(item.image)
+            self._strange += [item.origin or item.id] if not self.encoding and encoding == characters.FALLBACK else []
             text, more = characters.read_start(item.image, encoding)
         return characters.clean(text), more
 

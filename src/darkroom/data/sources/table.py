@@ -61,9 +61,7 @@ class Table:
         ] = None,
         columns: Annotated[
             dict[str, Literal["number", "category", "date", "drop"]],
-            Field(
-                description="what columns hold, by name, in place of what their cells suggest; `drop` leaves one out"
-            ),
+            Field(description="kinds of columns, by name, in place of what their cells suggest; `drop` leaves one out"),
         ] = {},  # noqa: B006
     ) -> None:
         self.path, self.sha256, self.file, self.sheet, self.encoding = path, sha256, file, sheet, encoding

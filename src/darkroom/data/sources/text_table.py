@@ -18,7 +18,6 @@ from darkroom.data.reader import Reader
 from darkroom.data.sources import targets
 from darkroom.data.text import characters, rows
 from darkroom.data.text.options import Encoding, Length, Lowercase, Rare, Tokenization, Tokens, Vocabulary
-from darkroom.data.words import listed
 from darkroom.registry import register
 from darkroom.settings import Sha256
 
@@ -54,15 +53,15 @@ class TextTable:
             Field(
                 min_length=1,
                 max_length=1,
-                description="what separates the columns: by default the comma in .csv, the tab in .tsv. With it, files of any "
-                "extension are tables",
+                description="column separator; default: comma in .csv, tab in .tsv. If set, files with any extension are read as "
+                "tables",
             ),
         ] = None,
         quotes: Annotated[
             bool | None,
             Field(
-                description="cells may be in double quotes, by default if commas separate them; otherwise quotes are characters "
-                "like others, and the last column takes the rest of its line"
+                description="whether cells may be in double quotes; default: if the separator is a comma. Otherwise quotes are "
+                "ordinary characters, and the last column takes the rest of its line"
             ),
         ] = None,
         encoding: Encoding = None,
@@ -129,10 +128,8 @@ class TextTable:
                 found.append((item, row))
         left = len(unused) - len(listing.unused) - len(others)
         warnings = [f"rows of the tables left out, listed in excluded.csv: {left}"] if left else []
-        if strange and self.format.encoding is None:
-            warnings.append(
-                f"files that are not UTF-8, read as Windows-1252: {listed(strange)}; data.source.encoding names another encoding"
-            )
+        if self.format.encoding is None:
+            warnings += characters.fallback_warning(strange)
         cells = pd.DataFrame({name: [row[name] for _, row in found] for name in needed[1:]}, dtype=object)
         target = targets.read(cells, self.labels, self.numbers, self.path)
         if target is None:

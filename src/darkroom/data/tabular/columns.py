@@ -23,12 +23,12 @@ from darkroom.settings import choice, quoted
 Kind = Literal["number", "category", "date"]
 Choice = Literal["number", "category", "date", "drop"]
 NUMBERLESS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "?", "-")
-"""Cells of a column of numbers or dates that mean a missing value; a category may be called so."""
+"""Cells that are missing values in columns of numbers and dates; categories may have these names."""
 COMMA = r"^[+-]?\d+(,\d+)?$"
 MOST_CATEGORIES = 1000
-"""Rarer categories of a column count as unseen."""
+"""Maximum number of categories per column; rarer ones count as unseen."""
 MANY, SHARE = 50, 0.5
-"""A text column with more distinct values than both, as a count and as a share of the rows, is an id or free text."""
+"""A text column whose distinct values exceed both this count and this share of the rows is an id or free text."""
 DAY = 86_400
 
 
@@ -67,7 +67,7 @@ class Parsed:
         return np.array([text is None for text in self.texts], np.bool_)
 
     def constant(self, rows: NDArray[np.int64]) -> bool:
-        """Return whether these rows hold one value at most, and the same cells are missing or all are there."""
+        """Return whether these rows are all missing, or all hold the same value."""
         missing = self.missing[rows]
         known = (self.texts if self.numbers is None else self.numbers)[rows][~missing]  # type: ignore[index]
         return len(known) == 0 or (not missing.any() and bool((known == known[0]).all()))
@@ -87,7 +87,7 @@ def parse(column: pa.ChunkedArray, name: str, kind: Choice | None) -> tuple[Pars
     if numbers is not None:
         dated = pa.types.is_temporal(column.type)
         if kind is not None and (kind == "date") != dated:
-            raise ValueError(f"data.source.columns.{name}: the column holds {column.type}, which is no {kind}")
+            raise ValueError(f"data.source.columns.{name}: the column holds {column.type}, not {kind}s")
         return Parsed("date" if dated else "number", numbers), ""
     assert texts is not None
     if not len(texts.drop_null()):
@@ -102,7 +102,7 @@ def parse(column: pa.ChunkedArray, name: str, kind: Choice | None) -> tuple[Pars
         return Parsed("date", found / DAY), ""
     if kind == "date":
         raise ValueError(
-            f"data.source.columns.{name}: {quoted(_odd(texts, pa.timestamp('s')))} is no date; expected 2026-11-29 or "
+            f"data.source.columns.{name}: {quoted(_odd(texts, pa.timestamp('s')))} is not a date; expected 2026-11-29 or "
             "2026-11-29 12:30:00 in every cell"
         )
     distinct = pc.count_distinct(texts).as_py()

@@ -14,17 +14,17 @@ from darkroom.data.tabular.columns import Column
 from darkroom.data.words import listed
 
 ALONE = 0.99
-"""Balanced accuracy on held-out rows from which a single column predicts the class alone."""
+"""Minimum balanced accuracy on held-out rows of a column that predicts the class alone."""
 FEWEST = 5
-"""Held-out rows of a class below which no column is suspected: chance would do."""
+"""Minimum number of held-out rows per class; with fewer, chance could explain a perfect column."""
 LEAVES = 4
 """Leaves of the tree on a single column, per class."""
 WORTH = 0.9
-"""Mean purity of a column's intervals from which a tree is grown: that takes milliseconds, and tables have 10,000 columns."""
+"""Minimum mean purity of a column's intervals to grow a tree: that takes milliseconds, and tables have 10,000 columns."""
 INTERVAL = 20
 """Rows per interval, so that few rows are not pure by chance."""
 COUNTING = 0.999
-"""Correlation with the order of the rows from which a column counts them."""
+"""Minimum correlation of an id with the order of the rows."""
 
 
 def warnings(
@@ -58,7 +58,7 @@ def warnings(
 def predicting(
     rows: NDArray[np.float32], columns: Sequence[Column], labels: NDArray[np.int64], train: NDArray[np.bool_]
 ) -> list[tuple[str, float]]:
-    """Return the columns whose own small tree, grown on training rows, is right about held-out ones, and how often."""
+    """Return the columns on which a small tree predicts the class of held-out rows, with its balanced accuracy."""
     from sklearn.metrics import balanced_accuracy_score
     from sklearn.tree import DecisionTreeClassifier
 
@@ -71,7 +71,7 @@ def predicting(
         if column.kind != "category" and _purity(values[given], labels[given]) < WORTH:
             continue
         tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES * len(classes), class_weight="balanced", random_state=0)
-        if column.kind == "category":  # in the order of the classes that the categories go with
+        if column.kind == "category":  # ordered by their mean label
             values = _by_class(values, labels, given)
         cells = values[:, None]
         score = balanced_accuracy_score(

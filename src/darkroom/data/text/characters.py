@@ -6,8 +6,10 @@ import codecs
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from darkroom.data.words import listed
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
@@ -63,6 +65,12 @@ def known(encoding: str) -> str:
             f'data.source.encoding: no encoding "{encoding}"; expected a name such as utf-8, utf-16 or latin-1'
         ) from None
     return codec.name
+
+
+def fallback_warning(names: Sequence[str]) -> list[str]:
+    """Return the warning about files read in the fallback encoding, none without such files."""
+    more = "data.source.encoding names another encoding"
+    return [f"files that are not UTF-8, read as Windows-1252: {len(names)}: {listed(names)}; {more}"] if names else []
 
 
 def read_start(path: Path, encoding: str, *, characters: int = LONGEST) -> tuple[str, bool]:

@@ -10,19 +10,22 @@ from pydantic import Field
 Tokens = Annotated[
     Literal["word", "bpe"],
     Field(
-        description="what a token is: a word or sign, or, with `bpe`, a part of a word that byte-pair encoding finds"
+        description="unit of tokens: words and punctuation marks, or parts of words that byte-pair encoding finds (`bpe`)"
     ),
 ]
 Vocabulary = Annotated[
     int,
     Field(
-        ge=300, le=1_000_000, description="maximum number of tokens known, the most frequent ones of the training texts"
+        ge=300,
+        le=1_000_000,
+        description="maximum size of the vocabulary, the most frequent tokens of the training texts",
     ),
 ]
 Rare = Annotated[
     int,
     Field(
-        ge=1, description="times that a word, or a pair to merge, has to occur in the training texts to become a token"
+        ge=1,
+        description="minimum number of occurrences in the training texts of a word, or of a pair of tokens to merge",
     ),
 ]
 Length = Annotated[
@@ -30,10 +33,10 @@ Length = Annotated[
     Field(
         ge=1,
         le=4096,
-        description="tokens kept of a text, from its start; default: those of the longest training text, at most 256",
+        description="maximum number of tokens per text, from its start; default: that of the longest training text, up to 256",
     ),
 ]
-Lowercase = Annotated[bool, Field(description="make no difference between upper and lower case")]
+Lowercase = Annotated[bool, Field(description="ignore case")]
 Encoding = Annotated[
     str | None,
     Field(

@@ -25,7 +25,7 @@ BATCH = 64
 
 @register("detector", "spectrogram")
 class Spectrogram(Detector):
-    """A detector of images on the log-mel spectrograms of recordings; its maps show when and at which pitch."""
+    """A detector of images on the log-mel spectrograms of recordings; its maps are over frequency and time."""
 
     TAKES = ("audio",)
 

@@ -20,7 +20,7 @@ from darkroom.settings import Count, NonNegative, Positive
 
 @register("network", "gradient_boosting")
 class GradientBoosting(Estimator):
-    """Boosted trees that minimize the cross-entropy; missing numbers go to the side of a split that they fit better."""
+    """Boosted trees that minimize the cross-entropy; each split learns to which side missing numbers go."""
 
     TAKES = ("table",)
 
@@ -32,11 +32,11 @@ class GradientBoosting(Estimator):
         classes: int,
         *,
         rounds: Annotated[
-            Count, Field(description="boosting rounds; one tree per class each, one for two classes")
+            Count, Field(description="boosting rounds of one tree per class, or of a single one for two classes")
         ] = 100,
         rate: Annotated[Positive, Field(description="learning rate, the factor on each tree")] = 0.1,
-        leaves: Annotated[int, Field(ge=2, description="most leaves of a tree")] = 31,
-        leaf: Annotated[Count, Field(description="fewest training rows in a leaf")] = 20,
+        leaves: Annotated[int, Field(ge=2, description="maximum number of leaves per tree")] = 31,
+        leaf: Annotated[Count, Field(description="minimum number of training rows per leaf")] = 20,
         l2: Annotated[NonNegative, Field(description="L2 penalty on leaf values")] = 0.0,
     ) -> None:
         super().__init__()

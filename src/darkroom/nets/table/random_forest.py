@@ -29,8 +29,8 @@ class RandomForest(Estimator):
         classes: int,
         *,
         trees: Annotated[Count, Field(description="number of trees")] = 100,
-        leaf: Annotated[Count, Field(description="fewest training rows in a leaf")] = 1,
-        depth: Annotated[Count | None, Field(description="largest depth of a tree; default: unlimited")] = None,
+        leaf: Annotated[Count, Field(description="minimum number of training rows per leaf")] = 1,
+        depth: Annotated[Count | None, Field(description="maximum depth of a tree; default: unlimited")] = None,
     ) -> None:
         super().__init__()
         self.count, self.leaf, self.limit = trees, leaf, depth

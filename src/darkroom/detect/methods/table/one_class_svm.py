@@ -33,7 +33,9 @@ class OneClassSVM(RowDetector):
         shape: tuple[int, ...],
         *,
         nu: Annotated[float, Field(gt=0, le=1, description="share of training rows that may lie outside")] = 0.5,
-        most: Annotated[Count, Field(description="training rows to fit to, drawn at random if there are more")] = 5000,
+        most: Annotated[
+            Count, Field(description="maximum number of training rows to fit to, drawn at random from more")
+        ] = 5000,
         scaling: Scaling = "standard",
     ) -> None:
         super().__init__(shape, scaling=scaling)

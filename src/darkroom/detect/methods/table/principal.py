@@ -34,9 +34,7 @@ class TablePCA(RowDetector):
         *,
         minor: Annotated[
             float,
-            Field(
-                gt=0, le=1, description="share of the components that count, those of the smallest variance; 1 is all"
-            ),
+            Field(gt=0, le=1, description="share of the components to use, those of the smallest variance; 1 uses all"),
         ] = 1.0,
     ) -> None:
         super().__init__(shape)
