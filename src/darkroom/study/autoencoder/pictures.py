@@ -66,7 +66,7 @@ def curve(found: Curve) -> Figure:
     axes.set_aspect("equal")
     axes.set_xlabel("first coordinate")
     axes.set_ylabel("second coordinate")
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    drawn.legend(loc="outside lower center", ncols=3, frameon=False, markerscale=3)
     return Figure(
         drawn,
         "Points on three quarters of a circle, and what is left of them: a straight line by one principal component, a curve "
