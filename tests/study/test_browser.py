@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 from tests.study import browser
-from tests.workflow.conftest import ROOT
 
 from darkroom import figures, files
 from darkroom.log import silent
 from darkroom.measure.intervals import Difference, Number
-from darkroom.study import book, contents, findings
-from darkroom.study.config import BookSpec
+from darkroom.study import book, contents, findings, jobs, run
+from darkroom.study.config import BookSpec, RunSpec
 from darkroom.study.findings import Figure, Findings, Table
 
 pytestmark = pytest.mark.skipif(browser.BROWSER is None, reason="needs a Chromium")
 
+SHORT = {
+    **{"seeds": 2, "epochs": 2, "steps": 60, "updates": 20},
+    **dict.fromkeys(("vae_epochs", "gan_epochs", "diffusion_epochs", "vq_epochs"), 1),
+}
+"""Settings that make every study short."""
 TEXT = """# Everything
 
 A paragraph with $w_i$ and a [link](https://example.org).
@@ -92,13 +96,23 @@ def test_faults_are_found(booklet: Path) -> None:
     assert found.wide
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The booklet of every study, run with few seeds and short trainings."""
+    results = tmp_path_factory.mktemp("whole")
+    for name in contents.studies():
+        settings = jobs.chosen(name)
+        short = {key: value for key, value in SHORT.items() if isinstance(getattr(settings, key, None), int)}
+        run.run(RunSpec(study=settings.model_copy(update=short)), out=results / name, log=silent)
+    spec = BookSpec(pages=dict.fromkeys(contents.studies(), "a"))
+    book.run(spec, results=results, out=results / "booklet", log=silent)
+    return results / "booklet"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["index", *contents.studies()])
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (1280, True)])
-def test_a_page_of_the_booklet_is_accessible_and_fits(name: str, width: int, dark: bool) -> None:
-    page = ROOT / "results/study/booklet" / f"{name}.html"
-    if not page.is_file():
-        pytest.skip("run `uv run snakemake study` first")
-    found = browser.look(page, width, dark=dark)
+def test_a_page_of_the_booklet_is_accessible_and_fits(name: str, width: int, dark: bool, whole: Path) -> None:
+    found = browser.look(whole / f"{name}.html", width, dark=dark)
     assert (found.serious, found.wide) == ([], [])
     assert found.scroll <= width

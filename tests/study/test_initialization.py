@@ -8,7 +8,7 @@ import torch
 
 from darkroom.nets.init import constant, normal
 from darkroom.registry import chosen
-from darkroom.study.initialization.experiment import INITS, expected, signal, symmetry, train
+from darkroom.study.initialization.experiment import INITS, expected, signal, stack, symmetry, train
 
 INPUTS = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(64) % 10
@@ -41,3 +41,10 @@ def test_a_loss_that_is_not_finite_ends_a_training() -> None:
     assert np.isfinite(losses).all()
     assert len(losses) == 8
     assert right.shape == (64,)
+
+
+def test_training_lowers_the_loss_and_finds_the_classes() -> None:
+    network = stack("relu", "He", depth=2, width=32, inputs=64, outputs=10, seed=0).float()
+    losses, right = train(network, (INPUTS, LABELS), (INPUTS, LABELS), rate=0.05, steps=60, seed=0)
+    assert losses[-1] < losses[0] / 3
+    assert right.mean() > 0.9
