@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import darkroom
@@ -98,6 +99,9 @@ def test_the_test_images_are_predicted_as_in_the_evaluation(
     )
     flagged = metrics["out_of_distribution"]["flagged"]["value"]
     assert found["out_of_distribution"].mean() == pytest.approx(flagged)
+    counts = files.read_json(tmp_path / "out" / "summary.json")
+    assert counts["unsure"] == (~found["sure"].astype(bool)).sum()
+    assert counts["out_of_distribution"] == found["out_of_distribution"].sum()
 
 
 def test_images_unlike_those_of_the_training_are_flagged_without_the_data(
@@ -219,6 +223,17 @@ def test_options_that_do_not_fit_are_refused(
     assert "is not a result of classify predict" in refused(capsys, seeds["class"], images, out)
     assert "overlaps with" in refused(capsys, seeds["class"], images, seeds["class"] / "model")
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "thesis.txt"]
+
+
+def test_outputs_that_are_not_finite_leave_a_note_and_no_answer(seeds: dict[Kind, Path]) -> None:
+    model: Any = darkroom.load(seeds["class"])
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8)
+    wanted = model.predict(images)
+    model.network.head.register_forward_hook(lambda _, __, found: found.index_fill(0, torch.tensor([1]), torch.nan))
+    table = model.predict(images)
+    assert table["note"].tolist() == ["", "the network's outputs for it are not finite", ""]
+    assert table.drop(columns="note").isna().all(axis=1).tolist() == [False, True, False]
+    pd.testing.assert_frame_equal(table.iloc[[0, 2]], wanted.iloc[[0, 2]], check_dtype=False)
 
 
 def test_a_model_alone_still_answers_but_says_that_it_has_no_thresholds(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, log_loss
 
 from darkroom import files
 from darkroom.__main__ import main
@@ -175,6 +176,17 @@ def test_seeds_are_paired_and_whole_results_by_name(write: Write, tmp_path: Path
 
 def test_metrics_are_means_over_images(write: Write, tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
+    unequal = np.minimum(np.arange(ITEMS) % 7, 2)
+    pair = pairs(*2 * [write("classes", range(40), truth=unequal)])[0]
+    run = pair.seeds[0][0]
+    values = {name: metric.values(run).mean() for name, metric in metrics_of(pair).items()}
+    own = pd.read_parquet(run.evaluation_folder / "predictions.parquet")
+    probabilities = own.filter(regex="^p_").to_numpy()
+    assert values["accuracy"] == pytest.approx(1 - 40 / ITEMS)
+    balanced = balanced_accuracy_score(own["label"], own["prediction_plain"])
+    assert values["balanced_accuracy"] == pytest.approx(balanced) != pytest.approx(values["accuracy"])
+    assert values["nll"] == pytest.approx(log_loss(own["label"], probabilities))
+    assert values["brier"] == pytest.approx(brier_score_loss(own["label"], probabilities, scale_by_half=False))
     truth, called = draws.random((2, 50, 3)) < 0.5
     names = {"kind": "network", "classes": []}
     table = {"id": [f"{k}" for k in range(50)]}
@@ -184,6 +196,7 @@ def test_metrics_are_means_over_images(write: Write, tmp_path: Path) -> None:
     pair = pairs(tmp_path / "labels", tmp_path / "labels")[0]
     run = pair.seeds[0][0]
     values = {name: metric.values(run).mean() for name, metric in metrics_of(pair).items()}
+    assert values["image_f1"] == pytest.approx(f1_score(truth, called, average="samples", zero_division=1))
     assert values["exact_match"] == pytest.approx((truth == called).all(1).mean())
     assert values["brier"] == pytest.approx((np.where(called, 0.9, 0.2) - truth).__pow__(2).sum(1).mean())
     numbers, predicted = draws.normal(size=(2, 50, 2))
@@ -216,9 +229,9 @@ def test_what_cannot_be_compared_ends_in_one_line_and_writes_nothing(
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
     for words, given in {
-        "disagree on what is true of 300 test images": (a, other),
+        "disagree on the truth of 300 test images": (a, other),
         "is not a finished classifier": (a, half),
-        "7 are in one of them only": (a, short),
+        "7 of them in only one": (a, short),
         "holds a detector, not a classifier": (a, detector),
         "has no evaluated classifier": (a, mine),
         "is not a result of compare": (a, a, "--out", mine),

@@ -1,6 +1,6 @@
-"""What a trained model says of images, from its outputs (N, V, K) for V views of each: the cells of a table's rows.
+"""Answers of a trained model, from its outputs (N, V, K) for V views of each image, as the cells of a table's rows.
 
-The plain image comes first of the views. Everything here was fitted to validation images by `classify evaluate`, whose
+The first view is the plain image. Everything here was fitted to validation images by `classify evaluate`, whose
 metrics.json holds it, and gives the same values as its predictions.parquet.
 """
 
@@ -50,7 +50,7 @@ class ClassAnswers:
     least_probability: float | None = None
     """Of a class in a prediction set; None without one."""
     least_confidence: float | None = None
-    """From which on the classifier is sure; None if it is unknown."""
+    """The classifier is sure from this confidence on; None if it is unknown."""
 
     @property
     def columns(self) -> Columns:

@@ -57,7 +57,6 @@ def run(
     reads = {"images": images.resolve(), "model": model.resolve()}
     incoming.check_out(target, table.file_names(PREDICTIONS), "classify predict", reads)
     counts: Counter[str] = Counter(images=0, unread=0)
-    counts = Counter(images=0, unread=0)
     with files.folder(target) as fresh:
         named = [(each, listing.path(each)) for each in listing.names]
         if kind == "table":

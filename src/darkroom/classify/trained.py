@@ -1,4 +1,4 @@
-"""A trained classifier, or a model of labels or numbers, and what its evaluation found out about it."""
+"""A trained classifier, or a model of labels or numbers, and what its evaluation measured."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Mahalanobis distances of features to the nearest class mean, with one covariance shared by all classes (Lee et al. 2018).
 
-Without their input preprocessing and their ensemble over layers. The distance here is the root of their squared one, and the
-covariance has a small ridge, because a feature that is always zero has no variance.
+Unlike theirs, the score has no input preprocessing and no ensemble over layers, and is the distance rather than its negative
+square. The covariance has a small ridge, because a feature that is always zero has no variance.
 """
 
 from __future__ import annotations

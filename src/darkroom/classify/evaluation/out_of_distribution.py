@@ -68,7 +68,7 @@ class Seen:
 
     @property
     def finite(self) -> bool:
-        """Whether all values are."""
+        """Whether all values are finite."""
         return bool(np.isfinite(self.outputs).all() and (self.features is None or np.isfinite(self.features).all()))
 
 
@@ -100,7 +100,7 @@ def some_training_rows(store: Store, rows: Rows, generator: np.random.Generator)
 def fit(link: str, labels: Rows, train: Seen, val: Seen) -> OutOfDistribution | None:
     """Fit the distribution of features to training images with these labels (N,), and set the limits on validation images.
 
-    None if there is nothing to tell them by: no validation images, or no score whose value differs between them.
+    None without validation images, and if no score differs between them.
     """
     if not len(val.outputs):
         return None

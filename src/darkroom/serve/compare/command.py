@@ -4,8 +4,8 @@
     items.csv         the images that B breaks and fixes
     index.html        the same as a page, with pictures
 
-The exit code is 1 if B is clearly worse on a named metric, else 0. B is promoted only if it is clearly better, or not inferior
-within an allowed margin, on all named metrics: "no clear difference" never promotes.
+The exit code is 1 if B is clearly worse on a metric that decides, else 0. B is promoted only if it is clearly better, or not
+inferior within an allowed margin, on all of them: "no clear difference" never promotes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def run(
 
 
 def described(results: Sequence[Compared]) -> dict[str, Any]:
-    """Return comparison.json."""
+    """Return the content of comparison.json."""
     return {
         "promoted": all(result.promoted for result in results),
         "classifiers": [
@@ -106,7 +106,7 @@ def _bounds(gain: Difference) -> dict[str, float]:
 
 
 def _store(data: Path | None, results: Path) -> Store | None:
-    """Open the images that the results are of: `data/NAME/prepared` beside `results/NAME`, or those given; None if absent."""
+    """Open the prepared images of the results: `data`, or `data/NAME/prepared` beside `results/NAME`; None without them."""
     if data is not None:
         return open_store(data)
     parts = results.resolve().parts

@@ -1,4 +1,4 @@
-"""The metrics that two classifiers are compared by: each is a mean over test images, so that images can be paired."""
+"""The metrics of a comparison. Each is a mean over test images, so that images can be paired."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from darkroom.serve.compare.pairs import PREDICTIONS, Pair
 
 Floats = NDArray[np.float64]
 FLOOR = 1e-12
-"""Least probability of the true class that the log-likelihood counts."""
+"""Lower bound on the probability of the true class, which keeps its logarithm finite."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: its value of each test image (N,), ordered by id, whose mean it is."""
+    """A metric: the mean of `values`, one for each test image (N,), ordered by id."""
 
     values: Callable[[Run], Floats]
     lower: bool = False

@@ -13,7 +13,7 @@ from darkroom.report.results import Run, read_run
 
 SEED, EVALUATION, PREDICTIONS = "seed-", "evaluation", "predictions.parquet"
 TRUTH = "^(label|true_.*)$"
-"""Columns of the predictions that hold what is true of an image."""
+"""Columns of the predictions that hold the true class, labels or numbers."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Pair:
 def pairs(first: Path, second: Path) -> list[Pair]:
     """Pair the classifiers of two folders: of a seed, of one classifier, or of all results, where names must agree.
 
-    Raises ValueError if a folder has no evaluated classifier, nothing is in both, or they saw other test images.
+    Raises ValueError if a folder has no evaluated classifier, none is in both, or their test images differ.
     """
     ours, theirs = _methods(first), _methods(second)
     named = [(name, ours[name], theirs[name]) for name in ours if name in theirs]
@@ -55,7 +55,7 @@ def pairs(first: Path, second: Path) -> list[Pair]:
 
 
 def truth(run: Run) -> pd.DataFrame:
-    """Return the ids of the test images and what is true of them, ordered by id."""
+    """Return the ids of the test images and their true classes, labels or numbers, ordered by id."""
     table = run.table(PREDICTIONS)
     if table is None:
         raise ValueError(f"{run.evaluation_folder} has no {PREDICTIONS}; run classify evaluate again")
@@ -106,17 +106,15 @@ def _seeds(name: str, ours: dict[int, Run], theirs: dict[int, Run]) -> Iterator[
 def _check(first: Run, second: Run) -> None:
     places = f"{first.evaluation_folder} and {second.evaluation_folder}"
     if _names(first) != _names(second) or first.model.get("target") != second.model.get("target"):
-        raise ValueError(f"{places} do not predict the same: {', '.join(_names(first))}; {', '.join(_names(second))}")
+        raise ValueError(f"{places} have different outputs: {', '.join(_names(first))}; {', '.join(_names(second))}")
     ours, theirs = truth(first), truth(second)
     if ours["id"].tolist() != theirs["id"].tolist():
         apart = len(set(ours["id"]) ^ set(theirs["id"]))
         raise ValueError(
-            f"{places} are of other test images: {apart} are in one of them only; compare on the same split"
+            f"{places} have different test images, {apart} of them in only one; evaluate both on the same split"
         )
     if differ := int((ours.to_numpy() != theirs.to_numpy()).any(1).sum()):
-        raise ValueError(
-            f"{places} disagree on what is true of {differ} test images; evaluate both with the same labels"
-        )
+        raise ValueError(f"{places} disagree on the truth of {differ} test images; evaluate both with the same labels")
 
 
 def _names(run: Run) -> list[str]:

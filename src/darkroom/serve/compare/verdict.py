@@ -18,7 +18,7 @@ from darkroom.serve.compare.pairs import PREDICTIONS, Pair, truth
 BETTER, WORSE, NOT_INFERIOR, UNCLEAR = "better", "worse", "not inferior", "no clear difference"
 PROMOTES = (BETTER, NOT_INFERIOR)
 MOST_GROUPS = 20
-"""A table of groups has no more; more are images' own groups rather than parts of the data."""
+"""Most groups in a table; more are usually groups of a few images each rather than parts of the data."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What became of a pair of classifiers; `changed` has the images whose main metric changed, the broken ones first."""
+    """A pair of classifiers on all metrics; `changed` has the images whose main metric changed, the broken ones first."""
 
     pair: Pair
     gate: list[str]

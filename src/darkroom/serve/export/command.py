@@ -33,18 +33,18 @@ from darkroom.serve.export.graph import ClassifierGraph, DetectorGraph, Graph
 from darkroom.serve.export.intake import Intake
 
 IMAGES, CALIBRATION, BATCH = 256, 128, 32
-"""Validation images that a file is tried on, those that show int8 which values occur, and images at a time."""
+"""Validation images that check a file, those that calibrate int8, and images per batch."""
 TOLERANCE = 1e-3
 """Largest difference of an answer: of a probability, or of a number or score over their standard deviation."""
 LOST = 0.01
-"""Largest loss of accuracy that int8 may bring."""
+"""Largest loss of accuracy allowed for int8."""
 LARGER = 1.5
 """Factor by which validation images are enlarged, to try images of another size than the model's."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of running the exported file beside the original."""
+    """How the answers of the exported file compare with those of the original."""
 
     difference: float
     """Largest difference of an answer, see `TOLERANCE`."""
@@ -81,7 +81,7 @@ def run(*, model: Path, data: Path, out: Path, to: str = "onnx", precision: str 
             tried = _tried(graph, formats.opened(form, path, threads=1), images, store)
         except Exception as problem:  # the exporters raise their own kinds for operations they do not know
             first = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
-            raise ValueError(f"{model} cannot be exported to {to}: {settings.printable(first, 200)}") from None
+            raise ValueError(f"{model} cannot be exported to {to}: {settings.printable(first, 200)}") from problem
         _judge(tried, precision, out)
         speeds = {threads: _speeds(graph, form, path, images, threads) for threads in (1, 2)}
         for file in sorted(Path(scratch).iterdir()):
@@ -120,7 +120,7 @@ def _graph(folder: Path, view: str) -> tuple[Graph, dict[str, Any]]:
 
 
 def _images(store: Store, graph: Graph, contract: dict[str, Any]) -> NDArray[np.uint8]:
-    """Return validation images to try the file on. Raises ValueError if the store is not that of the model."""
+    """Return the validation images that check the file. Raises ValueError if the store is not that of the model."""
     intake = graph.intake
     if store.kind != "image" or store.shape != (intake.prepared, *intake.size):
         raise ValueError(

@@ -10,7 +10,6 @@ anomaly detector  `score` (B,), and, where known, `flagged` (B,) and `map` (B, H
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,8 +21,6 @@ from darkroom.classify.links import softmax_logits
 from darkroom.classify.trained import Trained
 from darkroom.detect.detector import Detector
 from darkroom.serve.export.intake import Intake
-
-Looks = Callable[[Tensor], list[Tensor]]
 
 
 class Graph(nn.Module):
@@ -38,7 +35,7 @@ class Graph(nn.Module):
 
 
 class ClassifierGraph(Graph):
-    """The network of a classifier, or of labels or numbers, with what its evaluation fitted."""
+    """A classifier, or a model of labels or numbers, with what its evaluation fitted."""
 
     def __init__(self, intake: Intake, trained: Trained, view: str) -> None:
         super().__init__(intake)

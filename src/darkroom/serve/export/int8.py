@@ -15,10 +15,10 @@ BATCH = 16
 
 
 def quantize(path: Path, images: NDArray[np.uint8]) -> None:
-    """Replace an ONNX file by its quantized form; `images` (N, h, w, C) show which values occur.
+    """Replace an ONNX file by its quantized form; `images` (N, h, w, C) calibrate the ranges of its activations.
 
-    Weights are quantized per channel, activations per tensor (Jacob et al. 2018). Only the layers with weights are: the
-    preparation stays in floats.
+    Weights are quantized per channel, activations per tensor (Jacob et al. 2018), and only those of convolutions and linear
+    layers: the preparation stays in floats.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process

@@ -1,7 +1,7 @@
 """The preparation of images as part of a network: the same resizing and colors as `data.canvas`, in plain tensor arithmetic.
 
-Area averaging and bicubic interpolation are products with matrices, whose entries follow from the sizes; so one exported graph
-takes images of any size, and a size of its own for every batch.
+Area averaging and bicubic interpolation are products with matrices whose entries follow from the sizes, so that one exported
+graph takes images of any size, which may differ between batches.
 """
 
 from __future__ import annotations
