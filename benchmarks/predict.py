@@ -32,6 +32,7 @@ from darkroom.classify import evaluate, train
 from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.classify.predictor import BATCH, Predictor
 from darkroom.classify.trained import read_trained
+from darkroom.data import incoming
 from darkroom.data.preparation import Preparation
 from darkroom.data.store import describe_store, new_array
 from darkroom.fit.batches import as_tensor
@@ -68,8 +69,8 @@ def speed(seed: Path, paths: Sequence[Path]) -> None:
     whole = decoded(paths)
 
     def predicted() -> None:
-        named = [(path.name, path) for path in paths]
-        assert sum(row[1] is not None for row in predictor.files(named, workers=cores)) == len(paths)
+        listing = incoming.listed(paths[0].parent)
+        assert sum(row[1] is not None for row in predictor.listed(listing, workers=cores)) == len(paths)
 
     def opened() -> None:
         parts = (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
@@ -112,7 +113,7 @@ def peak(seed: Path, paths: Sequence[Path]) -> float:
     """Return the peak memory in MB of the command for the folder of these images."""
     folder = paths[0].parent
     out = ["--out", str(folder.with_name(f"{folder.name}-out"))]
-    words = ["classify", "predict", "--model", str(seed), "--images", str(folder), *out]
+    words = ["classify", "predict", "--model", str(seed), "--samples", str(folder), *out]
     most, code = watched.run([sys.executable, "-m", "darkroom", *words], stdout=subprocess.DEVNULL)
     if code:
         raise SystemExit("classify predict failed")

@@ -9,7 +9,7 @@ PyTorch is imported on the first call that needs it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -21,10 +21,7 @@ from pydantic import ValidationError
 from darkroom import registry
 from darkroom.config import explain
 from darkroom.config.load import ConfigError
-from darkroom.data import incoming
-from darkroom.data.incoming import Prepares, read_preparation
-from darkroom.data.item import UnreadableError
-from darkroom.data.store import PREPARATION
+from darkroom.data.intake import Intake, Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +32,6 @@ if TYPE_CHECKING:
     from darkroom.detect.detector import Detector
     from darkroom.generate.model import GenerativeModel
     from darkroom.generate.sample import TrainedGenerator
-
-Images = NDArray[np.uint8] | Sequence[str | Path]
-"""A batch (N, H, W, C), or the paths of N image files."""
-BATCH = 64
-"""Images in memory at a time."""
 
 
 def plugins(kind: str) -> dict[str, str]:
@@ -81,7 +73,7 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers 
 
     model, evaluation = parts(Path(folder))
     about = read_about(model)
-    intake = Intake(about.shape, read_preparation(model) if (model / PREPARATION).is_file() else None)
+    intake = Intake(model, about.shape, about.samples)
     match about.kind:
         case "network":
             kinds: dict[str, type[LoadedClassifier | LoadedLabels | LoadedNumbers]] = {
@@ -102,67 +94,8 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers 
 
 
 @dataclass(frozen=True)
-class Intake:
-    """Brings images to the shape (C, H, W) that a model was trained on, by the data set's own preparation."""
-
-    shape: tuple[int, ...]
-    preparation: Prepares | None
-
-    def batches(self, images: Images) -> Iterator[NDArray[np.uint8]]:
-        """Yield prepared batches (B, H, W, C). Raises ValueError for other arrays and for unreadable files."""
-        if isinstance(images, np.ndarray):
-            if not len(images):
-                raise ValueError("got no images")
-            for start in range(0, len(images), BATCH):
-                yield self._array(images[start : start + BATCH])
-            return
-        paths = self.paths(images)
-        for start in range(0, len(paths), BATCH):
-            yield self._files(paths[start : start + BATCH])
-
-    def paths(self, images: Sequence[str | Path]) -> list[Path]:
-        """Return the paths of image files. Raises ValueError if there are none, or for a single one instead of a list."""
-        if isinstance(images, str | Path):
-            raise ValueError(
-                f"got the path {str(images)!r}; expected a list of paths, or an array (N, H, W, C) of uint8"
-            )
-        if not len(images):
-            raise ValueError("got no images")
-        return [Path(path) for path in images]
-
-    def _array(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        channels, height, width = self.shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != channels:
-            raise ValueError(
-                f"got an array of shape {images.shape} and type {images.dtype}; expected (N, H, W, {channels}) of uint8"
-            )
-        if images.shape[1:3] == (height, width):
-            return images
-        return incoming.prepared(list(images), self._known(f"images of {images.shape[1:3]}"))
-
-    def _files(self, paths: Sequence[Path]) -> NDArray[np.uint8]:
-        preparation = self._known(str(paths[0]))
-        images = []
-        for path in paths:
-            try:
-                images.append(preparation.decode(path))
-            except UnreadableError as problem:
-                raise ValueError(f"{path}: {problem}") from None
-        return incoming.prepared(images, preparation)
-
-    def _known(self, what: str) -> Prepares:
-        if self.preparation is None:
-            channels, height, width = self.shape
-            raise ValueError(
-                f"{what} cannot be prepared: the model's folder has no {PREPARATION}. Train it again, or pass an array "
-                f"(N, {height}, {width}, {channels}) of uint8"
-            )
-        return self.preparation
-
-
-@dataclass(frozen=True)
 class LoadedPredictor:
-    """A trained network with what its evaluation fitted, if there was one; call it on images, or `predict` them."""
+    """A trained network with what its evaluation fitted, if there was one; call it on samples, or `predict` them."""
 
     trained: Trained
     intake: Intake
@@ -173,9 +106,9 @@ class LoadedPredictor:
         return self.trained.network
 
     def predict(
-        self, images: Images, *, view: str = "plain", risk: float | None = None, workers: int = 1
+        self, samples: Samples, *, view: str = "plain", risk: float | None = None, workers: int = 1
     ) -> pd.DataFrame:
-        """Return the table of `darkroom classify predict` for a batch or a list of files, one row per image.
+        """Return the table of `darkroom classify predict` for an array, a list of texts or a list of files, a row per sample.
 
         A file that cannot be read has a row with the reason as its note. `view` is plain or tta, `risk` the share of errors
         among the answers that are sure. Raises ValueError without an evaluation, for other arrays, and for a risk that was
@@ -186,22 +119,21 @@ class LoadedPredictor:
         from darkroom.classify.predictor import Predictor
 
         predictor = Predictor.of(self.trained, view=view, risk=risk)
-        if isinstance(images, np.ndarray):
-            rows = list(predictor.images(self.intake.batches(images)))
-        else:
-            paths = self.intake.paths(images)
-            rows = list(predictor.files([(str(path), path) for path in paths], workers=workers))
-        found = pd.DataFrame(rows, columns=list(predictor.columns))
-        return found.drop(columns="file") if isinstance(images, np.ndarray) else found
+        array = self.intake.array(samples)
+        if array is not None:
+            found = pd.DataFrame([*predictor.arrays(self.intake.batches(array))], columns=list(predictor.columns))
+            return found.drop(columns="file")
+        listing = self.intake.listing(self.intake.paths(cast("Sequence[str | Path]", samples)))
+        return pd.DataFrame([*predictor.listed(listing, workers=workers)], columns=list(predictor.columns))
 
-    def _outputs(self, images: Images) -> NDArray[np.float32]:
-        """Return the network's outputs (N, 1, K) for the plain images."""
+    def _outputs(self, samples: Samples) -> NDArray[np.float32]:
+        """Return the network's outputs (N, 1, K) for the plain samples."""
         import torch
 
         from darkroom.fit.batches import as_tensor
 
         with torch.inference_mode():
-            outputs = [self.network(as_tensor(batch)).float() for batch in self.intake.batches(images)]
+            outputs = [self.network(as_tensor(batch)).float() for batch in self.intake.batches(samples)]
         found: NDArray[np.float32] = torch.cat(outputs)[:, None].numpy()
         return found
 
@@ -219,9 +151,9 @@ class LoadedClassifier(LoadedPredictor):
         """Of its calibration; 1 without an evaluation."""
         return self._answers.temperature
 
-    def __call__(self, images: Images) -> NDArray[np.float32]:
+    def __call__(self, samples: Samples) -> NDArray[np.float32]:
         """Return the calibrated probabilities (N, K), classes in the order of `classes`."""
-        return self._answers.probabilities(self._outputs(images))[1].astype(np.float32)
+        return self._answers.probabilities(self._outputs(samples))[1].astype(np.float32)
 
     @functools.cached_property
     def _answers(self) -> ClassAnswers:
@@ -241,9 +173,9 @@ class LoadedLabels(LoadedPredictor):
         """(K,): a label with at least this probability is present. Set on validation images, 0.5 without an evaluation."""
         return self._answers.thresholds.astype(np.float32)
 
-    def __call__(self, images: Images) -> NDArray[np.float32]:
+    def __call__(self, samples: Samples) -> NDArray[np.float32]:
         """Return the calibrated probability of each label (N, K), in the order of `labels`."""
-        return self._answers.probabilities(self._outputs(images)).astype(np.float32)
+        return self._answers.probabilities(self._outputs(samples)).astype(np.float32)
 
     @functools.cached_property
     def _answers(self) -> LabelAnswers:
@@ -265,9 +197,9 @@ class LoadedNumbers(LoadedPredictor):
         widths = cast("NumberAnswers", self.trained.answers()).half_widths
         return None if widths is None else widths.astype(np.float32)
 
-    def __call__(self, images: Images) -> NDArray[np.float32]:
+    def __call__(self, samples: Samples) -> NDArray[np.float32]:
         """Return the predicted numbers (N, M), in the order of `numbers` and the units of the table."""
-        return self._outputs(images)[:, 0]
+        return self._outputs(samples)[:, 0]
 
 
 class Scores(NamedTuple):
@@ -286,14 +218,14 @@ class LoadedDetector:
     threshold: float | None = None
     """Scores above it are flagged; set by `detect evaluate` on validation images, None without an evaluation."""
 
-    def __call__(self, images: Images) -> Scores:
+    def __call__(self, samples: Samples) -> Scores:
         """Return the score of each image, and its map if the detector has maps."""
         import torch
 
         from darkroom.fit.batches import as_tensor
 
         with torch.inference_mode():
-            found = [self.network.score(as_tensor(batch)) for batch in self.intake.batches(images)]
+            found = [self.network.score(as_tensor(batch)) for batch in self.intake.batches(samples)]
             maps = [part.maps.float() for part in found if part.maps is not None]
             scores = torch.cat([part.scores.float() for part in found])
         return Scores(scores.numpy(), torch.cat(maps).numpy() if maps else None)

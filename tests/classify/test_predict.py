@@ -49,7 +49,7 @@ def seeds(digits: Path, targeted: Callable[[Kind], Path], tmp_path_factory: pyte
 
 
 def command(seed: Path, images: Path, out: Path, *more: str) -> int:
-    return main(["classify", "predict", "--model", str(seed), "--images", str(images), "--out", str(out), *more])
+    return main(["classify", "predict", "--model", str(seed), "--samples", str(images), "--out", str(out), *more])
 
 
 def refused(capsys: pytest.CaptureFixture[str], *given: Any) -> str:

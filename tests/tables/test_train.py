@@ -119,7 +119,7 @@ def test_new_tables_are_predicted_and_scored_as_in_the_evaluation(
     new.mkdir()
     table.drop(columns="class")[["made", "color", "weight", "length"]].to_csv(new / "a.csv", index=False)
     (new / "b.csv").write_text("length\n1\n")
-    assert predict.run(model=seed, images=new, out=tmp_path / "predicted") == 3
+    assert predict.run(model=seed, samples=new, out=tmp_path / "predicted") == 3
     found = pd.read_csv(tmp_path / "predicted" / "predictions.csv").set_index("file")
     assert len(found) == 401
     assert 'no column "weight"' in found.loc["b.csv", "note"]
@@ -142,7 +142,7 @@ def test_a_new_table_is_scored_as_in_the_evaluation(numbers: Path, tmp_path: Pat
         log=silent,
     )
     table.to_csv(tmp_path / "new.csv", index=False)
-    assert score.run(model=seed, images=tmp_path / "new.csv", out=tmp_path / "scored") == 0
+    assert score.run(model=seed, samples=tmp_path / "new.csv", out=tmp_path / "scored") == 0
     found = pd.read_csv(tmp_path / "scored" / "scores.csv").set_index("file")["score"]
     known = pd.read_parquet(seed / "evaluation" / "scores.parquet")
     rows = [f"new.csv row {int(name.removeprefix('row-')) + 2}" for name in known["id"]]

@@ -6,13 +6,12 @@
 Columns: `file`; of one class `prediction`, `confidence`, `sure`, `set` and `p/CLASS`, of labels `prediction` and `p/LABEL`, of
 numbers `prediction/NAME`, `low/NAME` and `high/NAME`; the scores `energy` and `distance` as far as the evaluation has them,
 `out_of_distribution`, and `note`: why a file could not be read, or that its shape is unlike those of the data set.
-Of a model of tables, every row of every file has one, named by file and row.
+Of a model of texts or tables, every row of every table has one, named by file and row.
 Everything is as in `classify evaluate`: preparation, views, temperature, thresholds.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ from darkroom.classify.trained import read_trained
 from darkroom.classify.tta import PLAIN
 from darkroom.data import incoming, table
 from darkroom.data.kind import PLURAL
-from darkroom.data.tabular import incoming as tabular
 from darkroom.fit.model import available_cores
 
 PREDICTIONS, SUMMARY = "predictions", "summary.json"
@@ -36,14 +34,14 @@ WORDS = {"unsure": "not sure", "out_of_distribution": "out of distribution", "un
 def run(
     *,
     model: Path,
-    images: Path,
+    samples: Path,
     view: str = PLAIN,
     risk: float | None = None,
     format: str = "csv",
     workers: int | None = None,
     out: Path | None = None,
 ) -> int:
-    """Predict the images in a folder and its subfolders; `model` is the folder of a seed with its evaluation.
+    """Predict the files in a folder and its subfolders; `model` is the folder of a seed with its evaluation.
 
     Results go to `out`, by default `predictions/FOLDER`; `view` is plain or tta, `risk` the share of errors among the answers
     that are sure, `format` csv or parquet. Without `workers`, all cores are used. Return the exit code: 0, or 3 if some files
@@ -52,22 +50,15 @@ def run(
     name = table.file_name(PREDICTIONS, format)
     trained = read_trained(model)
     predictor, kind = Predictor.of(trained, view=view, risk=risk), trained.about.samples
-    listing = incoming.listed(images)
-    target = (out or Path("predictions") / images.resolve().name).resolve()
-    reads = {"images": images.resolve(), "model": model.resolve()}
+    listing = incoming.listed(samples)
+    target = (out or Path("predictions") / samples.resolve().name).resolve()
+    reads = {"samples": samples.resolve(), "model": model.resolve()}
     incoming.check_out(target, table.file_names(PREDICTIONS), "classify predict", reads)
     counts: Counter[str] = Counter(images=0, unread=0)
     with files.folder(target) as fresh:
-        named = [(each, listing.path(each)) for each in listing.names]
-        if kind == "table":
-            rows: Iterable[list[Any]] = predictor.rows(tabular.batches(listing, tabular.read_columns(trained.folder)))
-        else:
-            rows = itertools.chain(
-                predictor.files(named, workers=available_cores() if workers is None else workers),
-                (predictor.unread(each.origin, each.reason) for each in listing.unused),
-            )
+        rows = predictor.listed(listing, workers=available_cores() if workers is None else workers)
         counted = _counted(rows, list(predictor.columns), counts)
-        table.write(fresh / name, predictor.columns, counted, total=len(named) + len(listing.unused))
+        table.write(fresh / name, predictor.columns, counted, total=len(listing.names) + len(listing.unused))
         files.write_json(fresh / SUMMARY, dict(counts) | predictor.about)
     said = [f"{counts[key]:,} {words}" for key, words in WORDS.items() if key in counts]
     print(f"{counts['images']:,} {PLURAL[kind]}: {', '.join(said)}; {out or target.relative_to(Path.cwd())}/{name}")

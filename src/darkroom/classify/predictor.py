@@ -18,10 +18,10 @@ from darkroom.classify.answers import ClassAnswers, LabelAnswers, NumberAnswers
 from darkroom.classify.evaluation.out_of_distribution import OutOfDistribution
 from darkroom.classify.trained import Trained
 from darkroom.classify.tta import PLAIN
-from darkroom.data import incoming
-from darkroom.data.incoming import Prepares
+from darkroom.data import incoming, new_rows
+from darkroom.data.incoming import Prepares, Rows
+from darkroom.data.place import Listing
 from darkroom.data.table import Columns
-from darkroom.data.tabular.incoming import Rows
 from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import in_threads
 from darkroom.nets.penultimate import outputs_and_features
@@ -65,7 +65,16 @@ class Predictor:
         sure = {"least_confidence": confidence} if isinstance(self.answers, ClassAnswers) else {}
         return {"view": self.view, "weights": self.trained.metrics["weights"], "limits": limits} | sure
 
-    def files(self, named: Sequence[tuple[str, Path]], *, workers: int) -> Iterator[list[Any]]:
+    def listed(self, listing: Listing, *, workers: int) -> Iterator[list[Any]]:
+        """Yield the row of each sample in these files, in order, and one of each file that could not be read."""
+        kind = self.trained.about.samples
+        if kind in new_rows.KINDS:
+            yield from self._rows(new_rows.batches(kind, self.trained.folder, listing), workers=workers)
+        else:
+            yield from self._files([(name, listing.path(name)) for name in listing.names], workers=workers)
+            yield from (self.unread(each.origin, each.reason) for each in listing.unused)
+
+    def _files(self, named: Sequence[tuple[str, Path]], *, workers: int) -> Iterator[list[Any]]:
         """Yield the row of each named file, in order; a few batches are in memory at a time."""
         about = self.trained.about
         values = math.prod(about.shape) if about.samples == "image" else about.shape[0]
@@ -76,23 +85,12 @@ class Predictor:
             for rows in in_threads(lambda group: self._group(group, preparation), groups, workers=workers):
                 yield from rows
 
-    def images(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[list[Any]]:
-        """Yield the row of each image of prepared batches (B, H, W, C); its file is empty, and so is its note if it has an
+    def arrays(self, batches: Iterable[NDArray[Any]]) -> Iterator[list[Any]]:
+        """Yield the row of each sample of prepared batches (B, ...); its file is empty, and so is its note if it has an
         answer."""
         with _one_blas_thread():
             for batch in batches:
                 yield from (["", *cells] for cells in self._cells(batch))
-
-    def rows(self, batches: Iterable[Rows]) -> Iterator[list[Any]]:
-        """Yield the row of each row of new tables, and one of each file that could not be read."""
-        with _one_blas_thread():
-            for batch in batches:
-                if batch.samples is None:
-                    yield self.unread(batch.names[0], batch.note)
-                else:
-                    yield from (
-                        [name, *cells] for name, cells in zip(batch.names, self._cells(batch.samples), strict=True)
-                    )
 
     def unread(self, file: str, reason: str) -> list[Any]:
         """Return the row of a file without an answer."""
@@ -101,6 +99,16 @@ class Predictor:
     @property
     def _limits(self) -> dict[str, float]:
         return dict(self.unlike.limits) if self.unlike else {}
+
+    def _rows(self, batches: Iterable[Rows], *, workers: int) -> Iterator[list[Any]]:
+        def made(batch: Rows) -> list[list[Any]]:
+            if batch.samples is None:
+                return [self.unread(batch.names[0], batch.note)]
+            return [[name, *cells] for name, cells in zip(batch.names, self._cells(batch.samples), strict=True)]
+
+        with _one_blas_thread():
+            for rows in in_threads(made, batches, workers=workers):
+                yield from rows
 
     def _group(self, group: Sequence[tuple[str, Path]], preparation: Prepares) -> list[list[Any]]:
         """Return the rows of some files; an image is brought to its final size at once, so that large ones need no memory."""

@@ -52,6 +52,7 @@ OPTIONS = {
     "results": "folder of all results of the data set",
     "seed": "seed of what is drawn at random",
     "risk": "0.01 or 0.05: share of errors among the answers that are sure (default 0.05)",
+    "samples": "file, or folder of files: what to apply the model to",
     "search": "folder of what a search found, as `classify search` writes it",
     "teacher": "folder of the trained classifier that the loss learns from",
     "to": "format of the file: onnx, torch or openvino",
@@ -62,6 +63,8 @@ OPTIONS = {
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""
+EARLIER = {"samples": ("--images",)}
+"""Earlier names of options, which still work."""
 KINDS = {"int": int, "int | None": int, "float | None": float, "str": str, "str | None": str}
 """Types of arguments by their annotation; all others are paths."""
 REST = "snakemake"
@@ -110,7 +113,9 @@ def _parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argp
         text = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
         kind = KINDS.get(parameter.annotation, Path)
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            made.add_argument(f"--{option}", type=kind, required=required, default=default, help=text)
+            made.add_argument(
+                f"--{option}", *EARLIER.get(option, ()), type=kind, required=required, default=default, help=text
+            )
         else:
             made.add_argument(option, metavar=option.upper(), type=kind, help=text)
     return made

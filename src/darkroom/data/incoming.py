@@ -50,6 +50,15 @@ class Incoming:
         return readable(self.name)
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some samples (B, ...) of files that hold many, with their names; none, and the reason, for what cannot be read."""
+
+    names: list[str]
+    samples: NDArray[Any] | None
+    note: str = ""
+
+
 def read_preparation(folder: Path) -> Prepares:
     """Read how the samples of a model were prepared. Raises FileNotFoundError if its folder does not say."""
     path = folder / PREPARATION
@@ -57,11 +66,11 @@ def read_preparation(folder: Path) -> Prepares:
     return read_sound_preparation(folder) if sound else of_images.read_preparation(folder)
 
 
-def listed(images: Path) -> place.Listing:
-    """List the files in a folder and its subfolders, or the one file. Raises ValueError if there are none."""
-    found = place.local_listing(place.existing(str(images), "--images"))
+def listed(samples: Path, key: str = "--samples") -> place.Listing:
+    """List the files in a folder and its subfolders, or the one file. Raises ValueError with the option `key` for none."""
+    found = place.local_listing(place.existing(str(samples), key))
     if not found.names:
-        raise ValueError(f"--images: {images} contains no files")
+        raise ValueError(f"{key}: {samples} contains no files")
     return found
 
 

@@ -25,12 +25,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom import files
-from darkroom.data import incoming, table
+from darkroom.data import incoming, new_rows, table
 from darkroom.data.incoming import Incoming, Prepares, read_preparation
 from darkroom.data.item import readable
 from darkroom.data.kind import PLURAL, SampleKind
 from darkroom.data.place import Listing
-from darkroom.data.tabular import incoming as tabular
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.threshold import OperatingPoint, read_operating_point
 from darkroom.fit.batches import as_tensor
@@ -50,17 +49,17 @@ LONGEST = 255
 """Most bytes of a file name on most file systems."""
 
 
-def run(*, model: Path, images: Path, format: str = "csv", out: Path | None = None) -> int:
-    """Score the images in a folder and its subfolders; `model` is the folder of a detector's seed.
+def run(*, model: Path, samples: Path, format: str = "csv", out: Path | None = None) -> int:
+    """Score the files in a folder and its subfolders; `model` is the folder of a detector's seed.
 
     Results go to `out`, by default `scores/FOLDER`; the table's `format` is csv or parquet. Return the exit code: 0, or 3 if
     some files could not be read. Raises ValueError if there are no files, or if `out` is not a result of this command.
     """
     name = table.file_name(SCORES, format)
     fitted = _open(model)
-    listing = incoming.listed(images)
-    target = (out or Path("scores") / images.resolve().name).resolve()
-    reads = {"images": images.resolve(), "model": model.resolve()}
+    listing = incoming.listed(samples)
+    target = (out or Path("scores") / samples.resolve().name).resolve()
+    reads = {"samples": samples.resolve(), "model": model.resolve()}
     incoming.check_out(target, table.file_names(SCORES), "detect score", reads)
     counts: Counter[str] = Counter(images=0, flagged=0, unread=0)
     with files.folder(target) as fresh:
@@ -134,7 +133,7 @@ def _rows(fitted: Fitted, listing: Listing, out: Path) -> Iterator[Row]:
 @torch.inference_mode()
 def _of_tables(fitted: Fitted, listing: Listing) -> Iterator[Row]:
     """Score every row of every file."""
-    for batch in tabular.batches(listing, tabular.read_columns(fitted.folder)):
+    for batch in new_rows.batches(fitted.kind, fitted.folder, listing):
         if batch.samples is None:
             yield Row(batch.names[0], note=batch.note)
             continue

@@ -131,7 +131,7 @@ def _collected(
 
 def _read(classifier: Trained, images: Path, into: Path) -> tuple[Candidates, list[Incoming]]:
     """Read the images of a file or folder into an array on disk; also return what cannot be read."""
-    listing, preparation = incoming.listed(images), classifier.preparation
+    listing, preparation = incoming.listed(images, "--images"), classifier.preparation
     channels, height, width = classifier.about.shape
     array = new_array(into, (len(listing.names), height, width, channels))
     ids: list[str] = []

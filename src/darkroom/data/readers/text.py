@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom import files
 from darkroom.data import twins
 from darkroom.data.item import Contents, Item, Unused
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read, nothing
-from darkroom.data.store import PREPARATION, TOKENIZER, new_array
+from darkroom.data.store import TOKENIZER, new_array
 from darkroom.data.text import characters, minhash, tokens
 from darkroom.data.text.options import Tokenization
+from darkroom.data.text.preparation import TextPreparation
+from darkroom.data.text.rows import Format
 from darkroom.data.words import listed
 
 LONGEST = 256
@@ -34,8 +35,8 @@ class TextReader:
 
     kind: SampleKind = "text"
 
-    def __init__(self, tokenization: Tokenization, *, encoding: str | None = None) -> None:
-        self.how, self.encoding = tokenization, encoding
+    def __init__(self, tokenization: Tokenization, *, column: str = "text", format: Format) -> None:
+        self.how, self.column, self.format = tokenization, column, format
 
     def read(self, contents: Contents, root: Path) -> Read:
         """Read every text. Raises ValueError if none is left."""
@@ -95,7 +96,7 @@ class TextReader:
         for start in range(0, len(texts), BLOCK):
             samples[start : start + BLOCK] = tokens.padded(numbers[start : start + BLOCK], length)
         tokenizer.save(str(root / TOKENIZER))
-        files.write_json(root / PREPARATION, {"kind": "text", "length": length})
+        TextPreparation(length, self.column, self.format).save(root)
         unit = "words and signs" if how.unit == "word" else "byte-pair tokens"
         self._description = f"up to {length} tokens, {tokenizer.get_vocab_size():,} known {unit}"
         self._warn(sizes, length, train, numbers)
@@ -108,13 +109,12 @@ class TextReader:
     def _text(self, item: Item) -> tuple[str, bool]:
         """Return a clean text and whether more follows."""
         if item.text is not None:
-            text, more = item.text[: characters.LONGEST], len(item.text) > characters.LONGEST
-        else:
-            assert isinstance(item.image, Path)
-            encoding = characters.known(self.encoding) if self.encoding else characters.encoding_of(item.image)
-            self._strange += [item.origin or item.id] if not self.encoding and encoding == characters.FALLBACK else []
-            text, more = characters.read_start(item.image, encoding)
-        return characters.clean(text), more
+            return characters.clean(item.text[: characters.LONGEST]), len(item.text) > characters.LONGEST
+        assert isinstance(item.image, Path)
+        asked = self.format.encoding
+        text, more, encoding = characters.read(item.image, asked)
+        self._strange += [item.origin or item.id] if not asked and encoding == characters.FALLBACK else []
+        return text, more
 
     def _warn(
         self, sizes: NDArray[np.int64], length: int, train: NDArray[np.bool_], numbers: Sequence[NDArray[np.int32]]

@@ -12,6 +12,7 @@ from darkroom.data import layouts, place
 from darkroom.data.item import Contents, Unused, readable
 from darkroom.data.reader import Reader
 from darkroom.data.text.options import Encoding, Length, Lowercase, Rare, Tokenization, Tokens, Vocabulary
+from darkroom.data.text.rows import Format
 from darkroom.registry import register
 from darkroom.settings import Sha256
 
@@ -50,7 +51,7 @@ class TextFolder:
         """Return the reader of texts."""
         from darkroom.data.readers.text import TextReader  # loads the tokenizers
 
-        return TextReader(self.tokenization, encoding=self.encoding)
+        return TextReader(self.tokenization, format=Format(encoding=self.encoding))
 
     def contents(self, raw: Path) -> Contents:
         """Return one item per file, sorted by path. Raises ValueError for an ambiguous layout."""

@@ -97,7 +97,7 @@ class TextTable:
         """Return the reader of texts."""
         from darkroom.data.readers.text import TextReader  # loads the tokenizers
 
-        return TextReader(self.tokenization)
+        return TextReader(self.tokenization, column=self.text, format=self.format)
 
     def contents(self, raw: Path) -> Contents:
         """Return one item per row, file by file. Raises ValueError for missing columns and unknown splits."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from darkroom import files
+from darkroom.data.incoming import Rows
 from darkroom.data.item import readable
 from darkroom.data.place import Listing
 from darkroom.data.store import COLUMNS_FILE
@@ -18,15 +15,6 @@ from darkroom.data.tabular.columns import Column, read_column, rows_of
 
 BATCH = 1024
 """Rows at a time."""
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Some rows (B, D) of a file with their names; none, and the reason, for a file that cannot be read."""
-
-    names: list[str]
-    samples: NDArray[np.float32] | None
-    note: str = ""
 
 
 def read_columns(folder: Path) -> list[Column]:

@@ -80,6 +80,16 @@ def read_start(path: Path, encoding: str, *, characters: int = LONGEST) -> tuple
         return text, bool(stream.read(1))
 
 
+def read(path: Path, encoding: str | None) -> tuple[str, bool, str]:
+    """Return the start of a file's text, cleaned, whether more follows, and its encoding, found if None is given.
+
+    Raises ValueError and OSError if the file cannot be read as text.
+    """
+    used = known(encoding) if encoding else encoding_of(path)
+    text, more = read_start(path, used)
+    return clean(text), more, used
+
+
 def clean(text: str) -> str:
     """Return a text in Unicode normal form C without control characters, and without white space around it."""
     return CONTROL.sub(" ", unicodedata.normalize("NFC", text)).strip()

@@ -23,6 +23,14 @@ LARGEST_CELL = 1 << 27
 Row = dict[str, str]
 
 
+class ColumnError(ValueError):
+    """A table without a column that is needed; `found` says what it has instead."""
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(f"data.source: {found}. {advice}")
+        self.found = found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """How to read a table; None means by the file's name and content."""
@@ -34,7 +42,9 @@ class Format:
     encoding: str | None = None
 
 
-def read(path: Path, name: str, how: Format, needed: Sequence[str], wanted: Sequence[str]) -> Iterator[Row | Unused]:
+def read(
+    path: Path, name: str, how: Format, needed: Sequence[str], wanted: Sequence[str] = ()
+) -> Iterator[Row | Unused]:
     """Yield the rows of a table in order, with the columns in `needed` and those in `wanted` that it has, as text.
 
     A row that cannot be read is yielded as unused, named by `name` and its number. Missing values are empty. Raises
@@ -152,9 +162,9 @@ def check(columns: Sequence[str], needed: Sequence[str], name: str, more: str) -
     for column in needed:
         if column not in columns:
             there = ", ".join(settings.quoted(column[:40]) for column in columns[:12])
-            raise ValueError(
-                f"data.source: {name} has no column {settings.quoted(column)}; it has {there}. Name the columns in "
-                f"data.source.text and data.source.label{more}"
+            raise ColumnError(
+                f"{name} has no column {settings.quoted(column)}; it has {there}",
+                f"Name the columns in data.source.text and data.source.label{more}",
             )
 
 
