@@ -19,7 +19,7 @@ from darkroom.config.explain import Kind, words
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = {
-    "a": "results in use: folder of a seed, of a classifier with its seeds, or of all results",
+    "a": "results in use: a folder of results, a config, runs:/ID of MLflow, or a commit; see docs/compare.md",
     "allow": "how much metrics may change for the worse, such as accuracy=-0.005,nll=0.01",
     "attributes": "folder of recorded file attributes, as `data attributes` writes it",
     "b": "results that may replace them, as A",
@@ -38,7 +38,7 @@ OPTIONS = {
     "folds": "folder that contains the cross-validation folds of all classifiers",
     "images": "image, or folder of images",
     "judge": "folder of the classifier that judges generated images",
-    "metrics": "metrics that decide, with commas between them (default: accuracy; image_f1 of labels, mae of numbers)",
+    "metrics": "metrics that decide, with commas between them (default: accuracy; image_f1 of labels, mae of numbers, auroc of anomalies)",
     "model": "folder of the trained model",
     "models": "folder of the audit's judges, `fold-0` and so on",
     "n": "number of images (default 100, or all if there are fewer)",

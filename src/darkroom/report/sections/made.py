@@ -52,7 +52,8 @@ def answer(found: Made) -> Answer:
         text.plural(found.looks.configurations, "configuration"),
     )
     words += say(" of which this page shows {}. The best of many test scores is optimistic:", text.count(found.shown))
-    words += say(" choose by validation, or measure the choice on new images.")
+    words += say(" choose by validation, or measure the choice on new images")
+    words += say(" or on those of another <code>data.split.seed</code>.")
     return Answer(findings=[Finding("Test images", f"seen {found.looks.configurations} times", "note", words)])
 
 

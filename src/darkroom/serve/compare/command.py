@@ -4,14 +4,19 @@
     items.csv         the images that B breaks and fixes
     index.html        the same as a page, with pictures
 
+A and B are folders of results, configs, MLflow runs or commits, see `sources`. If MLFLOW_TRACKING_URI is set, or earlier runs
+went to MLflow, the comparison is a run there, with the differences as metrics and these files as artifacts.
+
 The exit code is 1 if B is clearly worse on a metric that decides, else 0. B is promoted only if it is clearly better, or not
 inferior within an allowed margin, on all of them: "no clear difference" never promotes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +25,22 @@ import numpy as np
 from darkroom import files, registry
 from darkroom.data import incoming
 from darkroom.data.store import Store, open_store
+from darkroom.log import Log, silent
 from darkroom.measure.intervals import Difference
 from darkroom.serve.compare import page
-from darkroom.serve.compare.metrics import metrics_of
+from darkroom.serve.compare.metrics import Metric, metrics_of
 from darkroom.serve.compare.pairs import Pair, pairs
+from darkroom.serve.compare.sources import methods
 from darkroom.serve.compare.verdict import Compared, compared, conclusion
+from darkroom.tracking import spool
+from darkroom.tracking.database import LOCAL_ARTIFACTS
 
 COMPARISON, ITEMS = "comparison.json", "items.csv"
 
 
 def run(
-    a: Path,
-    b: Path,
+    a: str,
+    b: str,
     *,
     metrics: str | None = None,
     allow: str | None = None,
@@ -39,16 +48,24 @@ def run(
     out: Path = Path("comparison"),
 ) -> int:
     """Compare, print a line per metric, and write the results. Raises ValueError if the results cannot be compared."""
-    found = pairs(a, b)
-    named, allowed = _parts(metrics), _margins(_parts(allow), found)
-    store = _store(data, a)
+    found = pairs(methods(a), methods(b), named=(a, b))
+    known = {name: metric for pair in found for name, metric in metrics_of(pair).items()}
+    named, allowed = _parts(metrics), _margins(_parts(allow), known)
+    for each in named:
+        registry.known("metric of --metrics", each, list(known))
+    name, prepared = _data_set(found)
+    store = open_store(data or prepared) if data or (prepared / files.MANIFEST).is_file() else None
     groups = _groups(store)
     results = [compared(pair, named, allowed=allowed, groups=groups) for pair in found]
-    incoming.check_out(out.resolve(), {COMPARISON}, "compare", {"results A": a.resolve(), "results B": b.resolve()})
-    with files.folder(out.resolve()) as fresh:
-        files.write_json(fresh / COMPARISON, described(results))
-        _write_items(fresh / ITEMS, results)
-        page.write(fresh, results, store, compared=(a, b))
+    given = {f"results {side}": Path(text).resolve() for side, text in (("A", a), ("B", b)) if Path(text).exists()}
+    incoming.check_out(out.resolve(), {COMPARISON}, "compare", given)
+    settings = {"a": a, "b": b, "metrics": named, "allow": allowed}
+    with _tracked(name, settings, out) as log:
+        with files.folder(out.resolve()) as fresh:
+            files.write_json(fresh / COMPARISON, described(results))
+            _write_items(fresh / ITEMS, results)
+            page.write(fresh, results, store, compared=(a, b))
+        log(_flat(results))
     for result in results:
         print(*page.lines(result), sep="\n")
     print(f"{conclusion(results)}; {out}/index.html")
@@ -59,7 +76,7 @@ def described(results: Sequence[Compared]) -> dict[str, Any]:
     """Return the content of comparison.json."""
     return {
         "promoted": all(result.promoted for result in results),
-        "classifiers": [
+        "models": [
             {
                 "name": result.pair.name,
                 "images": result.images,
@@ -81,14 +98,13 @@ def _parts(given: str | None) -> list[str]:
     return given.split(",") if given else []
 
 
-def _margins(given: Sequence[str], found: Sequence[Pair]) -> dict[str, float]:
+def _margins(given: Sequence[str], known: Mapping[str, Metric]) -> dict[str, float]:
     """Return the margins as gains, below 0. Raises ValueError for unknown metrics and for changes for the better."""
     margins = {}
     for text in given:
         name, _, value = text.partition("=")
-        for pair in found:
-            registry.known("metric of --allow", name, list(metrics_of(pair)))
-        metric = metrics_of(found[0])[name]
+        registry.known("metric of --allow", name, list(known))
+        metric = known[name]
         try:
             change = float(value)
         except ValueError:
@@ -105,16 +121,41 @@ def _bounds(gain: Difference) -> dict[str, float]:
     return {"value": gain.value, "low": gain.low, "high": gain.high}
 
 
-def _store(data: Path | None, results: Path) -> Store | None:
-    """Open the prepared images of the results: `data`, or `data/NAME/prepared` beside `results/NAME`; None without them."""
-    if data is not None:
-        return open_store(data)
-    parts = results.resolve().parts
-    if "results" not in parts[:-1]:
-        return None
-    place = len(parts) - 1 - parts[::-1].index("results", 1)
-    prepared = Path(*parts[:place]) / "data" / parts[place + 1] / "prepared"
-    return open_store(prepared) if (prepared / files.MANIFEST).is_file() else None
+def _data_set(found: Sequence[Pair]) -> tuple[str, Path]:
+    """Return the name of the data set that results in `results/NAME` are of, and where its prepared images should be.
+
+    Without such a folder the name is empty and the images are nowhere.
+    """
+    for run in (run for pair in found for runs in pair.seeds for run in runs):
+        parts = run.evaluation_folder.resolve().parts
+        if "results" in parts[:-1]:
+            place = len(parts) - 1 - parts[::-1].index("results", 1)
+            name = parts[place + 2] if parts[place + 1] == LOCAL_ARTIFACTS.name else parts[place + 1]
+            return name, Path(*parts[:place]) / "data" / name / "prepared"
+    return "", Path("data", "nowhere")
+
+
+@contextlib.contextmanager
+def _tracked(name: str, settings: dict[str, Any], out: Path) -> Iterator[Log]:
+    """Log to a run in MLflow, if there is a server and the data set is known."""
+    uri = os.environ[spool.URI] if spool.URI in os.environ else spool.destination(spool.SPOOL)
+    if not uri or not name:
+        yield silent
+        return
+    header = {"stage": "compare", "dataset": name, "tags": {}, "job": out.as_posix(), "spec": settings, "inputs": {}}
+    with spool.begin(header) as log:
+        yield log
+
+
+def _flat(results: Sequence[Compared]) -> dict[str, float]:
+    """Return the numbers as metrics: `a/accuracy`, `b/accuracy`, `gain/accuracy`, `gain/accuracy/low`, by model if several."""
+    flat = {"promoted": float(all(result.promoted for result in results))}
+    for result in results:
+        place = f"{result.pair.name}/" if len(results) > 1 else ""
+        for name, one in result.metrics.items():
+            flat |= {f"{place}a/{name}": one.a, f"{place}b/{name}": one.b, f"{place}gain/{name}": one.gain.value}
+            flat |= {f"{place}gain/{name}/low": one.gain.low, f"{place}gain/{name}/high": one.gain.high}
+    return flat
 
 
 def _groups(store: Store | None) -> dict[str, str]:
@@ -128,6 +169,6 @@ def _groups(store: Store | None) -> dict[str, str]:
 def _write_items(path: Path, results: Sequence[Compared]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["classifier", "id", "turned", "label", "a", "b", "gain"])
+        writer.writerow(["model", "id", "turned", "label", "a", "b", "gain"])
         for result in results:
             writer.writerows([result.pair.name, *row] for row in result.changed.itertuples(index=False))

@@ -16,6 +16,7 @@ from darkroom.report.page import TEMPLATES, environment, inlined
 from darkroom.report.parts.pictures import Album
 from darkroom.report.parts.table import Cell, Figure, Row, Table
 from darkroom.report.words import text
+from darkroom.serve.compare.metrics import of_images
 from darkroom.serve.compare.verdict import BETTER, UNCLEAR, WORSE, Compared, Measured, conclusion
 
 OWN = Path(__file__).parent / "templates"
@@ -24,7 +25,7 @@ TONES = {BETTER: "good", WORSE: "bad"}
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows of a pair of classifiers."""
+    """What the page shows of a pair of models."""
 
     title: str
     images: int
@@ -44,8 +45,8 @@ def lines(result: Compared) -> Iterator[str]:
         yield f"{mark} {name:20} {text.points(one.gain, _style(one))}: {one.verdict}"
 
 
-def write(folder: Path, results: Sequence[Compared], store: Store | None, *, compared: tuple[Path, Path]) -> None:
-    """Write index.html, which names the folders `compared`, to a folder; without the images there are no pictures."""
+def write(folder: Path, results: Sequence[Compared], store: Store | None, *, compared: tuple[str, str]) -> None:
+    """Write index.html, which names the results `compared`, to a folder; without the images there are no pictures."""
     with tempfile.TemporaryDirectory() as scratch:
         shown = [_shown(result, store, Path(scratch) / f"{number}.png") for number, result in enumerate(results)]
         album = Album()
@@ -60,7 +61,7 @@ def write(folder: Path, results: Sequence[Compared], store: Store | None, *, com
                 style=inlined("style.css"),
                 script="",
                 shown=shown,
-                compared=[str(place) for place in compared],
+                compared=compared,
                 verdict=conclusion(results),
                 pictures=store is not None,
                 album=album,
@@ -71,9 +72,9 @@ def write(folder: Path, results: Sequence[Compared], store: Store | None, *, com
 
 def _shown(result: Compared, store: Store | None, path: Path) -> Shown:
     counts = result.changed["turned"].value_counts()
-    titles = {"class": "Class", "labels": "Label", "numbers": ""}
+    titles = {"class": "Class", "labels": "Label", "numbers": "", "anomalies": "Class"}
     parts = [(titles[result.pair.kind], result.classes), ("Group", result.groups)]
-    style = _style(next(iter(result.metrics.values())))
+    style = "percent" if of_images(result.pair).share else "compact"
     return Shown(
         title=result.pair.name,
         images=result.images,

@@ -1,4 +1,4 @@
-"""Compare a pair of classifiers metric by metric, and judge each difference: clearly better, clearly worse, or neither."""
+"""Compare a pair of models metric by metric, and judge each difference: clearly better, clearly worse, or neither."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom import registry
 from darkroom.measure.intervals import Difference, paired
-from darkroom.report.comparisons import over_images
-from darkroom.serve.compare.metrics import Metric, metrics_of
-from darkroom.serve.compare.pairs import PREDICTIONS, Pair, truth
+from darkroom.serve.compare.metrics import Metric, metrics_of, of_images
+from darkroom.serve.compare.pairs import Pair, tested, truth
 
 BETTER, WORSE, NOT_INFERIOR, UNCLEAR = "better", "worse", "not inferior", "no clear difference"
 PROMOTES = (BETTER, NOT_INFERIOR)
@@ -23,7 +21,7 @@ MOST_GROUPS = 20
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric of both classifiers, averaged over seeds, and how much better B is, with its 95 % interval."""
+    """A metric of both models, averaged over seeds, and how much better B is, with its 95 % interval."""
 
     metric: Metric
     a: float
@@ -34,7 +32,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A pair of classifiers on all metrics; `changed` has the images whose main metric changed, the broken ones first."""
+    """A pair of models on all metrics; `changed` has the images that B breaks and fixes, the broken ones first."""
 
     pair: Pair
     gate: list[str]
@@ -42,7 +40,7 @@ class Compared:
     images: int
     metrics: dict[str, Measured]
     classes: dict[str, tuple[int, Difference]]
-    """The number of test images of each class, or with each label, and the gain in the main metric on them."""
+    """The number of test images of each class, or with each label, and the gain on them, see `of_images`."""
     groups: dict[str, tuple[int, Difference]]
     changed: pd.DataFrame
 
@@ -65,23 +63,19 @@ def conclusion(results: Sequence[Compared]) -> str:
 
 
 def compared(pair: Pair, named: Sequence[str], *, allowed: Mapping[str, float], groups: Mapping[str, str]) -> Compared:
-    """Compare a pair on all its metrics; those `named` and those `allowed` a loss decide, without either the main one.
+    """Compare a pair on all its metrics; those `named` and those `allowed` a loss decide, the main one if it has none of them.
 
-    `allowed` are margins as gains below 0, `groups` those of the images by id. Raises ValueError for unknown metrics.
+    `allowed` are margins as gains below 0, `groups` those of the images by id.
     The interval of a difference is that of the report's comparisons: a paired bootstrap over test images, which with several
     seeds also spans the t-interval over them.
     """
     metrics = metrics_of(pair)
-    for name in named:
-        registry.known("metric of --metrics", name, list(metrics))
-    turned = [(b, a) for a, b in pair.seeds]
     found = {}
     for name, metric in metrics.items():
-        gain = over_images(turned, metric.gains, shares=metric.share)
-        assert gain is not None, "pairs were checked"
-        a, b = (float(np.mean([metric.values(runs[k]).mean() for runs in pair.seeds])) for k in (0, 1))
+        gain = metric.gain(pair.seeds)
+        a, b = (float(np.mean([metric.of(runs[k]) for runs in pair.seeds])) for k in (0, 1))
         found[name] = Measured(metric, a, b, gain, judged(gain, allowed.get(name)))
-    main = next(iter(metrics.values()))
+    main = of_images(pair)
     gains = [main.gains(b, a) for a, b in pair.seeds]
     table = truth(pair.seeds[0][0])
     within = {name: _of(gains, rows, shares=main.share) for name, rows in _classes(pair, table).items() if rows.any()}
@@ -89,7 +83,7 @@ def compared(pair: Pair, named: Sequence[str], *, allowed: Mapping[str, float], 
     each = names.dropna().unique()
     parts = {str(g): _of(gains, (names == g).to_numpy(), shares=main.share) for g in sorted(each, key=str)}
     few = 1 < len(each) <= MOST_GROUPS
-    gate = list(dict.fromkeys([*named, *allowed])) or [next(iter(metrics))]
+    gate = [name for name in dict.fromkeys([*named, *allowed]) if name in metrics] or [next(iter(metrics))]
     changed = _changed(pair, np.mean(gains, axis=0))
     return Compared(pair, gate, len(table), found, within, parts if few else {}, changed)
 
@@ -117,11 +111,11 @@ def _classes(pair: Pair, table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
 
 
 def _changed(pair: Pair, gain: NDArray[np.float64]) -> pd.DataFrame:
-    """Tabulate the images whose main metric changed, averaged over seeds, the largest losses first, then the largest gains.
+    """Tabulate the images with a loss or gain, averaged over seeds, the largest losses first, then the largest gains.
 
     The answers are those of the first seed. The index is the place among the test images, ordered by id.
     """
-    first, second = (_answers(pair, run.table(PREDICTIONS)) for run in pair.seeds[0])
+    first, second = (_answers(pair, tested(run)) for run in pair.seeds[0])
     table = pd.DataFrame(
         {
             "id": first["id"],
@@ -138,16 +132,21 @@ def _changed(pair: Pair, gain: NDArray[np.float64]) -> pd.DataFrame:
     return found
 
 
-def _answers(pair: Pair, table: pd.DataFrame | None) -> pd.DataFrame:
+def _answers(pair: Pair, table: pd.DataFrame) -> pd.DataFrame:
     """Return the id, the truth and the answer for each image as text."""
-    assert table is not None, "pairs were checked"
     names = pair.names
-    if pair.kind == "class":
+    if pair.kind == "anomalies":
+        columns = [_class_names(names, table["label"]), np.where(table["flagged"], "flagged", "not flagged").tolist()]
+    elif pair.kind == "class":
         columns = [[names[k] for k in table[column]] for column in ("label", "prediction_plain")]
     else:
         parts = [table.filter(regex=f"^{part}_").to_numpy() for part in ("true", "prediction_plain")]
         columns = [[_text(names, row) if pair.kind == "labels" else _numbers(row) for row in part] for part in parts]
     return pd.DataFrame({"id": table["id"], "truth": columns[0], "answer": columns[1]})
+
+
+def _class_names(names: Sequence[str], labels: pd.Series[int]) -> list[str]:
+    return [names[label] if label >= 0 else "no class" for label in labels]
 
 
 def _text(names: Sequence[str], row: NDArray[np.bool_]) -> str:
