@@ -38,7 +38,7 @@ OPTIONS = {
     "folds": "folder that contains the cross-validation folds of all classifiers",
     "images": "image, or folder of images",
     "judge": "folder of the classifier that judges generated images",
-    "metrics": "metrics that decide, with commas between them (default: accuracy; image_f1 of labels, mae of numbers, auroc of anomalies)",
+    "metrics": "metrics that decide, with commas between them (default: the main one; see docs/compare.md)",
     "model": "folder of the trained model",
     "models": "folder of the audit's judges, `fold-0` and so on",
     "n": "number of images (default 100, or all if there are fewer)",
