@@ -56,6 +56,12 @@ def test_keys_are_reported_with_type_default_and_description(capsys: pytest.Capt
     assert re.search(r"^  network +network \(.*\), required", told, re.MULTILINE)
 
 
+def test_an_earlier_name_of_an_option_still_works() -> None:
+    module = importlib.import_module(MODULES["classify predict"])
+    for words in (["--images", "new"], ["--images=new"]):
+        assert usage.options("classify predict", module, None, ["--model", "m", *words])["samples"] == Path("new")
+
+
 def test_words_of_a_command_that_passes_them_on_keep_their_order() -> None:
     words = ["results/x", "--configfile", "config/x.yaml", "-n"]
     why, ladder = (importlib.import_module(f"darkroom.planning.{name}") for name in ("why", "ladder"))

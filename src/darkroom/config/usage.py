@@ -63,8 +63,8 @@ OPTIONS = {
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""
-EARLIER = {"samples": ("--images",)}
-"""Earlier names of options, which still work."""
+EARLIER = {"--images": "samples"}
+"""Arguments by an earlier name of their option, which still works."""
 KINDS = {"int": int, "int | None": int, "float | None": float, "str": str, "str | None": str}
 """Types of arguments by their annotation; all others are paths."""
 REST = "snakemake"
@@ -90,11 +90,18 @@ def overview(modules: Mapping[str, str], section: str = "") -> str:
 
 def options(name: str, module: ModuleType, spec: type[BaseModel] | None, words: Sequence[str]) -> dict[str, Any]:
     """Parse the words after a command's name as arguments of its module's `run`; exits with code 2 if they do not fit."""
-    made = _parser(name, module, spec)
-    if REST not in inspect.signature(module.run).parameters:
+    made, known = _parser(name, module, spec), inspect.signature(module.run).parameters
+    words = [_current(word, known) for word in words]
+    if REST not in known:
         return vars(made.parse_args(words))
     given, rest = made.parse_known_args(words)
     return {**vars(given), REST: rest}
+
+
+def _current(word: str, known: Mapping[str, inspect.Parameter]) -> str:
+    """Return a word of the command line with the current name of an option."""
+    option, equals, value = word.partition("=")
+    return f"--{EARLIER[option]}{equals}{value}" if EARLIER.get(option) in known else word
 
 
 def _parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argparse.ArgumentParser:
@@ -113,9 +120,7 @@ def _parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argp
         text = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
         kind = KINDS.get(parameter.annotation, Path)
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            made.add_argument(
-                f"--{option}", *EARLIER.get(option, ()), type=kind, required=required, default=default, help=text
-            )
+            made.add_argument(f"--{option}", type=kind, required=required, default=default, help=text)
         else:
             made.add_argument(option, metavar=option.upper(), type=kind, help=text)
     return made
