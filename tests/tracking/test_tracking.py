@@ -20,20 +20,6 @@ from darkroom.tracking import database, names, sender, spool
 JOB = "results/set/classify/none/mlp/seed-{}/evaluation"
 
 
-@pytest.fixture
-def store(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An empty project folder with a database of its own, and a client for it."""
-    from mlflow import MlflowClient
-
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(tables, tmp_path / "mlflow.db")
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv(spool.URI, uri)
-    monkeypatch.setattr(sender, "PAUSE", 0.05)
-    monkeypatch.setattr(sender, "PATIENCE", 0.3)
-    return MlflowClient(uri)
-
-
 def header(seed: int = 0) -> dict[str, Any]:
     return {
         "stage": "classify evaluate",

@@ -3,7 +3,8 @@
 Every run carries the tags `stage`, `job` (its folder), `dataset`, `model`, `policy`, `seed`, `spec`, `code`, `commit` and
 `built_from.INPUT` (run ids). An earlier run of the same job is tagged `superseded_by` and moved to MLflow's deleted runs,
 where it can be restored. Runs of several seeds are children of one parent that carries their mean and interval;
-so are the folds of a classifier and the trials of a search, without mean and interval.
+so are the folds of a classifier and the trials of a search, without mean and interval. Trained models are LoggedModels, see
+`darkroom.tracking.models`.
 
 Every step is idempotent: a response may be lost after the server has handled the request.
 """
@@ -29,7 +30,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from darkroom.files import MANIFEST, sha256
-from darkroom.tracking import spool
+from darkroom.tracking import models, spool
 from darkroom.tracking.database import LOCAL_ARTIFACTS, make_database, relocate
 from darkroom.tracking.names import NUMBERED, flat, has_parent, method, metric_name, quoted, summary, title
 
@@ -187,6 +188,8 @@ class Delivery:
                 continue
             if other.info.status == "RUNNING":  # killed, and its records are lost
                 self.client.set_terminated(other.info.run_id, "KILLED")
+            if model := models.model_of(other):
+                self.client.delete_logged_model(model)
             self.client.set_tag(other.info.run_id, "superseded_by", latest.info.run_id)
             self.client.delete_run(other.info.run_id)
 
@@ -241,16 +244,12 @@ class Delivery:
             while True:
                 metrics: list[Metric] = []
                 while len(metrics) < 900 and (line := stream.readline()).endswith("\n"):
-                    record = _record(line)
+                    record = spool.record(line)
                     if "end" in record:
                         self._log(metrics)
                         self.ending = record
                         return True
-                    if "metrics" in record:
-                        step = record["step"] or 0
-                        metrics += [
-                            Metric(metric_name(k), v, record["time"], step) for k, v in record["metrics"].items()
-                        ]
+                    metrics += _metrics(record)
                     read_to = stream.tell()
                 if not metrics:
                     return False
@@ -280,10 +279,20 @@ class Delivery:
                 if file.suffix in ARTIFACTS and file.is_file() and file.stat().st_size <= LARGEST_ARTIFACT:
                     inside = file.relative_to(self.header["job"]).parent.as_posix()
                     self.client.log_artifact(run_id, str(file), inside if inside != "." else None)
+            self._log_model(run_id)
         if ending["error"]:
             self.client.set_tag(run_id, "error", ending["error"][:5000])
         self.client.set_terminated(run_id, ending["end"], ending.get("time"))
         self._summarize(self.client.get_run(run_id))
+
+    def _log_model(self, run_id: str) -> None:
+        """Log the model that the stage trained, or link the one that it measured, with the last values of its metrics."""
+        place, run = self.header["inputs"].get("model"), self.client.get_run(run_id)
+        trained = self._latest(run.info.experiment_id, _of(place)) if place else None
+        if model := models.logged(self.client, run, self.header) or models.linked(self.client, run, trained):
+            with self.path.open(encoding="utf-8") as stream:
+                metrics = [metric for line in stream for metric in _metrics(spool.record(line))]
+            self._log(models.of_model(metrics, model, next((each.dataset for each in self._datasets()), None)))
 
     def _summarize(self, run: Run) -> None:
         """Write the mean and 95 % t interval over seeds of the final metrics to the parent run."""
@@ -291,9 +300,8 @@ class Delivery:
         if parent is None:
             return
         filters = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'FINISHED'"
-        children = self.client.search_runs([run.info.experiment_id], filters, max_results=1000)
         values: dict[str, list[float]] = {}
-        for child in children:
+        for child in self.client.search_runs([run.info.experiment_id], filters, max_results=1000):
             for name, value in child.data.metrics.items():
                 if name.startswith("test/"):
                     values.setdefault(name, []).append(value)
@@ -326,13 +334,10 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def _record(line: str) -> dict[str, Any]:
-    """Parse one line of a spool file; empty if a full disk truncated it."""
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
+def _metrics(record: Mapping[str, Any]) -> list[Metric]:
+    """Return the metrics in a record of a spool file."""
+    step = record.get("step") or 0
+    return [Metric(metric_name(k), v, record["time"], step) for k, v in record.get("metrics", {}).items()]
 
 
 class _NeverBeganError(Exception):

@@ -43,7 +43,8 @@ class Run:
 
     def __init__(self, header: Mapping[str, Any], *, spool: Path = SPOOL) -> None:
         spool.mkdir(parents=True, exist_ok=True)
-        self.path = spool / f"{uuid.uuid4().hex}.jsonl"
+        # sorted by time, so that a model arrives before what measures it
+        self.path = spool / f"{time.time_ns():x}-{uuid.uuid4().hex}.jsonl"
         self.stream = self.path.open("a", encoding="utf-8", buffering=1)
         # held until this process ends, however it ends: this is how the sender detects a killed run
         fcntl.flock(self.stream, fcntl.LOCK_EX)
@@ -75,6 +76,15 @@ class Run:
             self.stream.write(json.dumps(record) + "\n")
         except OSError as error:  # a full disk must not fail the stage over its log
             complain(f"tracking: {error}")
+
+
+def record(line: str) -> dict[str, Any]:
+    """Parse one line of a spool file; empty if a full disk truncated it."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def begin(header: Mapping[str, Any]) -> contextlib.AbstractContextManager[Log]:
