@@ -303,8 +303,7 @@ def test_tables(run: Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "43_WDBC.npz", X=generator.normal(size=(300, 4)) + labels[:, None], y=labels)
     with zipfile.ZipFile(tmp_path / "tables.zip", "w") as archive:
         archive.write(tmp_path / "43_WDBC.npz", "tabular/43_WDBC.npz")
-    for part in ("detectors", "smote"):
-        run("tables", part, tmp_path / "tables.zip", "--tables", "WDBC", "--seeds", 2)
+    run("tables", "smote", tmp_path / "tables.zip", "--tables", "WDBC", "--seeds", 2)
 
 
 @pytest.mark.skipif(find_spec("tokenizers") is None, reason="needs the extra text")
@@ -318,5 +317,4 @@ def test_text(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             lines = "".join(f"{i % 2} what answer {i} is {'good' if i % 2 else 'bad'} ?\n" for i in range(count))
             archive.writestr(f"text/trec/TREC.{part}.all", lines)
     run("text", "ngrams", tmp_path / "text.zip", "--sets", "trec")
-    run("text", "textcnn", tmp_path / "text.zip", "--sets", "trec", "--seeds", 2, "--epochs", 1)
     run("text", "eda", tmp_path / "text.zip", "--sets", "trec", "--sizes", 20, "--seeds", 2, "--epochs", 1)

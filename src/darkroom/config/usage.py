@@ -33,6 +33,7 @@ OPTIONS = {
     "embedding": "folder of features, as `explore embed` writes it",
     "data": "folder of the prepared images, as `data prepare` writes it",
     "earlier": "folder that contains the trials of the search",
+    "experiments": "folder of all experiments, as the other steps of `reproduce` write them",
     "features": "folder of features, as `classify features` writes it",
     "format": "format of the table: csv or parquet",
     "folds": "folder that contains the cross-validation folds of all classifiers",

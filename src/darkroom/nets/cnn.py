@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -16,7 +17,10 @@ from darkroom.settings import Count
 
 @register("network", "cnn")
 class CNN(nn.Module):
-    """Stages of convolutions and max pooling that halve the resolution and double the channels, then global average pooling."""
+    """Stages of convolutions and max pooling that halve the resolution and double the channels, then global average pooling.
+
+    With `hidden`, the last stage is pooled like the others, and a hidden layer sees all of its positions.
+    """
 
     TRAINING = {"optimizer": {"lr": 0.01}, "schedule": {"cycle_momentum": False}}
 
@@ -33,6 +37,13 @@ class CNN(nn.Module):
         norm: Norm = "batch",
         init: Init = None,
         dropout: Dropout = 0.0,
+        hidden: Annotated[
+            Count | None,
+            Field(
+                description="units of a hidden layer on the maps of the last stage, as in LeNet and VGG; default: none, after "
+                "global average pooling"
+            ),
+        ] = None,
     ) -> None:
         super().__init__()
         self.standardize = layers.Standardize(shape[0])
@@ -48,7 +59,16 @@ class CNN(nn.Module):
                 body.append(layers.activation(activation))
                 before = after
             self.stages.append(nn.Sequential(*body))
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool: nn.Module = nn.AdaptiveAvgPool2d(1)
+        if hidden is not None:
+            positions = math.prod(math.ceil(side / 2**stages) for side in shape[1:])
+            self.pool = nn.Sequential(
+                nn.MaxPool2d(2, ceil_mode=True),
+                nn.Flatten(),
+                nn.Linear(before * positions, hidden),
+                layers.activation(activation),
+            )
+            before = hidden
         last = nn.Linear(before, classes)
         self.head = nn.Sequential(nn.Dropout(dropout), last)
         initialize_convolutions(self, activation)

@@ -67,7 +67,9 @@ def unfinished(workflow: Any, plan: Plan) -> Unfinished | None:
         return None
     names = {job: _below(Path(job.output[0]).parent, plan) for job in (*failed, *waiting) if job.output}
     return Unfinished(
-        failed={names[job]: failed[job] for job in sorted(failed, key=lambda job: names[job])},
+        failed={
+            names[job]: failed[job] for job in sorted(filter(names.__contains__, failed), key=lambda job: names[job])
+        },
         waiting={
             names[job]: [names[cause] for cause in waiting[job]]
             for job in sorted(filter(names.__contains__, waiting), key=lambda job: names[job])

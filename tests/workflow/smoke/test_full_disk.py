@@ -66,7 +66,8 @@ def disk(smoke, small_disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         *(
             pytest.param(stage, SHARES, id=f"{stage} often", marks=pytest.mark.long)
             for stage in stages()
-            if stage not in ("generate synthesize", "study book", "study run")  # the smoke config has none
+            if stage != "generate synthesize"
+            and not stage.startswith(("reproduce", "study"))  # the smoke config has none
         ),
     ],
 )

@@ -33,8 +33,7 @@ HITS = {
     "generate train": 6,
     "detect fit": 5,
     "generate synthesize": 0,  # the smoke config has none
-    "study book": 0,  # studies belong to no config
-    "study run": 0,
+    **{stage: 0 for stage in stages() if stage.startswith(("reproduce", "study"))},  # they belong to no config
 }
 """How often the long test hits each stage while it runs: 51 times."""
 GRACEFUL = "SIGTERM to Snakemake"

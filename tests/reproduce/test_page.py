@@ -1,0 +1,103 @@
+"""The page: a pure function of what the experiments found, which says what agrees, what does not, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from darkroom.log import silent
+from darkroom.measure.intervals import Number
+from darkroom.reproduce import page, results
+from darkroom.reproduce.config import Chapter, Figure, PageSpec, Shown
+
+
+def figure(key: str, published: str, **more: str) -> Figure:
+    return Figure(key=key, published=published, source="A paper", url="https://example.org/paper", **more)
+
+
+def experiment(name: str, *figures: Figure, absent: bool = False) -> Shown:
+    return Shown(
+        name=name,
+        title=name.title(),
+        folder=f"classify/{name}",
+        path="data/x",
+        get="curl x",
+        absent=absent,
+        figures=[*figures],
+    )
+
+
+def built(folder: Path, *experiments: Shown) -> str:
+    spec = PageSpec(chapters=[Chapter(title="Part", about="About it.", experiments=[*experiments])])
+    page.run(spec, experiments=folder, out=folder / "page", log=silent)
+    return (folder / "page" / page.PAGE).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What two experiments found: three runs of one, a single run of the other."""
+    found = {"cnn": [0.90, 0.91, 0.92], "old cnn": [0.95, 0.95, 0.96]}
+    results.write(found, tmp_path / "classify" / "first", tested=100, kind="accuracy", log=silent)
+    results.write({"mlp": [0.8]}, tmp_path / "classify" / "second", tested=100, kind="accuracy", log=silent)
+    return tmp_path
+
+
+def test_what_lies_inside_and_outside(folder: Path) -> None:
+    first = experiment("first", figure("cnn", "0.955", formula="old cnn"))
+    text = built(folder, first, experiment("second", figure("mlp", "0.85")))
+    assert "| First | cnn | .955 \\[1\\] | .910 [.885, .935] | -.045 | 3 × 100 | outside | .953 [.939, .968] |" in text
+    assert "| Second | mlp | .85 \\[1\\] | .80 [.71, .87] | -.05 | 1 × 100 | inside |" in text
+    assert "Of 2 published figures, 1 lie inside our interval and 1 outside. 0 differ by at most .01." in text
+    assert "Of those outside, 1 are reached by the formula" in text
+    assert "- \\[1\\] [A paper](https://example.org/paper)" in text
+
+
+def test_the_same_results_give_the_same_page(folder: Path) -> None:
+    shown = experiment("first", figure("cnn", "0.955")), experiment("second", figure("mlp", "0.85"))
+    assert built(folder, *shown) == built(folder, *shown)
+
+
+def test_what_has_not_run_is_listed_with_its_command(folder: Path) -> None:
+    missing = experiment("third", figure("cnn", "0.9"), absent=True)
+    text = built(folder, experiment("second", figure("mlp", "0.85")), missing, experiment("fourth", figure("a", "0.1")))
+    assert "| Third | cnn | .9 \\[1\\] |  |  |  | not run |" in text
+    assert "- Not run: Third: data/x is missing; get the data, then `uv run snakemake reproduce_third`" in text
+    assert "- Not run: Fourth: `uv run snakemake reproduce_fourth`" in text
+    assert text.count("curl x") == 1
+    assert "2 have not run" in text
+
+
+def test_a_figure_that_its_experiment_does_not_measure_is_an_error(folder: Path) -> None:
+    with pytest.raises(ValueError, match="second has no result cnn; it has mlp"):
+        built(folder, experiment("second", figure("cnn", "0.85")))
+
+
+def test_a_note_about_all_figures_of_a_key_is_said_once(folder: Path) -> None:
+    shown = [experiment(name, figure("mlp", "0.85", differs="Wider.")) for name in ("second", "third")]
+    assert built(folder, *shown).count("- mlp: Wider.") == 1
+
+
+def test_a_published_value_counts_up_to_its_rounding() -> None:
+    ours = Number(0.9, 0.89, 0.9146)
+    assert page.agrees(ours, figure("a", "0.915"))
+    assert not page.agrees(ours, figure("a", "0.9152"))
+    assert page.agrees(Number(0.91511), figure("a", "0.9151"))
+    assert not page.agrees(Number(0.91516), figure("a", "0.9151"))
+
+
+def test_intervals_of_runs_that_agree_are_over_the_test_items(tmp_path: Path) -> None:
+    results.write({"a": [0.9, 0.9]}, tmp_path / "a", tested=50, kind="accuracy", log=silent)
+    results.write({"a": [0.9, 0.9]}, tmp_path / "b", tested=50, kind="auroc", log=silent)
+    results.write({"a": [0.99, 1.0]}, tmp_path / "c", tested=50, kind="auroc", log=silent)
+    (accuracy, tested), (auroc, _), (cut, _) = (results.read(tmp_path / name) for name in "abc")
+    assert tested == 50
+    assert accuracy["a"].low == pytest.approx(0.786, abs=1e-3)
+    assert auroc["a"].low is None
+    assert cut["a"].high == 1.0
+
+
+def test_numbers_have_no_negative_zero() -> None:
+    assert page.number(-0.00001, 4, signed=True) == "+.0000"
+    assert page.number(-0.05, 3, signed=True) == "-.050"
+    assert page.number(1.0, 3) == "1.000"
