@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,18 @@ def test_a_residual_network_starts_with_hes_spread() -> None:
         if isinstance(module, torch.nn.Conv2d):
             inputs = module.weight[0].numel()
             assert float(module.weight.detach().std()) == pytest.approx((2 / inputs) ** 0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_hidden_layer_of_the_plain_cnn_has_an_input_for_every_position(shape: tuple[int, int, int]) -> None:
+    given = {"name": "cnn", "width": 2, "stages": 2, "depth": 1, "hidden": 6}
+    network = registry.build(registry.options("network", "cnn").model_validate(given), shape, 5).eval()
+    assert network.features(torch.rand(3, *shape)).shape == (3, 6)
+    assert network.pool[2].in_features == 4 * math.ceil(shape[1] / 4) * math.ceil(shape[2] / 4)
+
+
+def test_the_plain_cnn_with_a_hidden_layer_is_tensorflows_tutorial() -> None:
+    """Two 5×5 convolutions to 32 and 64 channels, each pooled, and 1,024 units: 3,274,634 parameters."""
+    given = {"name": "cnn", "width": 32, "stages": 2, "depth": 1, "kernel": 5, "norm": "none", "hidden": 1024}
+    network = registry.build(registry.options("network", "cnn").model_validate(given), (1, 28, 28), 10)
+    assert sum(weight.numel() for weight in network.parameters()) == 3_274_634

@@ -124,7 +124,9 @@ def _summary(rows: list[Row]) -> str:
 
 def _table(rows: list[Row], numbers: Mapping[str, int]) -> str:
     formulas = any(row.figure.formula for row in rows)
-    columns = ["", "", "published", "ours", "difference", "*n*", "verdict"] + formulas * ["by the source's formula"]
+    columns = ["experiment", "figure", "published", "ours", "difference", "*n*", "verdict"] + formulas * [
+        "by the source's formula"
+    ]
     lines = [columns, ["---"] * len(columns)]
     for row in rows:
         figure, digits = row.figure, row.digits
@@ -155,7 +157,7 @@ def _notes(rows: list[Row]) -> list[str]:
         keys = list(dict.fromkeys(row.figure.key for row in own))
         titles = list(dict.fromkeys(row.shown.title for row in own))
         every = len(own) == sum(row.figure.key in keys for row in rows)
-        lines.append(f"{', '.join(_words(key) for key in keys) if every else ', '.join(titles)}: {note}")
+        lines.append(f"{', '.join(_words(key) for key in keys) if every else '; '.join(titles)}: {note}")
     return lines
 
 
