@@ -39,6 +39,22 @@ def test_what_does_not_take_rows_is_refused(name: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("maker", ["smote", "borderline_smote", "svm_smote", "adasyn"])
+def test_makers_of_rows_of_numbers_are_refused_where_the_config_names_a_category(maker: str) -> None:
+    def load(**columns: str) -> None:
+        data = {"source": {**TABLE["data"]["source"], "columns": columns}}
+        raw = {"name": "parts", "data": data, "augment": {"p": {"offline": [maker]}, "q": {"offline": ["smotenc"]}}}
+        config.load(raw, path="parts.yaml", need_data=False)
+
+    with pytest.raises(config.ConfigError) as caught:
+        load(price="number", zip="category")
+    assert str(caught.value).count("interpolates") == 1
+    assert f"augment.p.offline[0]: {maker} interpolates numbers, but data.source.columns.zip is category" in str(
+        caught.value
+    )
+    load(price="number", zip="drop")
+
+
 def test_bare_sections_have_models_of_rows() -> None:
     found = config.load({**TABLE, "classify": None, "detect": {"normal": "a"}}, path="parts.yaml", need_data=False)
     assert found.classify is not None

@@ -59,6 +59,7 @@ def problems(config: Config) -> Iterator[str]:
     for key in ("size", "resize", "color"):
         if kind != "image" and key in config.data.model_fields_set:
             yield f"data.{key}: is about images, but the source gives {PLURAL[kind]}; remove {key}"
+    yield from _categories(config)
     for section in ("augment", "classify", "detect"):
         for place, entry in _used(getattr(config, section), section):
             if kind not in entry.samples:
@@ -67,6 +68,20 @@ def problems(config: Config) -> Iterator[str]:
                 yield (
                     f"{place}: the {entry.kind} {entry.name} takes {_listed(entry.samples)}, but the source gives "
                     f"{PLURAL[kind]}; {there}"
+                )
+
+
+def _categories(config: Config) -> Iterator[str]:
+    """Find makers of rows for numbers alone, if the config says that a column holds categories."""
+    kinds = getattr(config.data.source, "columns", {}) if config.data.kind == "table" else {}
+    told = next((name for name, kind in kinds.items() if kind == "category"), None)
+    for name, policy in config.augment.items():
+        for step in policy.offline[:1] if told is not None else ():
+            maker = registry.entry(*step.plugin)  # type: ignore[attr-defined]
+            if maker.constants.get("MAKES") and not maker.constants.get("CATEGORIES"):
+                yield (
+                    f"augment.{name}.offline[0]: {maker.name} interpolates numbers, but data.source.columns.{told} is "
+                    "category; use smotenc, or drop the column"
                 )
 
 

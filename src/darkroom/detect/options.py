@@ -54,3 +54,9 @@ Scaling = Annotated[
     ),
 ]
 Neighbors = Annotated[int, Field(ge=1, description="number of neighbors")]
+RowHidden = Annotated[
+    list[Count], Field(description="units of each hidden layer of the encoder; the decoder has them in reverse order")
+]
+RowLatent = Annotated[
+    Count | None, Field(description="dimensions of the latent code; default: half the columns, at most 16")
+]

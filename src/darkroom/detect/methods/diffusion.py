@@ -18,8 +18,7 @@ from torch import Tensor, nn
 
 from darkroom.detect.detector import Scored
 from darkroom.detect.methods.errors import ERRORS, smooth
-from darkroom.detect.methods.trained import TrainedReconstruction
-from darkroom.detect.methods.vae import no_labels
+from darkroom.detect.methods.trained import TrainedReconstruction, no_labels
 from darkroom.detect.options import ErrorOption, SmoothingOption
 from darkroom.fit.config import Training
 from darkroom.generate.diffusion.model import Diffusion

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,15 +25,18 @@ class TrainedReconstruction(ReconstructionDetector):
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Minimize the task's loss. Raises ValueError without a training section."""
-        from darkroom.fit.trainer import fit
+        return minimize(self.task(inputs.required_training), inputs)
 
-        training = inputs.required_training
-        batches = [
-            Batches(Pool([inputs.images]), rows[:, None], np.full(len(rows), -1), batch_size=size, seed=seed)
-            for rows, size, seed in ((inputs.train, training.batch_size, inputs.seed), (inputs.val, 256, None))
-        ]
-        task = self.task(training)
-        return fit(task, *batches, seed=inputs.seed, log=inputs.log, checkpoints=inputs.checkpoints)
+
+def minimize(task: Task, inputs: FitInputs) -> Fitted:
+    """Train a task on the training rows, and measure it on the validation rows; all labels are -1."""
+    from darkroom.fit.trainer import fit
+
+    batches = [
+        Batches(Pool([inputs.images]), rows[:, None], np.full(len(rows), -1), batch_size=size, seed=seed)
+        for rows, size, seed in ((inputs.train, task.settings.batch_size, inputs.seed), (inputs.val, 256, None))
+    ]
+    return fit(task, *batches, seed=inputs.seed, log=inputs.log, checkpoints=inputs.checkpoints)
 
 
 class ReconstructionTask(Task):
@@ -43,3 +47,8 @@ class ReconstructionTask(Task):
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return that error as `loss`."""
         return {"loss": F.mse_loss(self.network.reconstruct(images), images)}
+
+
+def no_labels(images: Tensor) -> Tensor:
+    """Return the labels of an unconditional model's batch: -1 for each sample, (B,)."""
+    return torch.full((len(images),), -1, device=images.device)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from darkroom.detect.detector import Scored
-from darkroom.detect.methods.trained import TrainedReconstruction
+from darkroom.detect.methods.trained import TrainedReconstruction, no_labels
 from darkroom.detect.options import ErrorOption, LatentOption, SmoothingOption, WidthOption
 from darkroom.fit.config import Training
 from darkroom.generate.vae.vae import VAE, kl_from_normal
@@ -71,8 +70,3 @@ class VariationalAutoencoder(TrainedReconstruction):
     def task(self, training: Training) -> Task:
         """Return the generative model's own task."""
         return self.model.task(training)
-
-
-def no_labels(images: Tensor) -> Tensor:
-    """Return the labels of an unconditional model's batch: -1 for each image, (B,)."""
-    return torch.full((len(images),), -1, device=images.device)

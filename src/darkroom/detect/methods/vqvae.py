@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 from torch import Tensor
 
-from darkroom.detect.methods.trained import TrainedReconstruction
-from darkroom.detect.methods.vae import no_labels
+from darkroom.detect.methods.trained import TrainedReconstruction, no_labels
 from darkroom.detect.options import ErrorOption, SmoothingOption, WidthOption
 from darkroom.fit.config import Training
 from darkroom.generate.vae.vqvae import VQVAE

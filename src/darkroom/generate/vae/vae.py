@@ -81,20 +81,24 @@ class VAE(LatentModel):
 
     def losses(self, images: Tensor, labels: Tensor, *, progress: float = 1.0) -> dict[str, Tensor]:
         """Return batch means of the loss, beta · KL - log-likelihood with beta as warmed up so far, the bound and its parts."""
-        found = self.bound(images, labels)
-        reconstruction, kl = found.reconstruction.mean(), found.kl.mean()
-        return {
-            "loss": self.beta * warmed(progress, self.warmup) * kl - reconstruction,
-            "elbo": reconstruction - kl,
-            "reconstruction": reconstruction,
-            "kl": kl,
-        }
+        return bound_losses(self.bound(images, labels), self.beta * warmed(progress, self.warmup))
 
     def task(self, training: Training) -> GeneratorTask:
         """Return the task that trains it."""
         from darkroom.generate.task import GeneratorTask
 
         return GeneratorTask(self, training)
+
+
+def bound_losses(found: Bound, weight: float) -> dict[str, Tensor]:
+    """Return batch means of the loss, weight · KL - log-likelihood, the bound and its parts."""
+    reconstruction, kl = found.reconstruction.mean(), found.kl.mean()
+    return {
+        "loss": weight * kl - reconstruction,
+        "elbo": reconstruction - kl,
+        "reconstruction": reconstruction,
+        "kl": kl,
+    }
 
 
 def kl_from_normal(mean: Tensor, log_variance: Tensor) -> Tensor:

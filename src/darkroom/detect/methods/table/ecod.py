@@ -2,8 +2,9 @@
 
 Both estimate for each column how improbable a value at least as small, or as large, is among the training rows, take minus
 the logarithm of these tail probabilities, and choose the tail by the sign of the column's skewness as a third view. Combined as
-in the authors' implementation (PyOD), column by column: ECOD sums the largest of the three, COPOD the larger of the skewed
-tail and the mean of both. The papers' algorithm 1 instead sums each view over columns and takes the largest of the three sums.
+in the authors' implementation, PyOD 0.9.9 to 3.6.5, column by column: ECOD sums the largest of the three (before 0.9.9, the
+right tail was left out), COPOD the larger of the skewed tail and the mean of both. The papers' algorithm 1 instead sums each
+view over columns and takes the largest of the three sums.
 A value is compared with the training rows and itself alone, so that the score of a row does not depend on the batch; PyOD's
 joins the rows to score.
 """
