@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from darkroom.measure.proportion import f1_interval, mean_of_shares, perfect_auroc, perfect_macro_auroc, wilson
+from darkroom.measure.proportion import (
+    difference_interval,
+    f1_interval,
+    mean_of_shares,
+    perfect_auroc,
+    perfect_macro_auroc,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(("count", "items"), [(0, 1), (0, 40), (40, 40), (3, 50), (500, 1000)])
@@ -21,6 +28,13 @@ def test_agrees_with_scipy(count: int, items: int) -> None:
     theirs = stats.binomtest(count, items).proportion_ci(method="wilson")
     found = wilson(count, items, reason="")
     assert (found["low"], found["high"]) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_the_interval_of_a_difference_is_newcombes() -> None:
+    """His examples (1998, table II): 56/70 - 48/80 and 9/10 - 3/10."""
+    for given, low, high in (((56, 70, 48, 80), 0.0524, 0.3339), ((9, 10, 3, 10), 0.1705, 0.8090)):
+        found = difference_interval(*given)
+        assert (found["low"], found["high"]) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_perfect_f1_and_means_of_perfect_shares_have_a_width() -> None:

@@ -74,7 +74,7 @@ def _draw_images(root: Path, card: dict[str, Any], store: Store, rows: dict[str,
         _draw_examples(root / "contact_sheet.png", first, store)
     else:
         middles = [_example(int(members[len(members) // 2]), store) for members in first.values()]
-        _draw_grid(root / "contact_sheet.png", middles, list(first), more=more)
+        draw_grid(root / "contact_sheet.png", middles, list(first), more=more)
     if groups := card["near_duplicates"]["largest"]:
         number = {id_: row for row, id_ in enumerate(table["id"].tolist())}
         twins = [[number[id_] for id_ in group["ids"]] for group in groups]
@@ -127,7 +127,7 @@ def _draw_means(
         for row in chosen:
             total += images[row]
         means.append(np.rint(total / len(chosen)).astype(np.uint8))
-    _draw_grid(path, means, list(rows), more=more)
+    draw_grid(path, means, list(rows), more=more)
 
 
 def _draw_examples(path: Path, rows: dict[str, NDArray[np.int64]], store: Store) -> None:
@@ -167,7 +167,7 @@ def _draw_rows(path: Path, cells: Picture, labels: Sequence[str]) -> None:
     figures.save(drawn, path)
 
 
-def _draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *, more: int) -> None:
+def draw_grid(path: Path, pictures: Sequence[Picture], names: Sequence[str], *, more: int = 0) -> None:
     """Draw pictures with a name above each, in rows of equal length if possible."""
     rows = math.ceil(len(pictures) / 8)
     columns = math.ceil(len(pictures) / rows)

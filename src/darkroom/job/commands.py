@@ -20,6 +20,7 @@ COMMANDS = {
     "ladder": "darkroom.planning.ladder",
     "suggest labels": "darkroom.suggest.labels",
     "sync": "darkroom.tracking.sync",
+    "watch": "darkroom.serve.watch.command",
     "why": "darkroom.planning.why",
 }
 """Commands whose `run` takes neither spec nor log, may return an exit code, and is not tracked."""

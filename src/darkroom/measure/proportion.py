@@ -32,6 +32,18 @@ def precision_interval(hits: int, called: int) -> Interval:
     return wilson(hits, called, reason="") if called else {"value": 0.0, "low": 0.0, "high": 1.0}
 
 
+def difference_interval(first: int, items: int, second: int, others: int) -> Interval:
+    """Return `first` / `items` - `second` / `others`, shares of independent samples, with its 95 % interval.
+
+    Combines the score intervals of both (Newcombe 1998, method 10). Both samples have an item or more.
+    """
+    one, two = wilson(first, items, reason=""), wilson(second, others, reason="")
+    value = one["value"] - two["value"]
+    low = value - np.hypot(one["value"] - one["low"], two["high"] - two["value"])
+    high = value + np.hypot(one["high"] - one["value"], two["value"] - two["low"])
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
 def f1_interval(hits: int, called: int, true: int, *, reason: str) -> Interval:
     """Return F1 with its 95 % interval, or `reason` if there are no items: `called` predicted positives, `true` positives,
     `hits` both.

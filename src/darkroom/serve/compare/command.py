@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from darkroom import files, registry
-from darkroom.data import incoming
+from darkroom.data import beside, incoming
 from darkroom.data.store import Store, open_store
 from darkroom.log import Log, silent
 from darkroom.measure.intervals import Difference
@@ -127,11 +127,8 @@ def _data_set(found: Sequence[Pair]) -> tuple[str, Path]:
     Without such a folder the name is empty and the images are nowhere.
     """
     for run in (run for pair in found for runs in pair.seeds for run in runs):
-        parts = run.evaluation_folder.resolve().parts
-        if "results" in parts[:-1]:
-            place = len(parts) - 1 - parts[::-1].index("results", 1)
-            name = parts[place + 2] if parts[place + 1] == LOCAL_ARTIFACTS.name else parts[place + 1]
-            return name, Path(*parts[:place]) / "data" / name / "prepared"
+        if known := beside.data_set(run.evaluation_folder, artifacts=LOCAL_ARTIFACTS.name):
+            return known
     return "", Path("data", "nowhere")
 
 
