@@ -100,9 +100,9 @@ def alarms(trials: Iterator[Trial]) -> None:
                     )
     table = pd.DataFrame(found)
     print(f"{MODELS} networks, {DRAWS} draws each; false alarms in %, and p <= 0.05 of each test alone")
-    for (split, count), part in table.groupby(["reference", "new"], sort=False):
+    for key, part in table.groupby(["reference", "new"], sort=False):
         alone = "  ".join(f"{name} {100 * part[name].mean():.1f}" for name in part.columns[4:])
-        print(f"{split:5} {count:4}  {rate(part)}   {alone}")
+        print(f"{' '.join(map(str, key)):10} {rate(part)}   {alone}")
 
 
 def power(trials: Iterator[Trial]) -> None:
@@ -128,8 +128,7 @@ def power(trials: Iterator[Trial]) -> None:
     print(
         f"{MODELS} networks, {DRAWS // 2} draws each; alarms in % by number of new images, against {HELD} test images"
     )
-    for name, part in table.groupby("change", sort=False):
-        print(f"{name:14}" + "".join(f"{count:>6}: {rate(each)}" for count, each in part.groupby("new")))
+    print((100 * table.pivot_table("alarm", "change", "new", sort=False)).round().astype(int).to_string())
 
 
 def tiles(archive: Path, folder: Path) -> None:
@@ -167,8 +166,8 @@ def tiles(archive: Path, folder: Path) -> None:
                 tests = compared(whole.kept(mine), whole.kept(fresh), (), draws)
                 found.append({"model": seed, "new": name, "alarm": not tests.alike, "images": int(fresh.sum())})
     print(f"{DETECTOR['name']}, {SPLITS} splits, {DRAWS} draws each; alarms in %")
-    for name, part in pd.DataFrame(found).groupby("new", sort=False):
-        print(f"{name:16} {part['images'].mean():5.0f} new images  {rate(part)}")
+    for kind, part in pd.DataFrame(found).groupby("new", sort=False):
+        print(f"{kind!s:16} {part['images'].mean():5.0f} new images  {rate(part)}")
 
 
 def one_each(groups: NDArray[Any], draws: np.random.Generator) -> NDArray[np.bool_]:
@@ -237,7 +236,7 @@ def some(of: Sample, count: int, draws: np.random.Generator) -> NDArray[np.bool_
 
 def brighter(images: Pixels, _: np.random.Generator) -> Pixels:
     """Expose by a tenth more."""
-    return np.clip(images * 1.1, 0, 255).astype(np.uint8)
+    return each(images, lambda image: np.clip(image * 1.1, 0, 255))
 
 
 def blurred(images: Pixels, _: np.random.Generator) -> Pixels:
