@@ -99,6 +99,24 @@ def test_gradients_of_an_edge_vote_for_one_orientation() -> None:
     np.testing.assert_allclose(np.linalg.norm(found), 1, atol=1e-4)
 
 
+def test_descriptors_are_those_of_the_definition() -> None:
+    """Held against loops over pixels: bilinear votes of the gradient's magnitude between the two nearest orientations."""
+    image = np.random.default_rng(0).integers(0, 256, (12, 8), dtype=np.uint8)
+    down, right = np.gradient(np.sqrt(image / 255))
+    cells = np.zeros((3, 2, 9))
+    for y, x in np.ndindex(image.shape):
+        angle = np.degrees(np.arctan2(down[y, x], right[y, x])) % 180
+        for k in range(9):
+            distance = abs((angle - (20 * k + 10) + 90) % 180 - 90)
+            cells[y // 4, x // 4, k] += np.hypot(down[y, x], right[y, x]) * max(0, 1 - distance / 20)
+    blocks = []
+    for top in range(2):
+        block = cells[top : top + 2, 0:2].ravel()
+        block = np.minimum(block / np.linalg.norm(block), 0.2)
+        blocks.append(block / np.linalg.norm(block))
+    np.testing.assert_allclose(hog.features(image[None, ..., None])[0], np.concatenate(blocks), atol=1e-5)
+
+
 @pytest.mark.skipif(find_spec("tokenizers") is None, reason="needs the extra text")
 def test_the_gain_of_copies(tmp_path: Path) -> None:
     for part, count in (("train", 40), ("test", 10)):

@@ -9,14 +9,14 @@ import pytest
 from darkroom.log import silent
 from darkroom.measure.intervals import Number
 from darkroom.reproduce import page, results
-from darkroom.reproduce.config import Chapter, Figure, PageSpec, Shown
+from darkroom.reproduce.config import Chapter, PageSpec, Shown, Value
 
 
-def figure(key: str, published: str, **more: str) -> Figure:
-    return Figure(key=key, published=published, source="A paper", url="https://example.org/paper", **more)
+def value(key: str, published: str, **more: str) -> Value:
+    return Value(key=key, published=published, source="A paper", url="https://example.org/paper", **more)
 
 
-def experiment(name: str, *figures: Figure, absent: bool = False) -> Shown:
+def experiment(name: str, *values: Value, absent: bool = False) -> Shown:
     return Shown(
         name=name,
         title=name.title(),
@@ -24,7 +24,7 @@ def experiment(name: str, *figures: Figure, absent: bool = False) -> Shown:
         path="data/x",
         get="curl x",
         absent=absent,
-        figures=[*figures],
+        values=[*values],
     )
 
 
@@ -44,23 +44,28 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_lies_inside_and_outside(folder: Path) -> None:
-    first = experiment("first", figure("cnn", "0.955", formula="old cnn"))
-    text = built(folder, first, experiment("second", figure("mlp", "0.85")))
+    first = experiment("first", value("cnn", "0.955", formula="old cnn"))
+    text = built(folder, first, experiment("second", value("mlp", "0.85")))
     assert "| First | cnn | .955 \\[1\\] | .910 [.885, .935] | -.045 | 3 × 100 | outside | .953 [.939, .968] |" in text
     assert "| Second | mlp | .85 \\[1\\] | .80 [.71, .87] | -.05 | 1 × 100 | inside |" in text
-    assert "Of 2 published figures, 1 lie inside our interval and 1 outside. 0 differ by at most .01." in text
-    assert "Of those outside, 1 are reached by the formula" in text
+    assert (
+        "2 published results: 1 lie in our interval, 1 outside. 0 of our means differ from them by at most .01." in text
+    )
+    assert (
+        "For 1 of those outside, the formula in the source's code, which is not ours, gives the published value."
+        in text
+    )
     assert "- \\[1\\] [A paper](https://example.org/paper)" in text
 
 
 def test_the_same_results_give_the_same_page(folder: Path) -> None:
-    shown = experiment("first", figure("cnn", "0.955")), experiment("second", figure("mlp", "0.85"))
+    shown = experiment("first", value("cnn", "0.955")), experiment("second", value("mlp", "0.85"))
     assert built(folder, *shown) == built(folder, *shown)
 
 
 def test_what_has_not_run_is_listed_with_its_command(folder: Path) -> None:
-    missing = experiment("third", figure("cnn", "0.9"), absent=True)
-    text = built(folder, experiment("second", figure("mlp", "0.85")), missing, experiment("fourth", figure("a", "0.1")))
+    missing = experiment("third", value("cnn", "0.9"), absent=True)
+    text = built(folder, experiment("second", value("mlp", "0.85")), missing, experiment("fourth", value("a", "0.1")))
     assert "| Third | cnn | .9 \\[1\\] |  |  |  | not run |" in text
     assert "- Not run: Third: data/x is missing; get the data, then `uv run snakemake reproduce_third`" in text
     assert "- Not run: Fourth: `uv run snakemake reproduce_fourth`" in text
@@ -68,22 +73,22 @@ def test_what_has_not_run_is_listed_with_its_command(folder: Path) -> None:
     assert "2 have not run" in text
 
 
-def test_a_figure_that_its_experiment_does_not_measure_is_an_error(folder: Path) -> None:
+def test_a_value_that_its_experiment_does_not_measure_is_an_error(folder: Path) -> None:
     with pytest.raises(ValueError, match="second has no result cnn; it has mlp"):
-        built(folder, experiment("second", figure("cnn", "0.85")))
+        built(folder, experiment("second", value("cnn", "0.85")))
 
 
-def test_a_note_about_all_figures_of_a_key_is_said_once(folder: Path) -> None:
-    shown = [experiment(name, figure("mlp", "0.85", differs="Wider.")) for name in ("second", "third")]
+def test_a_note_about_all_results_of_a_key_is_said_once(folder: Path) -> None:
+    shown = [experiment(name, value("mlp", "0.85", differs="Wider.")) for name in ("second", "third")]
     assert built(folder, *shown).count("- mlp: Wider.") == 1
 
 
 def test_a_published_value_counts_up_to_its_rounding() -> None:
     ours = Number(0.9, 0.89, 0.9146)
-    assert page.agrees(ours, figure("a", "0.915"))
-    assert not page.agrees(ours, figure("a", "0.9152"))
-    assert page.agrees(Number(0.91511), figure("a", "0.9151"))
-    assert not page.agrees(Number(0.91516), figure("a", "0.9151"))
+    assert page.agrees(ours, value("a", "0.915"))
+    assert not page.agrees(ours, value("a", "0.9152"))
+    assert page.agrees(Number(0.91511), value("a", "0.9151"))
+    assert not page.agrees(Number(0.91516), value("a", "0.9151"))
 
 
 def test_intervals_of_runs_that_agree_are_over_the_test_items(tmp_path: Path) -> None:

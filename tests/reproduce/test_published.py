@@ -13,12 +13,12 @@ from darkroom.reproduce.config import ClassifySpec, DetectSpec, GainSpec
 EXPERIMENTS = [(part, name) for part in published.parts().values() for name in part.experiments]
 
 
-def test_there_are_at_least_30_figures() -> None:
-    assert sum(len(part.figures(name)) for part, name in EXPERIMENTS) >= 30
+def test_there_are_at_least_30_results() -> None:
+    assert sum(len(part.values(name)) for part, name in EXPERIMENTS) >= 30
 
 
 @pytest.mark.parametrize(("part", "name"), EXPERIMENTS, ids=[name for _, name in EXPERIMENTS])
-def test_every_figure_has_a_source_and_is_measured(part: published.Part, name: str) -> None:
+def test_every_value_has_a_source_and_is_measured(part: published.Part, name: str) -> None:
     spec = part.spec(name)
     match spec:
         case DetectSpec():
@@ -28,10 +28,10 @@ def test_every_figure_has_a_source_and_is_measured(part: published.Part, name: s
             measured = {*spec.models, *(head.name for head in spec.heads)}  # type: ignore[attr-defined]
         case GainSpec():
             measured = {*spec.models}
-    for figure in part.figures(name):
-        assert figure.source
-        assert figure.url.startswith("https://")
-        assert {figure.key, figure.formula or figure.key} <= measured
+    for value in part.values(name):
+        assert value.source
+        assert value.url.startswith("https://")
+        assert {value.key, value.formula or value.key} <= measured
 
 
 @pytest.mark.parametrize(("part", "name"), EXPERIMENTS, ids=[name for _, name in EXPERIMENTS])
@@ -44,9 +44,9 @@ def test_the_data_of_every_experiment_is_pinned(part: published.Part, name: str)
         assert part.data[spec.path].get
 
 
-def test_no_note_is_for_a_figure_that_does_not_exist() -> None:
+def test_no_note_is_for_a_result_that_does_not_exist() -> None:
     for part in published.parts().values():
-        keys = {figure.key for name in part.experiments for figure in part.figures(name)}
+        keys = {value.key for name in part.experiments for value in part.values(name)}
         assert part.notes.keys() <= keys
 
 

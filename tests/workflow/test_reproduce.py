@@ -1,4 +1,4 @@
-"""Published figures in the workflow: targets of their own, independent of the config, each stale for its own reasons only."""
+"""Published results in the workflow: targets of their own, independent of the config, each stale for its own reasons only."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def test_only_experiments_whose_data_is_there_are_asked_for(
     assert "adbench_cardio" not in asked
 
 
-def test_a_full_run_has_no_published_figure(plan: Plan) -> None:
+def test_a_full_run_has_no_published_result(plan: Plan) -> None:
     (_, _, shown) = list(plan.inputs("report build"))[1]
     assert not [job for job in shown if job.stage.startswith("reproduce")]

@@ -1,4 +1,4 @@
-"""Published figures, obtained again: a job per experiment, and their page. `reproduce_NAME` runs one experiment."""
+"""Published results, reproduced: a job per experiment, and their page. `reproduce_NAME` runs one experiment."""
 
 if workflow.is_main_process:
     try:

@@ -1,1 +1,1 @@
-"""Published figures, obtained again: one job per experiment, and docs/reproduced.md, which shows them beside their sources."""
+"""Published results, reproduced: one job per experiment, and docs/reproduced.md, which shows ours beside their sources."""

@@ -88,8 +88,8 @@ class GainSpec(Trained):
     transform: Annotated[Section, Plugin("transform")]
 
 
-class Figure(Section):
-    """A published value beside where ours stands in the results of an experiment."""
+class Value(Section):
+    """A published value, and where ours is in the results of an experiment."""
 
     key: str
     published: Annotated[str, Field(pattern=r"^[+-]?\d*\.\d+$")]
@@ -114,7 +114,7 @@ class Shown(Section):
     """The command that gets the data."""
     absent: bool
     """Whether the data is not there."""
-    figures: list[Figure]
+    values: list[Value]
 
 
 class Chapter(Section):

@@ -1,4 +1,4 @@
-"""The content of an experiment's data, which a published figure depends on as much as on the method."""
+"""The content of an experiment's data, on which a published value depends as much as on the method."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def digest(path: Path) -> str:
 
 
 def check(spec: Experiment) -> None:
-    """Raise ValueError if the data is absent or is not what the figures were published for."""
+    """Raise ValueError if the data is absent or is not what the values were published for."""
     if spec.path is None or spec.sha256 is None:
         return
     found = digest(place.existing(spec.path, "path"))

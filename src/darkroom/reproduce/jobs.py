@@ -1,4 +1,4 @@
-"""The jobs that obtain published figures again: one per experiment, and the page. They depend on no config."""
+"""The jobs that reproduce published results: one per experiment, and the page. They depend on no config."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _shown(found: Part, name: str) -> Shown:
         path=path,
         get=found.data[path].get if path is not None else "",
         absent=_absent(own.spec),
-        figures=found.figures(name),
+        values=found.values(name),
     )
 
 
@@ -74,7 +74,7 @@ STAGES = (
         Stage(
             name=f"reproduce {step}",
             folder=f"{FOLDER}/{step}/{{experiment}}",
-            title="obtain the published figures of {experiment}",
+            title="reproduce {experiment}",
             each=_each(step),
             spec=_experiment,
             inputs=_no_inputs,

@@ -1,4 +1,4 @@
-"""The job `reproduce page`: published figures beside ours, as Markdown."""
+"""The job `reproduce page`: published results beside ours, as Markdown."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from darkroom import files
 from darkroom.log import Log
 from darkroom.measure.intervals import Number
 from darkroom.reproduce import results
-from darkroom.reproduce.config import Chapter, Figure, PageSpec, Shown
+from darkroom.reproduce.config import Chapter, PageSpec, Shown, Value
 
 PAGE = "reproduced.md"
 CLOSE = 0.01
-HEAD = """# Published figures, obtained again
+HEAD = """# Published results, reproduced
 
 {summary}
 
@@ -26,16 +26,16 @@ runs one. Experiments and published values are in [src/darkroom/reproduce/publis
 *n* is runs (seeds) × test items. The interval is Student's 95 % t over the runs: each run on an ADBench table is another split,
 each run of a classifier other initial weights and batches. An accuracy whose runs all agree, or that has one, has Wilson's
 interval over the test items. *Inside* says that the published value, up to its rounding, lies in our interval; where that is
-wide it says little, and the difference says more. No hyperparameter was chosen by test items, and no figure is left out
+wide it says little, and the difference says more. No hyperparameter was chosen by test items, and no result is left out
 because it missed.
 """
 
 
 class Row(NamedTuple):
-    """A published figure and what became of it."""
+    """A published value and ours."""
 
     shown: Shown
-    figure: Figure
+    value: Value
     found: Number | None
     """None if the experiment has not run."""
     tested: int
@@ -45,55 +45,55 @@ class Row(NamedTuple):
     @property
     def digits(self) -> int:
         """Digits after the point of the published value."""
-        return len(self.figure.published.partition(".")[2])
+        return len(self.value.published.partition(".")[2])
 
     @property
     def signed(self) -> bool:
         """Whether the published value is a difference."""
-        return self.figure.published[0] in "+-"
+        return self.value.published[0] in "+-"
 
     @property
     def gap(self) -> float:
         """Our mean minus the published value; NaN if it has not run."""
         value = None if self.found is None else self.found.value
-        return math.nan if value is None else value - published(self.figure)[0]
+        return math.nan if value is None else value - published(self.value)[0]
 
     @property
     def inside(self) -> bool | None:
         """Whether ours agrees with the published value; None if it has not run."""
-        return None if self.found is None else agrees(self.found, self.figure)
+        return None if self.found is None else agrees(self.found, self.value)
 
 
 def run(spec: PageSpec, *, experiments: Path, out: Path, log: Log) -> None:
     """Write the page of the experiments that have run; it names the others, and says what they lack.
 
-    Raises ValueError for a figure that its experiment does not measure.
+    Raises ValueError for a value that its experiment does not measure.
     """
     rows = {chapter.title: list(_rows(chapter, experiments)) for chapter in spec.chapters}
     with files.folder(out) as fresh:
         (fresh / PAGE).write_text(text(spec, rows), encoding="utf-8")
     every = [row for own in rows.values() for row in own]
-    log({"reproduce/figures": float(len(every)), "reproduce/inside": float(sum(row.inside is True for row in every))})
+    log({"reproduce/results": float(len(every)), "reproduce/inside": float(sum(row.inside is True for row in every))})
 
 
 def _rows(chapter: Chapter, folder: Path) -> Iterator[Row]:
     for own in chapter.experiments:
         ran = (folder / own.folder / files.MANIFEST).is_file()
         found, tested = results.read(folder / own.folder) if ran else ({}, 0)
-        for figure in own.figures:
-            if ran and (absent := {figure.key, figure.formula or figure.key} - found.keys()):
+        for value in own.values:
+            if ran and (absent := {value.key, value.formula or value.key} - found.keys()):
                 raise ValueError(
                     f"reproduce/published: {own.name} has no result {', '.join(sorted(absent))}; it has "
                     f"{', '.join(sorted(found))}"
                 )
-            formula = found.get(figure.formula) if figure.formula else None
-            yield Row(own, figure, found.get(figure.key), tested, formula)
+            formula = found.get(value.formula) if value.formula else None
+            yield Row(own, value, found.get(value.key), tested, formula)
 
 
 def text(spec: PageSpec, rows: Mapping[str, list[Row]]) -> str:
     """Return the page."""
     every = [row for own in rows.values() for row in own]
-    sources = {row.figure.url: row.figure.source for row in every}
+    sources = {row.value.url: row.value.source for row in every}
     numbers = {url: place for place, url in enumerate(sources, 1)}
     parts = [HEAD.format(summary=_summary(every))]
     for chapter in spec.chapters:
@@ -110,53 +110,49 @@ def _summary(rows: list[Row]) -> str:
     ran = [row for row in rows if row.found is not None]
     outside = [row for row in ran if not row.inside]
     close = sum(abs(row.gap) <= CLOSE for row in ran)
-    waiting = f"; {len(rows) - len(ran)} have not run" if len(ran) < len(rows) else ""
+    waiting = f", and {len(rows) - len(ran)} have not run" if len(ran) < len(rows) else ""
     text = (
-        f"Of {len(rows)} published figures, {len(ran) - len(outside)} lie inside our interval and {len(outside)} outside"
-        f"{waiting}. {close} differ by at most {number(CLOSE, 2)}."
+        f"{len(rows)} published results: {len(ran) - len(outside)} lie in our interval, {len(outside)} outside{waiting}. "
+        f"{close} of our means differ from them by at most {number(CLOSE, 2)}."
     )
-    if same := sum(row.formula is not None and agrees(row.formula, row.figure) for row in outside):
-        text += (
-            f" Of those outside, {same} are reached by the formula in the source's code, which is another than ours."
-        )
+    if same := sum(row.formula is not None and agrees(row.formula, row.value) for row in outside):
+        text += f" For {same} of those outside, the formula in the source's code, which is not ours, gives the published value."
     return text
 
 
 def _table(rows: list[Row], numbers: Mapping[str, int]) -> str:
-    formulas = any(row.figure.formula for row in rows)
-    columns = ["experiment", "figure", "published", "ours", "difference", "*n*", "verdict"] + formulas * [
-        "by the source's formula"
-    ]
+    columns = ["experiment", "result", "published", "ours", "difference", "*n*", "verdict"]
+    formulas = any(row.value.formula for row in rows)
+    columns += formulas * ["by the source's formula"]
     lines = [columns, ["---"] * len(columns)]
     for row in rows:
-        figure, digits = row.figure, row.digits
-        value = f"{number(published(figure)[0], digits, signed=row.signed)} \\[{numbers[figure.url]}\\]"
-        cells = [row.shown.title, _words(figure.key), value]
+        written = number(published(row.value)[0], row.digits, signed=row.signed)
+        cells = [row.shown.title, _words(row.value.key), f"{written} \\[{numbers[row.value.url]}\\]"]
         if row.found is None:
             cells += ["", "", "", "not run"]
         else:
             cells += [
-                interval(row.found, digits, signed=row.signed),
-                number(row.gap, digits, signed=True),
+                interval(row.found, row.digits, signed=row.signed),
+                number(row.gap, row.digits, signed=True),
                 f"{row.found.seeds} × {row.tested:,}",
                 "inside" if row.inside else "outside",
             ]
-        formula = interval(row.formula, digits, signed=row.signed) if row.formula is not None else ""
+        formula = interval(row.formula, row.digits, signed=row.signed) if row.formula is not None else ""
         lines.append(cells + formulas * [formula])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 def _notes(rows: list[Row]) -> list[str]:
-    """Say what differs, once for all the figures of one key if it is the same for all of them."""
+    """Say what differs, once for all results of one key if it is the same for all of them."""
     notes: dict[str, list[Row]] = {}
     for row in rows:
-        if row.figure.differs:
-            notes.setdefault(row.figure.differs, []).append(row)
+        if row.value.differs:
+            notes.setdefault(row.value.differs, []).append(row)
     lines = []
     for note, own in notes.items():
-        keys = list(dict.fromkeys(row.figure.key for row in own))
+        keys = list(dict.fromkeys(row.value.key for row in own))
         titles = list(dict.fromkeys(row.shown.title for row in own))
-        every = len(own) == sum(row.figure.key in keys for row in rows)
+        every = len(own) == sum(row.value.key in keys for row in rows)
         lines.append(f"{', '.join(_words(key) for key in keys) if every else '; '.join(titles)}: {note}")
     return lines
 
@@ -178,19 +174,19 @@ def _list(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines) + "\n"
 
 
-def published(figure: Figure) -> tuple[float, float]:
+def published(value: Value) -> tuple[float, float]:
     """Return a published value and half a unit of its last digit."""
-    value = Decimal(figure.published)
-    return float(value), float(Decimal(5).scaleb(int(value.as_tuple().exponent) - 1))
+    exact = Decimal(value.published)
+    return float(exact), float(Decimal(5).scaleb(int(exact.as_tuple().exponent) - 1))
 
 
-def agrees(found: Number, figure: Figure) -> bool:
+def agrees(found: Number, value: Value) -> bool:
     """Return whether a published value, up to its rounding, lies in an interval, or equals a number that has none."""
-    value, half = published(figure)
+    exact, half = published(value)
     assert found.value is not None
     low = found.value if found.low is None else found.low
     high = found.value if found.high is None else found.high
-    return low - half <= value <= high + half
+    return low - half <= exact <= high + half
 
 
 def interval(found: Number, digits: int, *, signed: bool = False) -> str:

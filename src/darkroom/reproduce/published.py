@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from darkroom.config import explain, strict_yaml
-from darkroom.reproduce.config import ClassifySpec, DetectSpec, Experiment, Figure, GainSpec
+from darkroom.reproduce.config import ClassifySpec, DetectSpec, Experiment, GainSpec, Value
 from darkroom.settings import Name, Section, Sha256
 
 FOLDER = Path(__file__).with_name("published")
@@ -26,33 +26,33 @@ class Data(Section):
 
 
 class Note(Section):
-    """What holds for a figure wherever it occurs in a file."""
+    """What holds for a result wherever it occurs in a file."""
 
     differs: str = ""
     formula: str | None = None
 
 
-class Value(Note):
+class Entry(Note):
     """A published value, which may be from another source than the file's others."""
 
-    published: str
+    value: str
     source: str | None = None
     url: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, value: Any) -> Any:
-        return {"published": value} if isinstance(value, str) else value
+        return {"value": value} if isinstance(value, str) else value
 
 
-class Published(Section):
+class Declared(Section):
     """An experiment, under the name of the stage that runs it, and its published values by the key of our result."""
 
     title: str
     detect: DetectSpec | None = None
     classify: ClassifySpec | None = None
     gain: GainSpec | None = None
-    figures: dict[str, Value] = Field(min_length=1)
+    published: dict[str, Entry] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -82,13 +82,13 @@ class Part(Section):
     data: dict[str, Data] = {}
     """By the path that experiments read."""
     notes: dict[str, Note] = {}
-    """By the key of a figure."""
-    experiments: dict[Name, Published]
+    """By the key of a result."""
+    experiments: dict[Name, Declared]
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        for name, published in self.experiments.items():
-            path = published.spec.path
+        for name, declared in self.experiments.items():
+            path = declared.spec.path
             if path is not None and path not in self.data:
                 raise ValueError(f"experiments.{name} reads {path}, which data does not list")
         return self
@@ -98,18 +98,18 @@ class Part(Section):
         spec = self.experiments[name].spec
         return spec if spec.path is None else spec.model_copy(update={"sha256": self.data[spec.path].sha256})
 
-    def figures(self, name: str) -> list[Figure]:
+    def values(self, name: str) -> list[Value]:
         """Return the published values of an experiment with all that the page says about them."""
         return [
-            Figure(
+            Value(
                 key=key,
-                published=value.published,
-                source=value.source or self.source,
-                url=value.url or self.url,
-                differs=value.differs or self._note(key).differs,
-                formula=value.formula or self._note(key).formula,
+                published=entry.value,
+                source=entry.source or self.source,
+                url=entry.url or self.url,
+                differs=entry.differs or self._note(key).differs,
+                formula=entry.formula or self._note(key).formula,
             )
-            for key, value in self.experiments[name].figures.items()
+            for key, entry in self.experiments[name].published.items()
         ]
 
     def _note(self, key: str) -> Note:

@@ -1,4 +1,4 @@
-"""What an experiment found: a value per seed for each of its figures, in `measured.json`."""
+"""What an experiment found: a value per seed for each of its results, in `measured.json`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(
     kind: Literal["accuracy", "auroc", "gain"],
     log: Log,
 ) -> None:
-    """Write and log the values of each figure; `tested` is the number of test items of a run."""
+    """Write and log the values of each result; `tested` is the number of test items of a run."""
     values = {key: list(own) for key, own in found.items()}
     with files.folder(out) as fresh:
         files.write_json(fresh / FILE, {"values": values, "tested": tested, "kind": kind})
@@ -34,7 +34,7 @@ def write(
 
 
 def read(folder: Path) -> tuple[dict[str, Number], int]:
-    """Return the mean of each figure with its 95 % interval, and the number of test items.
+    """Return the mean of each result with its 95 % interval, and the number of test items.
 
     The interval is Student's t over the seeds. A single seed and seeds that all agree have Wilson's interval over the test
     items if they are accuracies, and none otherwise.
