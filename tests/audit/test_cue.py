@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from darkroom.audit import cue, folds
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.steps import steps
+from darkroom.augment.copies import Copier
+from darkroom.augment.makers.image import ImageCopies
 from darkroom.data.store import Store, open_store
 from darkroom.measure.bootstrap import Interval
+from darkroom.settings import Section
 
 
 def spec() -> MeasureSpec:
@@ -31,7 +35,11 @@ def spec() -> MeasureSpec:
 def measured(store: Store) -> Interval:
     asked = spec()
     [step] = steps(asked.policy)
-    return cue.measure(asked, store, *folds.folds(store, asked), step, 1.0)
+
+    def copying(transforms: Sequence[Section], seed: int) -> Copier:
+        return ImageCopies().copier(transforms, store, data=Path(), seed=seed)
+
+    return cue.measure(asked, store, copying, *folds.folds(store, asked), step, 1.0)
 
 
 @pytest.mark.training

@@ -40,7 +40,7 @@ def test_the_page_is_self_contained(plant: Plant, tmp_path: Path) -> None:
     assert "@import" not in text
     policy = next(m["content"] for m in page.tags("meta") if m.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
-    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert policy.startswith("default-src 'none'; img-src data:; media-src data:; style-src 'sha256-")
     assert "unsafe" not in policy
     assert not [a for _, a in page.elements if "style" in a], "the policy forbids style attributes"
     assert len(text.encode()) < 5_000_000
@@ -269,6 +269,6 @@ def test_the_report_imports_no_model_code() -> None:
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", listed], capture_output=True, check=True).stdout))
     assert not {"torch", "matplotlib", "sklearn", "mlflow", "pytorch_lightning"} & loaded
     stages = {name for name in loaded if name.startswith("darkroom.") and not name.startswith("darkroom.report")}
-    measured = ("bootstrap", "intervals", "ranking", "resampled", "seeds")
+    measured = ("bootstrap", "intervals", "negation", "ranking", "resampled", "seeds")
     measure = {"darkroom.measure", *(f"darkroom.measure.{name}" for name in measured)}
     assert stages <= {"darkroom.files", "darkroom.log", "darkroom.settings", *measure}

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from darkroom.audit import evidence, verdict
-from darkroom.audit.config import Measured
+from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Subject
 from darkroom.audit.relearn import Relearned
-from darkroom.audit.steps import Change, Step, alone
+from darkroom.audit.steps import Change, Copying, Step, alone
 from darkroom.measure.bootstrap import Interval
 from darkroom.randomness import derive
 
@@ -23,11 +23,11 @@ TOO_WEAK = "even a tenth of its strength does not preserve the label"
 
 @dataclass(frozen=True)
 class Setting:
-    """Settings of an audit; `classes` are all class names, `size` is (height, width)."""
+    """Settings of an audit; `classes` are all class names, `copying` makes copies of the store's samples."""
 
-    spec: Measured
+    spec: MeasureSpec
     classes: Sequence[str]
-    size: tuple[int, int]
+    copying: Copying
 
 
 def cell(
@@ -46,7 +46,7 @@ def cell(
         return {**entry, "verdict": "unknown", "reason": verdict.find({}, images=0, tolerance=0).reason}
 
     def change(strength: float) -> Change:
-        return alone(step, strength * factor, setting.size, seed=spec.seed)
+        return alone(step, strength * factor, setting.copying, seed=spec.seed)
 
     entry |= measured(found, change(own), setting, key=step.key)
     judged = verdict.find(entry["numbers"], images=found.images, tolerance=spec.tolerance)

@@ -96,5 +96,7 @@ class MeasureSpec(Measured):
     training: Training = Training(epochs=EPOCHS)
     name: Name
     policy: Policy
+    maker: Annotated[Section, Plugin("copy maker", default="image"), Field(validate_default=True)] = {"name": "image"}  # type: ignore[assignment]
+    """What makes copies of the samples."""
     backbone: str | None = None
     """Fingerprint of the network's pretrained weights."""

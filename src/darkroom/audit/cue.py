@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.relearn import HELD_OUT_FOLD, trained
-from darkroom.audit.steps import Step, alone
+from darkroom.audit.steps import Copying, Step, alone, stored
 from darkroom.data.store import Store
-from darkroom.fit.batches import Batches, Pool, as_bytes, as_tensor
+from darkroom.fit.batches import Batches, Pool, as_tensor
 from darkroom.measure.bootstrap import Interval
 from darkroom.measure.proportion import wilson
 from darkroom.randomness import derive
@@ -41,16 +41,18 @@ def partial(own: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, 
     return None
 
 
-def measure(spec: MeasureSpec, store: Store, rows: Rows, fold: Rows, step: Step, strength: float) -> Interval:
+def measure(
+    spec: MeasureSpec, store: Store, copying: Copying, rows: Rows, fold: Rows, step: Step, strength: float
+) -> Interval:
     """Return the accuracy of telling transformed from original held-out images, with its 95 % interval.
 
     An image counts half per view recognized; its two views are not independent, so the interval counts images.
     """
-    change = alone(step, strength, (store.shape[1], store.shape[2]), seed=derive(spec.seed, "cue"))
+    change = alone(step, strength, copying, seed=derive(spec.seed, "cue"))
     held_out = fold == HELD_OUT_FOLD
     training, judged = rows[~held_out], rows[held_out][: spec.images * len(store.classes)]
     ids = store.items["id"]
-    copies = as_bytes(change(store.samples[training], ids.iloc[training].tolist(), 0))
+    copies = stored(change, store, training)
     both = np.concatenate([training, len(store.samples) + np.arange(len(training))])
     batches = Batches(
         Pool([store.samples, copies]),

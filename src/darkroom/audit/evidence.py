@@ -19,7 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from darkroom.audit.judge import Floats, FoldJudge, Labels
-from darkroom.audit.steps import Change, Images
+from darkroom.audit.steps import Change, Samples
 from darkroom.classify.calibration import log_softmax
 from darkroom.fit.batches import as_tensor
 from darkroom.measure.bootstrap import Interval, intervals
@@ -32,7 +32,7 @@ class Part:
     """Images of one class held out from one judge together with their groups."""
 
     judge: FoldJudge
-    images: Images  # (N, H, W, C)
+    samples: Samples  # (N, ...)
     ids: Sequence[str]
     groups: Labels  # (N,)
 
@@ -65,7 +65,7 @@ class Subject:
 def subject(label: int, parts: Sequence[Part]) -> Subject:
     """Run each judge on its untransformed images of a class; skips parts without images."""
     filled = [part for part in parts if len(part.ids)]
-    return Subject(label, filled, [_look(part, label, as_tensor(part.images)) for part in filled])
+    return Subject(label, filled, [_look(part, label, as_tensor(part.samples)) for part in filled])
 
 
 def kept(found: Subject, change: Change, *, draws: int) -> float:
@@ -73,7 +73,7 @@ def kept(found: Subject, change: Change, *, draws: int) -> float:
     right = 0
     for part in found.parts:
         for draw in range(draws):
-            changed = change(part.images, part.ids, draw)
+            changed = change(part.samples, part.ids, draw)
             right += int((part.judge.look(changed)[0].argmax(1) == found.label).sum())
     return right / (draws * found.images)
 
@@ -81,7 +81,8 @@ def kept(found: Subject, change: Change, *, draws: int) -> float:
 def changed(found: Subject, change: Change, *, draws: int) -> list[list[Seen]]:
     """Return each judge's outputs for its transformed images, by part, then draw."""
     return [
-        [_look(part, found.label, change(part.images, part.ids, draw)) for draw in range(draws)] for part in found.parts
+        [_look(part, found.label, change(part.samples, part.ids, draw)) for draw in range(draws)]
+        for part in found.parts
     ]
 
 

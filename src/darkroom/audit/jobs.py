@@ -48,7 +48,8 @@ def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
 def _measure(plan: Planned, wildcards: Wildcards) -> MeasureSpec:
     name, section = wildcards["policy"], _section(plan)
     backbone = pretrained.fingerprints(section.network)
-    return part(MeasureSpec, section, name=name, policy=plan.config.augment[name], backbone=backbone)
+    maker = plan.config.data.kind
+    return part(MeasureSpec, section, name=name, policy=plan.config.augment[name], maker=maker, backbone=backbone)
 
 
 def judge_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:

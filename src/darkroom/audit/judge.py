@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from darkroom.nets.penultimate import outputs_and_features
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Look = Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -85,20 +87,12 @@ class FoldJudge:
 
 
 def watched(network: nn.Module) -> Look:
-    """Return a function that gets logits and features from one forward pass, by wrapping `network.features`."""
-    features = network.features
-    passing: list[Tensor] = []
-
-    def keep(images: Tensor) -> Tensor:
-        passing.append(features(images))  # type: ignore[operator]
-        return passing[-1]
-
-    network.features = keep  # type: ignore[assignment]
+    """Return a function that gets logits and features of samples from a network that has features."""
 
     @torch.inference_mode()
-    def look(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        passing.clear()
-        logits: Tensor = network(images)
-        return logits.numpy(), passing[-1].numpy()
+    def look(samples: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits, features = outputs_and_features(network, samples)
+        assert features is not None, f"{type(network).__name__} has no features"
+        return logits.numpy(), features.numpy()
 
     return look

@@ -13,27 +13,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from darkroom import files
-from darkroom.audit import cue, evidence, suggest
+from darkroom import files, registry
+from darkroom.audit import cue, evidence, examples, suggest
 from darkroom.audit.cells import Setting, cell, limit, measured
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Part, Subject
-from darkroom.audit.figures import LINE, BeforeAfter, draw_examples, draw_heatmap
+from darkroom.audit.figures import draw_heatmap
 from darkroom.audit.folds import HELD_OUT, fingerprint, folds
 from darkroom.audit.judge import FoldJudge, Real, watched
 from darkroom.audit.relearn import Relearning
-from darkroom.audit.steps import Step, alone, steps, whole
+from darkroom.audit.steps import Step, steps, whole
 from darkroom.augment.classes import PerClass, class_counts, resolve
+from darkroom.augment.copies import Copier, CopyMaker
 from darkroom.data.store import Store, open_store
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.log import Log
 from darkroom.nets import pretrained
 from darkroom.randomness import derive
+from darkroom.settings import Section
 
 REAL = 200
 """Maximum number of real reference images per class and fold."""
-LINES = 6
-"""Maximum rows of examples."""
 NUMBERS = ("clean", "kept", "loss", "turned", "relearned", "realism", "spread", "surprise")
 Rows = NDArray[np.int64]
 
@@ -58,15 +58,23 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, weights: Path | None = N
         classes=store.classes,
         counts=class_counts(store.labels[store.rows("train")], len(store.classes)),
     )
-    result = _audited(spec, store, subjects, settings, Relearning(spec, store, rows, fold))
-    result["cues"] = _cues(spec, store, rows, fold, result)
-    lines = _examples(result, subjects, settings, Setting(spec, store.classes, _size(store)))
+    maker: CopyMaker = registry.build(spec.maker)
+
+    def copying(transforms: Sequence[Section], seed: int) -> Copier:
+        return maker.copier(transforms, store, data=data, seed=seed)
+
+    setting = Setting(spec, store.classes, copying)
+    result = _audited(setting, store, subjects, settings, Relearning(spec, store, copying, rows, fold))
+    result["cues"] = _cues(setting, store, rows, fold, result)
+    if store.kind == "text":
+        result["negations"] = _negations(setting, store, subjects, result)
+    lines = examples.choose(result, subjects, settings, setting)
     with files.folder(out) as fresh:
         files.write_json(fresh / "audit.json", result)
         _write_table(fresh / "audit.csv", result)
         (fresh / "policy.yaml").write_text(suggest.text(spec.name, result["suggested"]), encoding="utf-8")
         draw_heatmap(result, fresh / "heatmap.png")
-        draw_examples(lines, fresh / "examples.png")
+        examples.write(fresh, lines, store, setting, data=data)
         files.write_json(fresh / files.TIMING, {"seconds": time.monotonic() - started})
     log(_metrics(result))
 
@@ -99,10 +107,10 @@ def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[
 
 
 def _audited(
-    spec: MeasureSpec, store: Store, subjects: Sequence[Subject], settings: PerClass, relearning: Relearning
+    setting: Setting, store: Store, subjects: Sequence[Subject], settings: PerClass, relearning: Relearning
 ) -> dict[str, Any]:
     """Return the contents of audit.json."""
-    setting = Setting(spec, store.classes, _size(store))
+    spec = setting.spec
     listed = steps(spec.policy)
     cells: dict[str, dict[str, Any]] = {}
     for step in listed:
@@ -118,7 +126,7 @@ def _audited(
     together = {}
     for found in subjects:
         strengths = [settings.strength(found.label, step.name) for step in listed]
-        change = whole(spec.policy, strengths, setting.size, seed=spec.seed)
+        change = whole(spec.policy, strengths, setting.copying, seed=spec.seed)
         entry = measured(found, change, setting, key="whole") if found.images else {"numbers": {}, "turned_into": []}
         together[store.classes[found.label]] = {"images": found.images, **entry}
     limits = {key: {name: limit(entry) for name, entry in row.items()} for key, row in cells.items()}
@@ -135,16 +143,32 @@ def _audited(
     }
 
 
-def _cues(spec: MeasureSpec, store: Store, rows: Rows, fold: Rows, result: Mapping[str, Any]) -> dict[str, Any]:
+def _cues(setting: Setting, store: Store, rows: Rows, fold: Rows, result: Mapping[str, Any]) -> dict[str, Any]:
     """Return, for each transform that some classes go without, how visible its traces are at its largest strength."""
     found = {}
-    for step in steps(spec.policy):
+    for step in steps(setting.spec.policy):
         row = result["cells"].get(step.key, {})
         own = {name: entry["strength"] for name, entry in row.items()}
         known = cue.partial(own, {name: limit(entry) for name, entry in row.items()})
         if known is not None:
-            accuracy = cue.measure(spec, store, rows, fold, step, max(own.values()))
+            accuracy = cue.measure(setting.spec, store, setting.copying, rows, fold, step, max(own.values()))
             found[step.key] = {**known, "accuracy": accuracy}
+    return found
+
+
+def _negations(
+    setting: Setting, store: Store, subjects: Sequence[Subject], result: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what each offline transform does to the negations of texts, at its strength for each class."""
+    from darkroom.audit import text_examples  # loads the tokenizers
+
+    found = {}
+    for step in steps(setting.spec.policy):
+        if step.part == "offline":
+            row = result["cells"][step.key]
+            own = {label: row[name]["strength"] for label, name in enumerate(setting.classes)}
+            strengths = {label: strength for label, strength in own.items() if strength}
+            found[step.key] = text_examples.measure_negations(step, strengths, subjects, store, setting)
     return found
 
 
@@ -165,43 +189,6 @@ def _described(step: Step, listed: Sequence[Step]) -> dict[str, Any]:
         "binary": step.binary,
         "judged": step.judged,
     }
-
-
-def _examples(
-    result: Mapping[str, Any], subjects: Sequence[Subject], settings: PerClass, setting: Setting
-) -> list[tuple[str, list[BeforeAfter]]]:
-    """Return examples of the transforms and classes that lose the most labels, dropped and weakened ones first.
-
-    Shows only images that are classified correctly without the transform.
-    """
-    ruled = {"drop": 0, "weaken": 1}
-    titles = {step["key"]: step["title"] for step in result["steps"]}
-    found = [
-        (ruled.get(entry["verdict"], 2), -entry["numbers"]["loss"]["value"], key, name)
-        for key, row in result["cells"].items()
-        for name, entry in row.items()
-        if entry["numbers"] and entry["numbers"]["loss"]["value"] > 0
-    ]
-    listed = {step.key: step for step in steps(setting.spec.policy)}  # type: ignore[attr-defined]
-    lines = []
-    for _, _, key, name in sorted(found)[:LINES]:
-        label = list(setting.classes).index(name)
-        strength = settings.strength(label, listed[key].name)
-        change = alone(listed[key], strength, setting.size, seed=setting.spec.seed)
-        lines.append((f"{titles[key]}, {name}", _line(subjects[label], change, setting.classes)))
-    return lines
-
-
-def _line(found: Subject, change: Any, classes: Sequence[str]) -> list[BeforeAfter]:
-    examples = []
-    for part, clean in zip(found.parts, found.clean, strict=True):
-        changed = change(part.images, part.ids, 0)
-        answers = part.judge.look(changed)[0].argmax(1)
-        pixels = (changed * 255).round().byte().permute(0, 2, 3, 1).numpy()
-        for row in np.flatnonzero((answers != found.label) & (clean.right > 0))[:LINE].tolist():
-            before = np.asarray(part.images[row])
-            examples.append(BeforeAfter(before, pixels[row], classes[found.label], classes[int(answers[row])]))
-    return examples[:LINE]
 
 
 def _write_table(path: Path, result: Mapping[str, Any]) -> None:
@@ -236,7 +223,3 @@ def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
             if known := [value for value in values if value is not None]:
                 found[f"audit/{step['title']}/{number}"] = float(np.mean(known))
     return found
-
-
-def _size(store: Store) -> tuple[int, int]:
-    return store.shape[1], store.shape[2]

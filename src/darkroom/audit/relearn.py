@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom.audit.config import MeasureSpec
-from darkroom.audit.steps import Change, Step, alone
+from darkroom.audit.steps import Change, Copying, Step, alone, stored
 from darkroom.data.store import Store
-from darkroom.fit.batches import Batches, Pool, as_bytes, as_tensor
+from darkroom.fit.batches import Batches, Pool, as_tensor
 from darkroom.fit.untrained import untrained
 from darkroom.log import silent
 from darkroom.measure.bootstrap import Interval
 from darkroom.measure.proportion import wilson
+from darkroom.nets.estimator import Estimator
 from darkroom.randomness import derive
 
 HELD_OUT_FOLD = 0
@@ -52,8 +53,8 @@ class Relearned(NamedTuple):
 class Relearning:
     """Train with a transform on first request; takes the audit's labeled training rows and the fold of each."""
 
-    def __init__(self, spec: MeasureSpec, store: Store, rows: Rows, fold: Rows) -> None:
-        self.spec, self.store, self.rows, self.fold = spec, store, rows, fold
+    def __init__(self, spec: MeasureSpec, store: Store, copying: Copying, rows: Rows, fold: Rows) -> None:
+        self.spec, self.store, self.copying, self.rows, self.fold = spec, store, copying, rows, fold
         self._known: dict[str, Relearned] = {}
 
     def learned(self, step: Step, strength: float) -> Relearned:
@@ -64,7 +65,7 @@ class Relearning:
 
     def _measured(self, step: Step, strength: float) -> Relearned:
         spec, store = self.spec, self.store
-        change = alone(step, strength, (store.shape[1], store.shape[2]), seed=derive(spec.seed, "relearn"))
+        change = alone(step, strength, self.copying, seed=derive(spec.seed, "relearn"))
         held_out = self.fold == HELD_OUT_FOLD
         network = self._trained(self.rows[~held_out], change)
 
@@ -85,7 +86,7 @@ class Relearning:
 
     def _trained(self, rows: Rows, change: Change) -> torch.nn.Module:
         spec, store = self.spec, self.store
-        copies = as_bytes(change(store.samples[rows], store.items["id"].iloc[rows].tolist(), 0))
+        copies = stored(change, store, rows)
         variants = np.stack([rows, len(store.samples) + np.arange(len(rows))], axis=1)
         batches = Batches(
             Pool([store.samples, copies]),
@@ -106,6 +107,10 @@ def trained(spec: MeasureSpec, store: Store, rows: Rows, batches: Batches, *, cl
 
     torch.manual_seed(derive(spec.seed, "relearn weights"))
     network: torch.nn.Module = untrained(spec.network, store.shape, classes, samples=store.samples, rows=rows)
+    if isinstance(network, Estimator):
+        labels = np.repeat(batches.labels, batches.counts)
+        network.fit(batches.pool.take(batches.rows), labels, np.ones(len(labels)), seed=spec.seed)
+        return network.eval()
     task = ClassifierTask(network, spec.training, target=OneClass(classes), loss=CrossEntropy())
     fit(task, batches, None, seed=spec.seed, log=silent)
     torch.set_num_threads(1)  # as for the rest of the audit

@@ -1,10 +1,10 @@
-"""Changes applied to the judged images: a single transform, always applied, or a whole policy."""
+"""Changes applied to the judged samples: a single transform, always applied, or a whole policy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,15 +13,18 @@ from torch import Tensor
 
 from darkroom import registry
 from darkroom.augment.config import MIXING, Policy
-from darkroom.augment.pipeline import Pipeline
+from darkroom.augment.copies import Copier
 from darkroom.augment.strength import is_binary, scaled
-from darkroom.fit.batches import as_tensor
+from darkroom.data.store import Store
+from darkroom.fit.batches import as_samples, as_tensor
 from darkroom.randomness import derive
 from darkroom.settings import Section
 
-Images = NDArray[np.uint8]
-Change = Callable[[Images, Sequence[str], int], Tensor]
-"""Maps images (N, H, W, C) uint8, their ids and the draw's number to images (N, C, H, W) in [0, 1]."""
+Samples = NDArray[Any]
+Change = Callable[[Samples, Sequence[str], int], Tensor]
+"""Maps samples (N, ...) as a store holds them, their ids and the draw's number to what networks take."""
+Copying = Callable[[Sequence[Section], int], Copier]
+"""Returns what makes copies of the store's samples by offline transforms, given a seed."""
 
 BATCH = 256
 
@@ -62,61 +65,70 @@ def steps(policy: Policy) -> list[Step]:
     return found
 
 
-def alone(step: Step, strength: float, size: tuple[int, int], *, seed: int) -> Change:
-    """Return one transform at a strength above 0, applied to every image of this size (height, width).
+def alone(step: Step, strength: float, copying: Copying, *, seed: int) -> Change:
+    """Return one transform at a strength above 0, applied to every sample.
 
-    Its random numbers depend on the seed, the key, the image and the draw's number, not on the strength.
+    Its random numbers depend on the seed, the key, the sample and the draw's number, not on the strength.
     """
+    if step.part == "offline":
+        copier = offline(step, strength, copying, seed=seed)
+        return lambda samples, ids, draw: as_tensor(copier(samples, ids, draw))
+    options, strength = _always(step, strength)
+    own = derive(seed, "alone", step.key)
+    return lambda samples, ids, draw: _online([options], [strength], as_tensor(samples), ids, draw, seed=own)
+
+
+def offline(step: Step, strength: float, copying: Copying, *, seed: int) -> Copier:
+    """Return what makes the copies that `alone` judges, for an offline transform."""
+    stronger = scaled(*_always(step, strength))
+    return copying([] if stronger is None else [stronger], derive(seed, "alone", step.key))
+
+
+def _always(step: Step, strength: float) -> tuple[Section, float]:
+    """Return a transform's options, always applied, and its strength."""
     options = step.options
     if "p" in options.__class__.model_fields:
         options = options.model_copy(update={"p": 1.0})
-    strength = 1.0 if step.binary else strength
-    own = derive(seed, "alone", step.key)
-    if step.part == "offline":
-        stronger = scaled(options, strength)
-        return _offline([] if stronger is None else [stronger], size, seed=own)
-    return lambda images, ids, draw: _online([options], [strength], as_tensor(images), ids, draw, seed=own)
+    return options, 1.0 if step.binary else strength
 
 
-def whole(policy: Policy, strengths: Sequence[float], size: tuple[int, int], *, seed: int) -> Change:
+def whole(policy: Policy, strengths: Sequence[float], copying: Copying, *, seed: int) -> Change:
     """Return all transforms of a policy except mixing, in order, with their own probabilities, at these `strengths`.
 
     The offline part makes the same copies as `augment apply`.
     """
     made = list(zip(steps(policy), strengths, strict=True))
-    offline = [scaled(step.options, strength) for step, strength in made if step.part == "offline"]
+    scaled_ones = [scaled(step.options, strength) for step, strength in made if step.part == "offline"]
     online = [(step.options, strength) for step, strength in made if step.part == "online" and step.judged]
-    first = _offline([options for options in offline if options is not None], size, seed=policy.seed)
+    copier = copying([options for options in scaled_ones if options is not None], policy.seed)
     own = derive(seed, "whole")
 
-    def change(images: Images, ids: Sequence[str], draw: int) -> Tensor:
-        copies = first(images, ids, draw)
+    def change(samples: Samples, ids: Sequence[str], draw: int) -> Tensor:
+        copies = as_tensor(copier(samples, ids, draw))
         return _online([o for o, _ in online], [s for _, s in online], copies, ids, draw, seed=own)
 
     return change
 
 
-def _offline(options: Sequence[Section], size: tuple[int, int], *, seed: int) -> Change:
-    pipeline = Pipeline(options, size, seed=seed)
-
-    def change(images: Images, ids: Sequence[str], draw: int) -> Tensor:
-        drawn = [pipeline.draw(image, item=item, copy=draw).image for image, item in zip(images, ids, strict=True)]
-        return as_tensor(np.stack(drawn))
-
-    return change
+def stored(change: Change, store: Store, rows: NDArray[np.int64]) -> Samples:
+    """Return the changed samples of these rows, first draw, as the store holds them; tensors of one batch are in memory."""
+    ids = store.items["id"].to_numpy()
+    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+    dtype = store.samples.dtype
+    return np.concatenate([as_samples(change(store.samples[b], ids[b].tolist(), 0), dtype) for b in batches])
 
 
 def _online(
-    options: Sequence[Section], strengths: Sequence[float], images: Tensor, ids: Sequence[str], draw: int, *, seed: int
+    options: Sequence[Section], strengths: Sequence[float], samples: Tensor, ids: Sequence[str], draw: int, *, seed: int
 ) -> Tensor:
-    """Apply transforms in batches, each seeded by its first image's id."""
+    """Apply transforms in batches, each seeded by its first sample's id."""
     made = [registry.build(one) for one in options]
     batches = []
-    for start in range(0, len(images), BATCH):
-        batch, draws = images[start : start + BATCH], torch.Generator()
+    for start in range(0, len(samples), BATCH):
+        batch, draws = samples[start : start + BATCH], torch.Generator()
         draws.manual_seed(derive(seed, draw, ids[start]))
         targets = torch.ones(len(batch), 1)
         for transform, strength in zip(made, strengths, strict=True):
             batch, targets = transform(batch, targets, torch.full((len(batch),), strength), draws)
-        batches.append(batch)
-    return torch.cat(batches).clamp(0, 1)
+        batches.append(batch.clamp(0, 1) if batch.ndim == 4 else batch)  # images
+    return torch.cat(batches)

@@ -38,5 +38,13 @@ def run(
         log=log,
     )
     with files.folder(out) as fresh:
-        save_model(fresh, network, plugin=spec.network, shape=store.shape, classes=store.classes, fitted=fitted)
+        save_model(
+            fresh,
+            network,
+            plugin=spec.network,
+            shape=store.shape,
+            classes=store.classes,
+            fitted=fitted,
+            samples=store.kind,
+        )
         files.write_json(fresh / HELD_OUT, fingerprint(store, rows[fold == spec.fold]))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.augment.config import ApplySpec, makes_rows
 from darkroom.data.kind import PLURAL
 from darkroom.data.store import Store, open_store
+from darkroom.settings import Section
 
 POLICY = "policy.json"
 """The spec of copies that draw on many samples, beside them."""
@@ -34,6 +36,10 @@ class Planned:
     """All training samples."""
 
 
+Copier = Callable[[NDArray[Any], Sequence[str], int], NDArray[Any]]
+"""Makes the copies with one number of some samples (N, ...), given their ids; both as the store holds them."""
+
+
 class CopyMaker(Protocol):
     """A plug-in of kind `copy maker`, named like the kind of samples that it makes copies of."""
 
@@ -43,6 +49,9 @@ class CopyMaker(Protocol):
         Returns the copies' table, with what was applied to each as JSON in the column `transforms`. The bytes do not depend on
         `workers`, the number of processes.
         """
+
+    def copier(self, transforms: Sequence[Section], store: Store, *, data: Path, seed: int) -> Copier:
+        """Return what makes the copies that `make` would, of samples of the store in `data`; for transforms of one sample."""
 
 
 def plan(spec: ApplySpec, store: Store, rows: NDArray[np.int64] | None = None) -> Planned:

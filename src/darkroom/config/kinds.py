@@ -13,15 +13,19 @@ from darkroom.data.kind import PLURAL, SampleKind
 
 OF_SAMPLES = frozenset({"network", "transform", "batch transform", "view", "detector", "generator", "embedding"})
 """Kinds of plug-ins that touch samples, each with a constant `TAKES`."""
-OF_IMAGES = ("explore", "audit", "pretrain", "labels", "suggest", "ladder", "generate")
-"""Sections that take images alone."""
+TAKES: Mapping[str, tuple[SampleKind, ...]] = {
+    **dict.fromkeys(("explore", "pretrain", "labels", "suggest", "ladder", "generate"), ("image",)),
+    "audit": ("image", "audio", "text"),
+}
+"""Sections that do not take every kind of samples, with those that they take."""
 DEFAULTS: Mapping[SampleKind, Mapping[str, Mapping[str, Any]]] = {
     "image": {},
     "audio": {
+        "audit": {"network": "spectrogram"},
         "classify": {"models": {"spectrogram": {}}, "tta": ["time_shift"]},
         "detect": {"detectors": {"spectrogram": {}}},
     },
-    "text": {"classify": {"models": {"ngrams": {}, "textcnn": {}}, "tta": []}},
+    "text": {"audit": {"network": "textcnn"}, "classify": {"models": {"ngrams": {}, "textcnn": {}}, "tta": []}},
     "table": {
         "classify": {"models": {"gradient_boosting": {}, "logistic_regression": {}, "table_mlp": {}}, "tta": []},
         "detect": {"detectors": {"isolation_forest": {}, "knn": {}, "ecod": {}}},
@@ -53,14 +57,14 @@ def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 def problems(config: Config) -> Iterator[str]:
     """Find sections, keys and plug-ins that do not take the samples of the source."""
     kind = config.data.kind
-    for section in OF_IMAGES:
-        if kind != "image" and getattr(config, section) is not None:
-            yield f"{section}: takes images, but the source gives {PLURAL[kind]}; remove {section}"
+    for section, kinds in TAKES.items():
+        if kind not in kinds and getattr(config, section) is not None:
+            yield f"{section}: takes {_listed(kinds)}, but the source gives {PLURAL[kind]}; remove {section}"
     for key in ("size", "resize", "color"):
         if kind != "image" and key in config.data.model_fields_set:
             yield f"data.{key}: is about images, but the source gives {PLURAL[kind]}; remove {key}"
     yield from _categories(config)
-    for section in ("augment", "classify", "detect"):
+    for section in ("augment", "audit", "classify", "detect"):
         for place, entry in _used(getattr(config, section), section):
             if kind not in entry.samples:
                 fits = registry.taking(entry.kind, kind)

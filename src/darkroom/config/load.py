@@ -111,11 +111,11 @@ def _policy_problems(config: Config) -> Iterator[str]:
         yield f'augment.{NONE}: the policy "{NONE}" always exists and changes nothing; use another name'
     changing = [name for name, policy in config.augment.items() if policy.offline or policy.online]
     if config.audit and config.audit.policies is None and not changing:
-        yield "audit: no policy in augment transforms images; add one, or remove audit"
+        yield "audit: no policy in augment transforms samples; add one, or remove audit"
     for index, policy in enumerate(config.audit.policies or [] if config.audit else []):
         if policy not in changing:
             hint = settings.choice(policy, changing)
-            yield f'audit.policies[{index}]: no policy "{policy}" that transforms images.{hint}'
+            yield f'audit.policies[{index}]: no policy "{policy}" that transforms samples.{hint}'
     known = [NONE, *config.augment]
     for index, policy in enumerate(config.classify.policies or [] if config.classify else []):
         if policy not in known:

@@ -47,7 +47,7 @@ def draw(root: Path, store: Store, rows: Mapping[str, NDArray[np.int64]]) -> Non
     for number, (name, members) in enumerate(list(rows.items())[:CLIPS]):
         row = int(members[len(members) // 2])
         clips.append({"class": name, "id": str(store.items["id"].iloc[row]), "file": f"clip-{number}.wav"})
-        _write(root / f"clip-{number}.wav", store.samples[row][: int(LONGEST * rate)], rate)
+        write_clip(root / f"clip-{number}.wav", store.samples[row], rate)
     files.write_json(root / "clips.json", clips)
 
 
@@ -62,7 +62,9 @@ def spectrogram(wave: NDArray[np.int16]) -> NDArray[np.float32]:
     return np.asarray(decibels - decibels.max(), np.float32)
 
 
-def _write(path: Path, samples: NDArray[np.int16], rate: int) -> None:
+def write_clip(path: Path, samples: NDArray[np.int16], rate: int) -> None:
+    """Write the start of a waveform (T,) as a WAV file."""
+    samples = samples[: int(LONGEST * rate)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

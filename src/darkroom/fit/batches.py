@@ -142,6 +142,15 @@ def as_tensor(samples: NDArray[Any]) -> Tensor:
             return tensor
 
 
+def as_samples(tensor: Tensor, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Convert what networks take to samples of a store's type: the inverse of `as_tensor`, with rounding."""
+    if dtype == np.uint8:
+        return as_bytes(tensor)
+    if dtype == np.int16:
+        tensor = (tensor * 2**15).round().clamp(-(2**15), 2**15 - 1)
+    return tensor.numpy().astype(dtype)
+
+
 def as_bytes(images: Tensor) -> NDArray[np.uint8]:
     """Convert floats (N, C, H, W) in [0, 1] to bytes (N, H, W, C)."""
     found: NDArray[np.uint8] = (images * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()

@@ -80,6 +80,12 @@ class Spectrogram(nn.Module):
         found: Tensor = self.network.features(self.images(waves))  # type: ignore[operator]
         return found
 
+    @property
+    def head(self) -> nn.Module:
+        """The last layer of the image network."""
+        found: nn.Module = self.network.head  # type: ignore[assignment]
+        return found
+
     def forward(self, waves: Tensor) -> Tensor:  # (B, T) in [-1, 1] -> logits (B, K)
         logits: Tensor = self.network(self.images(waves))
         return logits

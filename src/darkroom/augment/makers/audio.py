@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from darkroom.augment.config import ApplySpec
-from darkroom.augment.copies import Planned, per_class
+from darkroom.augment.copies import Copier, Planned, per_class
 from darkroom.augment.makers.processes import Chunk, Job, by_class, spread
 from darkroom.augment.sound_pipeline import SoundPipeline
-from darkroom.data.store import new_array, open_store
+from darkroom.data.store import Store, new_array, open_store
 from darkroom.registry import register
+from darkroom.settings import Section
 
 
 @register("copy maker", "audio")
@@ -27,6 +29,13 @@ class AudioCopies:
         new_array(folder / "samples.npy", (len(planned.table), planned.store.samples.shape[1]), np.int16)
         job = Job(spec.model_dump_json(), data.resolve(), folder.resolve())
         return planned.table.assign(transforms=spread(Recorder, job, planned, workers=workers))
+
+    def copier(self, transforms: Sequence[Section], store: Store, *, data: Path, seed: int) -> Copier:
+        """Return what makes copies of recordings in memory."""
+        pipeline = SoundPipeline(transforms, store.shape[1], seed=seed)
+        return lambda waves, ids, copy: np.stack(
+            [pipeline.draw(wave, item=item, copy=copy).waveform for wave, item in zip(waves, ids, strict=True)]
+        )
 
 
 class Recorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,11 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.augment.config import ApplySpec
-from darkroom.augment.copies import Planned, per_class
+from darkroom.augment.copies import Copier, Planned, per_class
 from darkroom.augment.makers.processes import Chunk, Job, by_class, spread
 from darkroom.augment.pipeline import Pipeline
-from darkroom.data.store import new_array, open_store
+from darkroom.data.store import Store, new_array, open_store
 from darkroom.registry import register
+from darkroom.settings import Section
 
 
 @register("copy maker", "image")
@@ -34,6 +36,14 @@ class ImageCopies:
             new_array(folder / "masks.npy", (masked, *store.masks.shape[1:]))
         job = Job(spec.model_dump_json(), data.resolve(), folder.resolve())
         return table.assign(transforms=spread(Painter, job, planned, workers=workers))
+
+    def copier(self, transforms: Sequence[Section], store: Store, *, data: Path, seed: int) -> Copier:
+        """Return what makes copies of images in memory."""
+        _, height, width, _ = store.samples.shape
+        pipeline = Pipeline(transforms, (height, width), seed=seed)
+        return lambda images, ids, copy: np.stack(
+            [pipeline.draw(image, item=item, copy=copy).image for image, item in zip(images, ids, strict=True)]
+        )
 
 
 class Painter:

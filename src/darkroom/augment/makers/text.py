@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from darkroom.augment.config import ApplySpec
 from darkroom.augment.copies import Planned
 from darkroom.augment.makers.processes import by_class
 from darkroom.augment.text.pipeline import TextPipeline
-from darkroom.data.store import TOKENIZER, new_array
+from darkroom.data.store import TOKENIZER, Store, new_array
 from darkroom.data.text import tokens
 from darkroom.registry import register
+from darkroom.settings import Section
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
 @register("copy maker", "text")
@@ -41,3 +48,24 @@ class TextCopies:
         numbers = tokens.encode(tokens.load(data / TOKENIZER), texts.tolist())
         new_array(folder / "samples.npy", (len(table), length), np.int32)[:] = tokens.padded(numbers, length)
         return table.assign(text=texts, transforms=applied)
+
+    def copier(self, transforms: Sequence[Section], store: Store, *, data: Path, seed: int) -> TextCopier:
+        """Return what makes copies of texts in memory."""
+        return TextCopier(TextPipeline(transforms, seed=seed), store, tokens.load(data / TOKENIZER))
+
+
+class TextCopier:
+    """Makes copies of a store's texts from their ids."""
+
+    def __init__(self, pipeline: TextPipeline, store: Store, tokenizer: Tokenizer) -> None:
+        self._pipeline, self._tokenizer, self._length = pipeline, tokenizer, store.shape[0]
+        self._known: dict[str, str] = dict(zip(store.items["id"], store.items["text"], strict=True))
+
+    def texts(self, ids: Sequence[str], copy: int) -> list[str]:
+        """Return the copies with one number as strings."""
+        originals = [self._known[name] for name in ids]
+        return self._pipeline.draw(originals, items=ids, copies=[copy] * len(ids)).texts
+
+    def __call__(self, samples: NDArray[np.int32], ids: Sequence[str], copy: int) -> NDArray[np.int32]:
+        """Return the copies' tokens."""
+        return tokens.padded(tokens.encode(self._tokenizer, self.texts(ids, copy)), self._length)

@@ -11,10 +11,12 @@ from markupsafe import Markup
 
 from darkroom import files
 from darkroom.measure.intervals import Number, number
+from darkroom.report.parts.clips import Clip, clips
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure
 from darkroom.report.results import Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
+from darkroom.report.words.differences import marked
 from darkroom.report.words.finding import Finding
 from darkroom.report.words.text import say
 
@@ -30,6 +32,16 @@ CHANCE = 0.5
 """Accuracy of guessing whether an image is transformed."""
 NUMBERS = {"kept": "percent", "realism": "compact", "spread": "compact", "surprise": "compact"}
 """What the audit measures, with its style."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A text before and after a transform, with the differences marked, its class, and the classifier's prediction after it."""
+
+    before: Markup
+    after: Markup
+    label: str
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,11 @@ class Audit:
     numbers: Table
     skipped: list[str]
     figures: list[Figure]
+    clips: list[Clip]
+    texts: list[tuple[str, list[Changed]]]
+    """Examples of texts by transform and class."""
+    negations: list[Markup]
+    """What the transforms do to the negations of texts."""
     suggestion: str
     file: str
     """All numbers, relative to the results."""
@@ -127,9 +144,36 @@ def _audit(folder: Path, policy: str, results: Results) -> Audit:
         numbers=_numbers(found, titles),
         skipped=[step["title"] for step in found["steps"] if not step["judged"]],
         figures=figure(folder / "examples.png", f"Images that {policy} changes most", caption),
+        clips=clips(folder),
+        texts=_texts(folder / "examples.json"),
+        negations=[_negated(titles[key], entry) for key, entry in found.get("negations", {}).items()],
         suggestion=(folder / "policy.yaml").read_text(encoding="utf-8").rstrip(),
         file=(folder / "audit.csv").relative_to(results.root).as_posix(),
     )
+
+
+def _texts(path: Path) -> list[tuple[str, list[Changed]]]:
+    """Read the examples of texts; none of other samples."""
+    return [
+        (
+            line["title"],
+            [Changed(*marked(e["before"], e["after"]), e["label"], e["answer"]) for e in line["examples"]],
+        )
+        for line in (files.read_json(path) if path.is_file() else ())
+        if line["examples"]
+    ]
+
+
+def _negated(title: str, found: dict[str, Any]) -> Markup:
+    """Say how many texts have other negations after a transform, and how many of those keep their label."""
+    changed, kept, others = (number(found, name) for name in ("changed", "kept", "others"))
+    if changed.value is None:
+        return say("<b>{}</b>: unknown, there is {}.", title, changed.reason)
+    words = say("<b>{}</b> adds or removes a negation in {} of the texts", title, text.full(changed, "percent"))
+    if not changed.value:
+        return words + Markup(".")
+    words += say("; {} of those keep their label", text.full(kept, "percent"))
+    return words + say(", and {} of the others.", text.full(others, "percent"))
 
 
 def _judged(cells: dict[str, dict[str, Any]]) -> Literal["none", "some", "all"]:

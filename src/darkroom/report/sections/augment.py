@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from darkroom.measure.intervals import Number
+from darkroom.measure.negation import negations
 from darkroom.report.parts.table import Figure, Row, Table, cell, figure, seconds
 from darkroom.report.results import Results, timing
 from darkroom.report.section import Section
 from darkroom.report.words import text
+from darkroom.report.words.differences import marked
 
 EXAMPLES = 6
 """Copies shown beside their originals, with and without other negations."""
-NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot)\b|n['’]t\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,9 @@ class Sheet:
 class Texts:
     """What a policy made of texts: examples beside their originals, and the negations that it touched."""
 
-    examples: list[tuple[str, str, str]]
-    """The original, the copy, and the names of the transforms; copies with other negations first."""
+    examples: list[tuple[Markup, Markup, str]]
+    """The original and the copy, with their differences marked, and the names of the transforms; copies with other negations
+    first."""
     negated: int
     """Copies that have another number of negations than their original."""
     changed: int
@@ -87,17 +87,12 @@ def _texts(results: Results, copies: pd.DataFrame) -> Texts | None:
     table = pd.DataFrame({"before": originals[copies["parent"]].to_numpy(), "after": copies["text"].to_numpy()})
     table["how"] = [", ".join(step["name"] for step in json.loads(steps)) for steps in copies["transforms"]]
     table = table[table["how"] != ""]
-    negated = table["before"].map(_negations) != table["after"].map(_negations)
+    negated = table["before"].map(negations) != table["after"].map(negations)
     rows = []
     for some in (table[negated], table[~negated]):
         rows += [some.iloc[len(some) * place // min(EXAMPLES, len(some))] for place in range(min(EXAMPLES, len(some)))]
-    examples = [(text.excerpt(row["before"]), text.excerpt(row["after"]), str(row["how"])) for row in rows]
+    examples = [(*marked(row["before"], row["after"]), str(row["how"])) for row in rows]
     return Texts(examples, int(negated.sum()), len(table))
-
-
-def _negations(words: str) -> int:
-    """Count the negations of an English text."""
-    return len(NEGATION.findall(words))
 
 
 def _measured(times: dict[str, Any], key: str) -> Number:

@@ -1,0 +1,84 @@
+"""What transforms do to texts, for people to read: texts before and after, and the negations that were added or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom import files
+from darkroom.audit.cells import Setting
+from darkroom.audit.evidence import Subject
+from darkroom.audit.examples import Line
+from darkroom.audit.steps import Step, offline
+from darkroom.augment.makers.text import TextCopier
+from darkroom.data.store import TOKENIZER, Store
+from darkroom.data.text import tokens
+from darkroom.fit.batches import as_tensor
+from darkroom.measure.negation import negations
+from darkroom.measure.proportion import wilson
+
+NO_TEXTS = "no text that the classifiers recognize"
+
+
+def write(folder: Path, lines: Sequence[Line], store: Store, setting: Setting, *, data: Path) -> None:
+    """Write `examples.json`: lines of texts before and after.
+
+    After an offline transform it is the copy's text, else the words of its tokens.
+    """
+    tokenizer = tokens.load(data / TOKENIZER)
+    known = dict(zip(store.items["id"], store.items["text"], strict=True))
+
+    def words(numbers: NDArray[np.int32]) -> str:
+        return str(tokenizer.decode(numbers[numbers > 0].tolist(), skip_special_tokens=False))
+
+    found = []
+    for line in lines:
+        ids = [one.id for one in line.examples]
+        if line.step.part == "offline":
+            copies = _copier(line.step, line.strength, setting).texts(ids, 0)
+            pairs = [(known[name], copy) for name, copy in zip(ids, copies, strict=True)]
+        else:
+            pairs = [(words(one.before), words(one.after)) for one in line.examples]
+        examples = [
+            {"before": before, "after": after, "label": one.label, "answer": one.answer}
+            for (before, after), one in zip(pairs, line.examples, strict=True)
+        ]
+        found.append({"title": line.title, "examples": examples})
+    files.write_json(folder / "examples.json", found)
+
+
+def measure_negations(
+    step: Step, strengths: Mapping[int, float], subjects: Sequence[Subject], store: Store, setting: Setting
+) -> dict[str, Any]:
+    """Return how often an offline transform changes a text's number of negations, and whether such copies keep their label.
+
+    `strengths` are those by label, above 0. `changed` is the share of texts, `kept` the share of those that keep their label,
+    and `others` that of all others; each counts the first copy of the texts that are classified correctly without the
+    transform, with its 95 % interval.
+    """
+    known = dict(zip(store.items["id"], store.items["text"], strict=True))
+    negated, kept = [], []
+    for found in subjects:
+        if not found.images or found.label not in strengths:
+            continue
+        copier = _copier(step, strengths[found.label], setting)
+        for part, clean in zip(found.parts, found.clean, strict=True):
+            copies = copier.texts(part.ids, 0)
+            right = part.judge.look(as_tensor(copier(part.samples, part.ids, 0)))[0].argmax(1) == found.label
+            other = np.array([negations(known[i]) != negations(c) for i, c in zip(part.ids, copies, strict=True)])
+            negated.append(other[clean.right > 0])
+            kept.append(right[clean.right > 0])
+    changed, same = np.concatenate([*negated, np.empty(0, bool)]), np.concatenate([*kept, np.empty(0, bool)])
+    return {
+        "changed": wilson(int(changed.sum()), len(changed), reason=NO_TEXTS),
+        "kept": wilson(int(same[changed].sum()), int(changed.sum()), reason=NO_TEXTS),
+        "others": wilson(int(same[~changed].sum()), int((~changed).sum()), reason=NO_TEXTS),
+    }
+
+
+def _copier(step: Step, strength: float, setting: Setting) -> TextCopier:
+    return cast(TextCopier, offline(step, strength, setting.copying, seed=setting.spec.seed))
