@@ -88,3 +88,13 @@ def test_a_config_that_mixes_kinds_names_what_would_fit(tmp_path: Path) -> None:
     assert bare.classify is not None
     assert bare.detect is not None
     assert list(bare.classify.models) == list(bare.detect.detectors) == ["spectrogram"]
+
+
+def test_a_policy_without_transforms_has_a_default_for_images_alone() -> None:
+    raw = {"name": "s", "data": {"source": "sklearn"}, "augment": {"more": {"copies": 2}}}
+    assert load(raw, path="a.yaml").augment["more"].offline[0].name == "affine"  # type: ignore[attr-defined]
+    for source in ("audio_folder", "text_folder", "table"):
+        given = {**raw, "data": {"source": {"name": source, "path": "."}}}
+        for empty in ({"copies": 2}, None):
+            with pytest.raises(ConfigError, match=r"augment\.more: this policy changes nothing"):
+                load({**given, "augment": {"more": empty}}, path="a.yaml", need_data=False)

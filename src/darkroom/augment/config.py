@@ -55,8 +55,8 @@ class Policy(Section):
     copies: Annotated[int, Field(ge=0)] = 8
     """Transformed copies per training image. An epoch takes one variant of each image: the original or a copy."""
     offline: Offline = []
-    """Transforms of the copies, in order, each with its own probability. Default: `affine`, unless `online`, `imbalance` or
-    `synthetic` is set."""
+    """Transforms of the copies, in order, each with its own probability. Default: none; for images `affine`, unless `online`,
+    `imbalance` or `synthetic` is set."""
     online: Online = []
     """Transforms of each training batch, in order, on the training device, drawn anew for every image and epoch."""
     classes: dict[str, ClassSettings] = {}

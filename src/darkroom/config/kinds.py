@@ -42,7 +42,10 @@ def of_source(source: Any) -> SampleKind:
 
 
 def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fill in the models, views and detectors of a config that names none, if its samples are not images."""
+    """Fill in the models, views and detectors of a config that names none, if its samples are not images.
+
+    A policy without `offline` then has no offline transforms: the default, `affine`, is for images.
+    """
     data = raw.get("data")
     kind = of_source(data.get("source")) if isinstance(data, Mapping) else "image"
     filled = dict(raw)
@@ -51,6 +54,12 @@ def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         if given is None or isinstance(given, Mapping):
             missing = {key: value for key, value in defaults.items() if (given or {}).get(key) in (None, {})}
             filled[section] = {**(given or {}), **missing}
+    policies = raw.get("augment")
+    if kind != "image" and isinstance(policies, Mapping):
+        filled["augment"] = {
+            name: {"offline": [], **(policy or {})} if policy is None or isinstance(policy, Mapping) else policy
+            for name, policy in policies.items()
+        }
     return filled
 
 
