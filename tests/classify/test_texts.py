@@ -69,7 +69,7 @@ def test_the_same_policy_gives_the_same_copies(data: Path, copies: Path, tmp_pat
 def test_every_network_learns_a_negation(name: str, data: Path, copies: Path, tmp_path: Path) -> None:
     network = {"name": name, **SMALL.get(name, {})}
     training = {"epochs": 8, "batch_size": 16, "optimizer": {"name": "adamw", "lr": 0.01}}
-    policy = {} if name == "ngrams" else {"online": ["token_dropout"]}
+    policy = {} if name == "ngrams" else {"online": ["token_dropout", "mixup"]}
     spec = TrainSpec.model_validate({"network": network, "seed": 0, "training": training, "policy": policy})
     train.run(spec, data=data, copies=copies, out=tmp_path / "model", log=silent)
     assert (tmp_path / "model" / TOKENIZER).read_bytes() == (data / TOKENIZER).read_bytes()

@@ -69,6 +69,9 @@ def problems(config: Config) -> Iterator[str]:
     for section, kinds in TAKES.items():
         if kind not in kinds and getattr(config, section) is not None:
             yield f"{section}: takes {_listed(kinds)}, but the source gives {PLURAL[kind]}; remove {section}"
+    for name, policy in config.augment.items() if kind == "text" else ():
+        if "mixup" in [step.name for step in policy.online[:-1]]:  # type: ignore[attr-defined]
+            yield f"augment.{name}.online: mixup comes last for texts, since the network mixes their word vectors"
     for key in ("size", "resize", "color"):
         if kind != "image" and key in config.data.model_fields_set:
             yield f"data.{key}: is about images, but the source gives {PLURAL[kind]}; remove {key}"

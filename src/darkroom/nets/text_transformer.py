@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from darkroom.nets.embedding import Mixed, embedded, inside
 from darkroom.nets.options import StochasticDepth
 from darkroom.nets.vit import Block
 from darkroom.registry import register
@@ -62,17 +63,17 @@ class TextTransformer(nn.Module):
         """Name the parameters that weight decay should spare besides biases and scales."""
         return {"position", "embed.weight"}
 
-    def features(self, tokens: Tensor) -> Tensor:
+    def features(self, tokens: Tensor | Mixed) -> Tensor:
         """Return the mean of the last block's tokens: (B, L) to (B, D). An empty text gives the mean over its padding."""
-        inside = tokens > 0
-        inside = inside | ~inside.any(1, keepdim=True)  # (B, L)
-        encoded = self.dropout(self.embed(tokens) + self.position)
+        words = inside(tokens)
+        words = words | ~words.any(1, keepdim=True)  # (B, L)
+        encoded = self.dropout(embedded(self.embed, tokens) + self.position)
         for block in self.blocks:
-            encoded = block(encoded, inside[:, None, None])
-        normal = self.norm(encoded) * inside[..., None]
-        mean: Tensor = normal.sum(1) / inside.sum(1, keepdim=True)
+            encoded = block(encoded, words[:, None, None])
+        normal = self.norm(encoded) * words[..., None]
+        mean: Tensor = normal.sum(1) / words.sum(1, keepdim=True)
         return mean
 
-    def forward(self, tokens: Tensor) -> Tensor:  # (B, L) -> logits (B, K)
+    def forward(self, tokens: Tensor | Mixed) -> Tensor:  # (B, L) -> logits (B, K)
         logits: Tensor = self.head(self.features(tokens))
         return logits

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from darkroom.nets import layers
+from darkroom.nets.embedding import Mixed, embedded, inside
 from darkroom.nets.options import Dropout
 from darkroom.registry import register
 from darkroom.settings import Count, NonNegative
@@ -56,20 +57,20 @@ class TextCNN(nn.Module):
         """Name the parameters that weight decay should spare besides biases."""
         return {"embed.weight"}
 
-    def features(self, tokens: Tensor) -> Tensor:
+    def features(self, tokens: Tensor | Mixed) -> Tensor:
         """Return the maxima of the feature maps: (B, L) to (B, D)."""
-        embedded = self.embed(tokens).transpose(1, 2)  # (B, width, L)
-        inside = (tokens > 0)[:, None]
+        vectors = embedded(self.embed, tokens).transpose(1, 2)  # (B, width, L)
+        words = inside(tokens)[:, None]
         found = []
         for convolution in self.convolutions:
-            maps = self.activation(convolution(embedded))  # (B, maps, L + window - 1)
-            seen = F.pad(inside, (0, maps.shape[2] - inside.shape[2]))  # windows with a word in them
-            for shift in range(1, maps.shape[2] - inside.shape[2] + 1):
-                seen = seen | F.pad(inside, (shift, maps.shape[2] - inside.shape[2] - shift))
+            maps = self.activation(convolution(vectors))  # (B, maps, L + window - 1)
+            seen = F.pad(words, (0, maps.shape[2] - words.shape[2]))  # windows with a word in them
+            for shift in range(1, maps.shape[2] - words.shape[2] + 1):
+                seen = seen | F.pad(words, (shift, maps.shape[2] - words.shape[2] - shift))
             found.append(maps.masked_fill(~seen, 0.0).amax(2))
         return torch.cat(found, 1)
 
-    def forward(self, tokens: Tensor) -> Tensor:  # (B, L) -> logits (B, K)
+    def forward(self, tokens: Tensor | Mixed) -> Tensor:  # (B, L) -> logits (B, K)
         if self.training and self.max_norm:
             with torch.no_grad():
                 self.head.weight.copy_(self.head.weight.renorm(2, 0, self.max_norm))

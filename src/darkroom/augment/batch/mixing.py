@@ -1,6 +1,7 @@
 """Mix each image with another of its batch, and their class probabilities in the same proportion.
 
-Each image has its own proportion and partner; each is the partner of exactly one image.
+Each image has its own proportion and partner; each is the partner of exactly one image. Texts are mixed by the network, after
+its embedding layer.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from torch import Tensor
 
 from darkroom.augment.batch.drawing import change, channels_last, coins, numpy_draws
 from darkroom.augment.options import Amount, Chance
+from darkroom.nets.embedding import Mixed
 from darkroom.registry import register
 from darkroom.settings import Positive
 
 
 @register("batch transform", "mixup")
 class MixUp:
-    """Blend two images, or recordings, and their classes (Zhang et al. 2017, arXiv 1710.09412)."""
+    """Blend two images, recordings or texts and their classes (Zhang et al. 2017, arXiv 1710.09412).
 
-    TAKES = ("image", "audio")
+    Of texts, the word vectors are blended (Guo et al. 2019, arXiv 1905.08941).
+    """
+
+    TAKES = ("image", "audio", "text")
 
     def __init__(
         self,
@@ -35,10 +40,12 @@ class MixUp:
 
     def __call__(
         self, images: Tensor, targets: Tensor, strength: Tensor, draws: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor | Mixed, Tensor]:
         chosen = coins(self.p * strength, len(images), draws)
         share = beta(self.alpha, len(images), draws)
         partner = torch.randperm(len(images), generator=draws)
+        if not images.is_floating_point():
+            return _mixed_texts(images, chosen, share, partner), mixed(targets, chosen, share, partner)
         whole = channels_last(images if images.ndim == 4 else images[:, None, None])
 
         def blend(part: Tensor, own: Tensor, other: Tensor) -> Tensor:
@@ -102,6 +109,12 @@ def boxes(height: int, width: int, top: Tensor, bottom: Tensor, left: Tensor, ri
     rows = (y >= top[:, None]) & (y < bottom[:, None])
     columns = (x >= left[:, None]) & (x < right[:, None])
     return rows[:, :, None] & columns[:, None, :]
+
+
+def _mixed_texts(tokens: Tensor, chosen: Tensor, share: Tensor, partner: Tensor) -> Mixed:
+    """Return texts with their partners; a text that is not chosen is its own."""
+    chosen, share, partner = (each.to(tokens.device) for each in (chosen, share, partner))
+    return Mixed(tokens, torch.where(chosen[:, None], tokens[partner], tokens), torch.where(chosen, share, 1.0))
 
 
 def mixed(targets: Tensor, chosen: Tensor, share: Tensor, partner: Tensor) -> Tensor:
