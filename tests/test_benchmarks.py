@@ -296,6 +296,10 @@ def test_audio(run: Run, tmp_path: Path) -> None:
     run("audio", "speed", SHAPES=((8000, 256, 80, 40),))
 
 
+def test_teach(run: Run, tiles: Path) -> None:
+    run("teach", tiles, "--splits", 1, "--tolerance", 0.5, DETECTORS={"pca": {"name": "pca"}})
+
+
 def test_watch(run: Run, tiles: Path) -> None:
     tiny = {"MODELS": 2, "DRAWS": 2, "EPOCHS": 1, "TRAINED": 100, "HELD": 30, "COUNTS": (10, 20)}
     for what in ("alarms", "power"):
