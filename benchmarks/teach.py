@@ -73,7 +73,7 @@ def divided(root: Path, out: Path, seed: int, gain: float) -> tuple[Path, Path]:
     ]
     table = root / f"taught-{seed}.csv"
     magnetic.write(table, rows)
-    items = magnetic.open_store(magnetic.store(out / "undivided", {"name": "manifest", "path": str(table)})).items
+    items = open_store(magnetic.store(out / "undivided", {"name": "manifest", "path": str(table)})).items
     groups = dict(zip(items["id"], items["group"].astype(str), strict=True))
     rows = [row for row in rows if row["path"] in groups]
     ends, kinds = np.cumsum(list(SHARES.values())), list(SHARES)
@@ -95,7 +95,9 @@ def divided(root: Path, out: Path, seed: int, gain: float) -> tuple[Path, Path]:
 
 def darkened(images: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
     """Multiply images."""
-    return np.clip(np.rint(images * gain), 0, 255).astype(np.uint8)
+    values = np.rint(np.arange(256) * gain).clip(max=255).astype(np.uint8)
+    found: NDArray[np.uint8] = values[images]
+    return found
 
 
 def taught(name: str, data: Path, new: Path, out: Path, gain: float, tolerance: float) -> dict[str, float]:

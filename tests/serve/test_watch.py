@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -23,6 +24,7 @@ from darkroom.detect import fit
 from darkroom.detect.config import EvaluateSpec as JudgeSpec
 from darkroom.detect.config import FitSpec
 from darkroom.log import silent
+from darkroom.serve.watch import images as samples
 from darkroom.serve.watch.observer import observer
 
 RESNET = {"name": "resnet", "width": 8, "stages": 3, "blocks": 2}
@@ -132,17 +134,22 @@ def test_detectors_watch_by_their_normal_test_images(name: str, root: Path, writ
     assert [float(row["oddness"]) for row in table] == sorted((float(row["oddness"]) for row in table), reverse=True)
 
 
-def test_the_reference_is_the_test_images_in_their_own_size(root: Path, write: Write, tmp_path: Path) -> None:
-    from darkroom.serve.watch import images as samples
-
+def test_the_reference_is_the_test_images_with_the_sizes_of_their_files(root: Path) -> None:
     store = open_store(root / "data" / "digits" / "prepared")
     witness = observer(root / "results" / "digits" / "classifier" / "seed-0")
+    test = store.items["id"][store.items["split"] == "test"].astype(str)
     known = samples.reference(witness, store, None, np.random.default_rng(0))
-    assert set(known.names) == set(store.items["id"][store.items["split"] == "test"])
-    for name, value in samples.reference(witness, store, None, np.random.default_rng(1)).attributes.items():
-        assert (value == known.attributes[name]).all()
-    few = samples.reference(witness, store, None, np.random.default_rng(0))
-    assert len(few.names) == len(store.rows("test"))
+    assert known.names == test.tolist()
+    assert "width" not in known.attributes
+    sizes = pd.DataFrame({"id": store.items["id"], "width": 30, "height": np.arange(len(store.items))})
+    sizes = sizes.sample(frac=1, random_state=0)
+    found = samples.reference(witness, store, sizes, np.random.default_rng(0)).attributes
+    assert (found["width"] == 30).all()
+    assert found["height"].tolist() == store.rows("test").tolist()
+    partly = samples.reference(witness, store, sizes[:-1], np.random.default_rng(0)).attributes
+    assert ("width" in partly) == (sizes["id"].iloc[-1] not in set(test))
+    foreign = samples.reference(witness, store, sizes.assign(id="x" + sizes["id"]), np.random.default_rng(0))
+    assert "width" not in foreign.attributes
 
 
 def test_files_that_cannot_be_read_are_named_and_names_are_escaped(root: Path, write: Write, tmp_path: Path) -> None:

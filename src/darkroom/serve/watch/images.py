@@ -55,7 +55,7 @@ def reference(observer: Observer, store: Store, sizes: pd.DataFrame | None, draw
     found = _joined([attributes.measured(batch) for batch in batches])
     ids = store.items["id"].to_numpy()[rows]
     if sizes is not None:
-        known = sizes.set_index("id").loc[ids, list(SIZES)]
+        known = sizes.set_index("id").reindex(ids)
         if not known.isna().any(axis=None):
             found |= {name: known[name].to_numpy(np.float64) for name in SIZES}
     return _finite(Sample([str(id_) for id_ in ids], seen, found))[0]
