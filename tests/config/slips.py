@@ -33,6 +33,7 @@ FULL: dict[str, Any] = {
     "audit": {"folds": 2, "training": {"epochs": 2}, "policies": ["heavy"]},
     "generate": {"models": {"vae": {"training": {"batch_size": 64}}}, "samples": 16},
     "detect": {"normal": ["1", ["2", "3"]], "detectors": {"pca": {}, "autoencoder": {}}, "false_alarms": 0.1},
+    "registry": {"classifier": "digits", "detectors": {"normal-1": "ones"}, "license": "MIT"},
     "tracking": {"uri": "http://localhost:5000"},
 }
 

@@ -88,7 +88,7 @@ def test_numbers_in_the_notation_that_yaml_takes_for_text() -> None:
 KEYS_OF_MLP = ", ".join(registry.options("network", "mlp").model_fields)
 LINES: list[tuple[dict[str, Any], str]] = [
     ({"dat": 1}, "dat: no such key. Did you mean \"data\"? The keys here are: name, data, explore, augment, audit, pretrain, "
-                 "labels, suggest, classify, ladder, generate, detect, tracking"),
+                 "labels, suggest, classify, ladder, generate, detect, registry, tracking"),
     ({"name": None}, "name: got nothing; expected name (letters, digits, - and _)"),
     ({"name": "a/b"}, 'name: got "a/b"; expected name (letters, digits, - and _)'),
     ({"data": None}, "data.source: missing; expected source (a name, or keys with its name)"),

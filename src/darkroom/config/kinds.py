@@ -14,7 +14,7 @@ from darkroom.data.kind import PLURAL, SampleKind
 OF_SAMPLES = frozenset({"network", "transform", "batch transform", "view", "detector", "generator", "embedding"})
 """Kinds of plug-ins that touch samples, each with a constant `TAKES`."""
 TAKES: Mapping[str, tuple[SampleKind, ...]] = {
-    **dict.fromkeys(("explore", "pretrain", "labels", "suggest", "ladder", "generate"), ("image",)),
+    **dict.fromkeys(("explore", "pretrain", "labels", "suggest", "ladder", "generate", "registry"), ("image",)),
     "audit": ("image", "audio", "text"),
 }
 """Sections that do not take every kind of samples, with those that they take."""

@@ -28,7 +28,9 @@ from darkroom.config import (
 from darkroom.config.model import Config
 from darkroom.data import corrections
 from darkroom.detect.config import classifiers, members
+from darkroom.detect.jobs import tasks
 from darkroom.nets import pretrained
+from darkroom.serve.jobs import registered
 
 MOST_PROBLEMS = 30
 TEMPLATE = "__use_yte__"
@@ -94,6 +96,7 @@ def load(raw: Any, *, path: str, need_data: bool = True) -> Config:
         semi.problems,
         unlabeled.problems,
         _detector_problems,
+        _registry_problems,
         _backbone_problems,
         _weights_problems,
         pretraining.problems,
@@ -226,6 +229,23 @@ def _detector_problems(config: Config) -> Iterator[str]:
                 f"only {settings.quoted(lone)}; list classes that are normal together, as in "
                 '[["1", "2"]], or remove the detector'
             )
+
+
+def _registry_problems(config: Config) -> Iterator[str]:
+    """Find a registry with nothing to register, names of tasks that do not exist, and names given twice."""
+    if config.registry is None:
+        return
+    if config.classify is None and config.detect is None:
+        yield "registry: there is no model to register; add classify or detect, or remove registry"
+    if config.registry.classifier and config.classify is None:
+        yield "registry.classifier: there are no classifiers; add classify, or remove classifier"
+    known = list(tasks(config))
+    for task in config.registry.detectors:
+        if task not in known:
+            yield f'registry.detectors.{task}: no task "{task}" of detect.{settings.choice(task, known)}'
+    models = len(known) + (config.classify is not None)
+    if len(registered(config)) < models:
+        yield "registry: two models have the same name; give each its own"
 
 
 def _weights_problems(config: Config) -> Iterator[str]:

@@ -17,6 +17,7 @@ from darkroom.generate.config import Generate
 from darkroom.labels.config import Labels
 from darkroom.ladder.config import Ladder
 from darkroom.pretrain.config import Pretrain
+from darkroom.serve.registry.config import Registry
 from darkroom.settings import Name, Section
 from darkroom.suggest.config import Suggest
 
@@ -55,6 +56,8 @@ class Config(Section):
     """Generative models; a bare `generate:` uses the defaults."""
     detect: Detect | None = None
     """Anomaly detectors; a bare `detect:` uses the defaults."""
+    registry: Registry | None = None
+    """The best models as versions in MLflow's registry; a bare `registry:` uses the defaults."""
     tracking: Tracking = Tracking()
     """MLflow."""
 

@@ -28,6 +28,7 @@ OPTIONS = {
     "classifier": "folder of the trained classifier whose features are used",
     "classes": "names of classes, with commas between them (default all)",
     "classifiers": "folder that contains all trained and evaluated classifiers",
+    "comparison": "folder of `darkroom compare` between the champion and the challenger",
     "config": "config file",
     "copies": "folder of augmented copies to train on besides the images",
     "embedding": "folder of features, as `explore embed` writes it",
@@ -50,17 +51,16 @@ OPTIONS = {
     "out": "where to write the result, which is replaced once it is complete",
     "rate": "folder of the range test that finds the learning rate `auto`, as `classify lr_range` writes it",
     "raw": "folder that `data fetch` has filled",
+    "registered": "name of the model in MLflow's registry",
     "results": "folder of all results of the data set",
     "seed": "seed of what is drawn at random",
     "risk": "0.01 or 0.05: share of errors among the answers that are sure (default 0.05)",
     "samples": "file, or folder of files: what to apply the model to",
     "search": "folder of what a search found, as `classify search` writes it",
     "teacher": "folder of the trained classifier that the loss learns from",
-    "tolerance": "share of the images that were right, of each kind, that may become wrong",
     "to": "format of the file: onnx, torch or openvino",
     "trials": "folder that contains the trials of a search",
     "unfinished": "JSON file that lists which jobs failed",
-    "verdicts": "CSV file with the columns file and verdict: false alarm, miss or right",
     "view": "plain, or tta to merge several views of each image as the evaluation did",
     "weights": "folder of the pretrained weights that `weights fetch` downloads, or of the models of `pretrain train`",
     "workers": "number of processes or threads, on which no result depends",
@@ -68,7 +68,7 @@ OPTIONS = {
 """Help for the arguments of stages and commands."""
 EARLIER = {"--images": "samples"}
 """Arguments by an earlier name of their option, which still works."""
-KINDS = {"int": int, "int | None": int, "float": float, "float | None": float, "str": str, "str | None": str}
+KINDS = {"int": int, "int | None": int, "float | None": float, "str": str, "str | None": str}
 """Types of arguments by their annotation; all others are paths."""
 REST = "snakemake"
 """The argument of a command that takes all words which it has no option for, to pass them on."""

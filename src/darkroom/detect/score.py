@@ -56,7 +56,7 @@ def run(*, model: Path, samples: Path, format: str = "csv", out: Path | None = N
     some files could not be read. Raises ValueError if there are no files, or if `out` is not a result of this command.
     """
     name = table.file_name(SCORES, format)
-    fitted = _open(model)
+    fitted = opened(model)
     listing = incoming.listed(samples)
     target = (out or Path("scores") / samples.resolve().name).resolve()
     reads = {"samples": samples.resolve(), "model": model.resolve()}
@@ -102,8 +102,8 @@ class Row:
         return self.file, self.score, threshold, self.score > threshold, self.map or None, self.note
 
 
-def _open(folder: Path) -> Fitted:
-    """Raise ValueError or FileNotFoundError if the folder is not a detector's seed, or its parts do not match."""
+def opened(folder: Path) -> Fitted:
+    """Open the folder of a seed. Raises ValueError or FileNotFoundError if it is no detector's, or its parts do not match."""
     model, evaluation = folder / "model", folder / "evaluation"
     if not (model.is_dir() and evaluation.is_dir()):
         raise ValueError(
@@ -127,7 +127,7 @@ def _rows(fitted: Fitted, listing: Listing, out: Path) -> Iterator[Row]:
         yield from _of_tables(fitted, listing)
         return
     for batch in incoming.batches(listing, fitted.preparation):
-        yield from _scored(fitted, batch, fitted.preparation, listing.folders, out)
+        yield from scored(fitted, batch, fitted.preparation, listing.folders, out)
 
 
 @torch.inference_mode()
@@ -153,10 +153,14 @@ def _counted(rows: Iterable[Row], threshold: float, counts: Counter[str]) -> Ite
 
 
 @torch.inference_mode()
-def _scored(
-    fitted: Fitted, batch: Sequence[Incoming], preparation: Prepares, folders: Iterable[str], out: Path
+def scored(
+    fitted: Fitted,
+    batch: Sequence[Incoming],
+    preparation: Prepares,
+    folders: Iterable[str] = (),
+    out: Path | None = None,
 ) -> Iterable[Row]:
-    """Score the readable images of a batch and write their heat maps."""
+    """Score the readable images of a batch, and write their heat maps to `out` if it is given."""
     images = [each.image for each in batch if each.image is not None]
     scored: Iterator[tuple[float, NDArray[np.float32] | None]] = iter(())
     if images:
@@ -172,7 +176,7 @@ def _scored(
             yield Row(each.file, note=f"its score is not finite: {score}")
             continue
         drawn = ""
-        if values is not None and fitted.point.colors is not None:
+        if out is not None and values is not None and fitted.point.colors is not None:
             drawn = map_name(each.name, folders)
             _draw(
                 fitted.detector.pictures(each.image[None])[0],

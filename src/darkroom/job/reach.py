@@ -23,6 +23,8 @@ class Reached:
 
     definitions: dict[str, frozenset[str]]
     libraries: frozenset[str]
+    modules: frozenset[str]
+    """Every module that is imported, also those of which nothing is used."""
 
 
 @functools.cache
@@ -41,7 +43,7 @@ def reach(roots: frozenset[str]) -> Reached:
         search.follow(search.queue.pop())
     found = {module: frozenset(names) for module, names in sorted(search.definitions.items()) if names}
     _keep()
-    return Reached(found, frozenset(search.libraries))
+    return Reached(found, frozenset(search.libraries), frozenset(search.definitions))
 
 
 class _Search:

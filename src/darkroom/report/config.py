@@ -90,4 +90,4 @@ class BuildSpec(Section):
     generators: list[GeneratorEntry]
     detectors: list[DetectorEntry]
     config: dict[str, Any] = {}
-    """The resolved config by section, shown under "How this was made"; without `tracking`, which affects no result."""
+    """The resolved config by section, shown under "How this was made"; without `tracking` and `registry`."""

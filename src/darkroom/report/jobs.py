@@ -24,6 +24,7 @@ NOT_SHOWN = {
     "reproduce detect",
     "reproduce gain",
     "reproduce page",
+    "serve package",
     "study book",
     "study run",
     "weights fetch",
@@ -50,7 +51,7 @@ def _spec(plan: Planned, wildcards: Wildcards) -> BuildSpec:
 
     return BuildSpec(
         name=plan.config.name,
-        config=plan.config.model_dump(mode="json", exclude={"name", "tracking"}, exclude_none=True),
+        config=plan.config.model_dump(mode="json", exclude={"name", "tracking", "registry"}, exclude_none=True),
         policies=entries("augment apply"),
         card=next(iter(entries("data card")), None),
         sheets=entries("augment sheet"),

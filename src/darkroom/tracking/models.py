@@ -41,8 +41,7 @@ def logged(client: MlflowClient, run: Run, header: Mapping[str, Any]) -> str | N
     about = read_json(folder / ABOUT)
     tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
     try:
-        for unfinished in _of_run(client, run):  # a sender died half way
-            client.delete_logged_model(unfinished.model_id)
+        discard(client, run)
         made = client.create_logged_model(
             run.info.experiment_id,
             name=_name(run),
@@ -83,6 +82,12 @@ def model_of(run: Run) -> str | None:
     """Return the id of the model that a run has trained."""
     outputs = run.outputs.model_outputs if run.outputs else []
     return str(outputs[0].model_id) if outputs else None
+
+
+def discard(client: MlflowClient, run: Run) -> None:
+    """Delete the models of a run that a sender began to log and did not finish."""
+    for unfinished in client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"):
+        client.delete_logged_model(unfinished.model_id)
 
 
 def describe(
@@ -133,10 +138,6 @@ def _samples(header: Mapping[str, Any]) -> np.ndarray[Any, Any] | None:
         return None
     found: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return found
-
-
-def _of_run(client: MlflowClient, run: Run) -> Sequence[Any]:
-    return client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
 
 
 def _name(run: Run) -> str:

@@ -30,7 +30,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from darkroom.files import MANIFEST, sha256
-from darkroom.tracking import models, spool
+from darkroom.tracking import models, registration, spool
 from darkroom.tracking.database import LOCAL_ARTIFACTS, make_database, relocate
 from darkroom.tracking.names import NUMBERED, flat, has_parent, method, metric_name, quoted, summary, title
 
@@ -184,7 +184,7 @@ class Delivery:
         found = self._found(run.info.experiment_id, _of(self.header["job"]), most=100)
         *earlier, latest = sorted(found, key=lambda one: (one.info.start_time, one.info.run_id == run.info.run_id))
         for other in earlier:
-            if self._arriving(other):
+            if self._arriving(other) or registration.VERSION in other.data.tags:
                 continue
             if other.info.status == "RUNNING":  # killed, and its records are lost
                 self.client.set_terminated(other.info.run_id, "KILLED")
@@ -293,6 +293,8 @@ class Delivery:
             with self.path.open(encoding="utf-8") as stream:
                 metrics = [metric for line in stream for metric in _metrics(spool.record(line))]
             self._log(models.of_model(metrics, model, next((each.dataset for each in self._datasets()), None)))
+        experiment = run.info.experiment_id
+        registration.register(self.client, run, self.header, lambda job: self._latest(experiment, _of(job)))
 
     def _summarize(self, run: Run) -> None:
         """Write the mean and 95 % t interval over seeds of the final metrics to the parent run."""

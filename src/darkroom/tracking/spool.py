@@ -124,6 +124,11 @@ def destination(spool: Path) -> str | None:
         return None
 
 
+def tracking_uri(spool: Path = SPOOL) -> str:
+    """Return where runs go: MLFLOW_TRACKING_URI, or where the last ones went; empty if neither is known."""
+    return os.environ.get(URI) or destination(spool) or ""
+
+
 def sync(*, spool: Path = SPOOL, patience: float = 20.0) -> list[Path]:
     """Send records left by earlier runs while deliveries make progress; return the remaining spool files.
 

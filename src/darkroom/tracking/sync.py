@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from darkroom.tracking import spool
 from darkroom.tracking.database import relocate
 
 
 def run() -> int:
     """Return the exit code: 1 if runs remain. Artifacts are looked up anew if the project moved."""
-    if moved := relocate(os.environ.get(spool.URI) or spool.destination(spool.SPOOL) or ""):
+    if moved := relocate(spool.tracking_uri()):
         print(moved)
     left = len(spool.sync())
     if not left:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterable
 from functools import cached_property
@@ -84,7 +83,7 @@ class _Server:
     def client(self) -> MlflowClient:
         from mlflow import MlflowClient
 
-        uri = os.environ.get(spool.URI) or spool.destination(spool.SPOOL)
+        uri = spool.tracking_uri()
         if not uri:
             raise ValueError(f"no MLflow server is known; set {spool.URI}, or give a folder of results")
         return MlflowClient(uri)
