@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from darkroom import files
 from darkroom.audit.cells import Setting
@@ -15,8 +14,8 @@ from darkroom.audit.evidence import Subject
 from darkroom.audit.examples import Line
 from darkroom.audit.steps import Step, offline
 from darkroom.augment.makers.text import TextCopier
-from darkroom.data.store import TOKENIZER, Store
-from darkroom.data.text import tokens
+from darkroom.data.store import Store
+from darkroom.data.text.coder import read_coder
 from darkroom.fit.batches import as_tensor
 from darkroom.measure.negation import negations
 from darkroom.measure.proportion import wilson
@@ -29,12 +28,8 @@ def write(folder: Path, lines: Sequence[Line], store: Store, setting: Setting, *
 
     After an offline transform it is the copy's text, else the words of its tokens.
     """
-    tokenizer = tokens.load(data / TOKENIZER)
+    coder = read_coder(data)
     known = dict(zip(store.items["id"], store.items["text"], strict=True))
-
-    def words(numbers: NDArray[np.int32]) -> str:
-        return str(tokenizer.decode(numbers[numbers > 0].tolist(), skip_special_tokens=False))
-
     found = []
     for line in lines:
         ids = [one.id for one in line.examples]
@@ -42,7 +37,7 @@ def write(folder: Path, lines: Sequence[Line], store: Store, setting: Setting, *
             copies = _copier(line.step, line.strength, setting).texts(ids, 0)
             pairs = [(known[name], copy) for name, copy in zip(ids, copies, strict=True)]
         else:
-            pairs = [(words(one.before), words(one.after)) for one in line.examples]
+            pairs = [(coder.words(one.before), coder.words(one.after)) for one in line.examples]
         examples = [
             {"before": before, "after": after, "label": one.label, "answer": one.answer}
             for (before, after), one in zip(pairs, line.examples, strict=True)

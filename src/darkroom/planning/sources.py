@@ -8,6 +8,7 @@ from pathlib import Path
 
 from darkroom import files
 from darkroom.data import place
+from darkroom.data.text import pretrained_tokenizer
 from darkroom.job import fingerprint
 from darkroom.settings import Section
 
@@ -50,6 +51,8 @@ class Sources:
         places: list[Path | None] = [local]
         if hasattr(self.source, "root"):
             places.append(files.local(root) if root else local.parent)
+        if tokenizer := getattr(self.source, "tokenizer", None):
+            places.append(pretrained_tokenizer.file(tokenizer))
         return {
             f"{n}/{name}": file
             for n, there in enumerate(places)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,13 +13,10 @@ from darkroom.augment.config import ApplySpec
 from darkroom.augment.copies import Planned
 from darkroom.augment.makers.processes import by_class
 from darkroom.augment.text.pipeline import TextPipeline
-from darkroom.data.store import TOKENIZER, Store, new_array
-from darkroom.data.text import tokens
+from darkroom.data.store import Store, new_array
+from darkroom.data.text.coder import Coder, read_coder
 from darkroom.registry import register
 from darkroom.settings import Section
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 
 @register("copy maker", "text")
@@ -44,21 +40,20 @@ class TextCopies:
                 copies=table["copy"].to_numpy()[own].tolist(),
             )
             texts[own], applied[own] = drawn.texts, drawn.applied
-        length = planned.store.shape[0]
-        numbers = tokens.encode(tokens.load(data / TOKENIZER), texts.tolist())
-        new_array(folder / "samples.npy", (len(table), length), np.int32)[:] = tokens.padded(numbers, length)
+        coder = read_coder(data)
+        new_array(folder / "samples.npy", (len(table), coder.length), np.int32)[:] = coder.samples(texts.tolist())
         return table.assign(text=texts, transforms=applied)
 
     def copier(self, transforms: Sequence[Section], store: Store, *, data: Path, seed: int) -> TextCopier:
         """Return what makes copies of texts in memory."""
-        return TextCopier(TextPipeline(transforms, seed=seed), store, tokens.load(data / TOKENIZER))
+        return TextCopier(TextPipeline(transforms, seed=seed), store, read_coder(data))
 
 
 class TextCopier:
     """Makes copies of a store's texts from their ids."""
 
-    def __init__(self, pipeline: TextPipeline, store: Store, tokenizer: Tokenizer) -> None:
-        self._pipeline, self._tokenizer, self._length = pipeline, tokenizer, store.shape[0]
+    def __init__(self, pipeline: TextPipeline, store: Store, coder: Coder) -> None:
+        self._pipeline, self._coder = pipeline, coder
         self._known: dict[str, str] = dict(zip(store.items["id"], store.items["text"], strict=True))
 
     def texts(self, ids: Sequence[str], copy: int) -> list[str]:
@@ -68,4 +63,4 @@ class TextCopier:
 
     def __call__(self, samples: NDArray[np.int32], ids: Sequence[str], copy: int) -> NDArray[np.int32]:
         """Return the copies' tokens."""
-        return tokens.padded(tokens.encode(self._tokenizer, self.texts(ids, copy)), self._length)
+        return self._coder.samples(self.texts(ids, copy))

@@ -1,9 +1,10 @@
-"""Read texts: bring them into one form, train the tokenizer on the training split, and write token numbers."""
+"""Read texts: bring them into one form, train the tokenizer on the training split unless one is given, write token numbers."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read, nothing
 from darkroom.data.store import TOKENIZER, new_array
 from darkroom.data.text import characters, minhash, tokens
+from darkroom.data.text.coder import Coder
 from darkroom.data.text.options import Tokenization
 from darkroom.data.text.preparation import TextPreparation
 from darkroom.data.text.rows import Format
@@ -35,8 +37,10 @@ class TextReader:
 
     kind: SampleKind = "text"
 
-    def __init__(self, tokenization: Tokenization, *, column: str = "text", format: Format) -> None:
-        self.how, self.column, self.format = tokenization, column, format
+    def __init__(
+        self, tokenization: Tokenization, *, column: str = "text", format: Format, pretrained: Path | None
+    ) -> None:
+        self.how, self.column, self.format, self.pretrained = tokenization, column, format, pretrained
 
     def read(self, contents: Contents, root: Path) -> Read:
         """Read every text. Raises ValueError if none is left."""
@@ -85,22 +89,26 @@ class TextReader:
         texts: list[str] = table["text"].tolist()
         if not train.any():
             raise ValueError("data.split: no text is in train, so there is nothing to train the tokenizer on")
-        tokenizer = tokens.train(
-            [text for text, trained in zip(texts, train, strict=True) if trained],
-            how,
+        tokenizer = (
+            tokens.load(self.pretrained)
+            if self.pretrained
+            else tokens.train([text for text, trained in zip(texts, train, strict=True) if trained], how)
         )
-        numbers = tokens.encode(tokenizer, texts)
+        coder = Coder(tokenizer, how.length or LONGEST, self.pretrained is not None)
+        numbers = coder.numbers(texts)
         sizes = np.array([len(own) for own in numbers])
         length = how.length or max(1, min(LONGEST, int(sizes[train].max())))
+        coder = replace(coder, length=length)
         samples = new_array(root / "samples.npy", (len(texts), length), np.int32)
         for start in range(0, len(texts), BLOCK):
-            samples[start : start + BLOCK] = tokens.padded(numbers[start : start + BLOCK], length)
+            samples[start : start + BLOCK] = coder.padded(numbers[start : start + BLOCK])
         tokenizer.save(str(root / TOKENIZER))
-        TextPreparation(length, self.column, self.format).save(root)
+        TextPreparation(length, self.column, self.format, coder.pretrained).save(root)
         unit = "words and signs" if how.unit == "word" else "byte-pair tokens"
-        self._description = f"up to {length} tokens, {tokenizer.get_vocab_size():,} known {unit}"
+        known = f"{tokenizer.get_vocab_size():,} known {'parts of words' if coder.pretrained else unit}"
+        self._description = f"up to {length} tokens, {known}"
         self._warn(sizes, length, train, numbers)
-        return length, tokenizer.get_vocab_size()
+        return length, coder.vocabulary
 
     def describe(self) -> str:
         """Return how many tokens a text has at most, and how many are known."""

@@ -11,7 +11,8 @@ from pydantic import Field
 from darkroom.data import layouts, place
 from darkroom.data.item import Contents, Unused, readable
 from darkroom.data.reader import Reader
-from darkroom.data.text.options import Encoding, Length, Lowercase, Rare, Tokenization, Tokens, Vocabulary
+from darkroom.data.text import pretrained_tokenizer
+from darkroom.data.text.options import Encoding, Length, Lowercase, Pretrained, Rare, Tokenization, Tokens, Vocabulary
 from darkroom.data.text.rows import Format
 from darkroom.registry import register
 from darkroom.settings import Sha256
@@ -37,24 +38,30 @@ class TextFolder:
         rare: Rare = 2,
         length: Length = None,
         lowercase: Lowercase = True,
+        tokenizer: Pretrained = None,
     ) -> None:
         self.path, self.sha256, self.encoding = path, sha256, encoding
         self.tokenization = Tokenization(
             unit=tokens, vocabulary=vocabulary, rare=rare, length=length, lowercase=lowercase
         )
+        self.tokenizer = tokenizer
 
     def fetch(self, raw: Path) -> None:
         """Unpack the archive, or list the files of the folder."""
         place.bring(raw, self.path, self.sha256)
+        pretrained_tokenizer.keep(raw, self.tokenizer)
 
     def reader(self) -> Reader:
-        """Return the reader of texts."""
+        """Return the reader of texts, after `contents`."""
         from darkroom.data.readers.text import TextReader  # loads the tokenizers
 
-        return TextReader(self.tokenization, format=Format(encoding=self.encoding))
+        return TextReader(
+            self.tokenization, format=Format(encoding=self.encoding), pretrained=pretrained_tokenizer.kept(self._raw)
+        )
 
     def contents(self, raw: Path) -> Contents:
         """Return one item per file, sorted by path. Raises ValueError for an ambiguous layout."""
+        self._raw = raw
         listing = place.listing(raw, self.path)
         others = [name for name in listing.names if not name.lower().endswith(".txt")]
         texts = tuple(name for name in listing.names if name.lower().endswith(".txt"))

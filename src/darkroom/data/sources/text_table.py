@@ -16,8 +16,8 @@ from darkroom.data.layouts import split_name
 from darkroom.data.options import Columns, Labels
 from darkroom.data.reader import Reader
 from darkroom.data.sources import targets
-from darkroom.data.text import characters, rows
-from darkroom.data.text.options import Encoding, Length, Lowercase, Rare, Tokenization, Tokens, Vocabulary
+from darkroom.data.text import characters, pretrained_tokenizer, rows
+from darkroom.data.text.options import Encoding, Length, Lowercase, Pretrained, Rare, Tokenization, Tokens, Vocabulary
 from darkroom.registry import register
 from darkroom.settings import Sha256
 
@@ -80,6 +80,7 @@ class TextTable:
         rare: Rare = 2,
         length: Length = None,
         lowercase: Lowercase = True,
+        tokenizer: Pretrained = None,
     ) -> None:
         self.path, self.sha256 = path, sha256
         self.text, self.label, self.split, self.group = text, label, split, group
@@ -88,19 +89,24 @@ class TextTable:
         self.tokenization = Tokenization(
             unit=tokens, vocabulary=vocabulary, rare=rare, length=length, lowercase=lowercase
         )
+        self.tokenizer = tokenizer
 
     def fetch(self, raw: Path) -> None:
         """Unpack the archive, or list the tables."""
         place.bring(raw, self.path, self.sha256, plain=rows.ENDINGS)
+        pretrained_tokenizer.keep(raw, self.tokenizer)
 
     def reader(self) -> Reader:
-        """Return the reader of texts."""
+        """Return the reader of texts, after `contents`."""
         from darkroom.data.readers.text import TextReader  # loads the tokenizers
 
-        return TextReader(self.tokenization, column=self.text, format=self.format)
+        return TextReader(
+            self.tokenization, column=self.text, format=self.format, pretrained=pretrained_tokenizer.kept(self._raw)
+        )
 
     def contents(self, raw: Path) -> Contents:
         """Return one item per row, file by file. Raises ValueError for missing columns and unknown splits."""
+        self._raw = raw
         listing = place.listing(raw, self.path)
         tables, others = self._tables(listing.names)
         unused = [*listing.unused, *others]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,9 @@ from numpy.typing import NDArray
 from darkroom.data.incoming import Rows
 from darkroom.data.item import Unused, readable
 from darkroom.data.place import Listing
-from darkroom.data.store import TOKENIZER
-from darkroom.data.text import characters, rows, tokens
+from darkroom.data.text import characters, rows
+from darkroom.data.text.coder import Coder, read_coder
 from darkroom.data.text.preparation import TextPreparation, read_text_preparation
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 BATCH = 256
 """Texts at a time."""
@@ -30,12 +26,11 @@ class TextIntake:
     """Reads new texts like those of the data set."""
 
     preparation: TextPreparation
-    tokenizer: Tokenizer
+    coder: Coder
 
     def samples(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Return the token numbers (N, L) of texts."""
-        cleaned = [characters.clean(text[: characters.LONGEST]) for text in texts]
-        return tokens.padded(tokens.encode(self.tokenizer, cleaned), self.preparation.length)
+        return self.coder.samples([characters.clean(text[: characters.LONGEST]) for text in texts])
 
     def batches(self, listing: Listing) -> Iterator[Rows]:
         """Yield the texts of all files in order, and the reason for each one that cannot be read.
@@ -88,6 +83,4 @@ class TextIntake:
 
 def read_intake(folder: Path) -> TextIntake:
     """Read how a model's texts were read. Raises FileNotFoundError if its folder does not say, ValueError if it is damaged."""
-    if not (folder / TOKENIZER).exists():
-        raise FileNotFoundError(f"{folder} does not say how its texts became tokens: there is no {TOKENIZER}")
-    return TextIntake(read_text_preparation(folder), tokens.load(folder / TOKENIZER))
+    return TextIntake(read_text_preparation(folder), read_coder(folder))

@@ -37,6 +37,13 @@ Length = Annotated[
     ),
 ]
 Lowercase = Annotated[bool, Field(description="ignore case")]
+Pretrained = Annotated[
+    str | None,
+    Field(
+        description="folder of a Hugging Face model, or a tokenizer.json, whose tokenizer takes the place of a trained one; "
+        "`tokens`, `vocabulary`, `rare` and `lowercase` then do not matter"
+    ),
+]
 Encoding = Annotated[
     str | None,
     Field(

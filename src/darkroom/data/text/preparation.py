@@ -13,11 +13,15 @@ from darkroom.data.text.rows import Format
 
 @dataclass(frozen=True)
 class TextPreparation:
-    """What `data prepare` did to every text: `length` tokens of the texts in `column` of tables, or of files of their own."""
+    """What `data prepare` did to every text: `length` tokens of the texts in `column` of tables, or of files of their own.
+
+    `pretrained` says whether the tokenizer is that of a pretrained model, see `text.coder`.
+    """
 
     length: int
     column: str
     format: Format
+    pretrained: bool = False
 
     def save(self, folder: Path) -> None:
         """Save to a stage's folder."""
@@ -30,4 +34,5 @@ def read_text_preparation(folder: Path) -> TextPreparation:
     if not path.exists():
         raise FileNotFoundError(f"{folder} does not say how its texts were read: there is no {PREPARATION}")
     found: dict[str, Any] = files.read_json(path)
-    return TextPreparation(found["length"], found.get("column", "text"), Format(**found.get("format", {})))
+    how = Format(**found.get("format", {}))
+    return TextPreparation(found["length"], found.get("column", "text"), how, found.get("pretrained", False))

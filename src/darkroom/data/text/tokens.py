@@ -60,13 +60,13 @@ def train(texts: Iterable[str], how: Tokenization) -> Tokenizer:
     return made
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[NDArray[np.int32]]:
-    """Return the token numbers of each text."""
+def encode(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool = False) -> list[NDArray[np.int32]]:
+    """Return the token numbers of each text, with the tokenizer's special tokens if asked for."""
     blocks = (list(texts[start : start + BLOCK]) for start in range(0, len(texts), BLOCK))
     return [
         np.array(encoding.ids, np.int32)
         for block in blocks
-        for encoding in tokenizer.encode_batch(block, add_special_tokens=False)
+        for encoding in tokenizer.encode_batch(block, add_special_tokens=special)
     ]
 
 
@@ -81,6 +81,9 @@ def padded(numbers: Sequence[NDArray[np.int32]], length: int) -> NDArray[np.int3
 def load(path: Path) -> Tokenizer:
     """Read a tokenizer. Raises ValueError if the file is none."""
     try:
-        return Tokenizer.from_file(str(path))
+        found = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare exceptions
         raise ValueError(f"{path} is not a tokenizer: {error}") from None
+    found.no_padding()
+    found.no_truncation()
+    return found
