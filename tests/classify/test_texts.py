@@ -65,7 +65,7 @@ def test_the_same_policy_gives_the_same_copies(data: Path, copies: Path, tmp_pat
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("name", registry.taking("network", "text"))
+@pytest.mark.parametrize("name", sorted({*registry.taking("network", "text")} - {"hugging_face"}))
 def test_every_network_learns_a_negation(name: str, data: Path, copies: Path, tmp_path: Path) -> None:
     network = {"name": name, **SMALL.get(name, {})}
     training = {"epochs": 8, "batch_size": 16, "optimizer": {"name": "adamw", "lr": 0.01}}

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from tests.nets import text_encoder
 from torch import nn
 
 from darkroom import files, registry
@@ -127,7 +128,8 @@ def test_the_last_layer_of_kims_network_is_clipped_in_training_only() -> None:
 @pytest.mark.parametrize("name", registry.taking("network", "text"))
 def test_every_network_of_texts_says_the_same_after_saving_and_has_a_gradient(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    options = registry.options("network", name).model_validate({})
+    given = {"encoder": str(text_encoder.made(tmp_path / "bert"))} if name == "hugging_face" else {}
+    options = registry.options("network", name).model_validate(given)
     network = registry.build(options, (12, VOCABULARY), 5)
     if isinstance(network, Ngrams):
         network.fit(*texts(0, 50), np.ones(50), seed=0)

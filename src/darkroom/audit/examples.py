@@ -74,13 +74,8 @@ def choose(result: Mapping[str, Any], subjects: Sequence[Subject], settings: Per
     return lines
 
 
-def write(folder: Path, lines: Sequence[Line], store: Store, setting: Setting, *, data: Path) -> None:
-    """Write the examples in the form of the store's kind; `data` is the store's folder."""
-    if store.kind == "text":
-        from darkroom.audit import text_examples  # loads the tokenizers
-
-        text_examples.write(folder, lines, store, setting, data=data)
-        return
+def write(folder: Path, lines: Sequence[Line], store: Store) -> None:
+    """Write examples of images or recordings; those of texts are in `text_examples`."""
     shown = _spectrogram if store.kind == "audio" else np.asarray
     drawn = [
         (line.title, [BeforeAfter(shown(e.before), shown(e.after), e.label, e.answer) for e in line.examples])

@@ -66,15 +66,19 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, weights: Path | None = N
     setting = Setting(spec, store.classes, copying)
     result = _audited(setting, store, subjects, settings, Relearning(spec, store, copying, rows, fold))
     result["cues"] = _cues(setting, store, rows, fold, result)
-    if store.kind == "text":
-        result["negations"] = _negations(setting, store, subjects, result)
     lines = examples.choose(result, subjects, settings, setting)
     with files.folder(out) as fresh:
+        if store.kind == "text":
+            from darkroom.audit import text_examples  # loads the tokenizers
+
+            result["negations"] = text_examples.measure_negations(setting, store, subjects, result)
+            text_examples.write(fresh, lines, store, setting, data=data)
+        else:
+            examples.write(fresh, lines, store)
         files.write_json(fresh / "audit.json", result)
         _write_table(fresh / "audit.csv", result)
         (fresh / "policy.yaml").write_text(suggest.text(spec.name, result["suggested"]), encoding="utf-8")
         draw_heatmap(result, fresh / "heatmap.png")
-        examples.write(fresh, lines, store, setting, data=data)
         files.write_json(fresh / files.TIMING, {"seconds": time.monotonic() - started})
     log(_metrics(result))
 
@@ -153,22 +157,6 @@ def _cues(setting: Setting, store: Store, rows: Rows, fold: Rows, result: Mappin
         if known is not None:
             accuracy = cue.measure(setting.spec, store, setting.copying, rows, fold, step, max(own.values()))
             found[step.key] = {**known, "accuracy": accuracy}
-    return found
-
-
-def _negations(
-    setting: Setting, store: Store, subjects: Sequence[Subject], result: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what each offline transform does to the negations of texts, at its strength for each class."""
-    from darkroom.audit import text_examples  # loads the tokenizers
-
-    found = {}
-    for step in steps(setting.spec.policy):
-        if step.part == "offline":
-            row = result["cells"][step.key]
-            own = {label: row[name]["strength"] for label, name in enumerate(setting.classes)}
-            strengths = {label: strength for label, strength in own.items() if strength}
-            found[step.key] = text_examples.measure_negations(step, strengths, subjects, store, setting)
     return found
 
 

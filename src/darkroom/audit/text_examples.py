@@ -12,7 +12,7 @@ from darkroom import files
 from darkroom.audit.cells import Setting
 from darkroom.audit.evidence import Subject
 from darkroom.audit.examples import Line
-from darkroom.audit.steps import Step, offline
+from darkroom.audit.steps import Step, offline, steps
 from darkroom.augment.makers.text import TextCopier
 from darkroom.data.store import Store
 from darkroom.data.text.coder import read_coder
@@ -47,14 +47,27 @@ def write(folder: Path, lines: Sequence[Line], store: Store, setting: Setting, *
 
 
 def measure_negations(
+    setting: Setting, store: Store, subjects: Sequence[Subject], result: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return how often each offline transform changes a text's number of negations, and whether such copies keep their label.
+
+    `result` has the strengths. `changed` is the share of texts, `kept` the share of those that keep their label, and `others`
+    that of all others; each counts the first copy of the texts that are classified correctly without the transform, with its
+    95 % interval.
+    """
+    found = {}
+    for step in steps(setting.spec.policy):
+        if step.part == "offline":
+            row = result["cells"][step.key]
+            own = {label: row[name]["strength"] for label, name in enumerate(setting.classes)}
+            strengths = {label: strength for label, strength in own.items() if strength}
+            found[step.key] = _negations(step, strengths, subjects, store, setting)
+    return found
+
+
+def _negations(
     step: Step, strengths: Mapping[int, float], subjects: Sequence[Subject], store: Store, setting: Setting
 ) -> dict[str, Any]:
-    """Return how often an offline transform changes a text's number of negations, and whether such copies keep their label.
-
-    `strengths` are those by label, above 0. `changed` is the share of texts, `kept` the share of those that keep their label,
-    and `others` that of all others; each counts the first copy of the texts that are classified correctly without the
-    transform, with its 95 % interval.
-    """
     known = dict(zip(store.items["id"], store.items["text"], strict=True))
     negated, kept = [], []
     for found in subjects:

@@ -113,7 +113,7 @@ def _frozen(config: Config, policy: str, model: str) -> tuple[Job, FeaturesSpec]
     options: Any = spec.network
     digest = hashlib.sha256(files.canonical(spec.model_dump(mode="json")).encode()).hexdigest()[:8]
     backbone = next(pretrained.choices(options)).title
-    name = re.sub(r"[^A-Za-z0-9]+", "_", f"{backbone}_{options.size or ''}").strip("_")
+    name = re.sub(r"[^A-Za-z0-9]+", "_", f"{backbone}_{getattr(options, 'size', None) or ''}").strip("_")
     return Job("classify features", {"policy": policy, "features": f"{name}-{digest}"}), spec
 
 

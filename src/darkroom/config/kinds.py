@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -72,6 +73,7 @@ def problems(config: Config) -> Iterator[str]:
     for name, policy in config.augment.items() if kind == "text" else ():
         if "mixup" in [step.name for step in policy.online[:-1]]:  # type: ignore[attr-defined]
             yield f"augment.{name}.online: mixup comes last for texts, since the network mixes their word vectors"
+    yield from _tokenizers(config)
     for key in ("size", "resize", "color"):
         if kind != "image" and key in config.data.model_fields_set:
             yield f"data.{key}: is about images, but the source gives {PLURAL[kind]}; remove {key}"
@@ -99,6 +101,20 @@ def _categories(config: Config) -> Iterator[str]:
                     f"augment.{name}.offline[0]: {maker.name} interpolates numbers, but data.source.columns.{told} is "
                     "category; use smotenc, or drop the column"
                 )
+
+
+def _tokenizers(config: Config) -> Iterator[str]:
+    """Find pretrained encoders of texts that another tokenizer than their own cuts."""
+    used = getattr(config.data.source, "tokenizer", None)
+    networks = (
+        {f"classify.models.{name}": model.network for name, model in config.classify.models.items()}
+        if config.classify
+        else {}
+    )
+    for place, network in networks.items():
+        encoder = getattr(network, "encoder", None)
+        if encoder is not None and (used is None or Path(used) != Path(encoder)):
+            yield f"{place}: {encoder} has a tokenizer of its own; set data.source.tokenizer: {encoder}"
 
 
 def _listed(kinds: Iterable[str]) -> str:

@@ -199,8 +199,8 @@ def _transfer_problems(config: Config) -> Iterator[str]:
     """Find ways to train a pretrained network that its architecture does not have the parts for."""
     for name, model in config.classify.models.items() if config.classify else ():
         way: Any = model.transfer
-        if way is None or way.name not in ("lora", "partial"):
-            continue
+        if way is None or way.name not in ("lora", "partial") or hasattr(model.network, "encoder"):
+            continue  # an encoder of texts is a folder, which only the job opens
         place, chosen = f"classify.models.{name}.transfer", next(pretrained.choices(model.network))
         if chosen.pretraining and pretraining.network(config, chosen.pretraining) is None:
             continue  # another check names those there are

@@ -6,10 +6,11 @@ position, the word vectors of two texts, padded with zero vectors, are blended i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class Mixed(NamedTuple):
@@ -20,12 +21,11 @@ class Mixed(NamedTuple):
     share: Tensor
 
 
-def embedded(table: nn.Module, tokens: Tensor | Mixed) -> Tensor:
+def embedded(table: Callable[[Tensor], Tensor], tokens: Tensor | Mixed) -> Tensor:
     """Return the word vectors (B, L, D) that an embedding layer has for tokens (B, L), or their mixture."""
     if isinstance(tokens, Mixed):
         return torch.lerp(table(tokens.others), table(tokens.tokens), tokens.share[:, None, None])
-    vectors: Tensor = table(tokens)
-    return vectors
+    return table(tokens)
 
 
 def inside(tokens: Tensor | Mixed) -> Tensor:

@@ -53,6 +53,10 @@ HUB = "hub"
 """The value of `weights` for what timm or torchvision offers for download under the architecture's name."""
 OWN = "darkroom/"
 """Prefix of the names of Darkroom's own networks, before their options and the shape of their images as JSON."""
+ENCODER = "hugging_face"
+"""The name of architectures from a folder of Hugging Face's library."""
+SHIFT = 2
+"""What `data.text.coder` adds to the numbers of a pretrained tokenizer."""
 FETCHED = "weights.safetensors"
 """The file in a folder of `weights fetch`."""
 TRAINED, ABOUT = "weights.pt", "model.json"
@@ -231,8 +235,16 @@ def localized(value: Options, fetched: Path | None) -> Options:
     return changed  # type: ignore[no-any-return]
 
 
+def encoder_weights(folder: Path) -> Path:
+    """Return the file that identifies the weights in a folder of Hugging Face's library: the one, or the index of several."""
+    index = folder / "model.safetensors.index.json"
+    return index if index.is_file() else folder / "model.safetensors"
+
+
 def _choice(options: BaseModel) -> Choice | None:
     """Return the choice of one plug-in's options, or None if it uses no pretrained backbone."""
+    if (encoder := getattr(options, "encoder", None)) is not None:
+        return Choice(ENCODER, str(encoder_weights(Path(encoder))), None)
     backbone = getattr(options, "backbone", None)
     if not hasattr(options, "weights") or backbone is None or getattr(options, "classifier", None) is not None:
         return None
