@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.config import photographs
+from darkroom.data.kind import PLURAL
 from darkroom.data.words import shown
 from darkroom.fit.config import Training
 from darkroom.init import cost
-from darkroom.init.scene import Scene
+from darkroom.init.scene import Listed, Scene
 from darkroom.nets import pretrained
 
 FROM_SCRATCH = 64
@@ -51,8 +52,8 @@ def choose(scene: Scene, *, name: str) -> list[Choice]:
     if scene.anomaly_set:
         return [*found, *_detect(scene)]
     if len(scene.trained) < 2:
-        return [*found, *_split(scene), *_generate(scene)]
-    return [*found, *_split(scene), *_labels(scene), *_augment(scene), *_classify(scene)]
+        return [*found, *splits(scene), *_generate(scene)]
+    return [*found, *splits(scene), *_labels(scene), *_augment(scene), *_classify(scene)]
 
 
 def uses_pretrained(scene: Scene) -> bool:
@@ -92,7 +93,8 @@ def _size(scene: Scene) -> Iterator[Choice]:
         yield Choice("data.resize", "pad", f"a square crop would cut off {lost}")
 
 
-def _split(scene: Scene) -> Iterator[Choice]:
+def splits(scene: Listed) -> Iterator[Choice]:
+    """Choose the parts to validate and test on."""
     if not scene.trained:
         return
     chosen: dict[str, Any] = {}
@@ -109,14 +111,14 @@ def _split(scene: Scene) -> Iterator[Choice]:
         yield Choice("data.split", chosen, "; ".join(reasons))
 
 
-def _share(scene: Scene, missing: list[str]) -> tuple[float, str]:
+def _share(scene: Listed, missing: list[str]) -> tuple[float, str]:
     """Return the share of each missing part, by the size of the smallest class, and why."""
     rarest = min(scene.trained, key=lambda name: scene.trained[name])
     count, total = scene.trained[rarest], sum(scene.trained.values())
     share = round(min(max(FEW / count, ENOUGH / total, SHARES[0]), SHARES[1]), 2)
     number, each = max(1, round(share * total)), " each" if len(missing) > 1 else ""
     parts = " and ".join({"val": "validation", "test": "testing"}[part] for part in missing)
-    why = f"more than the default 0.1 because the set is small: about {number} images{each} for {parts}"
+    why = f"more than the default 0.1 because the set is small: about {number} {PLURAL[scene.kind]}{each} for {parts}"
     if len(scene.trained) > 1:
         smallest = f"the smallest class, {shown(rarest)} ({count})"
         of_it = f"{max(1, round(share * count))} of them from {smallest}"

@@ -18,6 +18,7 @@ from darkroom.data import archives, decode, place
 from darkroom.data.item import Contents, Item, Unused
 from darkroom.data.layouts import IMAGE_ENDINGS
 from darkroom.data.sources.manifest import ENDINGS as TABLES
+from darkroom.init import identify
 
 ARRAYS = (".npz",)
 HEADERS = 10_000
@@ -33,32 +34,33 @@ class Found:
     source: dict[str, Any]
     """The config's `data.source`."""
     contents: Contents
-    """The images; files without an image's header are in `unused`."""
+    """The samples; files without an image's header are in `unused`."""
     remarks: tuple[str, ...] = ()
     """Why another reading was rejected."""
 
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[Found]:
-    """Yield what a folder, archive, table or .npz file holds; its images can be read inside the block.
+    """Yield what a folder, archive, table or .npz file holds; its samples can be read inside the block.
 
-    Raises ValueError if there is no image, or if the layout is ambiguous.
+    Raises ValueError if there is nothing that a source reads, or if the layout is ambiguous.
     """
     if "://" in path:
         raise ValueError(f"{path} is a URL; download it and pass the file")
     with _naming_no_key():
         local = place.existing(path)
-    plain = (*TABLES, *ARRAYS)
+    plain = (*TABLES, *identify.TABLES, *ARRAYS)
     if local.is_file() and not local.name.lower().endswith(plain) and archives.kind(local) is None:
         raise ValueError(
-            f"{path} is neither a folder nor a zip or tar archive, a table ({', '.join(TABLES)}) or arrays (.npz)"
+            f"{path} is neither a folder nor a zip or tar archive, a table ({', '.join(identify.TABLES)}) or arrays (.npz)"
         )
     with tempfile.TemporaryDirectory(prefix="darkroom-init-") as temporary:
         raw = Path(temporary)
         with _naming_no_key():
             if local.is_file() and not local.name.lower().endswith(plain):
                 place.bring(raw, path, None)
-            found = _without_other_files(_read(path, raw), path)
+            other = identify.source(path, raw)
+            found = _without_other_files(_read(path, raw), path) if other is None else _source(raw=raw, **other)
         yield found
 
 
@@ -98,8 +100,8 @@ def _read(path: str, raw: Path) -> Found:
     return replace(_source("folder", path, raw), remarks=remarks)
 
 
-def _source(name: str, path: str, raw: Path) -> Found:
-    options = {"name": name, "path": path}
+def _source(name: str, path: str, raw: Path, **more: Any) -> Found:
+    options = {"name": name, "path": path, **more}
     return Found(options, registry.build(registry.options("source", name).model_validate(options)).contents(raw))
 
 

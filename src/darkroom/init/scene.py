@@ -7,9 +7,12 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import cast
 
 import numpy as np
 
+from darkroom import registry
+from darkroom.data.kind import SampleKind
 from darkroom.data.words import shown
 from darkroom.init.find import Found
 from darkroom.init.sample import Sample
@@ -24,15 +27,19 @@ SIDES = {"left", "right", "up", "down", "top", "bottom", "clockwise", "countercl
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """A source, its images and a sample of their pixels."""
+class Listed:
+    """A source and its samples, of any kind."""
 
     found: Found
-    sample: Sample
+
+    @property
+    def kind(self) -> SampleKind:
+        """What the samples are."""
+        return cast(SampleKind, registry.entry("source", self.found.source["name"]).gives)
 
     @property
     def images(self) -> int:
-        """The number of images."""
+        """The number of images, or other samples."""
         return len(self.found.contents.items)
 
     @cached_property
@@ -78,6 +85,29 @@ class Scene:
         counts = Counter(item.label for item in self.found.contents.items if item.split in (None, "train"))
         return {name: counts[name] for name in self.classes if counts[name]}
 
+    @property
+    def other_files(self) -> dict[str, int]:
+        """What else is there, by the reason why it is not used."""
+        return dict(Counter(reason for _, reason in self.found.contents.unused).most_common())
+
+    @property
+    def missing_parts(self) -> list[str]:
+        """The parts among validation and test that are drawn at random, since the source does not give them."""
+        given = {"test" if self.only_val and part == "val" else part for part in self.splits}
+        return [part for part in ("val", "test") if part not in given]
+
+    @property
+    def only_val(self) -> bool:
+        """Whether the source's own split holds out one part, which it calls validation: images to test on."""
+        return "val" in self.splits and "test" not in self.splits
+
+
+@dataclass(frozen=True, eq=False)
+class Scene(Listed):
+    """A source, its images and a sample of their pixels."""
+
+    sample: Sample
+
     @cached_property
     def size(self) -> tuple[int, int]:
         """The median height and width."""
@@ -121,22 +151,6 @@ class Scene:
     def turns(self) -> bool:
         """Whether an upside-down image looks like another image of the set and keeps its label."""
         return self.mirrors and is_directed(self.sample.upright) is False
-
-    @property
-    def other_files(self) -> dict[str, int]:
-        """What else is there, by the reason why it is not used."""
-        return dict(Counter(reason for _, reason in self.found.contents.unused).most_common())
-
-    @property
-    def missing_parts(self) -> list[str]:
-        """The parts among validation and test that are drawn at random, since the source does not give them."""
-        given = {"test" if self.only_val and part == "val" else part for part in self.splits}
-        return [part for part in ("val", "test") if part not in given]
-
-    @property
-    def only_val(self) -> bool:
-        """Whether the source's own split holds out one part, which it calls validation: images to test on."""
-        return "val" in self.splits and "test" not in self.splits
 
     @property
     def about_upright(self) -> str:

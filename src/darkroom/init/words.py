@@ -6,11 +6,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from darkroom.data.kind import PLURAL, SINGULAR
 from darkroom.data.layout_contents import listed
 from darkroom.data.words import shown
 from darkroom.init.choose import Choice
 from darkroom.init.sample import Sample
-from darkroom.init.scene import Scene
+from darkroom.init.scene import Listed, Scene
 from darkroom.init.write import flow, printable
 
 WIDTH = 100
@@ -24,11 +25,11 @@ RECOGNIZED = "recognized: "
 Fact = tuple[str, str]
 
 
-def headline(scene: Scene, path: str) -> str:
+def headline(scene: Listed, path: str) -> str:
     """Return what the path holds in one line."""
-    classes = len(scene.classes)
-    labels = f"in {_many(classes, 'class', 'classes')}" if classes else "without labels"
-    return f"{path}: {_many(scene.images, 'image', 'images')} {labels}"
+    count = len(scene.classes)
+    labels = f"in {_many(count, 'class', 'classes')}" if count else "without labels"
+    return f"{path}: {_many(scene.images, SINGULAR[scene.kind], PLURAL[scene.kind])} {labels}"
 
 
 def seen(scene: Scene) -> Iterator[Fact]:
@@ -37,11 +38,11 @@ def seen(scene: Scene) -> Iterator[Fact]:
     yield "layout", _layout(scene)
     yield from (("", remark) for remark in (*scene.found.remarks, *contents.warnings))
     if scene.classes:
-        yield "classes", _classes(scene.classes)
+        yield "classes", classes(scene.classes)
         if scene.unlabeled:
             yield "", f"{_many(scene.unlabeled, 'image', 'images')} without a label, for explore, pretrain and semi"
         yield from (("", remark) for remark in _too_small(scene))
-    yield from _splits(scene)
+    yield from splits(scene)
     if scene.groups:
         yield "groups", f"{scene.groups:,}; the images of each stay in one split"
     if scene.masks:
@@ -64,9 +65,9 @@ def seen(scene: Scene) -> Iterator[Fact]:
 
 
 def page(
-    title: str, facts: Sequence[Fact], chosen: Sequence[Choice], path: Path, time: str, *, minutes: float | None
+    title: str, facts: Sequence[Fact], chosen: Sequence[Choice], path: Path, time: str | None, *, minutes: float | None
 ) -> str:
-    """Return the whole text; `time` says how long the run takes, `minutes` how long a ladder may, if one makes sense."""
+    """Return the whole text; `time` says how long the run takes, `minutes` how long a ladder may, as far as they are known."""
     lines = [printable(title), ""]
     for label, words in facts:
         first = f"  {label}".ljust(LABEL)
@@ -75,7 +76,7 @@ def page(
     for choice in chosen:
         lines.append(f"  {choice.key}: {flow(choice.value)}".rstrip(": "))
         lines += _wrapped(choice.why, " " * 6, " " * 6)
-    lines += ["", f"Run it ({time}):", f"  uv run snakemake --configfile {path}"]
+    lines += ["", f"Run it ({time}):" if time else "Run it:", f"  uv run snakemake --configfile {path}"]
     if minutes:
         lines += ["", f"Compare simple and expensive ways to classify ({minutes:g} minutes of work at most):"]
         lines.append(f"  uv run darkroom ladder {path}")
@@ -95,7 +96,8 @@ def _layout(scene: Scene) -> str:
     return "; ".join([*plain, *(note.removeprefix(RECOGNIZED) for note in notes)])
 
 
-def _classes(counts: Mapping[str, int]) -> str:
+def classes(counts: Mapping[str, int]) -> str:
+    """List the classes with their sizes, the largest first."""
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     named = [f"{shown(name)} {count:,}" for name, count in ordered]
     if len(named) > MANY_CLASSES:
@@ -114,7 +116,8 @@ def _too_small(scene: Scene) -> Iterator[str]:
         )
 
 
-def _splits(scene: Scene) -> Iterator[Fact]:
+def splits(scene: Listed) -> Iterator[Fact]:
+    """Yield the parts that the source gives."""
     if not scene.splits:
         return
     missing = scene.missing_parts

@@ -23,7 +23,9 @@ FOLDER = Path("config")
 
 def name_for(path: str) -> str:
     """Return the last part of a path as a name: letters, digits, - and _."""
-    stem = re.sub(r"\.(zip|tar|tgz|npz|csv|tsv|parquet|gz|bz2|xz)$", "", Path(path).absolute().name, flags=re.I)
+    stem = re.sub(
+        r"\.(zip|tar|tgz|npz|csv|tsv|jsonl|ndjson|xlsx|parquet|gz|bz2|xz)$", "", Path(path).absolute().name, flags=re.I
+    )
     plain = unicodedata.normalize("NFKD", stem.removesuffix(".tar")).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9-]+", "_", plain).strip("_-")[:64] or "images"
 

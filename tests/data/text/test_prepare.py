@@ -115,3 +115,12 @@ def test_one_class_languages_and_encodings_are_warned_of(tmp_path: Path) -> None
     store, card = prepared(tmp_path / "b", {"name": "text_table", "path": str(tmp_path / "b.csv")})
     assert store.items["text"][0] == "déjà vu"
     assert any("read as Windows-1252: " in w and "b.csv" in w for w in card["warnings"])
+
+
+def test_a_parquet_file_is_not_read_as_characters(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": rows("good", 20) + rows("bad", 20), "label": [0] * 20 + [1] * 20})
+    frame.to_parquet(tmp_path / "in.parquet")
+    assert b"\0" in (tmp_path / "in.parquet").read_bytes()
+    store, _ = prepared(tmp_path, {"name": "text_table", "path": str(tmp_path / "in.parquet")})
+    assert sorted(store.items["text"]) == sorted(frame["text"])
+    assert store.classes == ("0", "1")

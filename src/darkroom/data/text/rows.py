@@ -52,7 +52,7 @@ def read(
     """
     ending = path.suffix.lower()
     try:
-        if how.separator is None and ending in PARQUET:
+        if is_parquet(path, how):
             yield from _parquet(path, name, needed, wanted)
         elif how.separator is None and ending in JSON_LINES:
             yield from _json_lines(path, name, how, needed, wanted)
@@ -65,8 +65,15 @@ def read(
         ) from None
 
 
+def is_parquet(path: Path, how: Format) -> bool:
+    """Return whether a file is read as parquet."""
+    return how.separator is None and path.suffix.lower() in PARQUET
+
+
 def encoding(path: Path, name: str, how: Format) -> str:
-    """Return the encoding to read a file in. Raises ValueError with the config key for what is not text."""
+    """Return the encoding to read a file in, utf-8 for parquet. Raises ValueError with the config key for what is not text."""
+    if is_parquet(path, how):
+        return "utf-8"
     if how.encoding is not None:
         return characters.known(how.encoding)
     try:

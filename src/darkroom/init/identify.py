@@ -1,0 +1,137 @@
+"""Find out whether a path holds recordings, texts or rows of a table, and how a source reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from darkroom.data import place, sound
+from darkroom.data.layouts import IMAGE_ENDINGS
+from darkroom.data.place import Listing
+from darkroom.data.tabular import file as tabular
+from darkroom.data.text import rows
+
+JSON_LINES = rows.JSON_LINES
+TABLES = (*rows.ENDINGS, ".xlsx")
+ROWS = 2000
+"""Rows of a table to look at."""
+WORDS = 3.0
+"""Mean number of words per cell from which a column holds texts."""
+CLASSES = 50
+"""Up to this many distinct values, a column may hold classes."""
+LABELS = ("label", "class", "target", "category", "sentiment", "y")
+"""Names of columns of classes, in any case; the first one there is."""
+
+
+def source(path: str, raw: Path) -> dict[str, Any] | None:
+    """Return the config's `data.source` for a path of other samples than images, None for images or nothing known.
+
+    Raises ValueError for a table without a column of classes or numbers.
+    """
+    listing = place.listing(raw, path)
+    endings = [PurePosixPath(name.lower()).suffix for name in listing.names]
+    images, sounds = (sum(ending in some for ending in endings) for some in (IMAGE_ENDINGS, sound.ENDINGS))
+    tables = [name for name in listing.names if name.lower().endswith(TABLES)]
+    if sounds > images:
+        return _sounds(path, listing, tables)
+    if images:
+        return None
+    if endings.count(".txt") > len(tables) and len(endings) > 1:
+        return {"name": "text_folder", "path": path}
+    return _table(path, listing.path(tables[0]), alone=len(tables) == 1) if tables else None
+
+
+def _sounds(path: str, listing: Listing, tables: Sequence[str]) -> dict[str, Any]:
+    """Return how to read recordings: by a table that names them, by their folders, or by their names."""
+    if len(tables) == 1 and "path" in _frame(listing.path(tables[0]), path).columns.str.lower():
+        inside = Path(path).is_dir()
+        return {"name": "audio_table", "path": (Path(path) / tables[0]).as_posix() if inside else path}
+    found: dict[str, Any] = {"name": "audio_folder", "path": path}
+    stems = [PurePosixPath(name).stem.split("_") for name in listing.names if name.lower().endswith(sound.ENDINGS)]
+    tops = {PurePosixPath(name).parent for name in listing.names if name.lower().endswith(sound.ENDINGS)}
+    if len(tops) == 1 and all(len(parts) == 3 and parts[2].isdigit() for parts in stems):
+        labels, groups = ({parts[place] for parts in stems} for place in (0, 1))
+        if 2 <= len(labels) <= CLASSES and len(groups) > 1:
+            found["names"] = "{label}_{group}_{}"
+    return found
+
+
+def _table(path: str, table: Path, *, alone: bool) -> dict[str, Any] | None:
+    """Return how to read the rows of a table; None if they name files."""
+    frame = _frame(table, path)
+    if "path" in frame.columns.str.lower():
+        return None
+    words = {name: frame[name].str.count(r"\S+").mean() for name in frame}
+    longest = max(words, key=lambda name: words[name])
+    share = frame[longest].str.len().sum() / max(frame.apply(lambda cells: cells.str.len().sum()).sum(), 1)
+    if words[longest] >= WORDS and share > 0.5:
+        label = _label(frame.drop(columns=longest))
+        if label is None:
+            raise ValueError(
+                f"{path}: {_few(frame)}; none of its columns looks like a class for the texts in {longest}"
+            )
+        names = {key: name for key, name in (("text", longest), ("label", label)) if key != name}
+        return {"name": "text_table", "path": path, **names}
+    if not alone:
+        raise ValueError(f"{path} holds several tables; name the one to read")
+    label = _label(frame)
+    if label is not None:
+        return {"name": "table", "path": path, "target": label}
+    last = _named(frame) or frame.columns[-1]
+    if pd.to_numeric(frame[last], errors="coerce").notna().all():
+        return {"name": "table", "path": path, "numbers": [last]}
+    raise ValueError(f"{path}: {_few(frame)}; none looks like a class; rename the column of the classes to class")
+
+
+def _label(frame: pd.DataFrame) -> str | None:
+    """Return the column of classes: a usual name, else the column of 2 to 50 distinct values that has the fewest."""
+    several = {name: frame[name].nunique() for name in reversed(frame.columns)}  # classes are often last
+    limit = min(CLASSES, max(2, len(frame) // 5))
+    possible = {name: count for name, count in several.items() if 2 <= count <= limit and not _fractions(frame[name])}
+    named = _named(frame)
+    if named is not None:
+        return named if named in possible else None
+    return min(possible, key=lambda name: possible[name], default=None)
+
+
+def _named(frame: pd.DataFrame) -> str | None:
+    """Return the first column with a usual name of classes."""
+    lower = {name.lower(): name for name in reversed(frame.columns)}
+    return next((lower[name] for name in LABELS if name in lower), None)
+
+
+def _fractions(cells: pd.Series) -> bool:
+    """Return whether a column holds numbers that are not whole."""
+    values = pd.to_numeric(cells[cells != ""], errors="coerce")
+    return bool(values.notna().all() and (np.mod(values, 1) != 0).any())
+
+
+def _frame(path: Path, shown: str) -> pd.DataFrame:
+    """Return the first rows of a table as text."""
+    if path.suffix.lower() in JSON_LINES:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            found = []
+            for line in islice(stream, ROWS):
+                try:
+                    value = json.loads(line)
+                except ValueError:
+                    continue
+                found += [value] if isinstance(value, dict) else []
+        if not found:
+            raise ValueError(f"{shown}: no line of {path.name} is a JSON object")
+        frame = pd.DataFrame(found)
+    else:
+        frame = tabular.read(path, shown).slice(0, ROWS).to_pandas()
+    return frame.map(lambda cell: "" if cell is None or cell != cell else re.sub(r"\.0$", "", str(cell)))
+
+
+def _few(frame: pd.DataFrame) -> str:
+    names = ", ".join(map(str, frame.columns[:8]))
+    return f"its columns are {names}{', ...' if len(frame.columns) > 8 else ''}"
