@@ -73,9 +73,10 @@ def test_what_has_not_run_is_listed_with_its_command(folder: Path) -> None:
     assert "2 have not run" in text
 
 
-def test_a_value_that_its_experiment_does_not_measure_is_an_error(folder: Path) -> None:
-    with pytest.raises(ValueError, match="second has no result cnn; it has mlp"):
-        built(folder, experiment("second", value("cnn", "0.85")))
+def test_a_result_that_was_added_since_the_experiment_ran_has_not_run(folder: Path) -> None:
+    text = built(folder, experiment("second", value("mlp", "0.85"), value("cnn", "0.9")))
+    assert "| Second | cnn | .9 \\[1\\] |  |  |  | not run |" in text
+    assert "- Not run: Second: `uv run snakemake reproduce_second`" in text
 
 
 def test_a_note_about_all_results_of_a_key_is_said_once(folder: Path) -> None:

@@ -65,10 +65,7 @@ class Row(NamedTuple):
 
 
 def run(spec: PageSpec, *, experiments: Path, out: Path, log: Log) -> None:
-    """Write the page of the experiments that have run; it names the others, and says what they lack.
-
-    Raises ValueError for a value that its experiment does not measure.
-    """
+    """Write the page of the experiments that have run; it names the others, and says what they lack."""
     rows = {chapter.title: list(_rows(chapter, experiments)) for chapter in spec.chapters}
     with files.folder(out) as fresh:
         (fresh / PAGE).write_text(text(spec, rows), encoding="utf-8")
@@ -79,13 +76,8 @@ def run(spec: PageSpec, *, experiments: Path, out: Path, log: Log) -> None:
 def _rows(chapter: Chapter, folder: Path) -> Iterator[Row]:
     for own in chapter.experiments:
         ran = (folder / own.folder / files.MANIFEST).is_file()
-        found, tested = results.read(folder / own.folder) if ran else ({}, 0)
+        found, tested = results.read(folder / own.folder) if ran else ({}, 0)  # or ran before a result was added
         for value in own.values:
-            if ran and (absent := {value.key, value.formula or value.key} - found.keys()):
-                raise ValueError(
-                    f"reproduce/published: {own.name} has no result {', '.join(sorted(absent))}; it has "
-                    f"{', '.join(sorted(found))}"
-                )
             formula = found.get(value.formula) if value.formula else None
             yield Row(own, value, found.get(value.key), tested, formula)
 
