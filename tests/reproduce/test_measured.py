@@ -72,6 +72,14 @@ def test_pyods_pca_sums_distances_over_variances() -> None:
     assert scores[1] > scores[0] > 0  # even the mean lies one away from each unit vector
 
 
+def test_pyods_one_class_svm_does_not_depend_on_the_units_of_columns() -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    asked = np.array([[0.0, 0.0], [9.0, 9.0]])
+    scores = pyod.one_class_svm(rows, asked)
+    assert scores[1] > scores[0]
+    np.testing.assert_allclose(pyod.one_class_svm(rows * [1, 99], asked * [1, 99]), scores)
+
+
 def test_models_and_heads_on_pixels(tmp_path: Path) -> None:
     spec = ClassifySpec.model_validate(
         {
