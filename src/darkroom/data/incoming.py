@@ -60,10 +60,15 @@ class Rows:
 
 
 def read_preparation(folder: Path) -> Prepares:
-    """Read how the samples of a model were prepared. Raises FileNotFoundError if its folder does not say."""
+    """Read how the images or recordings of a model were prepared.
+
+    Raises FileNotFoundError if its folder does not say, ValueError if the model takes texts.
+    """
     path = folder / PREPARATION
-    sound = path.exists() and "rate" in files.read_json(path)
-    return read_sound_preparation(folder) if sound else of_images.read_preparation(folder)
+    about = files.read_json(path) if path.exists() else {}
+    if about.get("kind") == "text":
+        raise ValueError(f"{folder} takes texts; expected a model of images or recordings")
+    return read_sound_preparation(folder) if "rate" in about else of_images.read_preparation(folder)
 
 
 def listed(samples: Path, key: str = "--samples") -> place.Listing:

@@ -122,6 +122,7 @@ class TextTable:
                 if isinstance(row, Unused):
                     unused.append(row)
                     continue
+                row[self.text] = row[self.text][: characters.LONGEST + 1]  # one more tells that it is cut
                 where = f"{shown} row {number}"
                 item = Item(
                     id=f"{readable(str(PurePosixPath(name).with_suffix('')))}-{number:06}",

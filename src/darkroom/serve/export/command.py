@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from darkroom import registry, settings
 from darkroom.classify.trained import read_trained
 from darkroom.classify.tta import PLAIN
+from darkroom.data.kind import PLURAL
 from darkroom.data.preparation import read_preparation
 from darkroom.data.store import Store, labeled, needed, open_store
 from darkroom.detect.detector import read_detector
@@ -96,7 +97,11 @@ def _graph(folder: Path, view: str) -> tuple[Graph, dict[str, Any]]:
     if about.kind == "generator":
         raise ValueError(f"{folder} holds a generator; use darkroom generate export")
     if about.samples != "image":
-        raise ValueError(f"{folder} takes {about.samples} samples; only models of images can be exported")
+        raise ValueError(
+            f"{folder} takes {PLURAL[about.samples]}; only models of images can be exported, because the file contains the "
+            "preparation of its input, and decoding sound, cutting texts into tokens and reading tables have no place in such a "
+            "file. darkroom classify predict and darkroom.load apply this model"
+        )
     intake = Intake(read_preparation(model))
     contract: dict[str, Any] = {
         "input": {"name": formats.INPUT, "type": "uint8", "shape": ["batch", "height", "width", intake.channels]},
