@@ -89,6 +89,12 @@ KEYS_OF_MLP = ", ".join(registry.options("network", "mlp").model_fields)
 LINES: list[tuple[dict[str, Any], str]] = [
     ({"dat": 1}, "dat: no such key. Did you mean \"data\"? The keys here are: name, data, explore, augment, audit, pretrain, "
                  "labels, suggest, classify, ladder, generate, detect, registry, tracking"),
+    ({"registry": {"detectors": {"normal-9": "nines"}}, "detect": {"normal": ["1"]}},
+     'registry.detectors.normal-9: no task "normal-9" of detect.'),
+    ({"registry": {"classifier": "a/b"}}, 'registry.classifier: got "a/b"; expected name (letters, digits, - and _)'),
+    ({"registry": {"classifier": "one", "detectors": {"normal-1": "one"}}, "classify": {}, "detect": {"normal": ["1"]}},
+     "registry: two models have the same name; give each its own"),
+    ({"registry": {}}, "registry: there is no model to register; add classify or detect, or remove registry"),
     ({"name": None}, "name: got nothing; expected name (letters, digits, - and _)"),
     ({"name": "a/b"}, 'name: got "a/b"; expected name (letters, digits, - and _)'),
     ({"data": None}, "data.source: missing; expected source (a name, or keys with its name)"),

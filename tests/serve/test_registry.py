@@ -20,24 +20,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.pyfunc import scoring_server
 from PIL import Image
+from tests.serve.conftest import CLASSIFIER, DETECTOR, package_spec
 
 from darkroom import files, library
-from darkroom.classify import evaluate as classify_evaluate
-from darkroom.classify import train
-from darkroom.classify.config import EvaluateSpec, TrainSpec
 from darkroom.data.store import open_store
-from darkroom.detect import evaluate as detect_evaluate
-from darkroom.detect import fit
-from darkroom.detect.config import EvaluateSpec as DetectorSpec
-from darkroom.detect.config import FitSpec
-from darkroom.job import provenance
 from darkroom.log import silent
 from darkroom.serve import package
 from darkroom.serve.registry import detector, model
-from darkroom.serve.registry.config import PackageSpec
 from darkroom.serve.registry.images import as_files
 
-CLASSIFIER, DETECTOR = "classify/none/mlp/seed-0", "detect/normal-1/pca/seed-0"
 GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
 
@@ -49,57 +40,6 @@ def png(image: np.ndarray) -> bytes:
 
 def text(content: bytes) -> str:
     return base64.b64encode(content).decode()
-
-
-@pytest.fixture(scope="module")
-def results(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results with a classifier and a detector."""
-    root = tmp_path_factory.mktemp("registry") / "results"
-    seed = root / CLASSIFIER
-    quick = {"network": "mlp", "training": {"epochs": 2, "batch_size": 32}, "seed": 0}
-    spec = TrainSpec.model_validate(quick)
-    train.run(spec, data=digits, out=seed / "model", log=silent)
-    record(train, spec, seed / "model")
-    tested = EvaluateSpec.model_validate(
-        {"network": "mlp", "tta": ["shift"], "tta_merge": "mean", "resamples": 10, "seed": 0}
-    )
-    classify_evaluate.run(tested, data=digits, model=seed / "model", out=seed / "evaluation", log=silent)
-    seed, task = root / DETECTOR, {"detector": {"name": "pca"}, "normal": ["1"], "seed": 0}
-    fitted = FitSpec.model_validate(task)
-    fit.run(fitted, data=digits, out=seed / "model", log=silent)
-    record(fit, fitted, seed / "model")
-    rates = {"false_alarms": 0.05, "threshold": "quantile", "examples": 2, "resamples": 10}
-    scored = DetectorSpec.model_validate({**task, **rates})
-    detect_evaluate.run(scored, data=digits, model=seed / "model", out=seed / "evaluation", log=silent)
-    return root
-
-
-def record(stage: Any, spec: Any, folder: Path) -> None:
-    """What the command line leaves beside a result."""
-    roots = provenance.roots(stage.__name__, spec)
-    files.write_json(folder / files.RECORD, provenance.record(spec.model_dump(mode="json"), roots))
-
-
-def spec(kind: str) -> PackageSpec:
-    seed = CLASSIFIER if kind == "classifier" else DETECTOR
-    places = {"seed": 0, "model_folder": f"{seed}/model", "evaluation_folder": f"{seed}/evaluation"}
-    one = {"policy": "none", "model": "mlp"} if kind == "classifier" else {"task": "normal-1", "detector": "pca"}
-    given = {f"{kind}s": [{**places, **one, **({} if kind == "classifier" else {"normal": ["1"]})}]}
-    card = {"intended_use": "Reading <script>alert(1)</script>", "license": "MIT"}
-    return PackageSpec.model_validate({"name": "set", "registered": "digits", "kind": kind, "card": card, **given})
-
-
-@pytest.fixture(scope="module")
-def packaged(results: Path, digits: Path) -> Callable[[str], Path]:
-    """Return the package of a classifier or a detector."""
-
-    def make(kind: str) -> Path:
-        out = results / "registry" / kind
-        if not out.is_dir():
-            package.run(spec(kind), data=digits, results=results, out=out, log=silent)
-        return out
-
-    return make
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +184,7 @@ def test_the_same_models_give_the_same_bytes(
 
     monkeypatch.setattr(model, "_ask", ask_here)
     for name in ("first", "second"):
-        package.run(spec("detector"), data=digits, results=results, out=tmp_path / name, log=silent)
+        package.run(package_spec("detector"), data=digits, results=results, out=tmp_path / name, log=silent)
     assert files.read_manifest(tmp_path / "first") == files.read_manifest(tmp_path / "second")
 
 
@@ -253,12 +193,12 @@ def test_a_package_that_answers_otherwise_is_refused(
 ) -> None:
     monkeypatch.setattr(model, "_ask", lambda folder, images: {"answers": [[0.0]] * len(images), "loaded": []})
     with pytest.raises(ValueError, match="answers otherwise"):
-        package.run(spec("detector"), data=digits, results=results, out=tmp_path / "out", log=silent)
+        package.run(package_spec("detector"), data=digits, results=results, out=tmp_path / "out", log=silent)
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unfinished_result_is_named(results: Path, digits: Path, tmp_path: Path) -> None:
-    given = spec("classifier")
+    given = package_spec("classifier")
     moved = given.classifiers[0].model_copy(update={"evaluation_folder": "classify/none/mlp/seed-1/evaluation"})
     lost = given.model_copy(update={"classifiers": [moved]})
     with pytest.raises(ValueError, match="seed-1/evaluation"):

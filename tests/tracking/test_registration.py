@@ -91,6 +91,7 @@ def test_the_first_version_is_the_champion_and_the_next_a_challenger(client: Any
     assert sorted(path.name for path in folder.iterdir()) == ["MLmodel", "card.html", "data"]
     assert model.model_id in (folder / "MLmodel").read_text()
     assert {metric.key: metric.value for metric in model.metrics} == {"test/accuracy": 0.9}
+    assert model.tags["mlflow.modelVersions"] == '[{"name": "digits", "version": "2"}]'
     run = client.get_run(version.run_id)
     [trained] = [client.get_logged_model(each.model_id) for each in run.inputs.model_inputs]
     assert trained.tags["weights"] == files.sha256(Path(RESULTS, SEED, "model/weights.pt"))

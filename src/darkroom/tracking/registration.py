@@ -7,6 +7,7 @@ beat; every other one becomes `challenger`, until `darkroom promote` makes it th
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from mlflow.entities import LoggedModelOutput, Metric, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from darkroom.files import MANIFEST, read_json, sha256
 from darkroom.tracking import models
@@ -55,6 +57,8 @@ def register(client: MlflowClient, run: Run, header: Mapping[str, Any], latest: 
         }
         version = client.create_model_version(name, f"models:/{made}", run_id=run.info.run_id, tags=tags, model_id=made)
     if run.info.run_id == version.run_id:
+        known_as = json.dumps([{"name": name, "version": str(version.version)}])  # MLflow's pages of a model list them
+        client.set_logged_model_tags(str(version.source).removeprefix("models:/"), {MLFLOW_MODEL_VERSIONS: known_as})
         alias = CHAMPION if str(version.version) == "1" else CHALLENGER
         client.set_registered_model_alias(name, alias, version.version)
         client.set_tag(run.info.run_id, VERSION, f"{name}/{version.version}")
@@ -77,11 +81,13 @@ def _logged(client: MlflowClient, run: Run, folder: Path, about: Mapping[str, An
     if known := models.model_of(run):
         return known
     models.discard(client, run)
+    source = client.get_logged_model(measured) if measured else None
     made = client.create_logged_model(
         run.info.experiment_id,
         name=about["name"].replace(".", "_"),
         source_run_id=run.info.run_id,
         tags={"weights": about["weights"], "method": about["method"]},
+        params=source.params if source else None,
         model_type=about["kind"],
     )
     client.log_model_artifacts(made.model_id, str(folder / "model"))
@@ -91,10 +97,10 @@ def _logged(client: MlflowClient, run: Run, folder: Path, about: Mapping[str, An
         described.model_id, described.run_id = made.model_id, run.info.run_id
         described.save(str(Path(scratch, "MLmodel")))
         client.log_model_artifact(made.model_id, str(Path(scratch, "MLmodel")))
-    if measured:
+    if source:
         metrics = [
             Metric(m.key, m.value, m.timestamp, m.step, made.model_id, m.dataset_name, m.dataset_digest)
-            for m in client.get_logged_model(measured).metrics or []
+            for m in source.metrics or []
             if m.key.startswith("test/")
         ]
         for some in range(0, len(metrics), 1000):

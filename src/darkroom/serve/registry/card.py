@@ -42,6 +42,7 @@ def page(spec: PackageSpec, chosen: Chosen, results: Results) -> str:
                 kind=spec.kind,
                 chosen=chosen,
                 data=data,
+                splits={split: data.splits[split] for split in data_card.SPLITS if split in data.splits},
                 stated=[(title, key, getattr(spec.card, key)) for key, title in STATED.items()],
                 limits=_limits(chosen, data),
                 made=_made(chosen),
@@ -57,6 +58,10 @@ def _limits(chosen: Chosen, data: data_card.Card) -> list[str]:
         "The numbers hold for images like those of the data set: same subjects, same camera, same light. They say nothing about "
         "others."
     ]
+    if not chosen.by_validation:
+        found.append(
+            "The model was chosen by numbers on the test images themselves: the best of several is optimistic."
+        )
     if tested < FEW:
         found.append(f"There are only {text.plural(tested, 'test image')}, so the intervals are wide.")
     if chosen.weak:

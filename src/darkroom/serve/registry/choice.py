@@ -27,6 +27,8 @@ class Chosen:
     run: Run
     answer: Answer
     """The headline and how it was chosen."""
+    by_validation: bool
+    """Whether validation images chose it, or there was nothing to choose; else the test images did."""
     tables: list[tuple[str, Table]]
     """What was measured, by title."""
     weak: list[str]
@@ -49,15 +51,18 @@ def _classifier(results: Results) -> Chosen:
     assert content is not None, "there are classifiers"
     best = content.ranked[0]
     answer, method = classify.answer(content), "/".join(best.keys)
+    fair = content.by_validation or len(content.ranked) == 1
     if isinstance(content, Labels):
         tables = [("Compared with others", content.accuracy), ("By label", content.labels)]
-        return Chosen(method, best.first, answer, [*tables, ("Calibration", content.calibration)], content.weak)
+        return Chosen(method, best.first, answer, fair, [*tables, ("Calibration", content.calibration)], content.weak)
     if isinstance(content, Numbers):
         tables = [("Compared with others", content.accuracy), ("By number", content.each)]
-        return Chosen(method, best.first, answer, tables, [])
+        return Chosen(method, best.first, answer, fair, tables, [])
     tables = [("Compared with others", content.accuracy), ("By class", content.classes.table)]
     tables += [("By group", content.groups)] if content.groups else []
-    return Chosen(method, best.first, answer, [*tables, ("Calibration", content.calibration)], content.classes.weak)
+    return Chosen(
+        method, best.first, answer, fair, [*tables, ("Calibration", content.calibration)], content.classes.weak
+    )
 
 
 def _detector(results: Results) -> Chosen:
@@ -69,4 +74,4 @@ def _detector(results: Results) -> Chosen:
     tables = [("Compared with others", task.league), ("At the thresholds", task.thresholds)]
     tables += [(f"Anomalies by class, {title}", table) for title, table in task.by_class[:1]]
     answer = replace(detect.answer(content), basis=say("{}", task.choice.words))
-    return Chosen("/".join(task.used.keys), task.used.first, answer, tables, [])
+    return Chosen("/".join(task.used.keys), task.used.first, answer, len(task.ranked) == 1, tables, [])
