@@ -249,11 +249,11 @@ class LoadedGenerator:
 
     def sample(
         self, count: int, *, labels: str | int | Sequence[str | int] | None = None, seed: int = 0
-    ) -> NDArray[np.uint8]:
-        """Return new images (count, H, W, C); the same seed returns the same images.
+    ) -> NDArray[Any]:
+        """Return new samples (count, ...) as a store holds them; the same seed returns the same ones.
 
-        `labels` is one class for all, or one per image, by name or number; without it the classes take turns. Raises
-        ValueError for unknown classes, and for labels of an unconditional model.
+        Images are bytes (count, H, W, C). `labels` is one class for all, or one per sample, by name or number; without it the
+        classes take turns. Raises ValueError for unknown classes, and for labels of an unconditional model.
         """
         wanted = [labels] * count if isinstance(labels, str | int) else labels
         return np.concatenate([*self.trained.sample(self.trained.numbers(count, wanted), seed)])

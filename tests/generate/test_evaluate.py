@@ -20,6 +20,7 @@ from darkroom.fit.config import Training
 from darkroom.fit.task import Task
 from darkroom.generate import evaluate, judge, train
 from darkroom.generate.config import EvaluateSpec, JudgeSpec, TrainSpec
+from darkroom.generate.evaluation import images
 from darkroom.generate.evaluation.fidelity import MEASURES
 from darkroom.generate.model import GenerativeModel
 from darkroom.log import silent
@@ -97,7 +98,7 @@ def measured(
     """Measures a stand-in; gives metrics.json."""
 
     def run(network: GenerativeModel, *, reads: Any = None, **changes: Any) -> dict[str, Any]:
-        monkeypatch.setattr(evaluate, "read_generator", reads or (lambda *_: network.eval()))
+        monkeypatch.setattr(images, "read_generator", reads or (lambda *_: network.eval()))
         out = tmp_path / "evaluation"
         evaluate.run(evaluate_spec(**changes), data=digits, model=model, judge=digits_judge, out=out, log=silent)
         found: dict[str, Any] = files.read_json(out / "metrics.json")

@@ -18,7 +18,7 @@ from darkroom.log import silent
 
 SHAPES = [(1, 8, 8), (3, 33, 17)]
 TRAINING = GeneratorTraining(epochs=1, batch_size=8)
-NAMES = list(registry.entries("generator"))
+NAMES = list(registry.taking("generator", "image"))
 
 
 def build(name: str, shape: tuple[int, int, int], classes: int = 3) -> GenerativeModel:

@@ -28,7 +28,7 @@ print(*sorted(name for name in sys.modules if name.split(".")[0] in {"pytorch_li
 
 def test_every_family_samples_without_lightning(tmp_path: Path) -> None:
     folders = []
-    for name in registry.entries("generator"):
+    for name in registry.taking("generator", "image"):
         torch.manual_seed(0)
         options = registry.options("generator", name)()
         network = registry.build(options, (1, 8, 8), 3)

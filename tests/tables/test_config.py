@@ -23,6 +23,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"detect": {"normal": "a", "detectors": {"padim": {}}}},
         "padim takes images, but the source gives rows",
     ),
+    "generator": (
+        {"generate": {"models": {"vae": {}}}},
+        "the generator vae takes images, but the source gives rows; use gaussian_copula, tvae",
+    ),
+    "judge": (
+        {"generate": {"judge": {"network": "resnet"}}},
+        "generate.judge.network: the network resnet takes images",
+    ),
+    "judge's transforms": (
+        {"generate": {"judge": {"online": ["affine"]}}},
+        "generate.judge.online[0]: the batch transform affine takes images",
+    ),
+    "snapshots": ({"generate": {"snapshots": 3}}, "generate.snapshots: is about images"),
     "section": ({"explore": {}}, "explore: takes images, but the source gives rows"),
     "online": (
         {"augment": {"p": {"online": ["mixup"]}}},
@@ -61,6 +74,17 @@ def test_bare_sections_have_models_of_rows() -> None:
     assert found.detect is not None
     assert list(found.classify.models) == ["gradient_boosting", "logistic_regression", "table_mlp"]
     assert list(found.detect.detectors) == ["isolation_forest", "knn", "ecod"]
+
+
+def test_a_bare_section_generate_has_generators_and_a_judge_of_rows() -> None:
+    found = config.load({**TABLE, "generate": {"judge": {"network": "table_mlp"}}}, path="parts.yaml", need_data=False)
+    assert found.generate is not None
+    assert list(found.generate.models) == ["gaussian_copula", "tvae"]
+    judge = found.generate.judge
+    assert (judge.network.name, judge.online) == ("table_mlp", [])  # type: ignore[attr-defined]
+    texts = {"name": "words", "data": {"source": {"name": "text_table", "path": "words.csv"}}, "generate": None}
+    with pytest.raises(config.ConfigError, match="generate: takes images or rows, but the source gives texts"):
+        config.load(texts, path="words.yaml", need_data=False)
 
 
 def test_smote_balances_unless_the_policy_says_otherwise() -> None:

@@ -15,10 +15,13 @@ from darkroom.data.kind import PLURAL, SampleKind
 OF_SAMPLES = frozenset({"network", "transform", "batch transform", "view", "detector", "generator", "embedding"})
 """Kinds of plug-ins that touch samples, each with a constant `TAKES`."""
 TAKES: Mapping[str, tuple[SampleKind, ...]] = {
-    **dict.fromkeys(("explore", "pretrain", "labels", "suggest", "ladder", "generate", "registry"), ("image",)),
+    **dict.fromkeys(("explore", "pretrain", "labels", "suggest", "ladder", "registry"), ("image",)),
+    "generate": ("image", "table"),
     "audit": ("image", "audio", "text"),
 }
 """Sections that do not take every kind of samples, with those that they take."""
+KEYS_OF_IMAGES = {"data": ("size", "resize", "color"), "generate": ("snapshots", "inception", "steps")}
+"""Keys of sections that are about images."""
 DEFAULTS: Mapping[SampleKind, Mapping[str, Mapping[str, Any]]] = {
     "image": {},
     "audio": {
@@ -30,6 +33,10 @@ DEFAULTS: Mapping[SampleKind, Mapping[str, Mapping[str, Any]]] = {
     "table": {
         "classify": {"models": {"gradient_boosting": {}, "logistic_regression": {}, "table_mlp": {}}, "tta": []},
         "detect": {"detectors": {"isolation_forest": {}, "knn": {}, "ecod": {}}},
+        "generate": {
+            "models": {"gaussian_copula": {}, "tvae": {}},
+            "judge": {"network": {"name": "gradient_boosting"}, "online": []},
+        },
     },
 }
 """What takes the place of the defaults of a section for images, by kind of samples."""
@@ -53,8 +60,7 @@ def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     for section, defaults in DEFAULTS[kind].items():
         given = raw.get(section) if section in raw else ()
         if given is None or isinstance(given, Mapping):
-            missing = {key: value for key, value in defaults.items() if (given or {}).get(key) in (None, {})}
-            filled[section] = {**(given or {}), **missing}
+            filled[section] = _filled(given or {}, defaults)
     policies = raw.get("augment")
     if kind != "image" and isinstance(policies, Mapping):
         filled["augment"] = {
@@ -62,6 +68,15 @@ def fill(raw: Mapping[str, Any]) -> Mapping[str, Any]:
             for name, policy in policies.items()
         }
     return filled
+
+
+def _filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fill in the keys that are absent or empty, and those of a judge."""
+    missing = {key: value for key, value in defaults.items() if given.get(key) in (None, {})}
+    judge = given.get("judge")
+    if isinstance(judge, Mapping) and "judge" in defaults:
+        missing["judge"] = {**defaults["judge"], **judge}
+    return {**given, **missing}
 
 
 def problems(config: Config) -> Iterator[str]:
@@ -74,11 +89,14 @@ def problems(config: Config) -> Iterator[str]:
         if "mixup" in [step.name for step in policy.online[:-1]]:  # type: ignore[attr-defined]
             yield f"augment.{name}.online: mixup comes last for texts, since the network mixes their word vectors"
     yield from _tokenizers(config)
-    for key in ("size", "resize", "color"):
-        if kind != "image" and key in config.data.model_fields_set:
-            yield f"data.{key}: is about images, but the source gives {PLURAL[kind]}; remove {key}"
+    for section, keys in KEYS_OF_IMAGES.items():
+        for key in keys:
+            if kind != "image" and key in getattr(getattr(config, section), "model_fields_set", ()):
+                yield f"{section}.{key}: is about images, but the source gives {PLURAL[kind]}; remove {key}"
     yield from _categories(config)
-    for section in ("augment", "audit", "classify", "detect"):
+    for section in ("augment", "audit", "classify", "generate", "detect"):
+        if kind not in TAKES.get(section, (kind,)):
+            continue
         for place, entry in _used(getattr(config, section), section):
             if kind not in entry.samples:
                 fits = registry.taking(entry.kind, kind)

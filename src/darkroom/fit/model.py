@@ -192,13 +192,13 @@ def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None
 
 def predict(
     function: Callable[[Tensor], Tensor],
-    images: NDArray[np.uint8],
+    images: NDArray[Any],
     rows: NDArray[np.int64],
     *,
     batch_size: int = 256,
     workers: int = 1,
 ) -> NDArray[np.float32]:
-    """Apply a function of float images (B, C, H, W) to these rows of a store's images; return stacked float32 outputs."""
+    """Apply a function of samples as tensors to these rows of a store's samples; return stacked float32 outputs."""
     return np.concatenate([*applied(function, chunks(images, rows, batch_size=batch_size), workers=workers)])
 
 
@@ -246,7 +246,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def chunks(images: NDArray[np.uint8], rows: NDArray[np.int64], *, batch_size: int = 256) -> Iterator[Tensor]:
+def chunks(images: NDArray[Any], rows: NDArray[np.int64], *, batch_size: int = 256) -> Iterator[Tensor]:
     """Yield these rows of a store's images as float batches (B, C, H, W) in [0, 1], one batch in memory at a time."""
     if not len(rows):
         raise ValueError("there are no images to predict")

@@ -30,9 +30,11 @@ def untrained(options: Section, shape: Shape, classes: int, *, samples: NDArray[
 
 def standardize(network: nn.Module, samples: NDArray[Any], rows: NDArray[np.int64], *, most: int = 5000) -> None:
     """Fit the network's input layers, those with a method `adapt`, to these rows of samples, evenly subsampled to `most`."""
-    chosen = samples[rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]]
-    for layer in _input_layers(network):
-        layer.adapt(chosen)
+    layers = [*_input_layers(network)]
+    if layers:
+        chosen = samples[rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]]
+        for layer in layers:
+            layer.adapt(chosen)
 
 
 def _input_layers(module: nn.Module) -> Iterator[Any]:

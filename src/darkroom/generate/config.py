@@ -55,31 +55,33 @@ Online = Annotated[list[Annotated[Section, Plugin("batch transform")]], Field(va
 
 
 class JudgeConfig(Section):
-    """The classifier that recognizes what samples show, trained on real training images only."""
+    """The classifier that recognizes what samples show, trained on real training samples only."""
 
     network: Network = {"name": "resnet"}  # type: ignore[assignment]
-    """Which network."""
+    """Which network. Left out: `resnet`, or for rows of tables `gradient_boosting`."""
     training: JudgeTraining = JudgeTraining()
     """How it is trained."""
     online: Online = [SMALL]  # type: ignore[list-item]
-    """Batch transforms during its training, as `online` of a policy. Left out: small rotations, shifts, scalings and shears."""
+    """Batch transforms during its training, as `online` of a policy. Left out: small rotations, shifts, scalings and shears
+    of images."""
 
 
 class Generate(Section):
-    """Trains every model with every seed on the training images, samples from it and evaluates it on the test split."""
+    """Trains every model with every seed on the training samples, samples from it and evaluates it on the test split."""
 
     models: dict[Name, Generator] = {}
-    """Generators by name. Left out: `vae`."""
+    """Generators by name. Left out: `vae`, or for rows of tables `gaussian_copula` and `tvae`."""
     seeds: Seeds = (0,)
     """A number of seeds, or a list of them."""
     training: GeneratorTraining = GeneratorTraining()
     """Training settings that all models share."""
     snapshots: Annotated[int, Field(ge=1, le=50)] = 10
-    """Snapshots per training: samples from the same noise, drawn and measured more often at the start."""
+    """Snapshots per training: images from the same noise, drawn and measured more often at the start."""
     judge: JudgeConfig = JudgeConfig()
-    """The classifier that samples are classified by and measured in the features of."""
+    """The classifier that samples are classified by and measured in the features of. One of rows is also trained on samples,
+    and compared on the test rows."""
     samples: Count = 2000
-    """Maximum number of samples to evaluate a model on; compared with as many test images and limited to their number."""
+    """Maximum number of samples to evaluate a model on; of images, as many as there are test images."""
     inception: str | None = None
     """Inception-v3 weights file for an FID that compares with published ones: pytorch-fid's
     `pt_inception-2015-12-05-6726825d.pth`, or torchvision's. Left out: not measured."""
@@ -106,8 +108,12 @@ class Generate(Section):
 class TrainSpec(Generator):
     """Spec of the job `generate train`; sampling options are at their defaults, see `trained`."""
 
-    snapshots: Count
+    snapshots: Count | None
+    """None for samples that are not images."""
     seed: int
+
+
+OfKind = Annotated[Section, Plugin("drawn samples", default="image"), Field(validate_default=True)]
 
 
 def trained(generator: Section) -> Section:
@@ -120,6 +126,8 @@ def trained(generator: Section) -> Section:
 class SynthesizeSpec(Section):
     """Spec of the job `generate synthesize`, which fills up the classes of a policy."""
 
+    drawn: OfKind = {"name": "image"}  # type: ignore[assignment]
+    """What is drawn: the kind of samples."""
     generator: Annotated[Section, Plugin("generator")]
     judge: Network
     """The judge's network."""
@@ -136,6 +144,12 @@ class JudgeSpec(JudgeConfig):
 class EvaluateSpec(Section):
     """Spec of the job `generate evaluate`."""
 
+    evaluation: Annotated[Section, Plugin("generator evaluation", default="image"), Field(validate_default=True)] = {
+        "name": "image"
+    }  # type: ignore[assignment]
+    """What is measured, by the kind of samples."""
+    again: Annotated[JudgeConfig | None, Field(exclude_if=lambda again: again is None)] = None
+    """The judge, if it is trained once more, on samples."""
     generator: Annotated[Section, Plugin("generator")]
     judge: Network
     """The judge's network."""

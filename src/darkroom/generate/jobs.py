@@ -56,19 +56,23 @@ def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     section = _section(plan)
     generator = section.models[wildcards["model"]]
     shown = {**fields(generator), "generator": trained(generator.generator)}
-    return TrainSpec(seed=int(wildcards["seed"]), snapshots=section.snapshots, **shown)
+    snapshots = section.snapshots if plan.config.data.kind == "image" else None
+    return TrainSpec(seed=int(wildcards["seed"]), snapshots=snapshots, **shown)
 
 
 def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
-    section = _section(plan)
+    section, kind = _section(plan), plan.config.data.kind
+    image = kind == "image"
     return EvaluateSpec(
+        evaluation=kind,
+        again=None if image else section.judge,
         generator=section.models[wildcards["model"]].generator,
         judge=section.judge.network,
-        backbone=pretrained.installed(),
+        backbone=pretrained.installed() if image else None,
         inception=section.inception,
         inception_sha256=pretrained.fingerprint(section.inception) if section.inception else None,
         samples=section.samples,
-        steps=tuple(section.steps),
+        steps=tuple(section.steps) if image else (),
         seed=int(wildcards["seed"]),
     )
 
@@ -76,7 +80,10 @@ def _evaluate(plan: Planned, wildcards: Wildcards) -> EvaluateSpec:
 def _synthesize(plan: Planned, wildcards: Wildcards) -> SynthesizeSpec:
     section, synthetic = _section(plan), _synthetic(plan, wildcards)
     return SynthesizeSpec(
-        generator=section.models[synthetic.model].generator, judge=section.judge.network, synthetic=synthetic
+        drawn=plan.config.data.kind,
+        generator=section.models[synthetic.model].generator,
+        judge=section.judge.network,
+        synthetic=synthetic,
     )
 
 

@@ -1,8 +1,8 @@
 """What every generative model can do, and what those with a latent space can do as well.
 
-A model is a plain torch module, built from the image shape (C, H, W) and the number of classes (0 if images have no
-labels). Only `task` knows how it is trained. Draws come from the generator that is passed
-in, so the same seed gives the same images.
+A model is a plain torch module, built from the store's shape, (C, H, W) for images, and the number of classes (0 if samples have
+no labels). Only `task` knows how it is trained. Draws come from the generator that is passed in, so the same seed gives the same
+samples. A model of images takes and gives floats (B, C, H, W) in [0, 1], one of tables rows (B, D) as a store holds them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from darkroom.fit.config import Training
@@ -27,7 +29,7 @@ CHUNK = 256
 
 
 class GenerativeModel(nn.Module, ABC):
-    """Learns from images to make new ones.
+    """Learns from samples to make new ones.
 
     A class attribute `TRAINING`, a literal, holds the family's own defaults of its `training` section;
     `REFUSES` maps the keys `patience`, `swa` and `schedule` (a schedule that waits for the validation loss) that do not fit it to
@@ -54,7 +56,7 @@ class GenerativeModel(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw images (N, C, H, W) in [0, 1], float32, of classes (N,); an unconditional model only counts the labels.
+        """Draw samples (N, ...), float32, of classes (N,); an unconditional model only counts the labels.
 
         Called in evaluation mode, during training too. `generator` is on the CPU and determines every draw; the model
         chooses how many images it makes at a time.
@@ -66,6 +68,17 @@ class GenerativeModel(nn.Module, ABC):
         Options that trade variety for fidelity are set to trade nothing, so that families compare.
         """
         return {}
+
+
+class FittedGenerator(GenerativeModel):
+    """A generative model that is fitted in closed form instead of trained."""
+
+    @abstractmethod
+    def fit(self, samples: NDArray[Any], labels: NDArray[np.int64]) -> None:
+        """Fit to samples (N, ...) as a store holds them, with their labels (N,), -1 without classes."""
+
+    def task(self, training: Training) -> Task:
+        raise TypeError(f"{type(self).__name__} is fitted in closed form")
 
 
 @runtime_checkable

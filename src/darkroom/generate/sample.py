@@ -1,10 +1,11 @@
-"""The command `generate sample`: draw new images from a trained generator and write them as PNG files.
+"""The command `generate sample`: draw new samples from a trained generator and write them as files.
 
-    images/        00000.png and so on
-    samples.csv    or .parquet: path, label: one row per image, without a label for a model without classes
-    summary.json   the number of images, the seed, and the weights that they belong to
+    images/        of images: 00000.png and so on
+    samples.csv    or .parquet. Images: path, label: one row per image, without a label for a model without classes. Rows of a
+                   table: its columns, and that of the class
+    summary.json   the number of samples, the seed, and the weights that they belong to
 
-The table is one that the source `manifest` reads.
+The table is one that the source `manifest`, or of rows `table`, reads.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from darkroom import files, registry, settings, sheets
+from darkroom import files, registry, settings
 from darkroom.data import incoming, table
-from darkroom.fit.batches import as_bytes
+from darkroom.data.kind import PLURAL, SINGULAR, SampleKind
 from darkroom.fit.model import intact_weights, parts, read_about, say_if_kept
+from darkroom.generate.drawn.kind import Drawn
 from darkroom.generate.model import CHUNK, GenerativeModel, even_labels, read_generator
 
-SAMPLES, IMAGES, SUMMARY = "samples", "images", "summary.json"
-COLUMNS: table.Columns = {"path": "text", "label": "text"}
+SAMPLES, SUMMARY = "samples", "summary.json"
 COUNT = 100
-"""Images that are drawn by default."""
+"""Samples that are drawn by default."""
 
 
 def run(
@@ -40,9 +41,9 @@ def run(
     format: str = "csv",
     out: Path,
 ) -> None:
-    """Draw `n` images, by default 100, from the generator in `model`, the folder of a seed.
+    """Draw `n` samples, by default 100, from the generator in `model`, the folder of a seed.
 
-    `classes` are names with commas between them, which take turns; by default all. The same seed draws the same images. The
+    `classes` are names with commas between them, which take turns; by default all. The same seed draws the same samples. The
     table's `format` is csv or parquet. Raises ValueError for unknown classes, and if `out` is not a result of this command.
     """
     name = table.file_name(SAMPLES, format)
@@ -51,10 +52,13 @@ def run(
     count = COUNT if n is None else n
     numbers = generator.numbers(count, None if chosen is None else [chosen[k % len(chosen)] for k in range(count)])
     incoming.check_out(out.resolve(), table.file_names(SAMPLES), "generate sample", {"model": model.resolve()})
+    named = [generator.classes[k] if generator.network.classes else None for k in numbers.tolist()]
     with files.folder(out.resolve()) as fresh:
-        table.write(fresh / name, COLUMNS, _written(generator, numbers, seed, fresh), total=count)
-        files.write_json(fresh / SUMMARY, {"images": count, "seed": seed, "weights": generator.weights})
-    print(f"{count:,} images: {out}/{IMAGES} and {name}")
+        batches = generator.sample(numbers, seed)
+        written = generator.drawn.write(batches, named, model=generator.folder, folder=fresh, name=name)
+        what = PLURAL[generator.kind]
+        files.write_json(fresh / SUMMARY, {what: count, "seed": seed, "weights": generator.weights})
+    print(f"{count:,} {what}: {out}/{written}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,26 +68,40 @@ class TrainedGenerator:
     network: GenerativeModel
     classes: tuple[str, ...]
     weights: str
+    kind: SampleKind
+    folder: Path
+    """That of the model."""
+
+    @property
+    def drawn(self) -> Drawn:
+        """What it draws."""
+        found: Drawn = registry.load("drawn samples", self.kind)()
+        return found
 
     def numbers(self, count: int, labels: Sequence[str | int] | None = None) -> Tensor:
-        """Return the class number of each image (count,) from names or numbers; without them the classes take turns.
+        """Return the class number of each sample (count,) from names or numbers; without them the classes take turns.
 
-        Raises ValueError for unknown classes, labels of a model without classes, and fewer than one image.
+        Raises ValueError for unknown classes, labels of a model without classes, and fewer than one sample.
         """
         if count < 1:
             raise ValueError(f"got a count of {count}; expected at least 1")
         if labels is None:
             return even_labels(count, self.network.classes)
         if len(labels) != count:
-            raise ValueError(f"got {len(labels)} labels for {count} images; expected one, or one per image")
+            raise ValueError(
+                f"got {len(labels)} labels for {count} {PLURAL[self.kind]}; expected one, or one per {SINGULAR[self.kind]}"
+            )
         return torch.tensor([self._number(label) for label in labels])
 
-    def sample(self, numbers: Tensor, seed: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield images (B, H, W, C) of these classes, a batch in memory at a time; the same seed gives the same images."""
-        draws = torch.Generator().manual_seed(seed)
+    def sample(self, numbers: Tensor, seed: int) -> Iterator[NDArray[Any]]:
+        """Yield samples (B, ...) of these classes as a store holds them, a batch in memory at a time.
+
+        The same seed gives the same samples.
+        """
+        draws, drawn = torch.Generator().manual_seed(seed), self.drawn
         for part in numbers.split(CHUNK):
             with torch.inference_mode():
-                yield as_bytes(self.network.sample(part, draws))
+                yield drawn.stored(self.network.sample(part, draws))
 
     def _number(self, label: str | int) -> int:
         if not self.network.classes:
@@ -114,15 +132,4 @@ def read_trained_generator(folder: Path) -> TrainedGenerator:
     whole = (evaluation / files.MANIFEST).is_file() and record.is_file()
     chosen = files.read_json(record)["spec"]["generator"] if whole else about.plugin
     options = registry.options("generator", chosen["name"]).model_validate(chosen)
-    return TrainedGenerator(read_generator(model, options), about.classes, weights)
-
-
-def _written(generator: TrainedGenerator, numbers: Tensor, seed: int, folder: Path) -> Iterator[tuple[str, str | None]]:
-    """Write the images, and yield the row of each."""
-    (folder / IMAGES).mkdir()
-    digits = max(5, len(str(len(numbers) - 1)))
-    drawn = (image for batch in generator.sample(numbers, seed) for image in batch)
-    for count, (image, number) in enumerate(zip(drawn, numbers.tolist(), strict=True)):
-        path = f"{IMAGES}/{count:0{digits}}.png"
-        sheets.save_image(image[..., 0] if image.shape[2] == 1 else image, folder / path)
-        yield path, generator.classes[number] if generator.network.classes else None
+    return TrainedGenerator(read_generator(model, options), about.classes, weights, about.samples, model)

@@ -1,8 +1,9 @@
-"""The job `generate synthesize`: draw images of rare classes from a trained model, as copies that classifiers train on.
+"""The job `generate synthesize`: draw samples of rare classes from a trained model, as copies that classifiers train on.
 
-Each class is filled up with samples that pass two tests of the classifier in `generate judge`, trained on the same images:
-it must classify a sample as its class, and find it near the real images of that class. Rejected samples are counted and
-shown. A copy needs a parent, the real image whose place it takes in an epoch: the images of its class take turns.
+Each class is filled up with samples that pass two tests: the classifier in `generate judge`, trained on the same data, must
+classify a sample as its class, and it must be near the real ones of that class, images in that classifier's features. Rejected
+samples are counted and shown. A copy needs a parent, the real sample whose place it takes in an epoch: those of its class take
+turns.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from darkroom import files, sheets
+from darkroom import files, registry
 from darkroom.augment.classes import class_counts
+from darkroom.data.kind import PLURAL
 from darkroom.data.store import Store, describe_store, needed, new_array, open_store
-from darkroom.fit.batches import as_bytes
 from darkroom.fit.model import read_about
 from darkroom.generate.config import SynthesizeSpec
-from darkroom.generate.evaluation.spaces import JudgeClassifier, read_judge
+from darkroom.generate.drawn.kind import SHOWN, Drawn
+from darkroom.generate.evaluation.spaces import FeatureExtractor, JudgeClassifier, read_judge
 from darkroom.generate.model import GenerativeModel, read_generator
 from darkroom.log import Log
 from darkroom.measure.distances import squared_blocks
@@ -32,8 +35,6 @@ from darkroom.randomness import derive
 ROUNDS = 10
 """A class is given up after drawing this many times the samples that it needs."""
 BATCH = 200
-SHOWN = 10
-"""Images per class and kind in the figure."""
 
 
 @torch.inference_mode()
@@ -43,7 +44,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
     Raises ValueError if the model is unconditional, no class lacks images, or no sample was accepted.
     """
     store, classifier = open_store(data), read_judge(judge)
-    rows = needed(store, "train")
+    rows, kind = needed(store, "train"), registry.build(spec.drawn)
     about, network = read_about(model), read_generator(model, spec.generator)
     if not network.classes:
         raise ValueError(f"{about.plugin['name']} is unconditional; set its conditional: true")
@@ -51,11 +52,11 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
     lacks = np.where(counts > 0, np.maximum((spec.synthetic.images or counts.max()) - counts, 0), 0)
     if not lacks.any():
         raise ValueError(
-            f"every class of {store.name} has {counts.max()} training images already; set synthetic.images to more"
+            f"every class of {store.name} has {counts.max()} training {PLURAL[store.kind]} already; set synthetic.images to more"
         )
-    acceptance = Acceptance(classifier, store, rows)
+    acceptance = Acceptance(classifier, kind.space(classifier, store), store, rows)
     found = [
-        _fill(spec, network, acceptance, label, int(lack)) if lack else None
+        _fill(spec, network, kind, acceptance, label, int(lack)) if lack else None
         for label, lack in enumerate(lacks.tolist())
     ]
     drawn = [each for each in found if each is not None]
@@ -64,39 +65,39 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
         raise ValueError(
             f"none of {sum(each.drawn for each in drawn):,} samples of {about.plugin['name']} was accepted: "
             f"{sum(each.unsure for each in drawn):,} were not classified as their class and "
-            f"{sum(each.far for each in drawn):,} were far from real images; train the model longer, lower "
+            f"{sum(each.far for each in drawn):,} were far from real ones; train the model longer, lower "
             "synthetic.confidence or raise synthetic.distance"
         )
     counted = {store.classes[each.label]: each.counts(int(counts[each.label])) for each in drawn}
     with files.folder(out) as fresh:
-        images = new_array(fresh / "samples.npy", (len(table), *store.samples.shape[1:]))
-        images[:] = np.concatenate([each.kept for each in drawn])
-        describe_store(fresh, name=store.name, classes=store.classes, items=table)
+        samples = new_array(fresh / "samples.npy", (len(table), *store.samples.shape[1:]), store.samples.dtype.type)
+        samples[:] = np.concatenate([each.kept for each in drawn])
+        describe_store(fresh, name=store.name, classes=store.classes, items=table, kind=store.kind, sizes=store.sizes)
         files.write_json(fresh / "synthetic.json", {"model": about.plugin["name"], "classes": counted})
-        sheets.save_image(_sheet(store, rows, drawn), fresh / "synthetic.png")
+        kind.show(store, rows, [(each.label, each.kept, each.refused) for each in drawn], fresh)
     log({"copies/images": len(table), "copies/refused": sum(each.unsure + each.far for each in drawn)})
 
 
 class Acceptance:
-    """Accepts samples by the judge: confidence in their class, and distance to real images of it in the judge's features.
+    """Accepts samples by the judge's confidence in their class, and their distance to real ones of it in a feature space.
 
-    A distance is measured in units of its class: the median distance of a real training image to its nearest one.
+    A distance is measured in units of its class: the median distance of a real training sample to its nearest one.
     """
 
-    def __init__(self, judge: JudgeClassifier, store: Store, rows: NDArray[np.int64]) -> None:
-        self.judge, labels = judge, store.labels[rows]
-        features = judge.features(store.samples[rows])
+    def __init__(self, judge: JudgeClassifier, space: FeatureExtractor, store: Store, rows: NDArray[np.int64]) -> None:
+        self.judge, self.space, labels = judge, space, store.labels[rows]
+        features = space(store.samples[rows])
         self.real = {int(label): features[labels == label] for label in np.unique(labels)}
         spans = {label: np.sqrt(radii(of, 1)[0]) for label, of in self.real.items() if len(of) > 1}
         anywhere = float(np.median(np.concatenate(list(spans.values())))) if spans else np.inf
         self.spans = {label: float(np.median(spans[label])) if label in spans else anywhere for label in self.real}
 
     def reject(
-        self, images: NDArray[np.uint8], label: int, *, confidence: float, distance: float
+        self, images: NDArray[Any], label: int, *, confidence: float, distance: float
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which samples (N,) are not classified as `label`, and which of the rest are too far from its real images."""
         unsure = self.judge.probabilities(images)[:, label] < confidence
-        far = _nearest(self.judge.features(images), self.real[label]) > distance * self.spans[label]
+        far = _nearest(self.space(images), self.real[label]) > distance * self.spans[label]
         return unsure, far & ~unsure
 
 
@@ -111,13 +112,12 @@ def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDAr
 class Filled:
     """The samples drawn for one class."""
 
-    def __init__(self, label: int, wanted: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, label: int, wanted: int, like: NDArray[Any]) -> None:
         self.label, self.wanted = label, wanted
         self.drawn = self.unsure = self.far = 0
-        self.kept = np.empty((0, *shape), np.uint8)
-        self.refused = np.empty((0, *shape), np.uint8)
+        self.kept = self.refused = np.empty((0, *like.shape[1:]), like.dtype)
 
-    def take(self, images: NDArray[np.uint8], unsure: NDArray[np.bool_], far: NDArray[np.bool_]) -> None:
+    def take(self, images: NDArray[Any], unsure: NDArray[np.bool_], far: NDArray[np.bool_]) -> None:
         """Keep the accepted samples, no more than wanted, and some rejected ones to show."""
         self.drawn += len(images)
         self.unsure, self.far = self.unsure + int(unsure.sum()), self.far + int(far.sum())
@@ -155,10 +155,12 @@ class Filled:
         }
 
 
-def _fill(spec: SynthesizeSpec, network: GenerativeModel, acceptance: Acceptance, label: int, wanted: int) -> Filled:
+def _fill(
+    spec: SynthesizeSpec, network: GenerativeModel, kind: Drawn, acceptance: Acceptance, label: int, wanted: int
+) -> Filled:
     found: Filled | None = None
-    for images in _samples(spec, network, label, wanted):
-        found = found or Filled(label, wanted, images.shape[1:])
+    for images in map(kind.stored, _samples(spec, network, label, wanted)):
+        found = found or Filled(label, wanted, images)
         how: dict[str, Any] = {"confidence": spec.synthetic.confidence, "distance": spec.synthetic.distance}
         found.take(images, *acceptance.reject(images, label, **how))
         if len(found.kept) == wanted:
@@ -167,24 +169,11 @@ def _fill(spec: SynthesizeSpec, network: GenerativeModel, acceptance: Acceptance
     return found
 
 
-def _samples(spec: SynthesizeSpec, network: GenerativeModel, label: int, wanted: int) -> Iterator[NDArray[np.uint8]]:
+def _samples(spec: SynthesizeSpec, network: GenerativeModel, label: int, wanted: int) -> Iterator[Tensor]:
     """Yield batches of samples of a class, in total `ROUNDS` times as many as wanted."""
     draws = torch.Generator().manual_seed(derive(spec.synthetic.seed, "synthetic", label))
     left = ROUNDS * wanted
     while left > 0:
         size = min(BATCH, wanted, left)
-        yield as_bytes(network.sample(torch.full((size,), label), draws))
+        yield network.sample(torch.full((size,), label), draws)
         left -= size
-
-
-def _sheet(store: Store, rows: NDArray[np.int64], drawn: list[Filled]) -> NDArray[np.uint8]:
-    """Tile one row per class: real images, accepted samples, rejected samples."""
-    blank = np.full((1, *store.samples.shape[1:]), 255, np.uint8)
-    lines = []
-    for each in drawn:
-        real = store.samples[rows[store.labels[rows] == each.label][:SHOWN]]
-        parts = (real, each.kept[:SHOWN], each.refused[:SHOWN])
-        lines.append([np.concatenate([part, blank.repeat(SHOWN - len(part), 0)]) for part in parts])
-    columns = [sheets.tile(np.concatenate(part), columns=SHOWN, height=32) for part in zip(*lines, strict=True)]
-    gap = np.full((len(columns[0]), 14, 3), 255, np.uint8)
-    return np.concatenate([columns[0], gap, columns[1], gap, columns[2]], axis=1)

@@ -1,10 +1,9 @@
-"""Memorization: whether generated images repeat training images pixel by pixel, calibrated on held-out real images.
+"""Memorization: whether generated samples repeat training samples, calibrated on held-out real ones.
 
-Distances are Euclidean between images as floats in [0, 1]. Alone they mislead: plain or blurry images are close to
-everything. The distance to the nearest training image is therefore divided by the mean distance to the `NEIGHBORS`
-nearest ones (after Carlini et al. 2023); a copy is much closer to one image than to the rest. A generated image is a
-near-copy if this ratio is below the `EXPECTED` quantile of the held-out images' ratios, so without memorization about
-that share is expected.
+Distances are Euclidean, between images as floats in [0, 1] or between vectors of rows. Alone they mislead: plain or blurry images
+are close to everything. The distance to the nearest training sample is therefore divided by the mean distance to the `NEIGHBORS`
+nearest ones (after Carlini et al. 2023); a copy is much closer to one sample than to the rest. A generated sample is a near-copy
+if this ratio is below the `EXPECTED` quantile of the held-out ones' ratios, so without memorization about that share is expected.
 """
 
 from __future__ import annotations
@@ -45,7 +44,11 @@ def nearest(images: NDArray[np.uint8], training: NDArray[np.uint8], *, neighbors
     size = max(1, min(CELLS // pixels, pixels))  # bounds both the pixels and the distances of a block
     found = [_nearest(part, training, min(neighbors, len(training))) for part in _parts(images, size)]
     rows, squared = (np.concatenate(part) for part in zip(*found, strict=True))
-    distances = np.sqrt(squared)
+    return of_neighbors(rows, np.sqrt(squared))
+
+
+def of_neighbors(rows: NDArray[np.int64], distances: Floats) -> Nearest:
+    """Return what the nearest training samples (N, k) and the distances to them (N, k), nearest first, say."""
     means = distances.mean(1)
     ratio = np.divide(distances[:, 0], means, out=np.zeros(len(means)), where=means > 0)
     return Nearest(rows[:, 0], distances[:, 0], ratio)

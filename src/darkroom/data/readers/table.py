@@ -17,7 +17,7 @@ from darkroom.data import twins
 from darkroom.data.item import Contents
 from darkroom.data.kind import SampleKind, Shape
 from darkroom.data.reader import Read
-from darkroom.data.store import COLUMNS_FILE, new_array
+from darkroom.data.store import COLUMNS_FILE, PREPARATION, new_array
 from darkroom.data.tabular import leaks
 from darkroom.data.tabular.columns import Choice, Column, Parsed, column_of, encode, parse, shape
 from darkroom.data.words import listed
@@ -30,8 +30,8 @@ class TableReader:
 
     kind: SampleKind = "table"
 
-    def __init__(self, table: pa.Table, kinds: Mapping[str, Choice]) -> None:
-        self.table, self.kinds = table, kinds
+    def __init__(self, table: pa.Table, kinds: Mapping[str, Choice], *, target: str = "class") -> None:
+        self.table, self.kinds, self.target = table, kinds, target
 
     def read(self, contents: Contents, root: Path) -> Read:
         """Type every column. Raises ValueError if none is left."""
@@ -84,6 +84,7 @@ class TableReader:
         missing = np.isnan(array[train]).mean(0)
         described = [{**column.saved(), "missing": float(share)} for column, share in zip(kept, missing, strict=True)]
         files.write_json(root / COLUMNS_FILE, described)
+        files.write_json(root / PREPARATION, {"kind": "table", "class": self.target})
         self._kept, self._missing = kept, float(np.isnan(array).mean())
         once = rows[~table["sha256"].duplicated().to_numpy()]
         numbers = {column.name: self._parsed[column.name].numbers for column in kept if column.kind == "number"}

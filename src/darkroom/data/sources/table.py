@@ -100,6 +100,7 @@ class Table:
             for row, name in enumerate(self._ids(table, rows))
         ]
         used = {name for names in special.values() for name in ([names] if isinstance(names, str) else names or [])}
+        self._class = label if isinstance(label, str) else "class"
         self._features = table.drop([name for name in table.column_names if name in used])
         if unknown := [name for name in self.columns if name not in self._features.column_names]:
             hint = choice(unknown[0], self._features.column_names)
@@ -115,7 +116,7 @@ class Table:
         """Return what reads the rows, after `contents`."""
         from darkroom.data.readers.table import TableReader
 
-        return TableReader(self._features, self.columns)
+        return TableReader(self._features, self.columns, target=self._class)
 
     def _read(self, raw: Path) -> pa.Table:
         from darkroom.data.tabular import file

@@ -202,6 +202,25 @@ def encode(parsed: Parsed, column: Column) -> NDArray[np.float32]:
     return np.array([np.nan if t is None else codes.get(t, len(codes)) for t in texts], np.float32)
 
 
+def decode(rows: NDArray[np.float32], columns: Sequence[Column]) -> list[list[Any]]:
+    """Return the cells of each column of rows (N, D) as they would be in a file: numbers, texts, None where empty."""
+    return [_cells(values, column) for values, column in zip(rows.T, columns, strict=True)]
+
+
+def _cells(values: NDArray[np.float32], column: Column) -> list[Any]:
+    if column.kind == "number":
+        return [None if np.isnan(value) else float(str(value)) for value in values]
+    if column.kind == "date":
+        seconds = np.where(np.isnan(values), np.nan, np.rint(values.astype(np.float64) * DAY))
+        whole = (seconds % DAY == 0) | np.isnan(seconds)
+        unit: Literal["D", "s"] = "D" if whole.all() else "s"
+        dates = np.array([np.datetime64("NaT") if np.isnan(s) else np.datetime64(int(s), "s") for s in seconds])
+        texts = np.datetime_as_string(dates.astype(f"datetime64[{unit}]")).tolist()
+        return [None if text == "NaT" else text.replace("T", " ") for text in texts]
+    names = column.categories
+    return [names[int(value)] if 0 <= value < len(names) else None for value in values]
+
+
 def shape(columns: Sequence[Column]) -> tuple[int, ...]:
     """Return the number of categories of each column, 0 for numbers and dates: what a network is built for."""
     return tuple(len(column.categories) if column.kind == "category" else 0 for column in columns)

@@ -9,7 +9,7 @@ from darkroom import files
 from darkroom.data.incoming import Rows
 from darkroom.data.item import readable
 from darkroom.data.place import Listing
-from darkroom.data.store import COLUMNS_FILE
+from darkroom.data.store import COLUMNS_FILE, PREPARATION
 from darkroom.data.tabular import file
 from darkroom.data.tabular.columns import Column, read_column, rows_of
 
@@ -22,6 +22,11 @@ def read_columns(folder: Path) -> list[Column]:
     if not (folder / COLUMNS_FILE).exists():
         raise FileNotFoundError(f"{folder} does not say which columns its table had: there is no {COLUMNS_FILE}")
     return [read_column(found) for found in files.read_json(folder / COLUMNS_FILE)]
+
+
+def class_column(folder: Path) -> str:
+    """Return the name of the column of the class in the table that a model was trained on."""
+    return str(files.read_json(folder / PREPARATION)["class"])
 
 
 def batches(listing: Listing, columns: list[Column]) -> Iterator[Rows]:

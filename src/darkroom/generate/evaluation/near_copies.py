@@ -28,6 +28,13 @@ def memorized(store: Store, rows: NDArray[np.int64], samples: Images, *, seed: i
     train = store.rows("train")
     training = store.samples[train]
     made, held_out = nearest(samples, training), nearest(store.samples[rows], training)
+    return compared(store, train, made, held_out, seed=seed)
+
+
+def compared(
+    store: Store, train: NDArray[np.int64], made: Nearest, held_out: Nearest, *, seed: int
+) -> tuple[dict[str, Any], Nearest]:
+    """Return the same from the nearest of the training samples `train` to generated and to held-out ones."""
     made = Nearest(train[made.row], made.distance, made.ratio)
     draws = np.random.default_rng(derive(seed, "near copies"))
     found = {

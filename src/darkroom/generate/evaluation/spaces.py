@@ -17,7 +17,7 @@ from darkroom.nets import pretrained
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Features = NDArray[np.float32]  # (N, D)
-FeatureExtractor = Callable[[Images], Features]
+FeatureExtractor = Callable[[NDArray[Any]], Features]
 
 JUDGE = "judge.json"
 SIDE = 64
@@ -41,11 +41,11 @@ class JudgeClassifier:
         """Return the features (N, D) of images."""
         return predict(self.network.features, images, np.arange(len(images)))  # type: ignore[arg-type]
 
-    def probabilities(self, images: Images) -> NDArray[np.float32]:
+    def probabilities(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Return the predicted probability of each class, (N, K)."""
         return predict(lambda batch: self.network(batch).float().softmax(1), images, np.arange(len(images)))
 
-    def classify(self, images: Images) -> NDArray[np.int64]:
+    def classify(self, images: NDArray[Any]) -> NDArray[np.int64]:
         """Return the predicted class (N,) of each image; -1 if there are no classes."""
         if not self.classes:
             return np.full(len(images), -1)

@@ -37,8 +37,11 @@ class CellLikelihood(nn.Module):
     their means are within it.
     """
 
+    gaps: Tensor  # (D,), whether a column has missing cells
+
     def __init__(self, shape: tuple[int, ...], *, modes: int, limit: float | None) -> None:
         super().__init__()
+        self.register_buffer("gaps", torch.zeros(len(shape), dtype=torch.bool))
         self.numeric = [column for column, count in enumerate(shape) if count == 0]
         self.categorical = [column for column, count in enumerate(shape) if count > 0]
         self.columns, self.limit = len(shape), limit
@@ -50,6 +53,7 @@ class CellLikelihood(nn.Module):
 
     def adapt(self, rows: NDArray[np.float32]) -> None:
         """Fit the modes to the training rows (N, D)."""
+        self.gaps.copy_(torch.from_numpy(np.isnan(rows).any(0)))
         self.modes.adapt(rows[:, self.numeric])
 
     def choices(self, rows: Tensor) -> Choices:
@@ -78,20 +82,25 @@ class CellLikelihood(nn.Module):
         return total
 
     def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw rows (B, D) from the distribution that parameters (B, width) describe; an unseen category is never drawn."""
+        """Draw rows (B, D) from the distribution that parameters (B, width) describe.
+
+        What no training row has is never drawn: an unseen category, a dropped mode, a missing cell in a column without.
+        """
         means, of_modes, of_categories = self._split(parameters.float().cpu())
         noise = torch.randn(means.shape, generator=generator)
         offsets = means + noise * self.log_scale.cpu().clamp(NARROW, WIDE).exp()
         if self.limit is not None:
             offsets = offsets.clamp(-self.limit, self.limit)
-        dropped = F.pad(self.modes.weight == 0, (0, 1))  # never chosen, as no training row has them
-        modes = _drawn(of_modes.masked_fill(dropped, -torch.inf), generator)
+        full = ~self.gaps.cpu()
+        absent = torch.cat([self.modes.weight.cpu() == 0, full[self.numeric][:, None]], 1)
+        modes = _drawn(of_modes.masked_fill(absent, -torch.inf), generator)
         rows = means.new_empty(len(means), self.columns)
         rows[:, self.numeric] = self.modes.decode(modes, offsets)
         for column, logits, size in zip(self.categorical, of_categories, self.sizes, strict=True):
-            logits = torch.cat([logits[:, : size - 2], logits[:, size - 1 :]], 1)
-            codes = _drawn(logits, generator)
-            rows[:, column] = torch.where(codes == size - 2, torch.nan, codes.float())
+            absent = torch.zeros(size, dtype=torch.bool)
+            absent[size - 2], absent[size - 1] = True, full[column]
+            codes = _drawn(logits.masked_fill(absent, -torch.inf), generator)
+            rows[:, column] = torch.where(codes == size - 1, torch.nan, codes.float())
         return rows
 
     def _split(self, parameters: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:

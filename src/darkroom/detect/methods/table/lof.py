@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from darkroom.detect.methods.table.rows import RowDetector, closest
+from darkroom.detect.methods.table.rows import RowDetector
 from darkroom.detect.options import Neighbors, Scaling
+from darkroom.nets.table.neighbors import closest
 from darkroom.registry import register
 
 SMALLEST = 1e-10

@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from darkroom.detect.methods.table.rows import BLOCK, RowDetector
+from darkroom.detect.methods.table.rows import RowDetector
 from darkroom.detect.options import Scaling
+from darkroom.nets.table.neighbors import BLOCK
 from darkroom.randomness import derive
 from darkroom.registry import register
 from darkroom.settings import Count
