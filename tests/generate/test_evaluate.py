@@ -327,7 +327,7 @@ def test_another_version_of_the_features_is_reported(
     assert not (tmp_path / "evaluation").exists()
 
 
-@pytest.mark.parametrize("name", registry.entries("generator"))
+@pytest.mark.parametrize("name", registry.taking("generator", "image"))
 def test_every_family_is_trained_and_measured(
     name: str,
     changed: Callable[[Callable[[pd.DataFrame], pd.DataFrame]], Path],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from darkroom.generate import evaluate, judge, sample, synthesize, train
 from darkroom.generate.config import EvaluateSpec, JudgeSpec, SynthesizeSpec, TrainSpec
 from darkroom.generate.model import FittedGenerator, GenerativeModel, read_generator
 from darkroom.log import silent
+from darkroom.report.results import Method, Run
+from darkroom.report.sections.generate import rows as of_rows
+from darkroom.report.sections.generate import section as of_images
 
 from .conftest import frame, through
 
@@ -174,3 +178,37 @@ def test_rows_repeat_with_their_seed_and_are_cells_of_the_table(name: str, class
     assert first[:, 0].isnan().any()
     assert np.nanmin(rows[:, 0]) <= np.nanmin(first[:, 0])
     assert np.nanmax(first[:, 0]) <= np.nanmax(rows[:, 0])
+
+
+def test_the_page_shows_generators_of_rows_in_words_of_tables(
+    prepared: Path, judged: Path, models: Callable[[str], Path], tmp_path: Path
+) -> None:
+    model = models("gaussian_copula")
+    metrics = measured("gaussian_copula", prepared, model, judged, tmp_path / "found")
+    times = files.read_json(tmp_path / "found" / "timing.json")
+    run = Run(model, tmp_path / "found", 0, files.read_json(model / "model.json"), metrics, times, times)
+    results: Any = SimpleNamespace(generators=[Method(("gaussian_copula",), (run,))])
+    assert of_images.read(results) is None
+    found = of_rows.read(results)
+    assert found is not None
+    assert found.utility is not None
+    assert [row.title for row in found.utility.rows] == ["real rows", "gaussian_copula"]
+    answer = of_rows.answer(found)
+    assert "reaches" in str(answer.headline)
+    assert [figure.path.name for _, figures in found.figures for figure in figures] == ["marginals.png"]
+
+
+@pytest.mark.parametrize("changed", ["one class", "no label"])
+def test_without_classes_to_learn_rows_are_generated_and_utility_says_why_it_is_missing(
+    changed: str, tmp_path: Path
+) -> None:
+    data = frame(200)
+    data["class"] = "good" if changed == "one class" else None
+    data.to_csv(tmp_path / "parts.csv", index=False)
+    prepared = through(tmp_path / "parts.csv", tmp_path)
+    model = trained("gaussian_copula", prepared, tmp_path / "model")
+    judge.run(JudgeSpec.model_validate(JUDGE), data=prepared, out=tmp_path / "judge", log=silent)
+    found = measured("gaussian_copula", prepared, model, tmp_path / "judge", tmp_path / "found")
+    assert found["utility"]["value"] is None
+    assert "nothing to classify" in found["utility"]["reason"]
+    assert found["memorization"]["near_copies"]["value"] < 0.2

@@ -45,6 +45,7 @@ rule generate_train:
 
 
 generate_evaluate = StageRule(plan, "generate evaluate")
+drawn = "samples" if plan.config.data.kind == "image" else "marginals"
 
 
 rule generate_evaluate:
@@ -53,10 +54,10 @@ rule generate_evaluate:
     output:
         generate_evaluate.manifest,
         report(
-            f"{generate_evaluate.folder}/samples.png",
-            caption="../report/samples.rst",
+            f"{generate_evaluate.folder}/{drawn}.png",
+            caption=f"../report/{drawn}.rst",
             category="generate",
-            labels={"model": "{model}", "seed": "{seed}", "plot": "samples"},
+            labels={"model": "{model}", "seed": "{seed}", "plot": drawn},
         ),
     log:
         generate_evaluate.log,

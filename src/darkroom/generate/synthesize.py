@@ -74,7 +74,8 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
         samples[:] = np.concatenate([each.kept for each in drawn])
         describe_store(fresh, name=store.name, classes=store.classes, items=table, kind=store.kind, sizes=store.sizes)
         files.write_json(fresh / "synthetic.json", {"model": about.plugin["name"], "classes": counted})
-        kind.show(store, rows, [(each.label, each.kept, each.refused) for each in drawn], fresh)
+        shown = [(each.label, each.kept, each.refused) for each in drawn]
+        kind.show(store, rows, shown, data=data, path=fresh / "synthetic.png")
     log({"copies/images": len(table), "copies/refused": sum(each.unsure + each.far for each in drawn)})
 
 

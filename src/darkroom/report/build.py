@@ -35,6 +35,7 @@ from darkroom.report.sections import (
 )
 from darkroom.report.sections.classify import section as classify
 from darkroom.report.sections.detect import section as detect
+from darkroom.report.sections.generate import rows as generated_rows
 from darkroom.report.sections.generate import section as generate
 from darkroom.report.sections.suspects import Corrections
 from darkroom.report.sections.tuning import section as tuning
@@ -53,6 +54,7 @@ SECTIONS: tuple[Section, ...] = (
     tuning.SECTION,
     ladder.SECTION,
     generate.SECTION,
+    generated_rows.SECTION,
     synthetic.SECTION,
     detect.SECTION,
     codes.SECTION,

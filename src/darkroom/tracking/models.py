@@ -114,11 +114,13 @@ def describe(
 def signature(about: Mapping[str, Any], samples: np.ndarray[Any, Any] | None) -> ModelSignature | None:
     """Return what a loaded model takes and returns, as `darkroom.load(FOLDER)` is called; None if the samples are unknown."""
     if about["kind"] == "generator":
-        channels, height, width = about["shape"]
+        of_rows = about.get("samples") == "table"
+        channels, *sides = about["shape"]
+        one = (len(about["shape"]),) if of_rows else (*sides, channels)
         options = [ParamSpec("count", DataType.long, 1), ParamSpec("seed", DataType.long, 0)]
         return ModelSignature(
             inputs=Schema([TensorSpec(np.dtype(str), (-1,), "labels")]) if about["classes"] else None,
-            outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, height, width, channels))]),
+            outputs=Schema([TensorSpec(np.dtype(np.float32 if of_rows else np.uint8), (-1, *one))]),
             params=ParamSchema(options),
         )
     if samples is None:

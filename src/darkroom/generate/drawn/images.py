@@ -33,7 +33,7 @@ class DrawnImages:
         """Return the judge's features."""
         return judge.features
 
-    def show(self, store: Store, rows: NDArray[np.int64], drawn: Sequence[Shown], folder: Path) -> None:
+    def show(self, store: Store, rows: NDArray[np.int64], drawn: Sequence[Shown], *, data: Path, path: Path) -> None:
         """Tile one row per class: real images, accepted samples, rejected samples."""
         blank = np.full((1, *store.samples.shape[1:]), 255, np.uint8)
         lines = []
@@ -43,8 +43,7 @@ class DrawnImages:
             lines.append([np.concatenate([part, blank.repeat(SHOWN - len(part), 0)]) for part in parts])
         columns = [sheets.tile(np.concatenate(part), columns=SHOWN, height=32) for part in zip(*lines, strict=True)]
         gap = np.full((len(columns[0]), 14, 3), 255, np.uint8)
-        sheet = np.concatenate([columns[0], gap, columns[1], gap, columns[2]], axis=1)
-        sheets.save_image(sheet, folder / "synthetic.png")
+        sheets.save_image(np.concatenate([columns[0], gap, columns[1], gap, columns[2]], axis=1), path)
 
     def write(
         self, batches: Iterable[Samples], labels: Sequence[str | None], *, model: Path, folder: Path, name: str

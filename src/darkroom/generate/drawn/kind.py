@@ -28,8 +28,8 @@ class Drawn(Protocol):
     def space(self, judge: JudgeClassifier, store: Store) -> FeatureExtractor:
         """Return the features that distances between samples are measured in."""
 
-    def show(self, store: Store, rows: NDArray[Any], drawn: Sequence[Shown], folder: Path) -> None:
-        """Draw `synthetic.png` in a folder, if this kind has pictures: training samples, those kept, those rejected."""
+    def show(self, store: Store, rows: NDArray[Any], drawn: Sequence[Shown], *, data: Path, path: Path) -> None:
+        """Draw a figure of training samples, these `rows`, of those kept and of those rejected; `data` is the store's folder."""
 
     def write(
         self, batches: Iterable[Samples], labels: Sequence[str | None], *, model: Path, folder: Path, name: str

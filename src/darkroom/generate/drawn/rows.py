@@ -16,6 +16,7 @@ from darkroom.data.store import Store
 from darkroom.data.tabular.columns import Column, decode
 from darkroom.data.tabular.incoming import class_column, read_columns
 from darkroom.generate.drawn.kind import Samples, Shown
+from darkroom.generate.evaluation.marginals import draw_marginals
 from darkroom.generate.evaluation.spaces import FeatureExtractor, JudgeClassifier
 from darkroom.nets.table.inputs import Encoded
 from darkroom.registry import register
@@ -34,8 +35,15 @@ class DrawnRows:
         """Return the vectors of rows; see `vectors`."""
         return vectors(store)
 
-    def show(self, store: Store, rows: NDArray[np.int64], drawn: Sequence[Shown], folder: Path) -> None:
-        """Draw nothing: rows have no pictures."""
+    def show(self, store: Store, rows: NDArray[np.int64], drawn: Sequence[Shown], *, data: Path, path: Path) -> None:
+        """Plot the distribution of the first columns, of the classes that were filled up."""
+        labels = [label for label, _, _ in drawn]
+        parts = {
+            "training rows": store.samples[rows[np.isin(store.labels[rows], labels)]],
+            "kept": np.concatenate([kept for _, kept, _ in drawn]),
+            "rejected": np.concatenate([refused for _, _, refused in drawn]),
+        }
+        draw_marginals(parts, read_columns(data), path)
 
     def write(
         self, batches: Iterable[Samples], labels: Sequence[str | None], *, model: Path, folder: Path, name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from darkroom.data.tabular.columns import Column
 from darkroom.figures import COLORS, save
 
 Rows = NDArray[np.float32]
-DRAWN, COLUMNS, BINS = 12, 4, 20
-"""Columns of the table that the figure shows, panels in a row, and bins of a histogram or most categories of a panel."""
+DRAWN, COLUMNS, BINS, NAMED = 12, 4, 20, 5
+"""Columns of the table that the figure shows; panels in a row; bins of a histogram, or most categories of a panel; most
+categories whose names it shows."""
 
 
 def column_distances(samples: Rows, store: Store, test: NDArray[np.int64], columns: Sequence[Column]) -> dict[str, Any]:
@@ -48,24 +49,26 @@ def shares_apart(first: Rows, second: Rows) -> float:
     return float(np.abs(shares[0] - shares[1]).sum() / 2)
 
 
-def draw_marginals(samples: Rows, store: Store, test: NDArray[np.int64], columns: Sequence[Column], path: Path) -> None:
-    """Plot the distribution of the first columns among test rows and samples; missing cells are left out."""
+def draw_marginals(parts: Mapping[str, Rows], columns: Sequence[Column], path: Path) -> None:
+    """Plot the distribution of the first columns among several sets of rows (N, D); missing cells are left out."""
     shown = columns[:DRAWN]
     across = min(COLUMNS, len(shown))
     drawn = Figure(figsize=(2.6 * across, 2.2 * math.ceil(len(shown) / across)), layout="constrained")
     places = drawn.subplots(math.ceil(len(shown) / across), across, squeeze=False).ravel()
-    for axes, column, real, made in zip(places, shown, store.samples[test].T, samples.T, strict=False):
-        parts = {"test rows": real[~np.isnan(real)], "samples": made[~np.isnan(made)]}
-        together = np.concatenate([*parts.values()])
+    for place, (axes, column) in enumerate(zip(places, shown, strict=False)):
+        known = {name: rows[~np.isnan(rows[:, place]), place] for name, rows in parts.items()}
+        together = np.concatenate([*known.values()])
         if column.kind == "category":
             edges = np.arange(min(len(column.categories), BINS) + 1) - 0.5
         else:
             edges = np.histogram_bin_edges(together, BINS) if len(together) else np.array([0.0, 1.0])
-        for (label, values), color in zip(parts.items(), COLORS, strict=False):
+        for (label, values), color in zip(known.items(), COLORS, strict=False):
             weights = np.full(len(values), 1 / max(1, len(values)))
             axes.hist(values, bins=edges, weights=weights, histtype="step", label=label, color=color, linewidth=1.4)
         axes.set_title(column.name[:24], fontsize=9)
         axes.tick_params(labelsize=7)
+        if column.kind == "category" and len(column.categories) <= NAMED:
+            axes.set_xticks(range(len(column.categories)), [name[:8] for name in column.categories])
     for axes in places[len(shown) :]:
         axes.remove()
     places[0].legend(frameon=False, fontsize=7)

@@ -103,7 +103,8 @@ def measure_rows(spec: EvaluateSpec, data: Path, model: Path, judge: Path, out: 
         for name, values in zip(NEAREST, (ids, nearest.distance, nearest.ratio), strict=True):
             table[_free(name, table)] = values
         table.to_parquet(fresh / "samples.parquet", index=False)
-        draw_marginals(made.samples[drawn], store, test, columns, fresh / "marginals.png")
+        parts = {"test rows": store.samples[test], "samples": made.samples[drawn]}
+        draw_marginals(parts, columns, fresh / "marginals.png")
         if (model / HISTORY).is_file():
             draw_curves(pd.read_csv(model / HISTORY), pd.read_csv(model / STEPS), fresh / "curves.png")
         files.write_json(fresh / "metrics.json", result)

@@ -129,5 +129,5 @@ def _gains(gains: Sequence[Gain], results: Results) -> Table:
 
 
 def _sheet(policy: str, folder: Path) -> list[Figure]:
-    caption = f"{policy}: real training images, samples kept, samples rejected; one row per class."
+    caption = f"{policy}: real training images, samples kept, samples rejected, of the classes that were filled up."
     return figure(folder / "synthetic.png", f"Samples drawn for {policy}", caption)

@@ -58,8 +58,8 @@ class Generators:
 
 
 def read(results: Results) -> Generators | None:
-    """Rank the generators; None if there are none."""
-    if not results.generators:
+    """Rank the generators; None if there are none, or they are of rows."""
+    if not results.generators or "judge" not in results.generators[0].first.metrics:
         return None
 
     def order(method: Method) -> float:

@@ -30,6 +30,11 @@ SPACES = {
 FEATURES = {"judge": "judge", "imagenet": "EfficientNet-Lite0", "inception": "Inception"}
 """What FID and KID are named by: they compare only in the same features."""
 PARTS = {"elbo": "ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
+COPIES_GROUPS = {
+    "Near-copies of training images": ["among samples, %", "among held-out images, %"],
+    "Median distance to the nearest": ["samples", "held-out"],
+    "Median ratio": ["samples", "held-out"],
+}
 COPIES = 1.5
 """Near-copies are too many above this multiple of those among held-out images, if the interval agrees."""
 
@@ -101,17 +106,19 @@ def memory(ranked: Sequence[Method]) -> Table | None:
     known = [m for m in ranked if m.number("memorization", "near_copies").value is not None]
     if not known:
         return None
-    cells = []
-    for m in known:
-        copies, expected = m.share("memorization", "near_copies"), m.share("memorization", "expected")
-        tone = "bad" if too_many_copies(m) else ""
-        line = [cell(copies, "percent", tone=tone), cell(Number(expected.value), "percent")]
-        line += [cell(m.number("memorization", of, "distance", "q50"), "compact") for of in ("samples", "held_out")]
-        line += [cell(m.number("memorization", of, "ratio", "q50"), "decimal") for of in ("samples", "held_out")]
-        cells.append(line)
-    columns = ["among samples, %", "among held-out images, %", "samples", "held-out", "samples", "held-out"]
-    groups = [("Near-copies of training images", 2), ("Median distance to the nearest", 2), ("Median ratio", 2)]
-    return Table("Generator", columns, rows([m.title for m in known], cells), groups)
+    groups = [(title, len(columns)) for title, columns in COPIES_GROUPS.items()]
+    columns = [column for columns in COPIES_GROUPS.values() for column in columns]
+    return Table("Generator", columns, rows([m.title for m in known], [copies(m) for m in known]), groups)
+
+
+def copies(method: Method) -> list[Cell]:
+    """Return the cells under `COPIES_GROUPS`."""
+    found, expected = method.share("memorization", "near_copies"), method.share("memorization", "expected")
+    tone = "bad" if too_many_copies(method) else ""
+    line = [cell(found, "percent", tone=tone), cell(Number(expected.value), "percent")]
+    line += [cell(method.number("memorization", of, "distance", "q50"), "compact") for of in ("samples", "held_out")]
+    line += [cell(method.number("memorization", of, "ratio", "q50"), "decimal") for of in ("samples", "held_out")]
+    return line
 
 
 def too_many_copies(method: Method) -> bool:
