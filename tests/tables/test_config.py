@@ -39,7 +39,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "section": ({"explore": {}}, "explore: takes images, but the source gives rows"),
     "online": (
         {"augment": {"p": {"online": ["mixup"]}}},
-        "mixup takes images or recordings, but the source gives rows",
+        "mixup takes images or recordings or texts, but the source gives rows",
     ),
 }
 
