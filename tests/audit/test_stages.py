@@ -62,9 +62,7 @@ def test_folds_share_no_group_and_hold_training_images_alone(digits: Path) -> No
 
 
 @pytest.mark.training
-def test_half_a_turn_is_dropped_for_six_and_nine_and_kept_for_zero(
-    digits: Path, models: Path, first: Path, tmp_path: Path
-) -> None:
+def test_half_a_turn_is_dropped_for_six_and_nine_and_kept_for_zero(first: Path) -> None:
     found = files.read_json(first / "audit.json")
     verdicts = {name: told["verdict"] for name, told in found["cells"]["offline/rotate90"].items()}
     assert (verdicts["6"], verdicts["9"], verdicts["0"]) == ("drop", "drop", "keep")
@@ -77,10 +75,15 @@ def test_half_a_turn_is_dropped_for_six_and_nine_and_kept_for_zero(
     assert turned["accuracy"]["low"] > 0.5  # seen for most digits
     assert "online/mixup" not in found["cells"]  # it changes labels on purpose
     assert all(cell["numbers"]["kept"]["low"] <= cell["numbers"]["kept"]["value"] for cell in found["whole"].values())
+
+
+@pytest.mark.thorough
+def test_the_same_policy_and_data_give_the_same_bytes(digits: Path, models: Path, first: Path, tmp_path: Path) -> None:
     audited(digits, models, tmp_path / "again", POLICY)
     assert files.read_manifest(first) == files.read_manifest(tmp_path / "again")
 
 
+@pytest.mark.thorough
 @pytest.mark.training
 def test_the_suggested_policy_loads_and_drops_nothing_when_audited_again(
     digits: Path, models: Path, first: Path, tmp_path: Path

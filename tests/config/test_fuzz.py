@@ -102,7 +102,9 @@ def test_the_configs_to_start_from_plan(here: Path) -> None:
     assert all(plans(raw) for raw in bases("set"))
 
 
-@pytest.mark.parametrize("tried", [500, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "tried", [200, pytest.param(500, marks=pytest.mark.thorough), pytest.param(10_000, marks=pytest.mark.long)]
+)
 def test_any_change_of_a_config_plans_or_is_reported(
     here: Path, editor: jsonschema.protocols.Validator, tried: int
 ) -> None:

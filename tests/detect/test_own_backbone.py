@@ -41,7 +41,15 @@ def fit_spec(detector: dict[str, Any]) -> FitSpec:
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("detector", [PADIM, PATCHCORE, {"name": "average", "of": [PADIM, PATCHCORE, "pca"]}], ids=str)
+@pytest.mark.parametrize(
+    "detector",
+    [
+        pytest.param(PADIM, marks=pytest.mark.thorough),
+        pytest.param(PATCHCORE, marks=pytest.mark.thorough),
+        {"name": "average", "of": [PADIM, PATCHCORE, "pca"]},
+    ],
+    ids=str,
+)
 def test_a_whole_run_needs_the_classifier_for_the_fit_alone(
     detector: dict[str, Any], digits: Path, classifiers: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -80,7 +80,7 @@ def test_a_whole_run_finds_other_digits(detector: str, digits: Path, tmp_path: P
     assert set(files.read_json(tmp_path / "model" / files.TIMING)) == {"seconds", "images_per_second"}
 
 
-@pytest.mark.parametrize("detector", ["pca", "autoencoder"])
+@pytest.mark.parametrize("detector", [pytest.param("pca", marks=pytest.mark.thorough), "autoencoder"])
 def test_the_same_spec_and_data_give_the_same_bytes(detector: str, digits: Path, tmp_path: Path) -> None:
     for name in ("first", "second"):
         both(digits, tmp_path / name, detector)

@@ -42,6 +42,7 @@ def train(folder: Path, data: Path, given: TrainSpec) -> Path:
     return folder / "results/digits/model"
 
 
+@pytest.mark.thorough
 @pytest.mark.training
 def test_two_processes_train_what_one_does(digits: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "1", train(tmp_path / "2", digits, spec(devices=2, swa=0.5))

@@ -249,6 +249,7 @@ def test_families_compare_at_neutral_sampling(
     assert found["neutral"]["accuracy"] == plain["accuracy"]
 
 
+@pytest.mark.thorough
 def test_inception_features_come_from_a_weights_file(
     measured: Callable[..., dict[str, Any]], digits: Path, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def model(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.thorough
 def test_the_same_spec_and_data_give_the_same_bytes(model: Path, digits: Path, tmp_path: Path) -> None:
     train.run(train_spec(), data=digits, out=tmp_path / "again", log=silent)
     assert files.read_manifest(model) == files.read_manifest(tmp_path / "again")

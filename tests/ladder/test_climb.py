@@ -75,6 +75,7 @@ def test_the_chosen_rung_follows_from_validation_and_its_model_predicts_what_was
     assert (answers.argmax(1) == predicted[f"prediction_{found['chosen']}_0"]).all()
 
 
+@pytest.mark.thorough
 def test_the_same_spec_gives_the_same_bytes_whatever_the_number_of_cores(climbed: Callable[..., Path]) -> None:
     first, second = climbed("short", minutes=0.02), climbed("again", minutes=0.02, workers=2)
     for path in sorted(first.rglob("*")):

@@ -47,6 +47,7 @@ def test_a_new_network_reads_no_weights_until_told_to(weights: Path) -> None:
     assert torch.equal(fresh.backbone.network.state_dict()[name], known[name])
 
 
+@pytest.mark.thorough
 def test_a_trained_model_is_rebuilt_without_the_pretrained_weights(weights: Path, digits: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.pt"
     own.write_bytes(weights.read_bytes())

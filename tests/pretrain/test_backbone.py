@@ -43,7 +43,7 @@ def run(stage: Any, plan: Plan, wildcards: Mapping[str, str], **folders: Path) -
     stage.run(plan.resolved(name, **wildcards), **folders, log=silent)
 
 
-@pytest.fixture(scope="module", params=["resnet", "vit"])
+@pytest.fixture(scope="module", params=["resnet", pytest.param("vit", marks=pytest.mark.thorough)])
 def made(request: pytest.FixtureRequest, digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path]:
     """Return the plan, and a folder with the data and the pretraining."""
     plan, root = planned(request.param, classify=CLASSIFY, detect=DETECT), tmp_path_factory.mktemp("backbone")

@@ -87,7 +87,7 @@ class Brightness(Detector):
         return Scored(images.mean((1, 2, 3)), images.mean(1))
 
 
-@pytest.mark.parametrize("to", ["onnx", "torch", "openvino"])
+@pytest.mark.parametrize("to", ["onnx", "torch", pytest.param("openvino", marks=pytest.mark.thorough)])
 def test_files_answer_as_their_graph_for_other_batches_and_sizes(to: formats.Format, tmp_path: Path) -> None:
     graph = DetectorGraph(Intake(preparation((12, 16), 1)), Brightness(), 0.5).eval()
     path = tmp_path / f"model{formats.SUFFIXES[to]}"
@@ -102,6 +102,7 @@ def test_files_answer_as_their_graph_for_other_batches_and_sizes(to: formats.For
             np.testing.assert_allclose(second[name].astype(float), values.astype(float), atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_every_view_exports_with_a_free_batch_size(tmp_path: Path) -> None:
     views = [darkroom.create("view", name) for name in registry.taking("view", "image")]
     network = darkroom.create("network", "resnet", (1, 12, 12), 3, width=8).eval()
@@ -122,7 +123,11 @@ def test_every_view_exports_with_a_free_batch_size(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", [padim, patchcore], ids=lambda method: method.__name__.rpartition(".")[2])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(padim, marks=pytest.mark.thorough), patchcore],
+    ids=lambda method: method.__name__.rpartition(".")[2],
+)
 def test_detectors_on_a_backbone_export_with_a_free_batch_size(method: Any, tmp_path: Path, monkeypatch: Any) -> None:
     network = darkroom.create("network", "resnet", (1, 12, 12), 3, width=4, stages=2, blocks=1)
     monkeypatch.setattr(method, "extractor", lambda *_, **__: ClassifierMaps(network, 64 * "0", levels=[0, 1]))

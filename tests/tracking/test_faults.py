@@ -149,7 +149,7 @@ def deliver(path: Path) -> int:
     raise AssertionError("not delivered")
 
 
-@pytest.mark.parametrize("fault", ["refuses", "forgets"])
+@pytest.mark.parametrize("fault", ["refuses", pytest.param("forgets", marks=pytest.mark.thorough)])
 def test_whichever_call_fails_everything_arrives_once(server: Faulty, database: Any, fault: str) -> None:
     records(spool.Run(header()))
     [path] = spool.SPOOL.glob("*.jsonl")
@@ -289,6 +289,7 @@ def test_a_full_disk_under_the_database_loses_nothing(
     assert_whole(client, *found(client, job=JOB.format(1)))
 
 
+@pytest.mark.thorough
 def test_a_database_that_found_no_room_for_its_tables_is_made_when_there_is_some(
     here: Path, small_disk: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.workflow.warm import warm
 
 ROOT = Path(__file__).parents[2]
 JOB = re.compile(r"^Job \d+: (.+)\nReason: (.+)$", re.MULTILINE)
@@ -24,6 +26,8 @@ class Project:
     """A folder with a Snakefile, and how to call it."""
 
     root: Path
+    python_path: Path = Path(sys.executable)
+    """What `python` is; see `warm`."""
 
     def config(self, name: str, content: dict[str, Any]) -> Path:
         """Write a config file; gives its path."""
@@ -58,11 +62,12 @@ class Project:
     ) -> subprocess.Popen[str]:
         paths = (self.root / "elsewhere", self.root / "src")  # a test may put other versions of libraries there
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONWARNINGS": "ignore"}
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        places = [self.python_path.parent, Path(sys.executable).parent]
+        environment["PATH"] = os.pathsep.join([*map(str, places), environment["PATH"]])
         environment.pop("MLFLOW_TRACKING_URI", None)
         if tracking is not None:
             environment["MLFLOW_TRACKING_URI"] = tracking
-        command = [sys.executable, *arguments]
+        command = [str(self.python_path), *arguments]
         with output.open("a") if output else contextlib.nullcontext(subprocess.PIPE) as out:
             return subprocess.Popen(
                 command,
@@ -97,6 +102,13 @@ def copy_files(root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `python` that starts fast."""
+    with warm(tmp_path_factory.mktemp("warm")) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Project:
     """One project without results for all tests of a session; a test that changes it must put it back."""
-    return Project(copy_files(tmp_path_factory.mktemp("project")))
+    return Project(copy_files(tmp_path_factory.mktemp("project")), python)

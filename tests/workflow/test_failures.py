@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.workflow.conftest import Project
 
 from darkroom import files
 
@@ -133,7 +134,7 @@ def test_the_last_good_model_stays_until_its_successor_is_whole(project, small_d
     filler.unlink()
     assert used("full") == (table, exported, True)
 
-    running = project.start(*better)
+    running = Project(project.root).start(*better)  # jobs with an interpreter of their own
     log = project.root / "results/last/logs/generate/diffusion/seed-0/train.log"
     began = time.time()
     while not (log.exists() and log.stat().st_mtime > began):

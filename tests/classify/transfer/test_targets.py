@@ -22,7 +22,7 @@ HEADS: dict[Kind, str] = {"labels": "logistic", "numbers": "ridge"}
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("kind", ["labels", "numbers"])
+@pytest.mark.parametrize("kind", ["labels", pytest.param("numbers", marks=pytest.mark.thorough)])
 def test_a_fitted_head_predicts_the_target_and_fine_tuning_starts_from_it(
     kind: Kind, targeted: Callable[[Kind], Path], weights: Callable[[str], Path], tmp_path: Path
 ) -> None:

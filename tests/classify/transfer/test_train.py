@@ -81,7 +81,7 @@ def test_views_are_of_training_images_alone_and_share_their_fold(frozen: Path, f
     assert all(0.3 < share < 0.7 for share in moved)  # half of the images are flipped, and none is mixed
 
 
-@pytest.mark.parametrize("head", ["class_means", "knn", "logistic", "svm"])
+@pytest.mark.parametrize("head", ["class_means", "knn", "logistic", pytest.param("svm", marks=pytest.mark.thorough)])
 def test_a_probe_is_saved_as_a_whole_network(
     head: str, frozen: Path, few: Path, weights: Weights, tmp_path: Path
 ) -> None:
@@ -99,6 +99,7 @@ def test_a_probe_is_saved_as_a_whole_network(
     assert right > 0.5  # random features tell digits apart to some degree
 
 
+@pytest.mark.thorough
 def test_evaluation_does_not_depend_on_the_number_of_workers(
     frozen: Path, few: Path, weights: Weights, tmp_path: Path
 ) -> None:
@@ -118,8 +119,8 @@ def test_evaluation_does_not_depend_on_the_number_of_workers(
     ("transfer", "architecture"),
     [
         ({"name": "fine_tune", "start_size": 0.5}, "test_efficientnet"),
-        ({"name": "partial", "blocks": 1}, "test_efficientnet"),
-        ({"name": "lora", "rank": 2}, "test_vit"),
+        pytest.param({"name": "partial", "blocks": 1}, "test_efficientnet", marks=pytest.mark.thorough),
+        pytest.param({"name": "lora", "rank": 2}, "test_vit", marks=pytest.mark.thorough),
     ],
     ids=["fine_tune", "partial", "lora"],
 )

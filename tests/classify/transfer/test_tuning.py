@@ -16,7 +16,7 @@ from darkroom.classify.tuning.search_config import TrialSpec
 from darkroom.log import silent
 
 
-@pytest.mark.parametrize("transfer", ["probe", {"name": "fine_tune"}])
+@pytest.mark.parametrize("transfer", ["probe", pytest.param({"name": "fine_tune"}, marks=pytest.mark.thorough)])
 def test_a_fold_reads_the_features_of_both_splits(
     transfer: Any, weights: Callable[[str], Path], digits: Path, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ IMAGES = torch.from_numpy(DIGITS).permute(0, 3, 1, 2) / 255
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.thorough)])
 def test_a_code_tells_digits_apart(precision: str) -> None:
     torch.manual_seed(0)
     training = DetectorTraining.model_validate({"epochs": 40, "precision": precision, "optimizer": {"lr": 0.01}})

@@ -176,6 +176,7 @@ def running(project: Project) -> int:
 
 
 def test_a_training_survives_a_power_cut(smoke: Project) -> None:
+    smoke = Project(smoke.root)  # with an interpreter of its own for every job, as users have
     expected = contents(smoke.root)
     (smoke.root / MODEL).unlink()
     hits = {**dict.fromkeys(stages(), 0), "classify train": 1}
@@ -184,7 +185,9 @@ def test_a_training_survives_a_power_cut(smoke: Project) -> None:
     assert differences(expected, contents(smoke.root)) == []
 
 
+@pytest.mark.thorough
 def test_a_second_snakemake_is_reported_to_wait_and_harms_nothing(project: Project) -> None:
+    project = Project(project.root)
     target = "data/twice/prepared/manifest.json"
     config = ("--configfile", str(project.config("twice", {"name": "twice", "data": {"source": "sklearn"}})))
     first = project.start(target, *config)

@@ -278,6 +278,7 @@ def test_a_choice_of_normal_without_an_auroc_is_left_out_of_the_means_and_named(
     assert "Excluded, as they have no AUROC: 1." in page.text
 
 
+@pytest.mark.thorough
 def test_a_thousand_noisy_photographs_stay_below_15_megabytes(plant: Plant, tmp_path: Path) -> None:
     """224 pixels, grain of 25 of 255 gray levels, a map and a mask each."""
     tree = plant(classifiers=(), generators=(), detectors=("pca",))
