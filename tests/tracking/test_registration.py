@@ -10,6 +10,7 @@ import pytest
 
 from darkroom import files
 from darkroom.__main__ import main
+from darkroom.serve.compare.sources import methods
 from darkroom.serve.registry import promote
 from darkroom.tracking import sender, spool
 
@@ -140,9 +141,10 @@ def test_only_a_comparison_of_these_weights_promotes(client: Any, capsys: pytest
     register("second")
     for folder in (compare("first", "third"), compare("zero", "second"), compare("second", "first")):
         assert command("--comparison", str(folder)) == 1
-        assert "does not compare version 2 with the champion, version 1; run: darkroom compare runs:/" in (
-            capsys.readouterr().err
-        )
+        assert (
+            "does not compare version 2 with the champion, version 1; run: "
+            "darkroom compare models:/digits@champion models:/digits@challenger --out comparison"
+        ) in capsys.readouterr().err
     compare("first", "second", promoted=False)
     assert command() == 1
     assert "does not promote version 2" in capsys.readouterr().err
@@ -154,6 +156,17 @@ def test_only_a_comparison_of_these_weights_promotes(client: Any, capsys: pytest
     assert client.get_model_version(NAME, "2").tags["replaces"] == "1"
     assert command() == 1
     assert "digits has no challenger in the registry: version 2 is its champion" in capsys.readouterr().err
+
+
+def test_versions_can_be_compared(client: Any) -> None:
+    register("first")
+    register("second")
+    for named, weights in (("@champion", "first"), ("@challenger", "second"), ("/1", "first")):
+        [run] = methods(f"models:/{NAME}{named}")[""].values()
+        assert (run.model_folder / "weights.pt").read_text() == weights
+    for named, said in (("@nobody", "alias nobody"), ("/3", "not found"), ("", "expected NAME@ALIAS or NAME/VERSION")):
+        with pytest.raises(ValueError, match=said):
+            methods(f"models:/{NAME}{named}")
 
 
 def test_of_two_promotions_at_once_the_second_stops(client: Any, capsys: pytest.CaptureFixture[str]) -> None:

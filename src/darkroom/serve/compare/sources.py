@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 SEED, EVALUATION, MODEL = "seed-", "evaluation", "model"
 EVALUATIONS = ("classify evaluate", "detect evaluate")
-RUNS = "runs:/"
+RUNS, VERSIONS = "runs:/", "models:/"
 FORMS = (
-    "expected a folder such as results/NAME or results/NAME/classify/POLICY/MODEL, a config, runs:/ID of MLflow, "
-    "or a commit, COMMIT:NAME"
+    "expected a folder such as results/NAME or results/NAME/classify/POLICY/MODEL, a config, runs:/ID or "
+    "models:/NAME@champion of MLflow, or a commit, COMMIT:NAME"
 )
 
 
@@ -32,6 +32,8 @@ def methods(given: str) -> dict[str, dict[int, Run]]:
     """Return the runs of each evaluated model of a result by seed; raises ValueError if there are none."""
     if given.startswith(RUNS):
         return _Server().runs(given.removeprefix(RUNS))
+    if given.startswith(VERSIONS):
+        return _Server().version(given.removeprefix(VERSIONS))
     if (path := Path(given)).is_dir():
         return _in_folder(path)
     if path.suffix in (".yaml", ".yml") and path.is_file():
@@ -107,6 +109,23 @@ class _Server:
                 "give the run of an evaluation, or the one that its seeds share"
             )
         return {"": dict(self._local(run) for run in finished)}
+
+    def version(self, named: str) -> dict[str, dict[int, Run]]:
+        """Return the registered model `NAME@ALIAS` or `NAME/VERSION`, with the evaluation that it was registered with."""
+        from mlflow.exceptions import MlflowException
+
+        name, at, alias = named.partition("@")
+        try:
+            if at:
+                found = self.client.get_model_version_by_alias(name, alias)
+            else:
+                found = self.client.get_model_version(*named.rsplit("/", 1))
+        except (MlflowException, TypeError) as error:
+            reason = getattr(error, "message", "expected NAME@ALIAS or NAME/VERSION")
+            raise ValueError(f"MLflow has no model {named}: {reason}") from None
+        if "evaluated_by" not in found.tags:
+            raise ValueError(f"{VERSIONS}{named} was not registered by Darkroom with a tracked evaluation")
+        return self.runs(found.tags["evaluated_by"])
 
     def made_by(self, history: Iterable[str], given: str, name: str) -> dict[str, dict[int, Run]]:
         """Return the latest evaluation of every model by code of these commits, of the data set `name` if there are several."""

@@ -94,10 +94,9 @@ def _check(folder: Path, champion: ModelVersion, challenger: ModelVersion) -> No
     ours, theirs = champion.tags.get("weights"), challenger.tags.get("weights")
     compared = [one.get("weights", {"a": [], "b": []}) for one in found.get("models", [])]
     if not any(ours in weights["a"] and theirs in weights["b"] for weights in compared):
-        runs = [version.tags.get("evaluated_by", "ID") for version in (champion, challenger)]
         raise ValueError(
             f"{folder} does not compare version {challenger.version} with the champion, version {champion.version}; run: "
-            f"darkroom compare runs:/{runs[0]} runs:/{runs[1]} --out {folder}"
+            f"darkroom compare models:/{champion.name}@champion models:/{champion.name}@challenger --out {folder}"
         )
     if found.get("promoted") is not True:
         raise ValueError(
