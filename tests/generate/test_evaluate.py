@@ -35,8 +35,7 @@ def evaluate_spec(**changes: Any) -> EvaluateSpec:
 
 
 def train_spec(epochs: int) -> TrainSpec:
-    training = {"epochs": epochs, "batch_size": 64}
-    spec = {"generator": SMALL, "training": training, "snapshots": 1, "seed": 0}
+    spec = {"generator": SMALL, "training": {"epochs": epochs, "batch_size": 64}, "snapshots": 1, "seed": 0}
     return TrainSpec.model_validate(spec)
 
 
