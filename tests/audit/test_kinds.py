@@ -137,6 +137,9 @@ def test_the_judge_of_a_bare_section_takes_the_samples(tmp_path: Path) -> None:
         section = load(raw, path="x.yaml").audit
         assert isinstance(section, Audit)
         assert section.network.name == judge  # type: ignore[attr-defined]
+        own = registry.entry("network", judge).training
+        assert section.training.optimizer.lr == own["optimizer"]["lr"]  # type: ignore[attr-defined]
+        assert section.training.epochs == own.get("epochs", 10)
 
 
 def test_negations_are_counted_as_words() -> None:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from darkroom.augment.config import Policy
 from darkroom.classify.config import with_transfer
 from darkroom.fit.config import VALIDATED, Training, inherit
-from darkroom.registry import Plugin
+from darkroom.registry import Plugin, entries
 from darkroom.settings import Count, Name, Probability, Section, Seed, unique
 
 EPOCHS = 10
@@ -36,7 +36,8 @@ class Judging(Judged):
     """A section that trains judges."""
 
     training: Training = Training(epochs=EPOCHS)
-    """Training of the judges. Default: 10 epochs; for a pretrained network, that of `fine_tune`."""
+    """Training of the judges. Default: 10 epochs; for a pretrained network, that of `fine_tune`; for networks of recordings and
+    texts, their own."""
 
     @field_validator("training")
     @classmethod
@@ -54,11 +55,19 @@ class Judging(Judged):
         given = {} if value.get("training") is None else value["training"]
         if not isinstance(given, Mapping):
             return value
-        judge, shared = with_transfer({"network": value.get("network")}), {"epochs": EPOCHS, **given}
-        if "transfer" in judge:  # from pretrained weights, the learning rate of other networks diverges
-            filled = inherit({"models": {"judge": judge}, "training": shared}, "models", "network", "transfer")
-            shared = filled["models"]["judge"]["training"]
-        return {**value, "training": shared}
+        judge = with_transfer({"network": value.get("network")})
+        if "transfer" in judge or not _takes_images(value.get("network")):
+            # the learning rate of networks for images diverges from pretrained weights, and does not suit other samples
+            filled = inherit({"models": {"judge": judge}, "training": given}, "models", "network", "transfer")
+            given = filled["models"]["judge"]["training"]
+        return {**value, "training": {"epochs": EPOCHS, **given}}
+
+
+def _takes_images(network: Any) -> bool:
+    """Return whether a network, as written in a config, takes images; networks that do not exist are for another check."""
+    name = network.get("name") if isinstance(network, Mapping) else network
+    known = entries("network")
+    return not isinstance(name, str) or name not in known or "image" in known[name].samples
 
 
 class Measured(Judged):
