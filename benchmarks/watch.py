@@ -47,7 +47,7 @@ from darkroom.serve.watch.images import BATCH, Sample
 from darkroom.serve.watch.observer import Observer, Seen, observer
 from darkroom.serve.watch.verdict import compared
 
-MODELS, DRAWS, EPOCHS, SPLITS = 10, 40, 20, 5
+MODELS, DRAWS, EPOCHS, SPLITS = 10, 20, 20, 5
 TRAINED, HELD = 1500, 400
 """Images to train on, and images in validation and test split each."""
 COUNTS = (10, 25, 50, 100, 200, 400)
@@ -115,7 +115,7 @@ def power(trials: Iterator[Trial]) -> None:
         strange = sample(one.witness, one.unknown)
         for name in (*fresh, "new class"):
             for count in COUNTS:
-                for _ in range(DRAWS // 2):
+                for _ in range(DRAWS):
                     if name == "new class":
                         share = draws.random(count) < MIXED
                         known = fresh["nothing"].kept(some(fresh["nothing"], int((~share).sum()), draws))
@@ -126,7 +126,7 @@ def power(trials: Iterator[Trial]) -> None:
                     found.append({"model": seed, "change": name, "new": count, "alarm": alarm})
     table = pd.DataFrame(found)
     print(
-        f"{MODELS} networks, {DRAWS // 2} draws each; alarms in % by number of new images, against {HELD} test images"
+        f"{MODELS} networks, {DRAWS} draws each; alarms in % by number of new images, against {HELD} test images"
     )
     print((100 * table.pivot_table("alarm", "change", "new", sort=False)).round().astype(int).to_string())
 

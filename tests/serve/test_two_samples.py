@@ -26,10 +26,10 @@ def draws() -> np.random.Generator:
 
 def test_every_division_has_as_many_items_as_the_observed_one_which_comes_first() -> None:
     found = divisions(7, 3, draws(), count=50)
-    assert found[0].tolist() == [0] * 7 + [1] * 3
-    assert found.shape == (51, 10)
-    assert (found.sum(1) == 3).all()
-    assert len(np.unique(found, axis=0)) > 30
+    assert found[:, 0].tolist() == [0] * 7 + [1] * 3
+    assert found.shape == (10, 51)
+    assert (found.sum(0) == 3).all()
+    assert len(np.unique(found, axis=1).T) > 30
 
 
 def test_the_discrepancy_is_that_of_a_direct_double_sum() -> None:
@@ -41,7 +41,7 @@ def test_the_discrepancy_is_that_of_a_direct_double_sum() -> None:
         pairs = [(i, j) for i in range(len(one)) for j in range(len(other)) if not (same and i == j)]
         return sum(math.exp(-np.square(one[i] - other[j]).sum() / width) for i, j in pairs) / len(pairs)
 
-    for value, row in zip(discrepancy(pooled, divided), divided, strict=True):
+    for value, row in zip(discrepancy(pooled, divided), divided.T, strict=True):
         first, second = pooled[row == 0], pooled[row == 1]
         inside = mean_kernel(first, first, same=True) + mean_kernel(second, second, same=True)
         assert value == pytest.approx(inside - 2 * mean_kernel(first, second, same=False), abs=1e-12)
@@ -52,27 +52,27 @@ def test_the_discrepancy_is_that_of_a_direct_double_sum() -> None:
 )
 def test_kolmogorov_and_smirnov_agree_with_scipy(values: np.ndarray) -> None:
     divided = divisions(18, 12, draws(), count=9)
-    for value, row in zip(kolmogorov_smirnov(values, divided), divided, strict=True):
+    for value, row in zip(kolmogorov_smirnov(values, divided), divided.T, strict=True):
         assert value == pytest.approx(stats.ks_2samp(values[row == 0], values[row == 1]).statistic, abs=1e-12)
 
 
 def test_chi_square_and_shares_agree_with_scipy() -> None:
     labels, divided = draws().integers(0, 3, 40), divisions(25, 15, draws(), count=5)
     cells = labels[:, None] == np.arange(4)  # the last one never occurs
-    for value, row in zip(chi_square(cells, divided), divided, strict=True):
+    for value, row in zip(chi_square(cells, divided), divided.T, strict=True):
         table = [[((labels == k) & (row == part)).sum() for k in range(3)] for part in (0, 1)]
         assert value == pytest.approx(stats.chi2_contingency(table, correction=False).statistic)
-    assert share(cells[:, 1], divided)[3] == pytest.approx(cells[divided[3] == 1, 1].mean())
+    assert share(cells[:, 1], divided)[3] == pytest.approx(cells[divided[:, 3] == 1, 1].mean())
 
 
 def test_p_values_are_those_of_all_divisions() -> None:
     """All 252 divisions of ten values into halves, as in scipy's exact test."""
     values = draws().normal(size=10) + np.repeat([0, 1.2], 5)
     every = np.array(
-        [[k in chosen for k in range(10)] for chosen in itertools.combinations(range(9, -1, -1), 5)], float
+        [[k in chosen for k in range(10)] for chosen in itertools.combinations(range(9, -1, -1), 5)], np.int32
     )
     assert every[0].tolist() == [0] * 5 + [1] * 5
-    found = judged({"ks": kolmogorov_smirnov(values, every)})["ks"]
+    found = judged({"ks": kolmogorov_smirnov(values, every.T)})["ks"]
     assert found.p == found.adjusted == pytest.approx(stats.ks_2samp(values[:5], values[5:], method="exact").pvalue)
 
 

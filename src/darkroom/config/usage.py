@@ -58,9 +58,11 @@ OPTIONS = {
     "samples": "file, or folder of files: what to apply the model to",
     "search": "folder of what a search found, as `classify search` writes it",
     "teacher": "folder of the trained classifier that the loss learns from",
+    "tolerance": "share of the images that were right, of each kind, that may become wrong",
     "to": "format of the file: onnx, torch or openvino",
     "trials": "folder that contains the trials of a search",
     "unfinished": "JSON file that lists which jobs failed",
+    "verdicts": "CSV file with the columns file and verdict: false alarm, miss or right",
     "view": "plain, or tta to merge several views of each image as the evaluation did",
     "weights": "folder of the pretrained weights that `weights fetch` downloads, or of the models of `pretrain train`",
     "workers": "number of processes or threads, on which no result depends",
@@ -68,7 +70,7 @@ OPTIONS = {
 """Help for the arguments of stages and commands."""
 EARLIER = {"--images": "samples"}
 """Arguments by an earlier name of their option, which still works."""
-KINDS = {"int": int, "int | None": int, "float | None": float, "str": str, "str | None": str}
+KINDS = {"int": int, "int | None": int, "float": float, "float | None": float, "str": str, "str | None": str}
 """Types of arguments by their annotation; all others are paths."""
 REST = "snakemake"
 """The argument of a command that takes all words which it has no option for, to pass them on."""

@@ -73,6 +73,17 @@ class Detector(nn.Module, ABC):
     def score(self, images: Tensor) -> Scored:
         """Score images (B, C, H, W) in [0, 1]."""
 
+    def take_in(self, images: NDArray[Any], inputs: FitInputs) -> None:
+        """Take more normal images (N, H, W, C) in without a new fit; `inputs` holds the validation images, and no training ones.
+
+        Raises ValueError if the detector cannot.
+        """
+        able = [name for name, entry in registry.entries("detector").items() if "take_in" in entry.methods]
+        raise ValueError(
+            f"{type(self).__name__} cannot take images in without a new fit; {', '.join(able)} can: add the images to the "
+            "training images instead and fit it again"
+        )
+
     def reconstruct(self, images: Tensor) -> Tensor | None:
         """Return each image as it would look if it were normal; None if the detector makes no reconstructions."""
         return None

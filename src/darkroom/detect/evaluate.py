@@ -36,16 +36,23 @@ BATCH = 64
 """Images scored at a time."""
 
 
-@torch.inference_mode()
 def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log) -> None:
     """Evaluate the detector in `model`. Raises ValueError without normal validation images or labeled test images."""
+    measure(spec, data=data, model=model, out=out, log=log)
+
+
+@torch.inference_mode()
+def measure(
+    spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, threshold: Threshold | None = None
+) -> None:
+    """Evaluate the detector in `model` at a threshold, by default the one that the spec's rule sets."""
     store = open_store(data)
     detector = read_detector(model)
     val, test = normal_rows(store, "val", spec.normal), tested_rows(store, spec.normal)
     anomalous = is_anomalous(store, test, spec.normal)
     val_maps, test_maps = TopMaps(0), TopMaps(spec.examples)
     val_scores, _ = scored(detector, store, val, top=val_maps)
-    threshold = _threshold(spec, detector, store, val_scores)
+    threshold = threshold or set_threshold(spec, detector, store, val_scores)
     metrics = Metrics(resamples=spec.resamples, recall=spec.recall, seed=spec.seed)
     pixels = None if store.masks is None else metrics.pixel_counts(len(test))
     scores, times = scored(detector, store, test, anomalous, pixels, test_maps)
@@ -98,7 +105,7 @@ def _labels_seen(store: Store, spec: EvaluateSpec) -> list[str]:
     return [store.classes[label] for label in seen if store.classes[label] not in spec.normal]
 
 
-def _threshold(spec: EvaluateSpec, detector: Detector, store: Store, normal_scores: Scores) -> Threshold:
+def set_threshold(spec: EvaluateSpec, detector: Detector, store: Store, normal_scores: Scores) -> Threshold:
     """Set the threshold by the spec's rule, on validation images only."""
     if spec.threshold == "quantile":
         return from_normals(normal_scores, spec.false_alarms)

@@ -89,9 +89,7 @@ def save_model(
 
     `target` is needed for models of labels or numbers; `link` says how the outputs become probabilities.
     """
-    weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    files.reserve(folder / WEIGHTS, sum(value.nbytes for value in weights.values()))
-    torch.save(weights, folder / WEIGHTS)
+    save_weights(folder, network)
     about = {
         "kind": plugin.__class__.plugin[0],  # type: ignore[attr-defined]
         "plugin": plugin.model_dump(mode="json"),
@@ -112,6 +110,14 @@ def save_model(
             fitted.diagnostics.to_csv(folder / DIAGNOSTICS, index=False)
         times = {"seconds": fitted.seconds, "images_per_second": fitted.images_per_second}
         files.write_json(folder / files.TIMING, times)
+
+
+def save_weights(folder: Path, network: nn.Module) -> None:
+    """Write the weights alone into a model's folder, in place of any other."""
+    weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
+    (folder / WEIGHTS).unlink(missing_ok=True)
+    files.reserve(folder / WEIGHTS, sum(value.nbytes for value in weights.values()))
+    torch.save(weights, folder / WEIGHTS)
 
 
 def read_about(folder: Path) -> About:

@@ -13,6 +13,7 @@ COMMANDS = {
     "classify predict": "darkroom.classify.predict",
     "compare": "darkroom.serve.compare.command",
     "detect score": "darkroom.detect.score",
+    "detect teach": "darkroom.serve.teach",
     "export": "darkroom.serve.export.command",
     "generate export": "darkroom.generate.diffusion.export",
     "generate sample": "darkroom.generate.sample",

@@ -77,6 +77,12 @@ class Average(Detector):
         self._standardize(inputs.images, inputs.val)
         return _joined(fitted, seconds) if fitted else None
 
+    def take_in(self, images: NDArray[np.uint8], inputs: FitInputs) -> None:
+        """Let every detector take more images in, then standardize anew. Raises ValueError if one of them cannot."""
+        for member in self._detectors:
+            member.take_in(images, inputs)
+        self._standardize(inputs.images, inputs.val)
+
     def score(self, images: Tensor) -> Scored:
         """Return the mean of the standardized scores, and of the maps of those detectors that have any."""
         found = self._each(images)

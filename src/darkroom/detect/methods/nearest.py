@@ -57,15 +57,24 @@ def k_center(rows: Tensor, count: int, *, first: int) -> Tensor:
     covered up to rounding. A round selects several rows: it follows the greedy order among the farthest rows for as long as
     the next one is farther than any row outside them can be, so the result equals that of one row at a time.
     """
+    return _greedy(rows, torch.full((len(rows),), torch.inf), count, [first])
+
+
+def k_center_beyond(rows: Tensor, bank: Tensor, count: int) -> Tensor:
+    """Continue a selection whose rows are in `bank` (M, D): select at most `count` of the rows (N, D) as `k_center` does."""
+    return _greedy(rows, nearest(rows, bank)[0].square(), count, [])
+
+
+def _greedy(rows: Tensor, far: Tensor, count: int, picks: list[int]) -> Tensor:
+    """Select rows until there are `count`; `far` (N,) are the squared distances to what was selected before `picks`."""
     rows = rows - rows.mean(0)
     lengths = rows.square().sum(1)
     enough = ROUNDING * float(lengths.max())
-    far = torch.full((len(rows),), torch.inf)  # squared distances to the nearest selected row
     products = torch.empty(min(BLOCK, len(rows)) * CANDIDATES)
-    picks = [first]
-    fresh = torch.tensor(picks)
+    fresh = torch.tensor(picks, dtype=torch.int64)
     while True:
-        _update(far, rows, lengths, fresh, products)
+        if len(fresh):
+            _update(far, rows, lengths, fresh, products)
         if len(picks) == count:
             break
         top, candidates = far.topk(min(CANDIDATES, len(rows)))
@@ -75,7 +84,7 @@ def k_center(rows: Tensor, count: int, *, first: int) -> Tensor:
         chosen = _follow(rows[candidates], top, max(bound, enough), count - len(picks))
         fresh = candidates[chosen]
         picks += fresh.tolist()
-    return torch.tensor(picks)
+    return torch.tensor(picks, dtype=torch.int64)
 
 
 def _update(far: Tensor, rows: Tensor, lengths: Tensor, fresh: Tensor, products: Tensor) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
@@ -38,6 +40,7 @@ class PaDiM(FeatureDetector):
     chosen: Tensor  # (d,), indices of the features used
     mean: Tensor  # (h w, d)
     whitening: Tensor  # (h w, d, d), the inverse of the covariance's lower Cholesky factor: lower too
+    seen: Tensor  # (), number of images that mean and covariance are of
 
     def __init__(
         self,
@@ -61,15 +64,31 @@ class PaDiM(FeatureDetector):
         self.register_buffer("chosen", torch.zeros(count, dtype=torch.int64))
         self.register_buffer("mean", torch.zeros(places, count))
         self.register_buffer("whitening", torch.zeros(places, count, count))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     def fit(self, inputs: FitInputs) -> None:
         """Estimate mean and covariance at each location in one pass; no feature map is kept."""
         generator = torch.Generator().manual_seed(derive(inputs.seed, "dimensions"))
         self.chosen.copy_(torch.randperm(self.depth, generator=generator)[: len(self.chosen)].sort().values)
-        gaussians = Gaussians(self.mean, self.whitening.zero_())
-        for maps in self.normal_features(inputs.images, inputs.train):
+        self._update(Gaussians(self.mean.zero_(), self.whitening.zero_()), inputs.images, inputs.train)
+
+    def take_in(self, images: NDArray[np.uint8], inputs: FitInputs) -> None:
+        """Update mean and covariance by more images: they become those of a fit on all images together.
+
+        Raises ValueError if the number of images seen is unknown.
+        """
+        if not self.seen:
+            raise ValueError(
+                "this PaDiM was fitted by an earlier version, which did not count its images; fit it again"
+            )
+        gaussians = Gaussians.of_whitened(self.mean, self.whitening, int(self.seen))
+        self._update(gaussians, images, np.arange(len(images)))
+
+    def _update(self, gaussians: Gaussians, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        for maps in self.normal_features(images, rows):
             gaussians.add(self._used(maps))
         gaussians.whiten()
+        self.seen.fill_(gaussians.seen)
 
     def compare(self, features: Tensor, images: Tensor) -> Scored:
         """Return Mahalanobis distances; an image's score is the maximum of its map."""
@@ -88,7 +107,8 @@ class PaDiM(FeatureDetector):
         key = f"{prefix}whitening"
         whitening = torch.zeros_like(self.whitening)
         whitening[:, *self._triangle] = state_dict[key]
-        super()._load_from_state_dict({**state_dict, key: whitening}, prefix, *rest)
+        unknown = {f"{prefix}seen": torch.zeros_like(self.seen)}  # in files of earlier versions
+        super()._load_from_state_dict({**unknown, **state_dict, key: whitening}, prefix, *rest)
 
     @property
     def _triangle(self) -> Tensor:
@@ -101,14 +121,22 @@ class PaDiM(FeatureDetector):
 
 
 class Gaussians:
-    """Running mean (P, d) and scatter (P, d, d) of batches of vectors at P locations; both start at zero.
+    """Running mean (P, d) and scatter (P, d, d) of batches of vectors at P locations, updated in place; they start at zero.
 
     Batches are merged by the update of Chan et al. (1983), which subtracts no large sums: single precision suffices.
     """
 
-    def __init__(self, mean: Tensor, scatter: Tensor) -> None:
-        self.mean, self.scatter = mean.zero_(), scatter
-        self.seen = 0
+    def __init__(self, mean: Tensor, scatter: Tensor, seen: int = 0) -> None:
+        self.mean, self.scatter, self.seen = mean, scatter, seen
+
+    @classmethod
+    def of_whitened(cls, mean: Tensor, whitening: Tensor, seen: int) -> Gaussians:
+        """Continue after `whiten`: replace its result, in place, by the scatters of the vectors seen."""
+        identity = torch.eye(mean.shape[1], dtype=torch.float64)
+        for part in whitening.split(POSITIONS):
+            factor = torch.linalg.solve_triangular(part.double(), identity.expand_as(part), upper=False)
+            part.copy_((factor @ factor.mT - RIDGE * identity) * max(seen - 1, 1))
+        return cls(mean, whitening, seen)
 
     def add(self, vectors: Tensor) -> None:
         """Add a batch of vectors (P, B, d)."""

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from darkroom.detect.detector import FitInputs, Scored
 from darkroom.detect.methods.feature_detector import FeatureDetector, extractor
-from darkroom.detect.methods.nearest import k_center, nearest
+from darkroom.detect.methods.nearest import k_center, k_center_beyond, nearest
 from darkroom.detect.options import (
     BackboneClassifier,
     BackboneLevels,
@@ -85,6 +87,18 @@ class PatchCore(FeatureDetector):
         first = int(torch.randint(len(patches), (1,), generator=generator))
         self.bank = patches[k_center(projected, min(wanted, self.most, len(patches)), first=first)]
         inputs.log({"train/patches": float(len(patches)), "train/kept_patches": float(len(self.bank))})
+
+    def take_in(self, images: NDArray[np.uint8], inputs: FitInputs) -> None:
+        """Continue the selection of the coreset among the patches of more images, of which the same share is kept.
+
+        Those farthest from the bank come first. The selection compares all features, not their projection, and the bank may
+        exceed its largest size, since dropping other patches would make what was normal anomalous.
+        """
+        patches = torch.cat(
+            [_patches(maps).flatten(0, 1) for maps in self.normal_features(images, np.arange(len(images)))]
+        )
+        kept = k_center_beyond(patches, self.bank, math.ceil(self.share * len(patches)))
+        self.bank = torch.cat([self.bank, patches[kept]])
 
     def compare(self, features: Tensor, images: Tensor) -> Scored:
         """Return distances to the nearest patches of the bank; an image's score is its largest one, reweighted."""

@@ -13,10 +13,8 @@ inferior within an allowed margin, on all of them: "no clear difference" never p
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,6 @@ import numpy as np
 from darkroom import files, registry
 from darkroom.data import beside, incoming
 from darkroom.data.store import Store, open_store
-from darkroom.log import Log, silent
 from darkroom.measure.intervals import Difference
 from darkroom.report.results import Run
 from darkroom.serve.compare import page
@@ -33,7 +30,7 @@ from darkroom.serve.compare.metrics import Metric, metrics_of
 from darkroom.serve.compare.pairs import Pair, pairs
 from darkroom.serve.compare.sources import methods
 from darkroom.serve.compare.verdict import Compared, compared, conclusion
-from darkroom.tracking import spool
+from darkroom.serve.tracked import tracked
 from darkroom.tracking.database import LOCAL_ARTIFACTS
 
 COMPARISON, ITEMS = "comparison.json", "items.csv"
@@ -61,7 +58,7 @@ def run(
     given = {f"results {side}": Path(text).resolve() for side, text in (("A", a), ("B", b)) if Path(text).exists()}
     incoming.check_out(out.resolve(), {COMPARISON}, "compare", given)
     settings = {"a": a, "b": b, "metrics": named, "allow": allowed}
-    with _tracked(name, settings, out) as log:
+    with tracked("compare", name, settings, out) as log:
         with files.folder(out.resolve()) as fresh:
             files.write_json(fresh / COMPARISON, described(results))
             _write_items(fresh / ITEMS, results)
@@ -138,18 +135,6 @@ def _data_set(found: Sequence[Pair]) -> tuple[str, Path]:
         if known := beside.data_set(run.evaluation_folder, artifacts=LOCAL_ARTIFACTS.name):
             return known
     return "", Path("data", "nowhere")
-
-
-@contextlib.contextmanager
-def _tracked(name: str, settings: dict[str, Any], out: Path) -> Iterator[Log]:
-    """Log to a run in MLflow, if there is a server and the data set is known."""
-    uri = os.environ[spool.URI] if spool.URI in os.environ else spool.destination(spool.SPOOL)
-    if not uri or not name:
-        yield silent
-        return
-    header = {"stage": "compare", "dataset": name, "tags": {}, "job": out.as_posix(), "spec": settings, "inputs": {}}
-    with spool.begin(header) as log:
-        yield log
 
 
 def _flat(results: Sequence[Compared]) -> dict[str, float]:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from darkroom.measure.distances import squared_blocks
 
 Floats = NDArray[np.float64]
-Divisions = NDArray[np.float64]
-"""(P + 1, N) of 0 and 1: which items of the pooled sample are in the second one; the observed division is the first."""
+Divisions = NDArray[np.int32]
+"""(N, P + 1) of 0 and 1: which items of the pooled sample are in the second one; the observed division is the first."""
 PERMUTATIONS = 1999
 DECIMALS = 12
 """Statistics that agree in these are equal: rounding errors must not decide between them."""
@@ -43,10 +43,10 @@ class Tested(NamedTuple):
 
 def divisions(first: int, second: int, generator: np.random.Generator, *, count: int = PERMUTATIONS) -> Divisions:
     """Return the division of a pooled sample into its `first` and its `second` items, and `count` random ones."""
-    found = np.zeros((count + 1, first + second))
-    found[0, first:] = 1
-    for row in found[1:]:
-        row[generator.permutation(first + second)[:second]] = 1
+    found = np.zeros((first + second, count + 1), np.int32)
+    found[first:, 0] = 1
+    for column in range(1, count + 1):
+        found[generator.permutation(first + second)[:second], column] = 1
     return found
 
 
@@ -66,10 +66,11 @@ def discrepancy(pooled: NDArray[Any], divided: Divisions) -> Floats:
     width = np.median(squared[np.triu_indices(len(squared), 1)])
     kernel = np.exp(-squared / (width or 1.0))
     np.fill_diagonal(kernel, 0)
-    m = divided[0].sum()
+    second = divided.astype(np.float64)
+    m = int(divided[:, 0].sum())
     n = len(pooled) - m
-    inside = np.einsum("pn,pn->p", divided @ kernel, divided)  # both items in the second sample
-    rows = divided @ kernel.sum(1)
+    inside = np.einsum("np,np->p", kernel @ second, second)  # both items in the second sample
+    rows = kernel.sum(1) @ second
     between, outside = rows - inside, kernel.sum() - 2 * rows + inside
     found: Floats = inside / (m * (m - 1)) + outside / (n * (n - 1)) - 2 * between / (m * n)
     return found
@@ -79,27 +80,29 @@ def kolmogorov_smirnov(pooled: Floats, divided: Divisions) -> Floats:
     """Return the largest difference (P + 1,) of the distribution functions of values (N,)."""
     order = np.argsort(pooled, kind="stable")
     ordered = pooled[order]
-    last = np.append(ordered[1:] != ordered[:-1], True)  # of equal values, where both functions have made their step
-    m = divided[0].sum()
-    second = np.cumsum(divided[:, order], axis=1)[:, last]
-    first = np.flatnonzero(last) + 1 - second
-    found: Floats = np.abs(second / m - first / (len(pooled) - m)).max(1)
+    last = np.flatnonzero(
+        np.append(ordered[1:] != ordered[:-1], True)
+    )  # of equal values: both functions have made their step
+    items, m = len(pooled), int(divided[:, 0].sum())
+    second = np.cumsum(divided[order], axis=0, dtype=np.int64)[last]
+    both = last[:, None] + 1
+    found: Floats = np.abs(second * items - both * m).max(0) / (m * (items - m))  # second / m - (both - second) / n
     return found
 
 
 def chi_square(cells: NDArray[np.bool_], divided: Divisions) -> Floats:
     """Return Pearson's statistic (P + 1,) of the counts of both samples in cells (N, C)."""
-    totals, m = cells.sum(0), divided[0].sum()
+    totals, m = cells.sum(0), int(divided[:, 0].sum())
     used = totals > 0
-    expected = totals[used] * m / len(cells)
-    squares = np.square(divided @ cells[:, used].astype(np.float64) - expected) / expected
-    found: Floats = squares.sum(1) * len(cells) / (len(cells) - m)
+    expected = totals[used, None] * m / len(cells)
+    squares = np.square(cells[:, used].T.astype(np.float64) @ divided - expected) / expected
+    found: Floats = squares.sum(0) * len(cells) / (len(cells) - m)
     return found
 
 
 def share(property_: NDArray[np.bool_], divided: Divisions) -> Floats:
     """Return the share (P + 1,) of the second sample that has a property (N,)."""
-    found: Floats = divided @ property_.astype(np.float64) / divided[0].sum()
+    found: Floats = property_.astype(np.float64) @ divided / divided[:, 0].sum()
     return found
 
 
