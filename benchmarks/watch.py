@@ -125,9 +125,7 @@ def power(trials: Iterator[Trial]) -> None:
                     alarm = not compared(one.splits["test"], new, one.witness.names, draws).alike
                     found.append({"model": seed, "change": name, "new": count, "alarm": alarm})
     table = pd.DataFrame(found)
-    print(
-        f"{MODELS} networks, {DRAWS} draws each; alarms in % by number of new images, against {HELD} test images"
-    )
+    print(f"{MODELS} networks, {DRAWS} draws each; alarms in % by number of new images, against {HELD} test images")
     print((100 * table.pivot_table("alarm", "change", "new", sort=False)).round().astype(int).to_string())
 
 
