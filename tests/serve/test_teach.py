@@ -176,7 +176,7 @@ def test_misses_lower_the_threshold_of_any_detector_as_far_as_normal_images_allo
     assert change["broken"] <= allowed * change["right_before"]
     assert described_weights(tmp_path / "a") == described_weights(seed(root, "pca"))
     rule = files.read_json(tmp_path / "a" / "evaluation" / "threshold.json")["rule"]
-    assert rule.endswith("lowered to find images that were missed")
+    assert rule.endswith("lowered to find anomalies that were missed, or were found before")
 
 
 def test_lowering_stops_before_anything_gets_worse() -> None:
@@ -190,6 +190,16 @@ def test_lowering_stops_before_anything_gets_worse() -> None:
         value = evidence.lowered(found, 5.5, 5.5, tolerance)
         assert value == wanted
         assert not evidence.worse(evidence.changes(found, 5.5, value), tolerance)
+
+
+def test_lowering_brings_back_anomalies_that_a_teaching_lost() -> None:
+    scores = np.array([1.0, 2, 3])
+    lost = Group(True, np.array([6.0, 7.0, 4.0]), np.array([5.0, 7.0, 2.5]))  # the last one was never found
+    found = {evidence.NORMAL: Group(False, scores, scores), evidence.ANOMALOUS: lost}
+    assert evidence.worse(evidence.changes(found, 5.5, 5.5), 0.1).startswith("of the 2 anomalous validation images")
+    value = evidence.lowered(found, 5.5, 5.5, 0.1)
+    assert value == 4.0
+    assert not evidence.worse(evidence.changes(found, 5.5, value), 0.1)
 
 
 def test_a_teaching_that_makes_anomalies_normal_is_refused(

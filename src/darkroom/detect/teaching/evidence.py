@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,9 +61,9 @@ def changes(found: Mapping[str, Group], before: float, after: float) -> dict[str
     return {name: _change(group, before, after) for name, group in found.items()}
 
 
-def worse(found: Mapping[str, Change], tolerance: float) -> str:
+def worse(found: Mapping[str, Change], tolerance: float, among: Sequence[str] = GUARDED) -> str:
     """Say which group got worse: more than a share `tolerance` of its images that were right are now wrong; empty if none."""
-    for name in GUARDED:
+    for name in among:
         change = found.get(name)
         if change is not None and change.broken > tolerance * change.right_before:
             return f"of the {change.right_before} {name} that were right, {change.broken} would become wrong"
@@ -71,18 +71,19 @@ def worse(found: Mapping[str, Change], tolerance: float) -> str:
 
 
 def lowered(found: Mapping[str, Group], before: float, after: float, tolerance: float) -> float:
-    """Lower the threshold after a teaching to find misses, the highest first, as long as nothing else gets worse.
+    """Lower the threshold after a teaching to find misses and anomalies that were found before, the highest first.
 
-    It lies halfway between the score of a miss and the next lower score of any image.
+    It stays above normal images that were right, but for the tolerance, and lies halfway between the score of an anomaly and the
+    next lower score of any image.
     """
-    if MISSES not in found:
-        return after
-    missed = found[MISSES].after
+    wanted = [
+        group.after[(group.before > before) | (name == MISSES)] for name, group in found.items() if group.anomalous
+    ]
     known = np.concatenate([group.after for group in found.values()])
-    for score in np.sort(missed[missed <= after])[::-1]:
+    for score in np.sort(np.concatenate([each[each <= after] for each in wanted] or [known[:0]]))[::-1]:
         below = known[known < score]
         candidate = float((score + below.max()) / 2 if len(below) else np.nextafter(score, -np.inf))
-        if worse(changes(found, before, candidate), tolerance):
+        if worse(changes(found, before, candidate), tolerance, (NORMAL, CONFIRMED[False])):
             break
         after = candidate
     return after

@@ -83,7 +83,7 @@ def read_parent(folder: Path) -> Parent:
 
 
 def teach(parent: Parent, given: Judged, data: Path, *, tolerance: float) -> Lesson:
-    """Take the false alarms in and set the threshold by the rule of the evaluation; misses can only lower it.
+    """Take the false alarms in and set the threshold by the rule of the evaluation; misses and lost anomalies can lower it.
 
     `data` is the prepared store. Raises ValueError if the detector cannot learn this way, or if more than a share `tolerance`
     of a group of images that were right would become wrong.
@@ -114,7 +114,9 @@ def teach(parent: Parent, given: Judged, data: Path, *, tolerance: float) -> Les
     found = evidence.groups(given.verdicts, before[2] > limit, before[2], after[2], validation)
     value = evidence.lowered(found, limit, threshold.value, tolerance)
     if value != threshold.value:
-        threshold = Threshold(value, f"{threshold.rule}; lowered to find images that were missed")
+        threshold = Threshold(
+            value, f"{threshold.rule}; lowered to find anomalies that were missed, or were found before"
+        )
     changed = evidence.changes(found, limit, threshold.value)
     if problem := evidence.worse(changed, tolerance):
         raise ValueError(
