@@ -28,6 +28,7 @@ from darkroom.library import LoadedDetector
 from darkroom.log import silent
 from darkroom.nets.resnet import ResNet
 from darkroom.registry import options
+from darkroom.report import looks
 from darkroom.tracking import spool
 
 RESNET = {"name": "resnet", "width": 8, "stages": 2, "blocks": 1}
@@ -51,11 +52,12 @@ def root(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = ResNet((1, 8, 8), 10, width=8, stages=2, blocks=1)
     save_model(root / "classifier", network, plugin=plugin, shape=(1, 8, 8), classes=tuple("0123456789"), fitted=None)
     for name, detector in DETECTORS.items():
-        out = root / "results" / "digits" / "detect" / name / "seed-0"
+        out = root / "results" / "digits" / "detect" / "normal-8" / name / "seed-0"
         given = {"detector": detector, "network": RESNET, "normal": ("8",), "seed": 0}
         spec = FitSpec.model_validate(given)
         fit.run(spec, data=digits, classifier=root / "classifier", out=out / "model", log=silent)
         how = {"false_alarms": 0.2, "threshold": "quantile", "examples": 2, "resamples": 10}
+        files.write_json(out / "model" / files.RECORD, {"spec": spec.model_dump(mode="json"), "code": ""})
         judged = EvaluateSpec.model_validate(given | how)
         evaluate.run(judged, data=digits, model=out / "model", out=out / "evaluation", log=silent)
         files.write_json(out / "evaluation" / files.RECORD, {"spec": judged.model_dump(mode="json"), "code": ""})
@@ -80,7 +82,7 @@ def table(tmp_path: Path) -> Callable[[Verdicts], Path]:
 
 
 def seed(root: Path, name: str) -> Path:
-    return root / "results" / "digits" / "detect" / name / "seed-0"
+    return root / "results" / "digits" / "detect" / "normal-8" / name / "seed-0"
 
 
 def load(folder: Path) -> LoadedDetector:
@@ -128,9 +130,12 @@ def test_false_alarms_become_normal_in_a_new_version(
     rows = pd.read_csv(out / "scores.csv").set_index("file")
     assert rows.loc[alarms, "flagged"].sum() == len(alarms) - described["changed"]["false alarms"]["right_after"]
     assert {path.name for path in (taught / "evaluation").iterdir()} >= {"metrics.json", "threshold.json"}
+    assert (root / "results" / "digits" / "looks").is_dir()  # the new version was measured on the test images
     # a further teaching starts from the first one
     assert command(root, taught, verdicts, "--tolerance", "0.1", "--data", str(root / "data/digits/prepared")) == 0
     second = files.read_json(taught.with_name("taught-2") / "model" / "teaching.json")
+    counted = looks.read(root / "results" / "digits", root / "data" / "digits" / "prepared")
+    assert counted.configurations >= 2
     assert second["lineage"] == [before["weights.pt"], described_weights(taught)]
     again = tmp_path / "again"
     assert command(root, seed(root, name), verdicts, "--tolerance", "0.1", "--out", str(again)) == 0
@@ -228,13 +233,15 @@ def test_a_teaching_is_a_run_built_from_its_parent(
     monkeypatch.setattr(spool, "begin", begin)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://nowhere")
     monkeypatch.chdir(root)
-    alarms, model = flagged(root, "padim", "8"), Path("results/digits/detect/padim/seed-0")
+    alarms, model = flagged(root, "padim", "8"), Path("results/digits/detect/normal-8/padim/seed-0")
     verdicts, out = table(dict.fromkeys(alarms, "false alarm")), tmp_path / "out"
     assert command(root, model, verdicts, "--tolerance", "0.1", "--out", str(out)) == 0
     (header,) = headers
     assert header["stage"] == "detect teach"
     assert header["dataset"] == "digits"
-    assert header["inputs"]["model"] == "results/digits/detect/padim/seed-0/model"  # the folder of the parent's own run
+    assert (
+        header["inputs"]["model"] == "results/digits/detect/normal-8/padim/seed-0/model"
+    )  # the folder of the parent's own run
     assert header["tags"]["parent"] == described_weights(seed(root, "padim"))[:16]
     assert header["job"] == f"{out}/model"
     assert {"test/auroc", "threshold", "threshold/before", "changed/false_alarms/fixed"} <= logged.keys()

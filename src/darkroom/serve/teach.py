@@ -18,6 +18,7 @@ from darkroom.data import beside, incoming
 from darkroom.detect.evaluate import measure
 from darkroom.detect.teaching import evidence, lesson
 from darkroom.detect.teaching.verdicts import judged, read
+from darkroom.report import looks
 from darkroom.serve.tracked import tracked
 
 NAME = "taught"
@@ -76,6 +77,8 @@ def run(
             measure(parent.spec, data=prepared, model=made[0], out=made[1], log=log, threshold=learned.threshold)
             shutil.copyfile(parent.evaluation / files.RECORD, made[1] / files.RECORD)
         log({"threshold/before": parent.point.value} | _flat(learned))
+    made = target / "model", target / "evaluation"
+    looks.note("detect evaluate", parent.spec.model_dump(mode="json"), data=prepared, model=made[0], out=made[1])
     print(*evidence.lines(learned.changed), sep="\n")
     print(_conclusion(parent, learned), target, sep="; ")
 

@@ -134,6 +134,10 @@ def save(folder: Path, parent: Parent, lesson: Lesson, about: dict[str, Any]) ->
         save_weights(fresh, lesson.detector)
         described = {"lineage": list(parent.lineage), "changed": evidence.table(lesson.changed), **about}
         files.write_json(fresh / TEACHING, described)
+    if (parent.folder / files.RECORD).is_file():
+        record = files.read_json(parent.folder / files.RECORD)
+        record["spec"] |= {"taught": {key: about[key] for key in ("parent", "verdicts", "tolerance")}}
+        files.write_json(folder / files.RECORD, record)
 
 
 @torch.inference_mode()
