@@ -5,7 +5,7 @@
     python benchmarks/watch.py alarms fashion NPZ       also `cifar ZIP`; likewise power
     python benchmarks/watch.py tiles ZIP                a detector on magnetic tiles: one photograph per tile, or all of them
 
-Each of MODELS networks learns from a split of its own, without the class UNKNOWN. The new images are from the rest of the data
+Each of several networks learns from a split of its own, without the class UNKNOWN. The new images are from the rest of the data
 set, which no network has seen. For tiles, each draw divides the unseen normal tiles into test and new ones, by groups of
 near-duplicates: with one photograph of each tile, with all of them, and with defects among the new ones. A rate is the mean over
 networks of the share of sets of new images that raise an alarm, with its t-interval over networks. Wanted: 5 % false alarms or
@@ -74,13 +74,14 @@ def main() -> None:
     parser.add_argument("what", choices=("alarms", "power", "tiles"))
     parser.add_argument("name", help="digits, fashion or cifar; the archive of tiles")
     parser.add_argument("path", type=Path, nargs="?")
+    parser.add_argument("--networks", type=int, default=MODELS)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         if given.what == "tiles":
             tiles(Path(given.name), Path(scratch))
             return
         images, labels = LOADED[given.name](given.path)
-        made = (trial(images, labels, Path(scratch) / str(seed), seed) for seed in range(MODELS))
+        made = (trial(images, labels, Path(scratch) / str(seed), seed) for seed in range(given.networks))
         (alarms if given.what == "alarms" else power)(made)
 
 
@@ -105,7 +106,8 @@ def alarms(trials: Iterator[Trial]) -> None:
                         | {name: test.p <= 0.05 for name, test in tests.tests.items()}
                     )
     table = pd.DataFrame(found)
-    print(f"{MODELS} networks, {DRAWS} draws each; false alarms in %, and p <= 0.05 of each test alone")
+    networks = table["model"].nunique()
+    print(f"{networks} networks, {DRAWS} draws each; false alarms in %, and p <= 0.05 of each test alone")
     for key, part in table.groupby(["reference", "new"], sort=False):
         alone = "  ".join(f"{name} {100 * part[name].mean():.1f}" for name in part.columns[4:])
         print(f"{' '.join(map(str, key)):10} {rate(part)}   {alone}")
@@ -131,8 +133,9 @@ def power(trials: Iterator[Trial]) -> None:
                     alarm = not compared(one.splits["test"], new, one.witness.names, draws).alike
                     found.append({"model": seed, "change": name, "new": count, "alarm": alarm})
     table = pd.DataFrame(found)
+    networks = table["model"].nunique()
     print(
-        f"{MODELS} networks, {DRAWS // 3} draws each; alarms in % by number of new images, against {HELD} test images"
+        f"{networks} networks, {DRAWS // 3} draws each; alarms in % by number of new images, against {HELD} test images"
     )
     print((100 * table.pivot_table("alarm", "change", "new", sort=False)).round().astype(int).to_string())
 
