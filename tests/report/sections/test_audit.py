@@ -244,3 +244,30 @@ def test_a_transform_of_some_classes_only_is_warned_about_with_its_cue(plant: An
     page = built(plant, tmp_path / "suggested", {}, cues=cues)
     assert "as the audit suggests, applies <b>translate</b> to some classes only" in section(page)
     assert "leaves visible traces" not in page
+
+
+def test_the_page_shows_texts_with_their_changes_and_plays_recordings(plant: Any, tmp_path: Path) -> None:
+    tree = plant()
+    folder = tree.results / "audit" / "policies" / "standard"
+    write(folder, "standard", [str(k) for k in range(10)], VERDICTS)
+    pairs = [{"before": "not <b>good</b>", "after": "<b>good</b>", "label": "0", "answer": "1"}]
+    files.write_json(
+        folder / "examples.json", [{"title": "deletion, 0", "examples": pairs}, {"title": "x", "examples": []}]
+    )
+    share = {"value": 0.25, "low": 0.1, "high": 0.4}
+    about = files.read_json(folder / "audit.json")
+    unknown = {"value": None, "reason": "no text that the classifiers recognize"}
+    about["negations"] = {
+        "offline/rotate90": {"changed": share, "kept": share, "others": {**share, "value": 0.3}},
+        "offline/translate": dict.fromkeys(("changed", "kept", "others"), unknown),
+    }
+    files.write_json(folder / "audit.json", about)
+    (folder / "clip-0-before.wav").write_bytes(b"RIFF")
+    files.write_json(folder / "clips.json", [{"class": "deletion, 0", "id": "a, before", "file": "clip-0-before.wav"}])
+    spec = tree.spec.model_copy(update={"audits": [ResultEntry(name="standard", folder="audit/policies/standard")]})
+    part = section(type(tree)(spec, tree.data, tree.results).build(tmp_path / "page"))
+    assert "<td><del>not</del> &lt;b&gt;good&lt;/b&gt;</td><td>&lt;b&gt;good&lt;/b&gt;</td><td>0</td><td>1</td>" in part
+    assert "<b>rotate90</b> adds or removes a negation in 25.0% (10.0–40.0) of the texts; 25.0%" in part
+    assert "unknown, there is no text that the classifiers recognize" in part
+    assert 'src="data:audio/wav;base64,UklGRg=="' in part
+    assert ">x</th>" not in part
