@@ -1,6 +1,7 @@
-"""Tables: SMOTE beside class weights and other remedies for a rare class.
+"""Tables: SMOTE beside class weights and other remedies for a rare class, and generators beside real rows.
 
     python benchmarks/tables.py smote ZIP [--tables NAME ...] [--seeds N]
+    python benchmarks/tables.py generators ZIP [--tables NAME ...] [--seeds N] [--epochs N]
 
 ZIP is an archive of ADBench's tables, each an .npz file with X and y (Han et al. 2022, arXiv 2206.09426). Detectors on these
 tables are in docs/reproduced.md.
@@ -8,11 +9,17 @@ tables are in docs/reproduced.md.
 `smote` fits logistic regression and gradient boosting on 70 % of the rows of each table under four remedies for the rare class,
 with five seeds, and prints average precision and balanced accuracy on the others. Differences are paired by split; those of
 one table have corrected t-intervals (Nadeau & Bengio 2003), their mean a t-interval over the tables.
+
+`generators` fits every generator of rows to 70 % of each table (by default three of them), with three seeds, and draws as many
+rows of the same classes. Gradient boosting learns from them, and from the real rows; printed are average precision and AUROC on
+the other rows, the ratios to those of real rows with corrected t-intervals, and the share of samples that are near-copies of
+training rows, of which 1 % are expected.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import time
 import zipfile
@@ -24,7 +31,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, balanced_accuracy_score
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from darkroom import registry
@@ -33,11 +40,20 @@ from darkroom.augment.copies import plan
 from darkroom.augment.makers.table import TableCopies
 from darkroom.augment.remedies import class_weights
 from darkroom.data.store import Store
+from darkroom.fit.batches import training_batches
 from darkroom.fit.sampling import even
+from darkroom.fit.trainer import fit
+from darkroom.fit.untrained import standardize
+from darkroom.generate.config import GeneratorTraining
+from darkroom.generate.evaluation.rows import nearest_rows
+from darkroom.generate.model import FittedGenerator, GenerativeModel
+from darkroom.log import silent
+from darkroom.measure.memorization import threshold
 from darkroom.measure.resampled import corrected_interval
 from darkroom.measure.seeds import t_interval
 
 TABLES = ("cardio", "mammography", "PageBlocks", "pendigits", "satimage-2", "thyroid", "vowels", "WDBC")
+GENERATED = ("cardio", "thyroid", "vowels")
 REMEDIES = ("none", "class weights", "oversampling", "smote")
 
 
@@ -52,14 +68,18 @@ class Table(NamedTuple):
 def main() -> None:
     """Run the part that is asked for."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("part", choices=["smote"])
+    asked.add_argument("part", choices=["smote", "generators"])
     asked.add_argument("data", type=Path)
-    asked.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
-    asked.add_argument("--seeds", type=int, default=5)
+    asked.add_argument("--tables", nargs="+", choices=TABLES)
+    asked.add_argument("--seeds", type=int)
+    asked.add_argument("--epochs", type=int, help="of the TVAE; default: its own")
     given = asked.parse_args()
     torch.set_num_threads(1)
     started = time.monotonic()
-    smote(given.data, given.tables, given.seeds)
+    if given.part == "smote":
+        smote(given.data, given.tables or list(TABLES), given.seeds or 5)
+    else:
+        generators(given.data, given.tables or list(GENERATED), given.seeds or 3, given.epochs)
     print(f"{time.monotonic() - started:.0f} s")
 
 
@@ -111,12 +131,7 @@ def remedied(table: Table, network: str, remedy: str, seed: int) -> tuple[float,
         order = even(given, np.random.default_rng(seed))
         rows, given = rows[order], given[order]
     elif remedy == "smote":
-        items = pd.DataFrame(
-            {"id": [f"{k}" for k in range(len(labels))], "label": labels, "split": "train", "group": 0}
-        )
-        store = Store(
-            table.name, ("normal", "anomaly"), samples, items.assign(mask=-1), None, None, "table", (0,) * rows.shape[1]
-        )
+        store = stored(table, test)
         spec = Policy(offline=["smote"], seed=seed).copied_by("table")
         made, synthetic = TableCopies().again(spec, plan(spec, store, train))
         rows = np.concatenate([rows, synthetic])
@@ -124,14 +139,101 @@ def remedied(table: Table, network: str, remedy: str, seed: int) -> tuple[float,
     weights = np.ones(len(given))
     if remedy == "class weights":
         weights = class_weights(torch.from_numpy(np.bincount(given)).float()).double().numpy()[given]
-    fitted = registry.load("network", network)((0,) * rows.shape[1], 2)
-    fitted.fit(rows, given, weights, seed=seed)
-    with torch.inference_mode():
-        shares = fitted(torch.from_numpy(samples[test])).softmax(1).double().numpy()
+    shares = predicted(network, rows, given, weights, samples[test], seed=seed)
     truth = labels[test]
     return float(average_precision_score(truth, shares[:, 1])), float(
         balanced_accuracy_score(truth, shares[:, 1] > 0.5)
     )
+
+
+def stored(table: Table, test: NDArray[np.int64]) -> Store:
+    """Return a store of a table, with these rows to test on."""
+    items = pd.DataFrame(
+        {"id": [f"{k}" for k in range(len(table.labels))], "label": table.labels, "group": 0, "mask": -1}
+    )
+    items = items.assign(split=np.where(np.isin(np.arange(len(items)), test), "test", "train"))
+    samples, shape = table.rows.astype(np.float32), (0,) * table.rows.shape[1]
+    return Store(table.name, ("normal", "anomaly"), samples, items, None, None, "table", shape)
+
+
+def predicted(
+    network: str,
+    rows: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    asked: NDArray[np.float32],
+    *,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Return the probabilities (M, 2) of rows (M, D) by an estimator fitted to others (N, D)."""
+    fitted = registry.load("network", network)((0,) * rows.shape[1], 2)
+    fitted.fit(rows, labels, weights, seed=seed)
+    with torch.inference_mode():
+        shares: NDArray[np.float64] = fitted(torch.from_numpy(asked)).softmax(1).double().numpy()
+    return shares
+
+
+def generators(data: Path, names: list[str], seeds: int, epochs: int | None) -> None:
+    """Print what samples of each generator are worth as training data beside real rows, and how many are near-copies."""
+    for table in tables(data, names):
+        found = [generated(table, seed, epochs) for seed in range(seeds)]
+        for name in found[0]:
+            values = np.array([each[name] for each in found])  # (seeds, 3): average precision, AUROC, near-copies
+            line = f"{table.name:<12} {name:<16} AP {values[:, 0].mean():.3f}  AUROC {values[:, 1].mean():.3f}"
+            if name != "real":
+                for place, measure in enumerate(("AP", "AUROC")):
+                    ratios = [each[name][place] / each["real"][place] for each in found]
+                    shown = (
+                        corrected_interval(ratios, 0.3 / 0.7)
+                        if len(ratios) > 1
+                        else dict.fromkeys(("value", "low", "high"), ratios[0])
+                    )
+                    line += f"  {measure} ratio {shown['value']:.3f} [{shown['low']:.3f}, {shown['high']:.3f}]"
+                line += f"  near-copies {100 * values[:, 2].mean():.1f} %"
+            print(line, flush=True)
+
+
+def generated(table: Table, seed: int, epochs: int | None) -> dict[str, tuple[float, float, float]]:
+    """Return average precision and AUROC with real rows and with each generator's, and its share of near-copies."""
+    train, test = train_test_split(
+        np.arange(len(table.labels)), test_size=0.3, stratify=table.labels, random_state=seed
+    )
+    store = stored(table, test)
+    sets = {"real": (np.asarray(store.samples[train]), 0.0)}
+    for name in registry.taking("generator", "table"):
+        torch.manual_seed(seed)
+        network = registry.load("generator", name)(store.shape, 2)
+        if isinstance(network, FittedGenerator):
+            network.fit(store.samples[train], store.labels[train])
+        else:
+            fitted(network, store, train, seed=seed, epochs=epochs)
+        with torch.inference_mode():
+            draws = torch.Generator().manual_seed(seed)
+            samples = network.eval().sample(torch.from_numpy(store.labels[train]), draws).numpy()
+            near, real = nearest_rows(store, samples, store.samples[test])
+        sets[name] = samples, float((near.ratio < threshold(real.ratio)).mean())
+    found = {}
+    for name, (rows, copies) in sets.items():
+        shares = predicted(
+            "gradient_boosting", rows, store.labels[train], np.ones(len(train)), store.samples[test], seed=seed
+        )[:, 1]
+        truth = store.labels[test]
+        found[name] = (
+            float(average_precision_score(truth, shares)),
+            float(roc_auc_score(truth, shares)),
+            copies,
+        )
+    return found
+
+
+def fitted(network: GenerativeModel, store: Store, train: NDArray[np.int64], *, seed: int, epochs: int | None) -> None:
+    """Train a generator by its own defaults, or for this number of epochs."""
+    own = registry.entry(*network.plugin).training  # type: ignore[misc]
+    training = GeneratorTraining.model_validate({**own, **({"epochs": epochs} if epochs else {})})
+    standardize(network, store.samples, train)
+    batches = training_batches(store, train, None, batch_size=training.batch_size, seed=seed)
+    with contextlib.redirect_stderr(io.StringIO()):
+        fit(network.task(training), batches, None, seed=seed, log=silent)
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:

@@ -315,6 +315,7 @@ def test_tables(run: Run, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "tables.zip", "w") as archive:
         archive.write(tmp_path / "43_WDBC.npz", "tabular/43_WDBC.npz")
     run("tables", "smote", tmp_path / "tables.zip", "--tables", "WDBC", "--seeds", 2)
+    run("tables", "generators", tmp_path / "tables.zip", "--tables", "WDBC", "--seeds", 2, "--epochs", 1)
 
 
 @pytest.mark.skipif(find_spec("tokenizers") is None, reason="needs the extra text")

@@ -77,7 +77,7 @@ def measure_rows(spec: EvaluateSpec, data: Path, model: Path, judge: Path, out: 
         ms_per_sample = (time.monotonic() - started) / len(made.samples) * 1000
         drawn = made.rows("train")
         shown, held_out = drawn[spread(np.arange(len(drawn)), spec.samples)], spread(test, spec.samples)
-        nearest, real = _nearest(store, made.samples[shown], store.samples[held_out])
+        nearest, real = nearest_rows(store, made.samples[shown], store.samples[held_out])
         memorization, nearest = compared(store, store.rows("train"), nearest, real, seed=spec.seed)
         memorization["equal"] = {
             "samples": float((nearest.distance == 0).mean()),
@@ -130,7 +130,7 @@ def synthetic(network: GenerativeModel, store: Store, *, seed: int) -> Store:
     return Store(store.name, store.classes, samples, items, None, None, store.kind, store.sizes)
 
 
-def _nearest(store: Store, made: NDArray[np.float32], held_out: NDArray[np.float32]) -> tuple[Nearest, Nearest]:
+def nearest_rows(store: Store, made: NDArray[np.float32], held_out: NDArray[np.float32]) -> tuple[Nearest, Nearest]:
     """Return the nearest training rows of samples and of held-out rows, in vectors."""
     space = vectors(store)
     bank = torch.from_numpy(space(store.samples[store.rows("train")]))
