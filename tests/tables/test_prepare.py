@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 
 from darkroom import files
 from darkroom.data.store import Store, open_store
+
+from .conftest import through
 
 Make = Callable[..., Store]
 
@@ -102,6 +105,58 @@ def test_wrong_options_are_one_line(name: str, tmp_path: Path, make: Make, table
         make(table, tmp_path, **options)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "prepared").exists()
+
+
+def written(kind: str, path: Path) -> None:
+    """Write a file that is no table."""
+    if kind == "objects.npz":
+        np.savez(path, X=np.array([[object()]], dtype=object))
+    elif kind == "shape.npz":
+        np.savez(path, X=np.zeros(3), y=np.zeros(3))
+    else:
+        path.write_bytes(
+            {"empty.csv": b"", "header.csv": b"a,b\n", "binary.csv": bytes(range(256))}.get(kind, b"PK no")
+        )
+
+
+BROKEN = {
+    "empty.csv": "has no rows",
+    "header.csv": "has no rows",
+    "binary.csv": "zero bytes",
+    "broken.parquet": "cannot be read as a table",
+    "broken.npz": "cannot be read as a table",
+    "objects.npz": "Python objects, which are never read",
+    "shape.npz": "expected X of shape",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_no_table_is_one_line(kind: str, tmp_path: Path) -> None:
+    written(kind, tmp_path / kind)
+    with pytest.raises(ValueError, match=BROKEN[kind]) as caught:
+        through(tmp_path / kind, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert kind in str(caught.value)
+
+
+def test_numbers_beyond_single_precision_are_missing(tmp_path: Path, make: Make, table: pd.DataFrame) -> None:
+    table.loc[:9, "length"] = [1e300, -1e300] * 5
+    store = make(table, tmp_path)
+    assert np.isnan(store.samples[:10, 0]).all()
+    assert np.isfinite(store.samples[10:, 0]).all()
+
+
+def test_memory_stays_near_the_size_of_a_wide_table(tmp_path: Path, make: Make) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 1000)).round(3)
+    wide = pd.DataFrame(rows, columns=[f"c{k}" for k in range(1000)]).assign(y=["a", "b"] * 100)
+    wide.to_csv(tmp_path / "table.csv", index=False)
+    size = (tmp_path / "table.csv").stat().st_size
+    through(tmp_path / "table.csv", tmp_path / "imports")
+    tracemalloc.start()
+    through(tmp_path / "table.csv", tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * size, f"{peak / size:.1f} times the file"
 
 
 def test_a_later_table_may_have_one_class(tmp_path: Path, make: Make, table: pd.DataFrame) -> None:

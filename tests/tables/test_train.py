@@ -21,6 +21,8 @@ from darkroom.detect.config import EvaluateSpec as JudgeSpec
 from darkroom.detect.config import FitSpec
 from darkroom.log import silent
 
+from .conftest import through
+
 SMALL: dict[str, dict[str, Any]] = {"ft_transformer": {"width": 8, "depth": 1}, "random_forest": {"trees": 20}}
 EPOCHS = {"ft_transformer": 40}
 """Of a network that needs more steps than the 12 of six epochs: over five seeds, its AUROC is then above .95."""
@@ -44,6 +46,13 @@ def trained(name: str, data: Path, out: Path, *, copies: Path | None = None, **m
 def test_networks_and_estimators_learn_the_rare_class(name: str, prepared: Path, tmp_path: Path) -> None:
     found = trained(name, prepared, tmp_path)
     assert found["views"]["plain"]["raw"]["macro_auroc"]["value"] > 0.85
+
+
+def test_a_table_of_one_class_has_nothing_to_classify_in_one_line(tmp_path: Path, table: pd.DataFrame) -> None:
+    table.assign(**{"class": "good"}).to_csv(tmp_path / "parts.csv", index=False)
+    with pytest.raises(ValueError, match="good") as caught:
+        trained("gradient_boosting", through(tmp_path / "parts.csv", tmp_path), tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_seed_repeats(prepared: Path, tmp_path: Path) -> None:
@@ -127,14 +136,18 @@ def test_new_tables_are_predicted_and_scored_as_in_the_evaluation(
     new.mkdir()
     table.drop(columns="class")[["made", "color", "weight", "length"]].to_csv(new / "a.csv", index=False)
     (new / "b.csv").write_text("length\n1\n")
+    (new / "c.csv").write_text("length,weight,color,made\nabc,1,red,2026-01-01\n")
+    (new / "d.csv").write_text("color,made,weight,other,length\ngreen,,,1,\n")
     assert predict.run(model=seed, samples=new, out=tmp_path / "predicted") == 3
     found = pd.read_csv(tmp_path / "predicted" / "predictions.csv").set_index("file")
-    assert len(found) == 401
+    assert len(found) == 403
     assert 'no column "weight"' in found.loc["b.csv", "note"]
+    assert found.loc["c.csv", "note"].startswith('column "length": number, but no cell is one')
+    assert 0 < found.loc["d.csv row 2", "p/bad"] < 1  # an unseen category and missing cells
     known = pd.read_parquet(seed / "evaluation" / "predictions.parquet")
     rows = [f"a.csv row {int(name.removeprefix('row-')) + 2}" for name in known["id"]]
     np.testing.assert_allclose(found.loc[rows, "p/bad"], known["p_plain_0"], atol=1e-6)
-    assert "401 rows" in capsys.readouterr().out
+    assert "403 rows" in capsys.readouterr().out
 
 
 def test_a_new_table_is_scored_as_in_the_evaluation(numbers: Path, tmp_path: Path, table: pd.DataFrame) -> None:

@@ -105,11 +105,10 @@ class TableReader:
 
     def _fingerprints(self) -> list[str]:
         """Return a hash of the cells of each row."""
-        codes = [_codes(parsed) for parsed in self._parsed.values()]
         names = "\0".join(self._parsed).encode()
-        digests = [hashlib.sha256(names) for _ in range(len(codes[0]))]
-        for column in codes:
-            for digest, cell in zip(digests, column, strict=True):
+        digests = [hashlib.sha256(names) for _ in self._rows]
+        for parsed in self._parsed.values():  # one column as bytes at a time, as there may be 10,000
+            for digest, cell in zip(digests, _codes(parsed), strict=True):
                 digest.update(cell)
         return [digest.hexdigest() for digest in digests]
 

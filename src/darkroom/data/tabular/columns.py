@@ -194,9 +194,11 @@ def column_of(parsed: Parsed, name: str, train: NDArray[np.int64]) -> Column:
 
 
 def encode(parsed: Parsed, column: Column) -> NDArray[np.float32]:
-    """Return the numbers (N,) that stand for the cells of a column."""
+    """Return the numbers (N,) that stand for the cells of a column; those too large for a float32 count as missing."""
     if parsed.numbers is not None:
-        return parsed.numbers.astype(np.float32)
+        with np.errstate(over="ignore"):
+            found = parsed.numbers.astype(np.float32)
+        return np.where(np.isfinite(found), found, np.float32(np.nan))
     codes = {name: code for code, name in enumerate(column.categories)}
     texts: Sequence[str | None] = parsed.texts.tolist()  # type: ignore[union-attr]
     return np.array([np.nan if t is None else codes.get(t, len(codes)) for t in texts], np.float32)
@@ -239,7 +241,11 @@ def rows_of(table: pa.Table, columns: Sequence[Column]) -> NDArray[np.float32]:
         if column.kind != "category" and not len(cells.drop_null()):
             found[:, number] = np.nan
             continue
-        parsed, _ = parse(cells, column.name, column.kind)
+        try:
+            parsed, _ = parse(cells, column.name, column.kind)
+        except ValueError as error:
+            reason = str(error).removeprefix(f"data.source.columns.{column.name}: ")
+            raise ValueError(f"column {quoted(column.name)}: {reason}") from None
         assert parsed is not None
         found[:, number] = encode(parsed, column)
     return found

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-STEPS = 100
+STEPS = 50
 """Steps of expectation maximization."""
 ROWS = 5000
 """Maximum number of rows that the mixtures are fitted to, evenly spaced."""
-CELLS = 20_000_000
+CELLS = 1_000_000
 """Numbers in memory at a time while fitting."""
 NARROWEST = 0.01
 """Minimum standard deviation of a mode, in units of the column's."""

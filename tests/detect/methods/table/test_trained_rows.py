@@ -96,7 +96,7 @@ def test_mixtures_are_those_of_scikit_learn() -> None:
     start = np.quantile(values, [1 / 6, 1 / 2, 5 / 6])[:, None]
     precision = np.full((3, 1, 1), 9 / values.var())
     model = GaussianMixture(
-        3, means_init=start, precisions_init=precision, weights_init=[1 / 3] * 3, tol=0, max_iter=100, reg_covar=0
+        3, means_init=start, precisions_init=precision, weights_init=[1 / 3] * 3, tol=0, max_iter=50, reg_covar=0
     )
     with pytest.warns(Warning, match="did not converge"):
         model.fit(values[:, None])
