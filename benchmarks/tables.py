@@ -12,8 +12,9 @@ one table have corrected t-intervals (Nadeau & Bengio 2003), their mean a t-inte
 
 `generators` fits every generator of rows to 70 % of each table (by default three of them), with three seeds, and draws as many
 rows of the same classes. Gradient boosting learns from them, and from the real rows; printed are average precision and AUROC on
-the other rows, the ratios to those of real rows with corrected t-intervals, and the share of samples that are near-copies of
-training rows, of which 1 % are expected.
+the other rows, the ratios to those of real rows with corrected t-intervals, the share of samples that are near-copies of training
+rows, of which 1 % are expected, and their median distance to the nearest training row over that of the other rows. Rows that
+equal an earlier one are left out.
 """
 
 from __future__ import annotations
@@ -175,31 +176,33 @@ def predicted(
 
 def generators(data: Path, names: list[str], seeds: int, epochs: int | None) -> None:
     """Print what samples of each generator are worth as training data beside real rows, and how many are near-copies."""
-    for table in tables(data, names):
+    for name, rows, labels in tables(data, names):
+        _, first = np.unique(rows.astype(np.float32), axis=0, return_index=True)  # equal rows stay in one split
+        table = Table(name, rows[np.sort(first)], labels[np.sort(first)])
         found = [generated(table, seed, epochs) for seed in range(seeds)]
-        for name in found[0]:
-            values = np.array([each[name] for each in found])  # (seeds, 3): average precision, AUROC, near-copies
-            line = f"{table.name:<12} {name:<16} AP {values[:, 0].mean():.3f}  AUROC {values[:, 1].mean():.3f}"
-            if name != "real":
+        for source in found[0]:
+            values = np.array([each[source] for each in found])  # (seeds, 4)
+            line = f"{table.name:<12} {source:<16} AP {values[:, 0].mean():.3f}  AUROC {values[:, 1].mean():.3f}"
+            if source != "real":
                 for place, measure in enumerate(("AP", "AUROC")):
-                    ratios = [each[name][place] / each["real"][place] for each in found]
+                    ratios = [each[source][place] / each["real"][place] for each in found]
                     shown = (
                         corrected_interval(ratios, 0.3 / 0.7)
                         if len(ratios) > 1
                         else dict.fromkeys(("value", "low", "high"), ratios[0])
                     )
                     line += f"  {measure} ratio {shown['value']:.3f} [{shown['low']:.3f}, {shown['high']:.3f}]"
-                line += f"  near-copies {100 * values[:, 2].mean():.1f} %"
+                line += f"  near-copies {100 * values[:, 2].mean():.1f} %  distance {values[:, 3].mean():.2f}"
             print(line, flush=True)
 
 
-def generated(table: Table, seed: int, epochs: int | None) -> dict[str, tuple[float, float, float]]:
-    """Return average precision and AUROC with real rows and with each generator's, and its share of near-copies."""
+def generated(table: Table, seed: int, epochs: int | None) -> dict[str, tuple[float, ...]]:
+    """Return average precision and AUROC with real rows and with each generator's, its near-copies and its distance."""
     train, test = train_test_split(
         np.arange(len(table.labels)), test_size=0.3, stratify=table.labels, random_state=seed
     )
     store = stored(table, test)
-    sets = {"real": (np.asarray(store.samples[train]), 0.0)}
+    sets = {"real": (np.asarray(store.samples[train]), (0.0, 0.0))}
     for name in registry.taking("generator", "table"):
         torch.manual_seed(seed)
         network = registry.load("generator", name)(store.shape, 2)
@@ -211,8 +214,9 @@ def generated(table: Table, seed: int, epochs: int | None) -> dict[str, tuple[fl
             draws = torch.Generator().manual_seed(seed)
             samples = network.eval().sample(torch.from_numpy(store.labels[train]), draws).numpy()
             near, real = nearest_rows(store, samples, store.samples[test])
-        sets[name] = samples, float((near.ratio < threshold(real.ratio)).mean())
-    found = {}
+        share = float((near.ratio < threshold(real.ratio)).mean())
+        sets[name] = samples, (share, float(np.median(near.distance) / np.median(real.distance)))
+    found: dict[str, tuple[float, ...]] = {}
     for name, (rows, copies) in sets.items():
         shares = predicted(
             "gradient_boosting", rows, store.labels[train], np.ones(len(train)), store.samples[test], seed=seed
@@ -221,7 +225,7 @@ def generated(table: Table, seed: int, epochs: int | None) -> dict[str, tuple[fl
         found[name] = (
             float(average_precision_score(truth, shares)),
             float(roc_auc_score(truth, shares)),
-            copies,
+            *copies,
         )
     return found
 
