@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--gain", type=float, default=1.0)
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--tolerance", type=float, default=0.02)
+    parser.add_argument("--detectors", nargs="+", choices=[*DETECTORS], default=[*DETECTORS])
     given = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -57,7 +58,7 @@ def main() -> None:
         root = next(path.parent for path in sorted((folder / "tiles").rglob("train")) if path.is_dir())
         for seed in range(given.splits):
             data, new = divided(root, folder / str(seed), seed, given.gain)
-            for name in DETECTORS:
+            for name in given.detectors:
                 out = folder / str(seed) / name / "seed-0"
                 found.append({"detector": name} | taught(name, data, new, out, given.gain, given.tolerance))
     print(f"\nmean of {given.splits} splits, new and test images multiplied by {given.gain:g}")
