@@ -42,7 +42,7 @@ def root(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data" / "digits").mkdir(parents=True)
     (root / "data" / "digits" / "prepared").symlink_to(digits, target_is_directory=True)
     seed = root / "results" / "digits" / "classifier" / "seed-0"
-    spec = TrainSpec.model_validate({"network": RESNET, "training": {"epochs": 2, "batch_size": 32}, "seed": 0})
+    spec = TrainSpec.model_validate({"network": RESNET, "training": {"epochs": 1, "batch_size": 32}, "seed": 0})
     train.run(spec, data=digits, out=seed / "model", log=silent)
     tested = {"network": RESNET, "tta": [], "tta_merge": "mean", "resamples": 10, "seed": 0}
     evaluate.run(
