@@ -22,9 +22,10 @@ from mlflow.pyfunc import scoring_server
 from PIL import Image
 from tests.serve.conftest import CLASSIFIER, DETECTOR, package_spec
 
-from darkroom import files, library
+from darkroom import files, library, registry
 from darkroom.data.store import open_store
 from darkroom.log import silent
+from darkroom.nets import pretrained
 from darkroom.serve import package
 from darkroom.serve.registry import detector, model
 from darkroom.serve.registry.images import as_files
@@ -203,3 +204,15 @@ def test_an_unfinished_result_is_named(results: Path, digits: Path, tmp_path: Pa
     lost = given.model_copy(update={"classifiers": [moved]})
     with pytest.raises(ValueError, match="seed-1/evaluation"):
         package.run(lost, data=digits, results=results, out=tmp_path / "out", log=silent)
+
+
+def test_a_detector_needs_the_package_of_its_backbone_and_no_file(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    options = registry.options("detector", "patchcore")()
+    about = {"kind": "detector", "plugin": options.model_dump(mode="json")}
+    files.write_json(tmp_path / "model.json", about)
+    assert list(model._backbones(tmp_path)) == [pretrained.installed()]
+    about["plugin"]["weights"] = "/some/file.pt"
+    files.write_json(tmp_path / "model.json", about)
+    with pytest.raises(ValueError, match=r"reads the weights of tf_efficientnet_lite0 from /some/file\.pt"):
+        list(model._backbones(tmp_path))

@@ -20,7 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,9 @@ from darkroom import files, registry
 from darkroom.classify.tta import PLAIN
 from darkroom.data.table import Cells, Columns
 from darkroom.job.reach import ROOT, reach, source
+from darkroom.nets import pretrained
 from darkroom.serve.registry.images import COLUMN
+from darkroom.settings import Section
 
 LOADERS = {
     "network": "darkroom.serve.registry.classifier",
@@ -87,7 +89,7 @@ def write(folder: Path, model: Path, evaluation: Path, images: Sequence[bytes], 
     _write_json(folder / "serving_input_example.json", {"dataframe_split": example})
     _describe(folder, loader, columns, views=(evaluation / "tta.csv").is_file())
     asked = _ask(folder, encoded)
-    _require(folder, sorted(reach(roots).libraries & set(asked["loaded"]) | {"mlflow"}))
+    _require(folder, reach(roots).libraries & set(asked["loaded"]) | {"mlflow"}, _backbones(folder / "data"))
     answers: list[list[Any]] = asked["answers"]
     return answers
 
@@ -101,11 +103,32 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfile(path, place)
 
 
-def _plugins(data: Path) -> Iterator[str]:
-    """Yield the definitions of the plug-ins that the models and the views of an evaluation are built from."""
+def _options(data: Path) -> Iterator[Section]:
+    """Yield the options of the plug-ins that the models are built from."""
     for path in data.rglob("model.json"):
         about = files.read_json(path)
-        options = registry.options(about["kind"], about["plugin"]["name"]).model_validate(about["plugin"])
+        yield registry.options(about["kind"], about["plugin"]["name"]).model_validate(about["plugin"])
+
+
+def _backbones(data: Path) -> Iterator[str]:
+    """Yield the packages with the weights of the backbones of detectors, which are no part of theirs: `NAME==VERSION`.
+
+    Raises ValueError for weights that no package has.
+    """
+    for options in _options(data):
+        for chosen in pretrained.choices(options) if options.plugin[0] == "detector" else ():  # type: ignore[attr-defined]
+            found = pretrained.installed(chosen.architecture) if chosen.weights is None else None
+            if found is None:
+                raise ValueError(
+                    f"registry: the detector reads the weights of {chosen.architecture} from {chosen.weights}, which a server "
+                    f"does not have; only detectors with packaged weights can be registered: {', '.join(pretrained.PACKAGES)}"
+                )
+            yield found
+
+
+def _plugins(data: Path) -> Iterator[str]:
+    """Yield the definitions of the plug-ins that the models and the views of an evaluation are built from."""
+    for options in _options(data):
         yield from (entry.definition for entry in registry.used(options))
     metrics = data / "evaluation/metrics.json"
     views = files.read_json(metrics).get("tta", {}).get("views", []) if metrics.is_file() else []
@@ -142,16 +165,11 @@ def _describe(folder: Path, loader: str, columns: Columns, *, views: bool) -> No
     described.save(str(folder / "MLmodel"))
 
 
-def _require(folder: Path, libraries: Sequence[str]) -> None:
-    """Pin the libraries, given by import name, at the versions in use."""
+def _require(folder: Path, libraries: Iterable[str], more: Iterable[str]) -> None:
+    """Pin the libraries, given by import name, at the versions in use, and add `more` pins."""
     known = metadata.packages_distributions()
-    pins = sorted(
-        {
-            f"{name}=={metadata.version(name)}"
-            for each in libraries
-            for name in [each if each in known[each] else known[each][0]]
-        }
-    )
+    names = (each if each in known[each] else known[each][0] for each in libraries)
+    pins = sorted({*more, *(f"{name}=={metadata.version(name)}" for name in names)})
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
     environment = {
         "python": platform.python_version(),
