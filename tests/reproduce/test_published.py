@@ -58,6 +58,9 @@ def test_an_error_names_the_file_and_the_key(tmp_path: Path, monkeypatch: pytest
     try:
         with pytest.raises(ValueError, match=r'published/digits.yaml: experiments.digits.classify.trian: .*"train"'):
             published.parts()
+        (tmp_path / "digits.yaml").write_text(whole.replace('"0.961111"', '"96.1 %"'), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"experiments.digits.published.knn.value"):
+            published.parts()
         (tmp_path / "digits.yaml").write_text(whole, encoding="utf-8")
         (tmp_path / "others.yaml").write_text(whole, encoding="utf-8")
         with pytest.raises(ValueError, match="two experiments are named digits"):

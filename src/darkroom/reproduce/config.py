@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from darkroom.augment.config import OnlineSpec
 from darkroom.classify.config import Classifier
 from darkroom.data.config import Images, Split
 from darkroom.fit.config import Seeds, inherit
@@ -45,8 +44,6 @@ class Trained(Experiment, Images):
 
     split: Split = Split(val=0)
     models: dict[str, Classifier] = {}
-    policy: OnlineSpec = OnlineSpec()
-    """What is applied to the batches of a training."""
 
     @model_validator(mode="before")
     @classmethod
@@ -88,12 +85,15 @@ class GainSpec(Trained):
     transform: Annotated[Section, Plugin("transform")]
 
 
+Share = Annotated[str, Field(pattern=r"^[+-]?\d*\.\d+$")]
+"""A published number with the source's number of digits: `0.912` for 91.2 %; with a sign if it is a difference."""
+
+
 class Value(Section):
     """A published value, and where ours is in the results of an experiment."""
 
     key: str
-    published: Annotated[str, Field(pattern=r"^[+-]?\d*\.\d+$")]
-    """With the source's number of digits, as a share: `0.912` for 91.2 %."""
+    published: Share
     source: str
     url: str
     differs: str = ""

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from darkroom.config import explain, strict_yaml
-from darkroom.reproduce.config import ClassifySpec, DetectSpec, Experiment, GainSpec, Value
+from darkroom.reproduce.config import ClassifySpec, DetectSpec, Experiment, GainSpec, Share, Value
 from darkroom.settings import Name, Section, Sha256
 
 FOLDER = Path(__file__).with_name("published")
@@ -35,7 +35,7 @@ class Note(Section):
 class Entry(Note):
     """A published value, which may be from another source than the file's others."""
 
-    value: str
+    value: Share
     source: str | None = None
     url: str | None = None
 
@@ -56,14 +56,18 @@ class Declared(Section):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if len([step for step in ("detect", "classify", "gain") if getattr(self, step) is not None]) != 1:
+        if len(self._steps) != 1:
             raise ValueError("expected one of detect, classify and gain")
         return self
 
     @property
+    def _steps(self) -> list[str]:
+        return [step for step in ("detect", "classify", "gain") if getattr(self, step) is not None]
+
+    @property
     def step(self) -> str:
         """The stage that runs it."""
-        return next(step for step in ("detect", "classify", "gain") if getattr(self, step) is not None)
+        return self._steps[0]
 
     @property
     def spec(self) -> Experiment:
