@@ -47,7 +47,7 @@ from darkroom.serve.watch.images import BATCH, Sample
 from darkroom.serve.watch.observer import Observer, Seen, observer
 from darkroom.serve.watch.verdict import compared
 
-MODELS, DRAWS, EPOCHS, SPLITS = 10, 30, 20, 5
+MODELS, DRAWS, EPOCHS = 10, 30, 20
 TRAINED, HELD = 1500, 400
 """Images to train on, and images in validation and test split each."""
 COUNTS = (10, 25, 50, 100, 200)
@@ -78,7 +78,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         if given.what == "tiles":
-            tiles(Path(given.name), Path(scratch))
+            tiles(Path(given.name), Path(scratch), given.networks)
             return
         images, labels = LOADED[given.name](given.path)
         made = (trial(images, labels, Path(scratch) / str(seed), seed) for seed in range(given.networks))
@@ -140,13 +140,13 @@ def power(trials: Iterator[Trial]) -> None:
     print((100 * table.pivot_table("alarm", "change", "new", sort=False)).round().astype(int).to_string())
 
 
-def tiles(archive: Path, folder: Path) -> None:
+def tiles(archive: Path, folder: Path, splits: int) -> None:
     """Print the alarm rates of a detector on magnetic tiles."""
     unpack(archive, folder / "tiles")
     root = next(path.parent for path in sorted((folder / "tiles").rglob("train")) if path.is_dir())
     magnetic.VAL, magnetic.TEST = 0.1, 0.5
     found = []
-    for seed in range(SPLITS):
+    for seed in range(splits):
         data, out = magnetic.prepared(root, folder / str(seed), "grouped", seed), folder / str(seed) / "seed-0"
         given = {"detector": DETECTOR, "normal": ["good"], "seed": seed}
         fit.run(FitSpec.model_validate(given), data=data, out=out / "model", log=silent)
@@ -174,7 +174,7 @@ def tiles(archive: Path, folder: Path) -> None:
             ):
                 tests = compared(whole.kept(mine), whole.kept(fresh), (), draws)
                 found.append({"model": seed, "new": name, "alarm": not tests.alike, "images": int(fresh.sum())})
-    print(f"{DETECTOR['name']}, {SPLITS} splits, {DRAWS} draws each; alarms in %")
+    print(f"{DETECTOR['name']}, {splits} splits, {DRAWS} draws each; alarms in %")
     for kind, part in pd.DataFrame(found).groupby("new", sort=False):
         print(f"{kind!s:16} {part['images'].mean():5.0f} new images  {rate(part)}")
 

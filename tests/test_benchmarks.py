@@ -304,7 +304,7 @@ def test_watch(run: Run, tiles: Path) -> None:
     tiny = {"MODELS": 2, "DRAWS": 2, "EPOCHS": 1, "TRAINED": 100, "HELD": 30, "COUNTS": (10, 20)}
     for what in ("alarms", "power"):
         run("watch", what, "digits", **tiny)
-    run("watch", "tiles", tiles, SPLITS=1, DRAWS=2, DETECTOR={"name": "pca"})
+    run("watch", "tiles", tiles, "--networks", 1, DRAWS=2, DETECTOR={"name": "pca"})
 
 
 @pytest.mark.skipif(find_spec("imblearn") is None, reason="needs the extra table")
