@@ -37,20 +37,23 @@ def sounds(names: list[str]) -> None:
 def test_recordings_in_class_folders(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sounds([f"{tmp_path}/set/{word}/{number}.wav" for word in ("yes", "no") for number in range(12)])
     (tmp_path / "set" / "cover.jpg").write_bytes(b"no image matters here")
+    (tmp_path / "set" / "yes" / "cut.wav").write_bytes(b"RIFF")
     found = init(tmp_path / "set")
     assert found.data.source.name == "audio_folder"
     assert [*found.classify.models] == ["spectrogram"]
     assert [step.name for step in found.augment["standard"].online] == ["spec_augment"]
     said = capsys.readouterr().out
-    assert "24 recordings in 2 classes" in said
+    assert "25 recordings in 2 classes" in said
     assert "0.2 to 0.2 s, typically 0.2 s of 24 recordings; 8,000 Hz" in said
+    assert "unreadable  1 of 25: yes/cut.wav (" in said
     assert "about 5 recordings each for validation and testing" in " ".join(said.split())
 
 
-def test_speakers_in_file_names_stay_apart(init: Any, tmp_path: Path) -> None:
+def test_speakers_in_file_names_stay_apart(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [f"{digit}_{speaker}_{n}" for digit in range(3) for speaker in ("ann", "bo", "cy") for n in range(3)]
     sounds([f"{tmp_path}/set/{name}.wav" for name in names])
     assert init(tmp_path / "set").data.source.names == "{label}_{group}_{}"
+    assert "as nearly as 3 groups, each in one split, allow" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_table_that_names_recordings(init: Any, tmp_path: Path) -> None:

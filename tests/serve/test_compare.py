@@ -294,8 +294,9 @@ def test_runs_and_commits_are_found_in_mlflow_and_the_comparison_goes_there(
 
 
 def test_what_cannot_be_compared_ends_in_one_line_and_writes_nothing(
-    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/missing.db")
     a, other = write("a", range(30)), write("other", range(3), truth=(TRUTH + 1) % 3)
     half = write("half", range(3))
     (half / "evaluation" / files.MANIFEST).unlink()
@@ -307,6 +308,8 @@ def test_what_cannot_be_compared_ends_in_one_line_and_writes_nothing(
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
+    for name, text in {"list": "- a", "nothing": "", "broken": "name: [a\n"}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
     for words, given in {
         "disagree on the truth of 300 test images": (a, other),
         "is not a finished model": (a, half),
@@ -315,6 +318,10 @@ def test_what_cannot_be_compared_ends_in_one_line_and_writes_nothing(
         "holds a generator; classifiers and detectors can": (a, generator),
         "has no evaluated classifier or detector": (a, mine),
         'there is no result "nowhere"; expected a folder': (a, "nowhere"),
+        "list.yaml is no config of Darkroom: it has no key `name`": (a, tmp_path / "list.yaml"),
+        "nothing.yaml is no config of Darkroom": (a, tmp_path / "nothing.yaml"),
+        "broken.yaml is not valid YAML": (a, tmp_path / "broken.yaml"),
+        "there is no MLflow database": (a, "runs:/abc"),
         "is not a result of compare": (a, a, "--out", mine),
         "overlaps with": (a, a, "--out", a / "x"),
         "no metric of --allow": (a, a, "--allow", "acuracy=-0.01"),
@@ -328,4 +335,5 @@ def test_what_cannot_be_compared_ends_in_one_line_and_writes_nothing(
         assert re.search(re.escape(words), said), said
         assert said.count("\n") == 1
     assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "missing.db").exists()
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]

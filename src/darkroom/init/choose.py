@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.config import photographs
-from darkroom.data.kind import PLURAL
+from darkroom.data.kind import PLURAL, SINGULAR
 from darkroom.data.words import shown
 from darkroom.fit.config import Training
 from darkroom.init import cost
@@ -118,11 +118,14 @@ def _share(scene: Listed, missing: list[str]) -> tuple[float, str]:
     share = round(min(max(FEW / count, ENOUGH / total, SHARES[0]), SHARES[1]), 2)
     number, each = max(1, round(share * total)), " each" if len(missing) > 1 else ""
     parts = " and ".join({"val": "validation", "test": "testing"}[part] for part in missing)
-    why = f"more than the default 0.1 because the set is small: about {number} {PLURAL[scene.kind]}{each} for {parts}"
+    unit = (SINGULAR if number == 1 else PLURAL)[scene.kind]
+    why = f"more than the default 0.1 because the set is small: about {number} {unit}{each} for {parts}"
     if len(scene.trained) > 1:
         smallest = f"the smallest class, {shown(rarest)} ({count})"
         of_it = f"{max(1, round(share * count))} of them from {smallest}"
         why += f", {of_it}" if count > 2 else f"; {smallest}, has too few"
+    if scene.groups:
+        why += f"; as nearly as {scene.groups:,} groups, each in one split, allow"
     return share, why
 
 

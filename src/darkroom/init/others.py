@@ -67,17 +67,19 @@ def seen(scene: Listed) -> Iterator[words.Fact]:
 
 def _sounds(scene: Listed) -> Iterator[words.Fact]:
     """Say how long the recordings are, and of which rate."""
-    found = []
+    found, bad = [], []
     for item in scene.found.contents.items[:: max(1, scene.images // HEADERS)]:
         try:
             found.append(sound.header(item.image))  # type: ignore[arg-type]
-        except UnreadableError:
-            continue
+        except UnreadableError as error:
+            bad.append(f"{shown(item.origin, 60)} ({error})")
     if found:
         seconds = np.array([about.seconds for about in found])
         rates = sorted({about.rate for about in found})
         typical = f"{seconds.min():.3g} to {seconds.max():.3g} s, typically {np.median(seconds):.3g} s"
         yield "length", f"{typical} of {len(found):,} recordings; {listed([f'{rate:,} Hz' for rate in rates], 4)}"
+    if bad:
+        yield "unreadable", f"{len(bad):,} of {len(found) + len(bad):,}: {listed(bad, 3)}; the run skips and lists them"
 
 
 def _texts(scene: Listed) -> Iterator[words.Fact]:
@@ -86,7 +88,8 @@ def _texts(scene: Listed) -> Iterator[words.Fact]:
         counts = np.array([len(text.split()) for text in texts])
         yield "length", f"{counts.min()} to {counts.max():,} words, typically {np.median(counts):.0f}"
         copies = len(texts) - len(set(texts))
-        yield "duplicates", f"{copies:,} repeat an earlier text; the run keeps copies and near-duplicates in one split"
+        repeat = "no text repeats" if not copies else "1 repeats" if copies == 1 else f"{copies:,} repeat"
+        yield "duplicates", f"{repeat} an earlier one; the run keeps copies and near-duplicates in one split"
 
 
 def _why_source(scene: Listed) -> str:

@@ -48,6 +48,16 @@ def make_database(uri: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def demand(uri: str) -> None:
+    """Raise ValueError for a missing SQLite database, which MLflow would create even where it is only read."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if uri.startswith("sqlite:///") and not path.is_file():
+        raise ValueError(
+            f"there is no MLflow database {path} in {Path.cwd()}; expected that of an earlier run: work in the folder of the "
+            "project, or set MLFLOW_TRACKING_URI"
+        )
+
+
 def relocate(uri: str) -> str | None:
     """Point a SQLite database inside `results/` at the artifacts beside it; return a line that says so if it moved.
 

@@ -13,7 +13,7 @@ import yaml
 from darkroom import files
 from darkroom.report.results import Run, read_run
 from darkroom.serve.compare.pairs import TABLES
-from darkroom.tracking import spool
+from darkroom.tracking import database, spool
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,13 +37,24 @@ def methods(given: str) -> dict[str, dict[int, Run]]:
     if (path := Path(given)).is_dir():
         return _in_folder(path)
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        name = yaml.safe_load(path.read_text(encoding="utf-8")).get("name")
-        return _in_folder(Path("results", str(name)))
+        return _in_folder(Path("results", _name(path)))
     commit, _, name = given.partition(":")
     history = _git("rev-list", "--end-of-options", commit, "--")
     if not history:
         raise ValueError(f'there is no result "{given}"; {FORMS}')
     return _Server().made_by(history.split(), given, name)
+
+
+def _name(config: Path) -> str:
+    """Return the `name` of a config, which may be of another version of Darkroom."""
+    try:
+        found = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{config} is not valid YAML: {' '.join(str(error).split())}") from None
+    name = found.get("name") if isinstance(found, dict) else None
+    if not isinstance(name, str):
+        raise ValueError(f"{config} is no config of Darkroom: it has no key `name`; {FORMS}")
+    return name
 
 
 def _in_folder(folder: Path) -> dict[str, dict[int, Run]]:
@@ -88,6 +99,7 @@ class _Server:
         uri = spool.tracking_uri()
         if not uri:
             raise ValueError(f"no MLflow server is known; set {spool.URI}, or give a folder of results")
+        database.demand(uri)
         return MlflowClient(uri)
 
     def runs(self, run_id: str) -> dict[str, dict[int, Run]]:

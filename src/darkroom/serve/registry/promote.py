@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom import files
 from darkroom.serve.compare.command import COMPARISON
-from darkroom.tracking import spool
+from darkroom.tracking import database, spool
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,6 +44,7 @@ def run(registered: str, *, comparison: Path = Path("comparison")) -> int:
     uri = spool.tracking_uri()
     if not uri:
         raise ValueError(f"no MLflow server is known; set {spool.URI}")
+    database.demand(uri)
     client = MlflowClient(uri)
     try:
         print(_promote(client, registered, comparison))
