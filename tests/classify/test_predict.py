@@ -168,7 +168,14 @@ def test_every_file_has_a_row_and_unreadable_ones_a_reason(
             assert all(answered) if name in {"deeper/a.png", "wide.png"} else not any(answered)
         summary = files.read_json(tmp_path / kind / "summary.json")
         assert (summary["images"], summary["unread"]) == (6, 4)
-    assert "4 could not be read" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4 could not be read" in said
+    assert "could not be read: b.txt: not an image in a supported format\n" in said
+    assert "and 1 more; the column note has the reasons" in said
+    (tmp_path / "broken").mkdir()
+    shutil.copy(images / "cut.png", tmp_path / "broken")
+    assert command(seeds["class"], tmp_path / "broken", tmp_path / "none") == 1, "nothing was predicted"
+    assert capsys.readouterr().out.startswith("1 image: ")
     model: Any = darkroom.load(seeds["class"])
     table = model.predict([images / "b.txt", images / "wide.png"])
     assert table["note"].str.contains("not an image").tolist() == [True, False]

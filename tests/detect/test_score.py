@@ -104,6 +104,17 @@ def test_what_cannot_be_read_is_listed_and_told_by_the_exit_code(fitted: Path, s
         assert not read or (tmp_path / "out" / row["map"]).is_file()
 
 
+def test_nothing_that_can_be_read_is_an_error_with_the_reason(
+    fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text("no image")
+    code, rows = scored(fitted / "seed-0", tmp_path / "a.txt", tmp_path / "out")
+    assert (code, list(rows)) == (1, ["a.txt"])
+    said = capsys.readouterr().out
+    assert said.startswith("1 image: 0 flagged, 1 could not be read; ")
+    assert said.endswith("\ncould not be read: a.txt: not an image in a supported format\n")
+
+
 def test_no_name_leads_out_of_the_results(fitted: Path, surface: Write, tmp_path: Path) -> None:
     """Links, odd names and names that get in each other's way."""
     images, outside = tmp_path / "images", tmp_path / "outside"

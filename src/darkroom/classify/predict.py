@@ -22,7 +22,7 @@ from darkroom.classify.predictor import Predictor
 from darkroom.classify.trained import read_trained
 from darkroom.classify.tta import PLAIN
 from darkroom.data import incoming, table
-from darkroom.data.kind import PLURAL
+from darkroom.data.kind import PLURAL, SINGULAR
 from darkroom.fit.model import available_cores
 
 PREDICTIONS, SUMMARY = "predictions", "summary.json"
@@ -44,8 +44,8 @@ def run(
     """Predict the files in a folder and its subfolders; `model` is the folder of a seed with its evaluation.
 
     Results go to `out`, by default `predictions/FOLDER`; `view` is plain or tta, `risk` the share of errors among the answers
-    that are sure, `format` csv or parquet. Without `workers`, all cores are used. Return the exit code: 0, or 3 if some files
-    could not be read. Raises ValueError if there are no files, or if `out` is not a result of this command.
+    that are sure, `format` csv or parquet. Without `workers`, all cores are used. Return the exit code: 0, 3 if some files
+    could not be read, 1 if none could. Raises ValueError if there are no files, or if `out` is not a result of this command.
     """
     name = table.file_name(PREDICTIONS, format)
     trained = read_trained(model)
@@ -55,21 +55,27 @@ def run(
     reads = {"samples": samples.resolve(), "model": model.resolve()}
     incoming.check_out(target, table.file_names(PREDICTIONS), "classify predict", reads)
     counts: Counter[str] = Counter(images=0, unread=0)
+    unread = incoming.Unreadable()
     with files.folder(target) as fresh:
         rows = predictor.listed(listing, workers=available_cores() if workers is None else workers)
-        counted = _counted(rows, list(predictor.columns), counts)
+        counted = _counted(rows, list(predictor.columns), counts, unread)
         table.write(fresh / name, predictor.columns, counted, total=len(listing.names) + len(listing.unused))
         files.write_json(fresh / SUMMARY, dict(counts) | predictor.about)
     said = [f"{counts[key]:,} {words}" for key, words in WORDS.items() if key in counts]
-    print(f"{counts['images']:,} {PLURAL[kind]}: {', '.join(said)}; {out or target.relative_to(Path.cwd())}/{name}")
-    return incoming.NOT_ALL if counts["unread"] else 0
+    unit = (SINGULAR if counts["images"] == 1 else PLURAL)[kind]
+    print(f"{counts['images']:,} {unit}: {', '.join(said)}; {out or target.relative_to(Path.cwd())}/{name}")
+    return unread.tell(counts["images"])
 
 
-def _counted(rows: Iterable[list[Any]], columns: Sequence[str], counts: Counter[str]) -> Iterator[list[Any]]:
+def _counted(
+    rows: Iterable[list[Any]], columns: Sequence[str], counts: Counter[str], unread: incoming.Unreadable
+) -> Iterator[list[Any]]:
     """Yield rows, and count them; `sure` and `out_of_distribution` only where they are known."""
     for row in rows:
         counts["images"] += 1
-        counts["unread"] += row[1] is None
+        if row[1] is None:
+            counts["unread"] += 1
+            unread.add(row[0], row[-1])
         for key, column, counted in FLAGS:
             if column in columns and (flag := row[columns.index(column)]) is not None:
                 counts[key] += flag is counted

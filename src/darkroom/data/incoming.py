@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from darkroom.data.item import UnreadableError, readable
 from darkroom.data.preparation import Preparation
 from darkroom.data.sound_preparation import SoundPreparation, read_sound_preparation
 from darkroom.data.store import PREPARATION
+from darkroom.data.words import shown
 
 Prepares = Preparation | SoundPreparation
 """What brings files from outside to the form of a data set's samples."""
@@ -30,6 +31,8 @@ BATCH, HELD = 64, 64_000_000
 """Maximum number of files per batch, and of image bytes after which a batch ends early."""
 NOT_ALL = 3
 """Exit code if some files could not be read."""
+NAMED = 3
+"""Files that could not be read, up to which a command prints them with the reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,28 @@ class Rows:
     names: list[str]
     samples: NDArray[Any] | None
     note: str = ""
+
+
+@dataclass
+class Unreadable:
+    """Counts what could not be read, and keeps the first of it with the reasons."""
+
+    count: int = 0
+    first: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str, reason: str) -> None:
+        """Count a file or row."""
+        self.count += 1
+        if len(self.first) < NAMED:
+            self.first.append((name, reason))
+
+    def tell(self, total: int) -> int:
+        """Print the first of them; return the exit code: 1 if nothing of the `total` was read, `NOT_ALL` if some was not."""
+        for name, reason in self.first:
+            print(f"could not be read: {shown(name, 60)}: {reason}")
+        if more := self.count - len(self.first):
+            print(f"and {more:,} more; the column note has the reasons")
+        return 1 if self.count == total else NOT_ALL if self.count else 0
 
 
 def read_preparation(folder: Path) -> Prepares:

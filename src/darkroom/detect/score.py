@@ -28,7 +28,7 @@ from darkroom import files
 from darkroom.data import incoming, new_rows, table
 from darkroom.data.incoming import Incoming, Prepares, read_preparation
 from darkroom.data.item import readable
-from darkroom.data.kind import PLURAL, SampleKind
+from darkroom.data.kind import PLURAL, SINGULAR, SampleKind
 from darkroom.data.place import Listing
 from darkroom.detect.detector import Detector, read_detector
 from darkroom.detect.evaluation.threshold import OperatingPoint, read_operating_point
@@ -52,8 +52,9 @@ LONGEST = 255
 def run(*, model: Path, samples: Path, format: str = "csv", out: Path | None = None) -> int:
     """Score the files in a folder and its subfolders; `model` is the folder of a detector's seed.
 
-    Results go to `out`, by default `scores/FOLDER`; the table's `format` is csv or parquet. Return the exit code: 0, or 3 if
-    some files could not be read. Raises ValueError if there are no files, or if `out` is not a result of this command.
+    Results go to `out`, by default `scores/FOLDER`; the table's `format` is csv or parquet. Return the exit code: 0, 3 if
+    some files could not be read, 1 if none could. Raises ValueError if there are no files, or if `out` is not a result of this
+    command.
     """
     name = table.file_name(SCORES, format)
     fitted = opened(model)
@@ -62,17 +63,19 @@ def run(*, model: Path, samples: Path, format: str = "csv", out: Path | None = N
     reads = {"samples": samples.resolve(), "model": model.resolve()}
     incoming.check_out(target, table.file_names(SCORES), "detect score", reads)
     counts: Counter[str] = Counter(images=0, flagged=0, unread=0)
+    unread = incoming.Unreadable()
     with files.folder(target) as fresh:
-        rows = _counted(_rows(fitted, listing, fresh), fitted.point.value, counts)
+        rows = _counted(_rows(fitted, listing, fresh), fitted.point.value, counts, unread)
         total = len(listing.names) + len(listing.unused)
         table.write(fresh / name, COLUMNS, rows, total=total)
         point = {"threshold": fitted.point.value, "threshold_rule": fitted.point.rule, "weights": fitted.point.weights}
         files.write_json(fresh / SUMMARY, counts | point)
+    unit = (SINGULAR if counts["images"] == 1 else PLURAL)[fitted.kind]
     print(
-        f"{counts['images']:,} {PLURAL[fitted.kind]}: {counts['flagged']:,} flagged, {counts['unread']:,} could not be read; "
+        f"{counts['images']:,} {unit}: {counts['flagged']:,} flagged, {counts['unread']:,} could not be read; "
         f"{out or target.relative_to(Path.cwd())}/{name}"
     )
-    return incoming.NOT_ALL if counts["unread"] else 0
+    return unread.tell(counts["images"])
 
 
 class Fitted(NamedTuple):
@@ -143,12 +146,16 @@ def _of_tables(fitted: Fitted, listing: Listing) -> Iterator[Row]:
             yield Row(name, score if finite else None, note="" if finite else f"its score is not finite: {score}")
 
 
-def _counted(rows: Iterable[Row], threshold: float, counts: Counter[str]) -> Iterator[tuple[Any, ...]]:
+def _counted(
+    rows: Iterable[Row], threshold: float, counts: Counter[str], unread: incoming.Unreadable
+) -> Iterator[tuple[Any, ...]]:
     """Yield the cells of rows, and count them."""
     for row in rows:
         counts["images"] += 1
         counts["flagged"] += row.score is not None and row.score > threshold
-        counts["unread"] += row.score is None
+        if row.score is None:
+            counts["unread"] += 1
+            unread.add(row.file, row.note)
         yield row.cells(threshold)
 
 

@@ -44,7 +44,7 @@ def run(*, model: Path, images: Path, data: Path | None = None, out: Path | None
     shape = (preparation.channels, preparation.height, preparation.width)
     if store.shape != shape:
         raise ValueError(f"--data: the images of {root} have the shape {store.shape}; the model takes {shape}")
-    listing = incoming.listed(images)
+    listing = incoming.listed(images, "--images")
     target = (out or Path("watch") / images.resolve().name).resolve()
     reads = {"images": images.resolve(), "model": model.resolve(), "data": root.resolve()}
     incoming.check_out(target, {RESULT}, "watch", reads)
