@@ -301,7 +301,7 @@ def test_teach(run: Run, tiles: Path) -> None:
 
 
 def test_watch(run: Run, tiles: Path) -> None:
-    tiny = {"MODELS": 2, "DRAWS": 2, "EPOCHS": 1, "TRAINED": 100, "HELD": 30, "COUNTS": (10, 20)}
+    tiny = {"MODELS": 2, "DRAWS": 3, "EPOCHS": 1, "TRAINED": 100, "HELD": 30, "COUNTS": (10, 20)}
     for what in ("alarms", "power"):
         run("watch", what, "digits", **tiny)
     run("watch", "tiles", tiles, "--networks", 1, DRAWS=2, DETECTOR={"name": "pca"})
