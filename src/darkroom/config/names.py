@@ -207,7 +207,9 @@ ELSEWHERE = {
         "pca": "PrincipalComponents",
         "sequence_autoencoder": "LSTMAutoencoder",
         "spectrogram": "DCASE ToyADMOS MIMII",
+        "table_autoencoder": "AutoEncoder AutoEncoderTorch",
         "table_pca": "PCAClassifier",
+        "table_vae": "VAETorch",
         "vae": "VariationalAutoencoder",
         "vqvae": "VQ-VAE",
     },
@@ -257,6 +259,8 @@ ELSEWHERE = {
     "generator": {
         "diffusion": "DDPM DDIM UNet2DModel",
         "gan": "DCGAN WGAN SNGAN",
+        "gaussian_copula": "GaussianCopulaSynthesizer GaussianMultivariate",
+        "tvae": "TVAESynthesizer",
         "vae": "VariationalAutoencoder CVAE",
         "vqvae": "VQ-VAE VQModel",
     },

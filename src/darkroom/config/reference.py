@@ -32,7 +32,7 @@ GUIDE = Path(__file__).with_name("reference.md")
 """The hand-written introduction to the reference."""
 SHORTEST = 300
 """Characters of a part of the schema from which on it is worth a definition."""
-OF_JOBS = frozenset({"copy maker", "study"})
+OF_JOBS = frozenset({"copy maker", "drawn samples", "generator evaluation", "study"})
 """Kinds of plug-ins that no config names: they follow from it, or have nothing to do with it."""
 
 
