@@ -144,6 +144,7 @@ def test_a_detector_scores_as_its_evaluation_did(results: Path, digits: Path) ->
     assert detector.threshold == files.read_json(seed / "evaluation" / "metrics.json")["threshold"]
 
 
+@pytest.mark.thorough
 def test_loading_and_calling_models_imports_no_lightning(results: Path) -> None:
     code = (
         "import sys, numpy as np, darkroom; images = np.zeros((2, 8, 8, 1), np.uint8); root = 'results/mnist/'; "

@@ -97,6 +97,7 @@ def test_the_judged_copies_are_those_of_the_policy(texts: Path, tmp_path: Path) 
     assert 0.05 < np.mean(dropout[store.samples[train_rows] > 0] == 1) < 0.15
 
 
+@pytest.mark.thorough
 @pytest.mark.training
 def test_a_pitch_that_is_the_class_is_lost_and_a_shift_in_time_keeps_it(tmp_path: Path) -> None:
     pytest.importorskip("audiomentations")

@@ -38,6 +38,7 @@ def fingerprint():
     return hashlib.sha256(b"".join(d.image.tobytes() + d.applied.encode() for d in drawn)).hexdigest()
 
 
+@pytest.mark.thorough
 def test_another_process_draws_the_same():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from tests.augment import test_draws as t; print(t.fingerprint())"

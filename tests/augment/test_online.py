@@ -98,6 +98,7 @@ def fingerprint():
     return hashlib.sha256(b"".join(part.contiguous().numpy().tobytes() for part in made)).hexdigest()
 
 
+@pytest.mark.thorough
 def test_another_process_draws_the_same():
     code = "import sys; sys.path.insert(0, sys.argv[1]); import test_online as t; print(t.fingerprint())"
     call = [sys.executable, "-c", code, str(Path(__file__).parent)]

@@ -61,6 +61,7 @@ def auroc(detector: TrainedReconstruction) -> float:
     return (unusual[:, None] > normal).float().mean().item()
 
 
+@pytest.mark.thorough
 @pytest.mark.training
 @pytest.mark.parametrize(
     ("kind", "epochs", "options"),

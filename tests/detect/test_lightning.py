@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from tests.detect.test_detectors import SMALL
 
@@ -25,6 +26,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 """
 
 
+@pytest.mark.thorough
 def test_no_detector_needs_lightning_to_be_loaded(tmp_path: Path) -> None:
     names = []
     for name in registry.taking("detector", "image"):

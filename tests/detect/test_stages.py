@@ -207,6 +207,7 @@ def test_a_busy_moment_does_not_change_the_time_per_image() -> None:
     assert evaluate.timing(busy)["seconds"] == pytest.approx(10.99)
 
 
+@pytest.mark.thorough
 @pytest.mark.training
 def test_each_rule_sets_its_threshold_without_the_test_images(
     digits: Path, changed: Callable[..., Path], tmp_path: Path
@@ -256,6 +257,7 @@ def test_a_detector_that_reconstructs_nothing_says_so(digits: Path, tmp_path: Pa
     assert "reconstructions.png" not in files.read_manifest(tmp_path / "evaluation")
 
 
+@pytest.mark.thorough
 def test_all_detectors_show_the_same_images(digits: Path, tmp_path: Path) -> None:
     for detector in ("pca", "autoencoder"):
         both(digits, tmp_path / detector, detector)

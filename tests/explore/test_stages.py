@@ -150,6 +150,7 @@ def test_the_page_shows_clusters_map_and_outliers_of_images_without_labels(
     assert used <= set(ids)
 
 
+@pytest.mark.thorough
 def test_a_classifier_of_the_config_embeds_and_is_measured_on_test_images_only(digits: Path, tmp_path: Path) -> None:
     judge = {"network": {"name": "mlp", "hidden": [16]}, "training": {"epochs": 2, "threads": 1}, "fold": 0}
     train.run(TrainSpec.model_validate(judge), data=digits, out=tmp_path / "model", log=silent)

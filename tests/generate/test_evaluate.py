@@ -31,12 +31,12 @@ SMALL = {"name": "vae", "latent": 8, "width": 8}
 
 def evaluate_spec(**changes: Any) -> EvaluateSpec:
     base = {"generator": SMALL, "judge": "resnet", "backbone": None, "samples": 2000, "steps": [], "seed": 0}
-    return EvaluateSpec.model_validate({**base, **changes})
+    return EvaluateSpec.model_validate(base | changes)
 
 
 def train_spec(epochs: int) -> TrainSpec:
-    spec = {"generator": SMALL, "training": {"epochs": epochs, "batch_size": 64}, "snapshots": 1, "seed": 0}
-    return TrainSpec.model_validate(spec)
+    training = {"epochs": epochs, "batch_size": 64}
+    return TrainSpec.model_validate({"generator": SMALL, "training": training, "snapshots": 1, "seed": 0})
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from darkroom import files, registry
@@ -26,6 +27,7 @@ print(*sorted(name for name in sys.modules if name.split(".")[0] in {"pytorch_li
 """
 
 
+@pytest.mark.thorough
 def test_every_family_samples_without_lightning(tmp_path: Path) -> None:
     folders = []
     for name in registry.taking("generator", "image"):

@@ -83,6 +83,7 @@ def test_the_same_spec_gives_the_same_bytes_whatever_the_number_of_cores(climbed
             assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path.name
 
 
+@pytest.mark.thorough
 def test_a_rung_beyond_the_budget_is_left_out_with_the_reason(climbed: Callable[..., Path]) -> None:
     found = files.read_json(climbed("short", minutes=0.02) / "ladder.json")
     assert found["rungs"]["scratch"]["status"] == "no budget"

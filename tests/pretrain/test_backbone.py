@@ -52,7 +52,7 @@ def made(request: pytest.FixtureRequest, digits: Path, tmp_path_factory: pytest.
     return plan, root
 
 
-@pytest.mark.parametrize("model", ["probe", "tuned"])
+@pytest.mark.parametrize("model", ["probe", pytest.param("tuned", marks=pytest.mark.thorough)])
 def test_a_classifier_starts_from_a_pretraining(model: str, made: tuple[Plan, Path], tmp_path: Path) -> None:
     plan, root = made
     wildcards = {"policy": "none", "model": model, "seed": "0"}

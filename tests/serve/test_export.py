@@ -143,6 +143,7 @@ def test_detectors_on_a_backbone_export_with_a_free_batch_size(method: Any, tmp_
         np.testing.assert_allclose(found[name], values, rtol=1e-3)
 
 
+@pytest.mark.thorough
 def test_int8_holds_weights_of_8_bits_and_answers_like_the_model(digits: Path, seed: Path, tmp_path: Path) -> None:
     import onnx
 

@@ -60,7 +60,7 @@ def ask(served: Any, body: Any) -> Any:
     return json.loads(answer.response)["predictions"]
 
 
-@pytest.mark.parametrize("kind", ["classifier", "detector"])
+@pytest.mark.parametrize("kind", ["classifier", pytest.param("detector", marks=pytest.mark.thorough)])
 def test_a_package_answers_as_the_commands_and_needs_what_its_requirements_say(
     packaged: Callable[[str], Path], results: Path, digits: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -104,7 +104,7 @@ def flagged(root: Path, name: str, kind: str, *, is_: bool = True) -> list[str]:
     return [p.name for p, score in zip(paths, model(paths).scores, strict=True) if (score > model.threshold) == is_]
 
 
-@pytest.mark.parametrize("name", ["padim", "patchcore"])
+@pytest.mark.parametrize("name", [pytest.param("padim", marks=pytest.mark.thorough), "patchcore"])
 def test_false_alarms_become_normal_in_a_new_version(
     name: str, root: Path, table: Callable[[Verdicts], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

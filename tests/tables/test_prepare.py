@@ -73,6 +73,7 @@ def test_leaks_and_constant_columns_are_warned_of(tmp_path: Path, make: Make, ta
     assert 'one value in all training rows, left out: 1: "same"' in warnings
 
 
+@pytest.mark.thorough
 def test_ten_thousand_columns_are_read(tmp_path: Path, make: Make) -> None:
     wide = pd.DataFrame(
         np.random.default_rng(0).normal(size=(40, 10_000)).round(3), columns=[f"c{k}" for k in range(10_000)]

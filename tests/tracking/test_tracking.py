@@ -219,6 +219,7 @@ def test_every_name_becomes_one_that_mlflow_takes_and_no_two_the_same() -> None:
     assert keys[0] == told[0]
 
 
+@pytest.mark.thorough
 def test_a_sender_at_work_follows_to_another_place(store: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What one server has begun to receive arrives whole at the next."""
     write()

@@ -57,6 +57,7 @@ def outer(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
+@pytest.mark.thorough
 def test_two_data_sets_run_as_modules_of_another_workflow(outer: Project) -> None:
     planned = outer.call("--dry-run", "--cores", "1").stdout
     counts = dict(re.findall(r"^(\w+) +(\d+)$", planned, re.MULTILINE))

@@ -124,7 +124,7 @@ TALLY = "from darkroom.{0}.tallying import Tally\n\n\nclass Config(Section):"
 OWN = "\nfrom darkroom.{0}.counting import COUNT\n\nSTAGES = (\n    COUNT,"
 
 
-@pytest.mark.parametrize("package", SECTIONS)
+@pytest.mark.parametrize("package", ["tally", pytest.param("classify", marks=pytest.mark.thorough)])
 def test_a_new_stage_runs_and_is_tracked(project: Project, package: str) -> None:
     project.config("counted", {"name": "counted", "data": {"source": "sklearn"}, "classify": {}, **SECTIONS[package]})
     config, target = ("--configfile", "config/counted.yaml"), f"results/counted/{package}/counts/train"

@@ -81,7 +81,15 @@ def test_views_are_of_training_images_alone_and_share_their_fold(frozen: Path, f
     assert all(0.3 < share < 0.7 for share in moved)  # half of the images are flipped, and none is mixed
 
 
-@pytest.mark.parametrize("head", ["class_means", "knn", "logistic", pytest.param("svm", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "class_means",
+        "knn",
+        pytest.param("logistic", marks=pytest.mark.thorough),
+        pytest.param("svm", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_probe_is_saved_as_a_whole_network(
     head: str, frozen: Path, few: Path, weights: Weights, tmp_path: Path
 ) -> None:
@@ -150,6 +158,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     assert whole == resumed
 
 
+@pytest.mark.thorough
 def test_the_head_is_fitted_before_the_first_step(few: Path, frozen: Path, weights: Weights, tmp_path: Path) -> None:
     slow = {"epochs": 1, "batch_size": 256, "precision": "fp32", "optimizer": {"name": "sgd", "lr": 1e-12}}
     spec = train_spec(weights, transfer="fine_tune", training=slow)

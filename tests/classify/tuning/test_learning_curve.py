@@ -48,6 +48,7 @@ def test_a_share_trains_for_as_many_steps_as_all_images(part: int, epochs: int) 
     assert found.patience == epochs // 5
 
 
+@pytest.mark.thorough
 def test_the_curve_has_every_size_and_seed_and_ends_with_the_classifier_itself(digits: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
         root = tmp_path / f"none/mlp/seed-{seed}"

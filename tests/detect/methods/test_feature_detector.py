@@ -23,7 +23,7 @@ def test_a_detector_keeps_its_backbone_out_of_its_file_but_knows_which_it_was() 
     detector = PaDiM((1, 16, 16), side=32, dimensions=4)
     detector.fit(FitInputs(images=images, train=np.arange(4), val=np.arange(0), seed=0))
     state = detector.state_dict()
-    assert set(state) == {"chosen", "mean", "whitening", "backbone_sha256"}
+    assert set(state) == {"chosen", "mean", "whitening", "seen", "backbone_sha256"}
     assert bytes(state["backbone_sha256"].tolist()).hex() == detector.feature_maps.sha256
     state["backbone_sha256"][0] += 1
     with pytest.raises(ValueError, match="backbone with other weights"):
