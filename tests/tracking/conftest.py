@@ -20,6 +20,8 @@ def store(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     shutil.copy(tables, tmp_path / "mlflow.db")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv(spool.URI, uri)
+    # a server that an earlier test asked for models is remembered by MLflow before the variable
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
     monkeypatch.setattr(sender, "PAUSE", 0.05)
     monkeypatch.setattr(sender, "PATIENCE", 0.3)
     return MlflowClient(uri)
