@@ -72,3 +72,13 @@ def test_in_balanced_accuracy_a_rare_class_weighs_as_much_as_a_common_one(plant)
     assert np.isclose(even.difference.value, (0.9 + 1.0) / 2 - (1.0 + 0.0) / 2)
     shown = imbalance.subsection(ranking(found.classifiers)[0], found)
     assert shown.rarest == ("few", 20)
+
+
+def test_accuracy_that_the_commonest_class_alone_would_have_is_called_out(plant, tmp_path: Path) -> None:
+    tree = plant(classifiers=POLICIES[:1])
+    labels = (np.arange(200) % 20 == 0).astype(int)
+    answers(tree, "none", labels, np.zeros(200, int))
+    (sentence,) = findings(tree.build(tmp_path / "page"))["Commonest class"]
+    assert "95.0%" in sentence
+    answers(tree, "none", labels, labels)
+    assert "Commonest class" not in findings(tree.build(tmp_path / "better"))

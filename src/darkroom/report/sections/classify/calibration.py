@@ -17,6 +17,7 @@ from darkroom.report.results import ClassifierRuns, Run
 from darkroom.report.sections.classify.findings import titled
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verdict
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 Floats = NDArray[np.float64]
@@ -74,7 +75,7 @@ def _gains(run: Run) -> Floats | None:
 
 def _note(best: ClassifierRuns) -> str:
     """What the evaluation says about its fit, such as too few validation images."""
-    return str(best.first.metrics.get("calibration", {}).get("plain", {}).get("note", "")).rstrip(".")
+    return worded(str(best.first.metrics.get("calibration", {}).get("plain", {}).get("note", "")).rstrip("."))
 
 
 def _why(best: ClassifierRuns) -> str:

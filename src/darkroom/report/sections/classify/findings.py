@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from darkroom.measure.intervals import Difference, Number
+from darkroom.measure.intervals import Difference, Number, paired
 from darkroom.report.comparisons import ACCURACY, NONE, Effect, Score, validation_lead
-from darkroom.report.results import ClassifierRuns
+from darkroom.report.results import ClassifierRuns, correct
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, verdict
 from darkroom.report.words.text import say
@@ -116,6 +116,19 @@ def _points(effect: Effect, score: Score) -> str:
 
 def _under(policy: str) -> Markup:
     return say("Without augmentation") if policy == NONE else say("With <b>{}</b>", policy)
+
+
+def commonest(best: ClassifierRuns) -> Iterator[Finding]:
+    """Warn if the best classifier is not clearly more often right than always naming the commonest class would be."""
+    table, right = best.first.table("predictions.parquet"), correct(best.first)
+    if table is None or right is None:
+        return
+    named = (table["label"] == table["label"].mode()[0]).to_numpy(float)
+    if paired([right - named]).low > 0:
+        return
+    words = say("Always naming the commonest class is right for <b>{}</b> of the test images,", f"{named.mean():.1%}")
+    words += say(" and {} is not clearly better than that.", titled(best))
+    yield Finding("Commonest class", "not clearly beaten", "bad", words)
 
 
 def classes(weak: Sequence[str], lowest: tuple[str, Number] | None) -> Iterator[Finding]:

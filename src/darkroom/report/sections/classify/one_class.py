@@ -114,6 +114,7 @@ def answer(found: Classifiers) -> Answer:
             tile("Calibration error (ECE)", ece, "decimal", f"{best.title}, {stage}"),
         ],
         [
+            *findings.commonest(best),
             *(findings.remedies if found.baseline else findings.networks)(found.networks),
             *findings.policies(found.policies, best),
             *imbalance.findings(found.imbalance, best),

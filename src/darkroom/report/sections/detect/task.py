@@ -125,7 +125,7 @@ def task(results: Results, found: list[DetectorRuns], number: int, tasks: int) -
         maps=tables.maps(ranked, used),
         no_pixels=tables.no_pixels(ranked),
         left_out=max(int(run.metrics.get("pixel_left_out", 0)) for d in ranked for run in d.runs),
-        rule=str(metrics.get("threshold_rule", "")),
+        rule=worded(str(metrics.get("threshold_rule", ""))),
         kept=tables.kept(used),
         thresholds=tables.thresholds(ranked, used),
         by_class=[(d.title, table) for d in first if (table := tables.by_class(d)).rows],
