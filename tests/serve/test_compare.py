@@ -324,6 +324,7 @@ def test_what_cannot_be_compared_ends_in_one_line_and_writes_nothing(
         "there is no MLflow database": (a, "runs:/abc"),
         "is not a result of compare": (a, a, "--out", mine),
         "overlaps with": (a, a, "--out", a / "x"),
+        f"--data is {mine}; expected the folder that": (a, a, "--data", mine),
         "no metric of --allow": (a, a, "--allow", "acuracy=-0.01"),
         "expected a change for the worse": (a, a, "--allow", "accuracy=0.01"),
         "such as nll=0.01": (a, a, "--allow", "nll=-0.01"),

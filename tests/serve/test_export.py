@@ -191,6 +191,8 @@ def test_wrong_choices_are_one_line(digits: Path, seed: Path, tmp_path: Path) ->
     ):
         with pytest.raises(ValueError, match=words):
             command.run(model=seed, data=digits, **options)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"--data is .*; expected the folder that `data prepare` wrote"):
+        command.run(model=seed, data=tmp_path, out=tmp_path / "m.onnx")
     with pytest.raises(FileNotFoundError, match="holds no trained model"):
         command.run(model=tmp_path, data=digits, out=tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())

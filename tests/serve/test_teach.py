@@ -288,7 +288,7 @@ def test_what_cannot_be_taught_ends_in_one_line_and_writes_nothing(
         ("it must be at least 0 and below 1", padim, good, ("--tolerance", "1")),
         ("each of which is a new version", padim, good, ("--out", str(mine))),
         ("overlaps with", padim, good, ("--out", str(padim / "model" / "x"))),
-        ("manifest.json", padim, good, ("--data", str(mine))),
+        ("--data is", padim, good, ("--data", str(mine))),
     ):
         where = more if "--out" in more else (*more, "--out", str(tmp_path / "out"))
         assert command(root, model, verdicts, *where) == 1, words

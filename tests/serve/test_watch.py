@@ -190,7 +190,7 @@ def test_what_cannot_be_watched_ends_in_one_line_and_writes_nothing(
         ("has no threshold.json", unfinished, images, ()),
         ("is not a result of watch", good, images, ("--out", str(mine))),
         ("overlaps with", good, images, ("--out", str(images / "x"))),
-        ("manifest.json", good, images, ("--data", str(mine))),
+        (f"--data is {mine}; expected the folder that", good, images, ("--data", str(mine))),
     ):
         where = more if "--out" in more else ("--out", str(tmp_path / "out"), *more)
         assert main(["watch", "--model", str(model), "--images", str(given), *where]) == 1, words

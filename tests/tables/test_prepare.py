@@ -34,7 +34,7 @@ def test_a_store_holds_numbers_codes_and_days(prepared: Path, table: pd.DataFram
     columns = json.loads((prepared / "columns.json").read_text())
     assert [column["kind"] for column in columns] == ["number", "number", "category", "date"]
     assert 0.02 < columns[1]["missing"] < 0.2
-    assert files.read_json(prepared / "card.json")["size"].startswith("4 columns (2 numbers, 1 categories, 1 dates), ")
+    assert files.read_json(prepared / "card.json")["size"].startswith("4 columns (2 numbers, 1 category, 1 date), ")
 
 
 def test_splits_come_from_a_column_and_categories_from_its_training_rows(

@@ -31,6 +31,8 @@ from darkroom.data.kind import PLURAL, SampleKind, Shape
 from darkroom.data.stratification import strata
 from darkroom.data.target import Target, read_target
 
+STORE = "store.json"
+"""What a store is: name, classes, kind, target."""
 SPLITS = ("train", "val", "test")
 PREPARATION = "preparation.json"
 """How the images of a prepared store came to their shape; see `darkroom.data.preparation`."""
@@ -114,7 +116,7 @@ def open_store(root: str | Path, *, classes_only: bool = False) -> Store:
     """
     root = Path(root)
     files.read_manifest(root)
-    about: dict[str, Any] = files.read_json(root / "store.json")
+    about: dict[str, Any] = files.read_json(root / STORE)
     masks, target = root / "masks.npy", read_target(about)
     return Store(
         name=about["name"],
@@ -189,7 +191,7 @@ def describe_store(
     about = {"name": name, "classes": list(classes), **(target.saved() if target else {})}
     if sizes is not None:
         about |= {"kind": kind, "shape": list(sizes)}
-    files.write_json(root / "store.json", about)
+    files.write_json(root / STORE, about)
 
 
 def new_array(path: Path, shape: tuple[int, ...], dtype: type[Any] = np.uint8) -> NDArray[Any]:

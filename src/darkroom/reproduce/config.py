@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -21,9 +22,9 @@ class Experiment(Section):
     seeds: Seeds = (0,)
 
     @property
+    @abstractmethod
     def path(self) -> str | None:
         """The file or folder that the experiment reads; None for data that comes with a Python package."""
-        raise NotImplementedError
 
 
 class DetectSpec(Experiment):

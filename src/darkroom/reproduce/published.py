@@ -71,7 +71,7 @@ class Declared(Section):
 
     @property
     def spec(self) -> Experiment:
-        """What that stage is told."""
+        """The settings of that stage."""
         found: Experiment = getattr(self, self.step)
         return found
 

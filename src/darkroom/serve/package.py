@@ -2,7 +2,7 @@
 
     model/        see `serve.registry.model`
     card.html     the model card
-    version.json  what the registry is told: the name, the method, its seed, the weights, and the jobs that made it
+    version.json  what is registered: the name, the method, its seed, the weights, and the jobs that made it
 
 Tracking registers the package as a new version once the job has ended; see `tracking.registration`.
 """

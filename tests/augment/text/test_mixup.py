@@ -13,6 +13,12 @@ from darkroom.nets.embedding import Mixed, embedded
 from darkroom.nets.estimator import Estimator
 
 COUNT, LENGTH, WORDS = 8, 6, 20
+BATCHED = sorted(
+    name
+    for name in registry.taking("network", "text")
+    if name != "hugging_face" and not issubclass(registry.load("network", name), Estimator)
+)
+"""Networks of texts that are trained in batches, without those that need files."""
 
 
 def texts() -> Tensor:
@@ -40,11 +46,9 @@ def test_word_vectors_are_blended_in_the_proportion_of_the_targets() -> None:
     torch.testing.assert_close(embedded(table, mixed), expected)
 
 
-@pytest.mark.parametrize("name", sorted({*registry.taking("network", "text")} - {"hugging_face"}))
+@pytest.mark.parametrize("name", BATCHED)
 def test_networks_see_an_unmixed_text_as_it_is_and_a_mixed_one_between_two(name: str) -> None:
     network = registry.build(registry.options("network", name)(), (LENGTH, WORDS), 3).eval()
-    if isinstance(network, Estimator):
-        pytest.skip("is not trained in batches")
     plain = network(texts())
     unmixed, targets = mix(p=0.0)
     assert torch.equal(targets, torch.eye(COUNT))

@@ -100,7 +100,7 @@ class TableReader:
     def describe(self) -> str:
         """Return the number of columns of each kind, and how much is missing."""
         counts = Counter(column.kind for column in self._kept)
-        kinds = ", ".join(f"{counts[kind]} {PLURALS[kind]}" for kind in counts)
+        kinds = ", ".join(f"{counts[kind]} {kind if counts[kind] == 1 else PLURALS[kind]}" for kind in counts)
         return f"{len(self._kept)} columns ({kinds}), {100 * self._missing:.1f} % of cells missing"
 
     def _fingerprints(self) -> list[str]:

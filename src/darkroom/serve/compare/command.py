@@ -52,7 +52,9 @@ def run(
     for each in named:
         registry.known("metric of --metrics", each, list(known))
     name, prepared = _data_set(found)
-    store = open_store(data or prepared) if data or (prepared / files.MANIFEST).is_file() else None
+    store = (
+        open_store(beside.named(data) if data else prepared) if data or (prepared / files.MANIFEST).is_file() else None
+    )
     groups = _groups(store)
     results = [compared(pair, named, allowed=allowed, groups=groups) for pair in found]
     given = {f"results {side}": Path(text).resolve() for side, text in (("A", a), ("B", b)) if Path(text).exists()}

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from darkroom import registry, settings
 from darkroom.classify.trained import read_trained
 from darkroom.classify.tta import PLAIN
+from darkroom.data import beside
 from darkroom.data.kind import PLURAL
 from darkroom.data.preparation import read_preparation
 from darkroom.data.store import Store, labeled, needed, open_store
@@ -70,7 +71,7 @@ def run(*, model: Path, data: Path, out: Path, to: str = "onnx", precision: str 
         raise ValueError(f"--out is {out}; a file for {to} ends in {formats.SUFFIXES[form]}")
     formats.check_installed(form)
     graph, contract = _graph(model, view)
-    store = open_store(data)
+    store = open_store(beside.named(data))
     images = _images(store, graph, contract)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:

@@ -51,7 +51,9 @@ def maps(ranked: Sequence[DetectorRuns], used: DetectorRuns) -> Table:
 
 
 def no_pixels(ranked: Sequence[DetectorRuns]) -> str:
-    """Say why no detector has pixel metrics; empty if one does."""
+    """Say why no detector of images has pixel metrics; empty if one does, and for other samples."""
+    if ranked[0].first.model.get("samples", "image") != "image":
+        return ""
     reasons = [run.metrics.get("pixel", {}).get("reason", "") for d in ranked for run in d.runs]
     return str(reasons[0]) if all(reasons) else ""
 

@@ -14,7 +14,7 @@ from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, 
 from darkroom.report.results import Method, Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.sections.generate import tables
-from darkroom.report.sections.generate.tables import COPIES_GROUPS, copies, too_many_copies
+from darkroom.report.sections.generate.tables import COPIES_GROUPS, copies, memorizing
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, bracketed, tile
 from darkroom.report.words.text import say
@@ -93,7 +93,7 @@ def answer(found: RowGenerators) -> Answer:
         headline += say(" <b>{}</b> times the average precision of real rows", text.plain(worth, "decimal"))
         headline += bracketed(worth, "decimal")
     tiles = [tile("Average precision over real rows", worth, "decimal", best.title)]
-    return Answer(headline, tiles=tiles, findings=[*_ranking(found), *_warnings(found)])
+    return Answer(headline, tiles=tiles, findings=[*_ranking(found), *memorizing(found.ranked)])
 
 
 SECTION = Section("generated_rows", "Generate", read, answer, rank=3)
@@ -160,14 +160,6 @@ def _ranking(found: RowGenerators) -> Iterator[Finding]:
     if len(found.ranked) > 1 and (other := _worth(found.ranked[1])).value is not None:
         words += say(" Next is <b>{}</b> with {}.", found.ranked[1].title, text.full(other, "decimal"))
     yield Finding("Generation", verdict, tone, words)
-
-
-def _warnings(found: RowGenerators) -> Iterator[Finding]:
-    for method in found.ranked:
-        if too_many_copies(method):
-            share = text.full(method.share("memorization", "near_copies"), "percent")
-            words = say("{} of the samples of <b>{}</b> are near-copies of training rows.", share, method.title)
-            yield Finding("Generation", "memorizes", "bad", words)
 
 
 def _figures(method: Method) -> Iterator[Figure]:

@@ -14,7 +14,7 @@ from darkroom.report.results import Method, Results
 from darkroom.report.section import Answer, Section
 from darkroom.report.sections.generate import purposes, tables
 from darkroom.report.sections.generate.purposes import Advice
-from darkroom.report.sections.generate.tables import Space, too_many_copies
+from darkroom.report.sections.generate.tables import Space, memorizing
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, bracketed, tile
 from darkroom.report.words.text import say
@@ -144,11 +144,7 @@ def _warnings(found: Generators) -> Iterator[Finding]:
     """Generators that collapsed or memorize."""
     for method, reasons in found.collapsed:
         yield Finding("Generation", "collapsed", "bad", say("<b>{}</b>: {}.", method.title, "; ".join(reasons)))
-    for method in found.ranked:
-        if too_many_copies(method):
-            share = text.full(method.share("memorization", "near_copies"), "percent")
-            words = say("{} of the samples of <b>{}</b> are near-copies of training images.", share, method.title)
-            yield Finding("Generation", "memorizes", "bad", words)
+    yield from memorizing(found.ranked)
 
 
 def _collapse(method: Method) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -11,6 +11,7 @@ from darkroom.measure.intervals import Number
 from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
 from darkroom.report.results import Method
 from darkroom.report.words import text
+from darkroom.report.words.finding import Finding
 from darkroom.report.words.text import say
 
 QUALITY = {
@@ -127,6 +128,14 @@ def too_many_copies(method: Method) -> bool:
     if copies.value is None or expected.value is None:
         return False
     return copies.value > COPIES * expected.value and (copies.low is None or copies.low > expected.value)
+
+
+def memorizing(ranked: Sequence[Method]) -> Iterator[Finding]:
+    """Warn of generators with too many near-copies."""
+    for method in filter(too_many_copies, ranked):
+        share = text.full(method.share("memorization", "near_copies"), "percent")
+        words = say("{} of the samples of <b>{}</b> are near-copies of training images.", share, method.title)
+        yield Finding("Generation", "memorizes", "bad", words)
 
 
 def cost(ranked: Sequence[Method]) -> Table:
