@@ -41,9 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     stage = commands.named(words)
     if stage is None:
         return _help(words)
+    options = usage.options(stage, words[len(stage.split()) :])
     module = commands.module(stage)
-    spec: type[BaseModel] | None = None if stage in COMMANDS else get_type_hints(module.run)["spec"]
-    options = usage.options(stage, module, spec, words[len(stage.split()) :])
     try:
         if stage in COMMANDS:
             code: int | None = module.run(**options)

@@ -6,6 +6,8 @@ import contextlib
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -57,16 +59,14 @@ def test_keys_are_reported_with_type_default_and_description(capsys: pytest.Capt
 
 
 def test_an_earlier_name_of_an_option_still_works() -> None:
-    module = importlib.import_module(MODULES["classify predict"])
     for words in (["--images", "new"], ["--images=new"]):
-        assert usage.options("classify predict", module, None, ["--model", "m", *words])["samples"] == Path("new")
+        assert usage.options("classify predict", ["--model", "m", *words])["samples"] == Path("new")
 
 
 def test_words_of_a_command_that_passes_them_on_keep_their_order() -> None:
     words = ["results/x", "--configfile", "config/x.yaml", "-n"]
-    why, ladder = (importlib.import_module(f"darkroom.planning.{name}") for name in ("why", "ladder"))
-    assert usage.options("why", why, None, words) == {"snakemake": words}
-    assert usage.options("ladder", ladder, None, words) == {"config": Path(words[0]), "snakemake": words[1:]}
+    assert usage.options("why", words) == {"snakemake": words}
+    assert usage.options("ladder", words) == {"config": Path(words[0]), "snakemake": words[1:]}
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,3 +78,10 @@ def test_a_mistyped_command_gets_the_nearest_one(capsys: pytest.CaptureFixture[s
         'no stage "clasify train". Did you mean "classify train"?'
     )
     assert said(capsys, code=2) == f"{usage.overview(MODULES)}\n"
+
+
+def test_help_and_wrong_options_import_no_torch() -> None:
+    tried = [["suggest", "labels", "--help"], ["classify", "predict", "--mdel", "x"]]
+    code = f"import contextlib, sys; from darkroom.__main__ import main\nfor words in {tried}:\n"
+    code += " with contextlib.suppress(SystemExit): main(words)\nsys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import ast
-import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from darkroom.config.explain import Kind, words
+from darkroom.job import commands
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = {
@@ -63,7 +62,7 @@ OPTIONS = {
     "trials": "folder that contains the trials of a search",
     "unfinished": "JSON file that lists which jobs failed",
     "verdicts": "CSV file with the columns file and verdict: false alarm, miss or right",
-    "view": "plain, or tta to merge several views of each image as the evaluation did",
+    "view": "plain (the default), or tta to merge several views of each image as the evaluation did",
     "weights": "folder of the pretrained weights that `weights fetch` downloads, or of the models of `pretrain train`",
     "workers": "number of processes or threads, on which no result depends",
 }
@@ -93,9 +92,15 @@ def overview(modules: Mapping[str, str], section: str = "") -> str:
     )
 
 
-def options(name: str, module: ModuleType, spec: type[BaseModel] | None, words: Sequence[str]) -> dict[str, Any]:
-    """Parse the words after a command's name as arguments of its module's `run`; exits with code 2 if they do not fit."""
-    made, known = _parser(name, module, spec), inspect.signature(module.run).parameters
+def options(name: str, words: Sequence[str]) -> dict[str, Any]:
+    """Parse the words after a command's name as arguments of its module's `run`, without those left to their defaults.
+
+    Exits with code 2 if they do not fit.
+    """
+    signature = commands.signature(name)
+    assert signature is not None
+    known = signature.names
+    made = _parser(name, signature)
     words = [_current(word, known) for word in words]
     if REST not in known:
         return vars(made.parse_args(words))
@@ -103,41 +108,56 @@ def options(name: str, module: ModuleType, spec: type[BaseModel] | None, words: 
     return {**vars(given), REST: rest}
 
 
-def _current(word: str, known: Mapping[str, inspect.Parameter]) -> str:
+def _current(word: str, known: Collection[str]) -> str:
     """Return a word of the command line with the current name of an option."""
     option, equals, value = word.partition("=")
     return f"--{EARLIER[option]}{equals}{value}" if EARLIER.get(option) in known else word
 
 
-def _parser(name: str, module: ModuleType, spec: type[BaseModel] | None) -> argparse.ArgumentParser:
-    """Return the parser of a command: the keyword-only arguments of the module's `run` are options, others positional."""
-    made = _Parser(prog=f"darkroom {name}", description=(module.__doc__ or "").split("\n")[0], formatter_class=_Lines)
-    made.spec = spec
-    if spec is not None:
+def _parser(name: str, signature: commands.Signature) -> argparse.ArgumentParser:
+    """Return the parser of a command: the keyword-only arguments of its `run` are options, others positional."""
+    made = _Parser(prog=f"darkroom {name}", description=signature.about.split("\n")[0], formatter_class=_Lines)
+    if "spec" in signature.names:
+        made.stage = name
         made.add_argument("--spec", required=True, help="the job's spec as JSON, or @FILE")
         tags = "tags of the run in MLflow; `dataset` names its experiment, and `seed` numbers the runs of one method"
         made.add_argument("--tags", nargs="*", type=_tag, default=[], metavar="KEY=VALUE", help=tags)
-    for option, parameter in inspect.signature(module.run).parameters.items():
-        if option in {"spec", "log", REST}:
-            continue
-        required = parameter.default is inspect.Parameter.empty
-        default = None if required else parameter.default
-        text = OPTIONS.get(option, "") + ("" if default is None else f" (default {default})")
-        kind = KINDS.get(parameter.annotation, Path)
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            made.add_argument(f"--{option}", type=kind, required=required, default=default, help=text)
-        else:
-            made.add_argument(option, metavar=option.upper(), type=kind, help=text)
+    arguments = signature.arguments
+    for positional in arguments.args:
+        if positional.arg not in {"spec", REST}:
+            made.add_argument(
+                positional.arg, metavar=positional.arg.upper(), type=_kind(positional), help=OPTIONS.get(positional.arg)
+            )
+    for option, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if option.arg not in {"log", REST}:
+            text = OPTIONS.get(option.arg, "") + _default(default)
+            made.add_argument(
+                f"--{option.arg}", type=_kind(option), required=default is None, default=argparse.SUPPRESS, help=text
+            )
     return made
+
+
+def _kind(argument: ast.arg) -> type:
+    return KINDS.get(ast.unparse(argument.annotation) if argument.annotation else "", Path)
+
+
+def _default(value: ast.expr | None) -> str:
+    """Describe a default that is a literal or a path; a constant of the module is described by the option's own help."""
+    if isinstance(value, ast.Call):
+        value = value.args[0]
+    return f" (default {value.value!s})" if isinstance(value, ast.Constant) and value.value is not None else ""
 
 
 class _Parser(argparse.ArgumentParser):
     """List the keys of the spec, which takes a while, only when help is requested."""
 
-    spec: type[BaseModel] | None = None
+    stage: str | None = None
 
     def format_help(self) -> str:
-        keys = [] if self.spec is None else ["", "keys of the spec:", *_keys(self.spec)]
+        keys: list[str] = []
+        if self.stage is not None:
+            spec = get_type_hints(commands.module(self.stage).run)["spec"]
+            keys = ["", "keys of the spec:", *_keys(spec)]
         return super().format_help() + "".join(f"{line}\n" for line in keys)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
-import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -28,6 +29,21 @@ COMMANDS = {
 """Commands whose `run` takes neither spec nor log, may return an exit code, and is not tracked."""
 
 
+@dataclass(frozen=True)
+class Signature:
+    """What a command's module says of it, read without importing the module, which takes seconds where it needs torch."""
+
+    about: str
+    """The module's docstring."""
+    arguments: ast.arguments
+    """Those of the module's `run`."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all arguments: positional ones first."""
+        return [argument.arg for argument in [*self.arguments.args, *self.arguments.kwonlyargs]]
+
+
 def named(words: Sequence[str]) -> str | None:
     """Return the stage or command that words begin with, of two words or one; None if they name none."""
     for name in (" ".join(words[:2]), *words[:1]):
@@ -38,7 +54,19 @@ def named(words: Sequence[str]) -> str | None:
 
 def module(name: str) -> ModuleType:
     """Import a command, or a stage: `darkroom.SECTION.STEP`."""
-    return importlib.import_module(COMMANDS.get(name) or f"darkroom.{name.replace(' ', '.')}")
+    return importlib.import_module(_dotted(name))
+
+
+def signature(name: str) -> Signature | None:
+    """Return the signature of a command or a stage; None if its module has no function `run`."""
+    path = ROOT.joinpath(*_dotted(name).split(".")[1:]).with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    run = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run"), None)
+    return None if run is None else Signature(ast.get_docstring(tree) or "", run.args)
+
+
+def _dotted(name: str) -> str:
+    return COMMANDS.get(name) or f"darkroom.{name.replace(' ', '.')}"
 
 
 def _is_stage(name: str) -> bool:
@@ -48,5 +76,5 @@ def _is_stage(name: str) -> bool:
         step.isidentifier() and (ROOT / section / "jobs.py").is_file() and (ROOT / section / f"{step}.py").is_file()
     ):
         return False
-    run = getattr(module(name), "run", None)
-    return run is not None and "spec" in inspect.signature(run).parameters
+    found = signature(name)
+    return found is not None and "spec" in found.names
