@@ -52,6 +52,19 @@ def test_a_mask_marks_the_same_pixels_in_any_file(tmp_path: Path, kind: str, end
     assert found.lossy == ("jpeg" in kind)
 
 
+@pytest.mark.parametrize("resave", [False, True])
+@pytest.mark.parametrize("quality", [30, 50, 80, 95])
+def test_lossy_webp_marks_no_more_than_was_drawn(tmp_path: Path, quality: int, resave: bool) -> None:
+    y, x = np.ogrid[:64, :64]
+    drawn = ((x - 25) / 15) ** 2 + ((y - 30) / 20) ** 2 <= 1
+    content = encoded(np.where(drawn, np.uint8(255), np.uint8(0)), "WEBP", quality=quality)
+    path = tmp_path / "mask"
+    path.write_bytes(resaved(content) if resave else content)
+    found = masks.read(path)
+    assert found.lossy
+    assert ((found.marked > 0) != drawn).mean() < 0.01
+
+
 def test_labels_in_a_mask_are_not_noise() -> None:
     labels = np.zeros((64, 64), np.uint8)
     for number in range(1, 25):

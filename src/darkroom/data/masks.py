@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from darkroom.data import decode
 from darkroom.data.item import Pixels
 
-LOSSY = ("JPEG", "MPO")
+LOSSY = ("JPEG", "MPO", "AVIF")
+PLATEAU = 4
+"""Levels up to which lossy compression fills areas as labels do."""
 RINGING = 16
 """Pixels around an edge that lossy compression disturbs: one block of JPEG with subsampled color."""
 SHAPE_TOLERANCE = 1.02
@@ -40,7 +43,7 @@ def read(image: Pixels) -> Mask:
     values = decode.native(image, background=0)
     decode.refuse_not_finite(values)
     highest: NDArray[Any] = values if values.ndim == 2 else values.max(axis=2)
-    lossy = decode.head(image).format in LOSSY or _has_ringing(highest)
+    lossy = _is_lossy(image) or _has_ringing(highest)
     inside = highest > highest.max() / 2 if lossy else highest > 0
     return Mask(np.where(inside, np.uint8(255), np.uint8(0)), bool(lossy and (inside != (highest > 0)).any()))
 
@@ -64,10 +67,24 @@ def _same_shape(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return 1 / SHAPE_TOLERANCE <= ratio <= SHAPE_TOLERANCE
 
 
+def _is_lossy(image: Pixels) -> bool:
+    """Return whether an image's file format is lossy; of WebP, which has both, whether the file holds a lossy frame."""
+    format = decode.head(image).format
+    if format != "WEBP" or not isinstance(image, Path):
+        return format in LOSSY
+    with image.open("rb") as stream:
+        stream.seek(12)
+        while len(chunk := stream.read(8)) == 8 and chunk[:4] != b"VP8 ":
+            length = int.from_bytes(chunk[4:], "little")
+            stream.seek(length + length % 2, 1)
+    return chunk[:4] == b"VP8 "
+
+
 def _has_ringing(values: NDArray[Any]) -> bool:
     """Return whether a mask's low values are noise around its marked area rather than labels.
 
-    Labels fill areas, where neighboring pixels agree; ringing and soft edges do not, and lie close to high values.
+    Labels fill areas, where neighboring pixels agree. Ringing and soft edges do not, apart from the lowest levels, and lie
+    close to high values.
     """
     if values.dtype != np.uint8 or values.max() < 128:
         return False
@@ -78,7 +95,8 @@ def _has_ringing(values: NDArray[Any]) -> bool:
     agrees = np.zeros_like(low)
     agrees[:, :-1] |= values[:, :-1] == values[:, 1:]
     agrees[:-1] |= values[:-1] == values[1:]
-    if agrees[low].mean() >= 0.5:
+    above = low & (values > PLATEAU)
+    if agrees[low].mean() >= 0.5 and (not above.any() or agrees[above].mean() >= 0.5):
         return False
     near = cv2.dilate(high.astype(np.uint8), np.ones((2 * RINGING + 1, 2 * RINGING + 1), np.uint8))
     return bool(near[low].all())
