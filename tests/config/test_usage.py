@@ -48,6 +48,8 @@ def test_help_of_a_command_has_a_line_for_every_option_and_key(name: str, capsys
         shown = f"--{option} \\S+" if run.parameters[option].kind is inspect.Parameter.KEYWORD_ONLY else option.upper()
         assert re.search(rf"^  {shown} +\w.{{10,}}$", told, re.MULTILINE), option
     assert ("keys of the spec:" in told) == ("spec" in run.parameters)
+    keys = told.partition("keys of the spec:\n")[2].splitlines()
+    assert [key for key in keys if not re.search(r"(required|default:? .+?)\. [A-Z`].{6,}$", key)] == []
 
 
 def test_keys_are_reported_with_type_default_and_description(capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,7 +111,10 @@ def test_what_systems_leave_behind_is_passed_over(raw: Path, classes: Path) -> N
     assert len(listing.names) == 20
     assert listing.folders == ("cat", "dog")
     assert listing.unused == ()
-    assert listing.skipped == ("$RECYCLE.BIN", "@eaDir", "__MACOSX", "cat/@eaDir", "lost+found")
+    hidden = (".ipynb_checkpoints", ".thumbnails")
+    assert listing.skipped == (
+        "$RECYCLE.BIN", *hidden, "@eaDir", "__MACOSX", "cat/.ipynb_checkpoints", "cat/@eaDir", "lost+found",
+    )  # fmt: skip
 
 
 def test_an_alias_takes_nothing_from_its_folder(raw: Path, classes: Path) -> None:

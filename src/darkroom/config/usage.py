@@ -67,6 +67,31 @@ OPTIONS = {
     "workers": "number of processes or threads, on which no result depends",
 }
 """Help for the arguments of stages and commands."""
+KEYS = {
+    "acquisition": "The acquisition rule and its options.",
+    "backbone": "Fingerprint of the network's pretrained weights, so that other weights make the job stale.",
+    "card": "What the model card says that no result contains.",
+    "chapters": "The experiments of the page, by chapter.",
+    "classifiers": "The classifiers, with the folders of their results.",
+    "detectors": "The detectors, with their options.",
+    "fold": "Number of the fold, from 0.",
+    "folds": "Number of folds.",
+    "generators": "The generators, with the folders of their results.",
+    "kind": "What the model is.",
+    "maker": "What makes copies of these samples.",
+    "models": "The classifiers, by name.",
+    "name": "Name of the data set.",
+    "network": "The network and its options.",
+    "policy": "The augmentation policy.",
+    "seed": "Seed of everything that the job draws at random.",
+    "seeds": "Seeds of the trainings, or their number.",
+    "share": "Share of the training images to train on.",
+    "split": "How the rows are divided.",
+    "study": "The study and its options.",
+    "synthetic": "What to draw, and which of the samples to keep.",
+    "transform": "The transform of the copies.",
+}
+"""Help for keys of specs that neither the spec nor a section of the config describes; seeds are described here alone."""
 EARLIER = {"--images": "samples"}
 """Arguments by an earlier name of their option, which still works."""
 KINDS = {"int": int, "int | None": int, "float": float, "float | None": float, "str": str, "str | None": str}
@@ -188,16 +213,18 @@ def _described(spec: type[BaseModel], key: str) -> str:
     """Return a spec key's description from the config section that it is taken from."""
     from darkroom.config.reference import models  # reads the configs of all sections
 
+    if key == "seed":
+        return KEYS[key]
     package = spec.__module__.rpartition(".")[0]
     fields = (model.model_fields.get(key) for model in models() if model.__module__.startswith(package))
-    return next((field.description for field in fields if field and field.description), "")
+    return next((field.description for field in fields if field and field.description), KEYS.get(key, ""))
 
 
 def _summary(module: str) -> str:
     """Return the first sentence of a module's docstring without importing it."""
     path = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    first = " ".join(re.split(r"\n\n|(?<=\.)\s", text)[0].split())
+    first = " ".join(re.split(r"\n\n|(?<!et al\.)(?<=\.)\s", text)[0].split())
     summary = re.sub(r"^The (job|stage|command) `[^`]*`: ", "", first)
     return f"{summary[:1].upper()}{summary[1:]}"
 

@@ -24,9 +24,9 @@ SEEN = "files.json"
 """The file in `raw` that lists the files read in place."""
 SYSTEM_FOLDERS = {
     "__macosx", "@eadir", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information",
-    "lost+found", "lost.dir",
+    "lost+found", "lost.dir", ".thumbnails", ".ipynb_checkpoints",
 }  # fmt: skip
-"""Folders of operating systems, file managers and network drives, in lower case. Like hidden ones they are skipped."""
+"""Folders of operating systems, file managers and network drives, in lower case. Like hidden ones they are skipped; they are listed because they may hold images."""
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 """Files that such systems leave in every folder, in lower case; skipped too."""
 TIMEOUT = 60.0
@@ -174,7 +174,7 @@ def _walk(root: Path) -> Listing:
             relative = (base / name).as_posix()
             if _is_quiet(name):
                 below.remove(name)
-                skipped += [readable(relative)] if name[0] != "." else []
+                skipped += [readable(relative)] if name.lower() in SYSTEM_FOLDERS else []
                 continue
             real = Path(here, name).resolve()
             if real in entered or (Path(here, name).is_symlink() and _is_read(real, start)):

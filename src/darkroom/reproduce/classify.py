@@ -90,7 +90,7 @@ def divided(spec: ClassifySpec, store: Store) -> tuple[NDArray[np.int64], NDArra
 
 
 def trainings(spec: Trained, seed: int) -> dict[str, TrainSpec]:
-    """Return the spec of each model"s training."""
+    """Return the spec of each model's training."""
     return {
         name: TrainSpec(seed=seed, **{key: getattr(model, key) for key in type(model).model_fields})
         for name, model in spec.models.items()

@@ -1,8 +1,8 @@
-"""The job `reproduce detect`: AUROC of detectors on a table, under ADBench"s protocol (Han et al. 2022, arXiv 2206.09426).
+"""The job `reproduce detect`: AUROC of detectors on a table, under ADBench's protocol (Han et al. 2022, arXiv 2206.09426).
 
 Each seed is a stratified split of 70 % to fit on, anomalies included, and 30 % to test on. Tables of more than 10,000 rows
 are subsampled, those of fewer than 1,000 drawn with replacement. Detectors scale columns themselves: to the training
-rows" range, as ADBench does, or as they define it.
+rows' range, as ADBench does, or as they define it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FEWEST, MOST = 1000, 10_000
 
 
 def run(spec: DetectSpec, *, out: Path, log: Log) -> None:
-    """Write the AUROC of each detector on each split, and those of PyOD"s formulas where ours are others."""
+    """Write the AUROC of each detector on each split, and those of PyOD's formulas where ours are others."""
     from sklearn.metrics import roc_auc_score
 
     contents.check(spec)
