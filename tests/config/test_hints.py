@@ -91,6 +91,10 @@ def test_a_size_that_no_memory_holds_is_refused_with_the_key_that_lifts_it(size:
         ({"augment": {"a": {"online": ["torchvision.transforms.v2.RandAugment"]}}}, "randaugment"),
         ({"classify": {"training": {"optimizer": "NAdam"}}}, "adamw"),
         ({"classify": {"training": {"optimizer": {"name": "torch.optim.NAdam"}}}}, "adamw"),
+        ({"classify": {"training": {"optimizer": "torch.optim.Adam"}}}, "adam"),
+        ({"classify": {"models": {"a": {"network": "efficientnet_b0"}}}}, "pretrained"),
+        ({"classify": {"models": {"a": {"network": "vit_b_16"}}}}, "vit"),
+        ({"classify": {"models": {"a": {"network": "densenet121"}}}}, "pretrained"),
         ({"classify": {"tta": ["TenCrop"]}}, "ten_crop"),
     ],
 )

@@ -127,7 +127,7 @@ ELSEWHERE = {
         "logistic_regression": "LogisticRegression LogisticRegressionCV SGDClassifier",
         "mlp": "MLPClassifier Dense",
         "ngrams": "TfidfVectorizer HashingVectorizer CountVectorizer BagOfWords",
-        "pretrained": "EfficientNet vision_learner create_model timm",
+        "pretrained": "ConvNeXt DeiT DenseNet EfficientNet MobileNet RegNet ResNeXt Swin vision_learner create_model timm",
         "random_forest": "RandomForestClassifier ExtraTreesClassifier",
         "resnet": "ResNet18 ResNet34 ResNet50 ResNet101",
         "spectrogram": "MelSpectrogram LogMelSpectrogram MFCC AmplitudeToDB",
@@ -269,12 +269,15 @@ ELSEWHERE = {
 
 
 def ours(kind: str, name: str) -> str | None:
-    """Return our name for a plug-in that other libraries call `name`, ignoring case, `_`, `-` and module prefixes."""
-    wanted = _plain(name.rsplit(".", 1)[-1])
-    found = (
-        own for own, names in ELSEWHERE.get(kind, {}).items() for other in names.split() if _plain(other) == wanted
-    )
-    return next(found, None)
+    """Return our name for a plug-in that other libraries call `name`, ignoring case, `_`, `-` and module prefixes.
+
+    If none has this name, its first word decides: `efficientnet_b0` is an EfficientNet.
+    """
+    last = name.rsplit(".", 1)[-1]
+    table = ELSEWHERE.get(kind, {})
+    known = {_plain(own): own for own in table}
+    known |= {_plain(other): own for own, others in table.items() for other in others.split()}
+    return known.get(_plain(last)) or known.get(re.split(r"[^a-z]", last.lower())[0])
 
 
 def _plain(name: str) -> str:

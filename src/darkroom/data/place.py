@@ -26,7 +26,8 @@ SYSTEM_FOLDERS = {
     "__macosx", "@eadir", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information",
     "lost+found", "lost.dir", ".thumbnails", ".ipynb_checkpoints",
 }  # fmt: skip
-"""Folders of operating systems, file managers and network drives, in lower case. Like hidden ones they are skipped; they are listed because they may hold images."""
+"""Folders of operating systems, file managers and network drives, in lower case. Like hidden ones they are skipped, but the data
+card names them, as they may hold images."""
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 """Files that such systems leave in every folder, in lower case; skipped too."""
 TIMEOUT = 60.0

@@ -138,7 +138,9 @@ def _read(table: Path, path: str, labels: Labels | None, numbers: Sequence[str] 
                 table, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
             )
     except (ValueError, OSError) as error:
-        raise ValueError(f"data.source.path: {path} cannot be read as a table: {str(error).strip()}.{_hint(table)}") from None
+        raise ValueError(
+            f"data.source.path: {path} cannot be read as a table: {str(error).strip()}.{_hint(table)}"
+        ) from None
     rows.columns = [str(name).strip() for name in rows.columns]
     needed = NEEDED[:1] if asked else NEEDED
     missing = [name for name in needed if name not in rows.columns]
