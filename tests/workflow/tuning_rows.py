@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.workflow.edits import settings
 from tests.workflow.row import MLP, Row
 
-UNSEEN = [(model, policy, seed) for model in ("mlp", "resnet") for policy in ("none", "standard") for seed in (0, 1)]
+CLASSIFIERS = [
+    (model, policy, seed) for model in ("mlp", "resnet") for policy in ("none", "standard", "drawn") for seed in (0, 1)
+]
+UNSEEN = [each for each in CLASSIFIERS if each[1] != "drawn"]
 """Classifiers whose policy draws no images from a generator that saw all training images."""
 ROWS = [
     Row(
@@ -14,9 +17,10 @@ ROWS = [
         new=(
             *(
                 f"train classifier: {model} on {policy}, seed {seed} without fold {fold}"
-                for model, policy, seed in UNSEEN
+                for model, policy, seed in CLASSIFIERS
                 for fold in (0, 1)
             ),
+            *(f"draw copies for drawn, seed {seed} without fold {fold}" for seed in (0, 1) for fold in (0, 1)),
             "pool the folds of the classifiers of stale",
         ),
         quick=True,

@@ -97,3 +97,25 @@ rule generate_synthesize:
         generate_synthesize.message
     shell:
         generate_synthesize.command
+
+
+generate_fold = StageRule(plan, "generate fold")
+
+
+rule generate_fold:
+    input:
+        generate_fold.inputs,
+    output:
+        generate_fold.manifest,
+    log:
+        generate_fold.log,
+    priority: generate_fold.priority
+    threads: generate_fold.threads
+    resources:
+        **generate_fold.resources,
+    params:
+        **generate_fold.params,
+    message:
+        generate_fold.message
+    shell:
+        generate_fold.command

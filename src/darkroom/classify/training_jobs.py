@@ -161,9 +161,14 @@ def _rate(plan: Planned, wildcards: Wildcards) -> Job | None:
     return Job("classify lr_range", {"policy": wildcards["policy"], "model": model})
 
 
+def gradual(classifier: Classifier) -> bool:
+    """Return whether a classifier is trained on samples; a probe is fitted to features."""
+    return _views(classifier) is None
+
+
 def automatic(classifier: Classifier) -> bool:
     """Return whether a range test finds a classifier's learning rate; probes have none."""
-    return _views(classifier) is None and getattr(classifier.training.optimizer, "lr", None) == AUTO
+    return gradual(classifier) and getattr(classifier.training.optimizer, "lr", None) == AUTO
 
 
 def _viewed(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:

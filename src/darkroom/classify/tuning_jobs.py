@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from darkroom.classify.config import TrainSpec
-from darkroom.classify.training_jobs import SEED, automatic, inputs, policies, section, trained
+from darkroom.classify.training_jobs import SEED, automatic, gradual, inputs, policies, section, trained
 from darkroom.classify.tuning.config import (
     CrossValidateSpec,
     CurveSpec,
@@ -48,29 +48,43 @@ def _range_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Wit
     return {name: read for name, read in inputs(plan, {**wildcards, **seed}).items() if name != "rate"}
 
 
-def unseen(config: Config) -> Iterable[tuple[str, str]]:
-    """Yield the policy and model of each classifier whose training sees only the images that it is given."""
+def validated(config: Config) -> Iterable[tuple[str, str]]:
+    """Yield the policy and model of each classifier that is cross-validated."""
+    return _unseen(config, folds=True) if config.classify and config.classify.cross_validate else ()
+
+
+def _unseen(config: Config, *, folds: bool) -> Iterable[tuple[str, str]]:
+    """Yield the policy and model of each classifier whose training on folds, or shares, sees only the images it is given."""
     models = config.classify.models if config.classify else {}
     for model in models:
         for policy in policies(config):
-            if leak(config, policy, model) is None:
+            if leak(config, policy, model, folds=folds) is None:
                 yield policy, model
 
 
-def leak(config: Config, policy: str, model: str) -> str | None:
-    """Say how a training would see held-out images; None if it does not."""
+def leak(config: Config, policy: str, model: str, *, folds: bool) -> str | None:
+    """Say how a training on folds, or shares, would see images left aside; None if it does not.
+
+    Every fold has synthetic images from a generator of its own, but a probe's are among the features of all images.
+    """
     assert config.classify
-    if policy in config.augment and config.augment[policy].synthetic is not None:
+    classifier = config.classify.models[model]
+    drawn = policy in config.augment and config.augment[policy].synthetic is not None
+    if drawn and not (folds and gradual(classifier)):
         return "its synthetic images come from a generator trained on all training images"
-    if getattr(config.classify.models[model].loss, "teacher", None):
+    if getattr(classifier.loss, "teacher", None):
         return "its teacher was trained on all training images"
     return None
 
 
-def left_out(config: Config) -> dict[str, str]:
-    """Say which classifiers `unseen` leaves out and why."""
+def _left_out(config: Config, *, folds: bool) -> dict[str, str]:
+    """Say which classifiers `_unseen` leaves out and why."""
     models = config.classify.models if config.classify else {}
-    found = {f"{model} + {policy}": leak(config, policy, model) for model in models for policy in policies(config)}
+    found = {
+        f"{model} + {policy}": leak(config, policy, model, folds=folds)
+        for model in models
+        for policy in policies(config)
+    }
     return {name: reason for name, reason in found.items() if reason}
 
 
@@ -78,7 +92,7 @@ def _folds(config: Config) -> Iterable[Wildcards]:
     classify = config.classify
     return (
         {"policy": policy, "model": model, "seed": str(seed), "fold": str(fold)}
-        for policy, model in unseen(config)
+        for policy, model in validated(config)
         if classify and classify.cross_validate
         for seed in classify.seeds
         for fold in range(classify.cross_validate)
@@ -92,10 +106,18 @@ def _fold(plan: Planned, wildcards: Wildcards) -> FoldSpec:
 
 
 def _fold_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
+    found = _share_inputs(plan, wildcards)
+    policy = plan.config.augment.get(wildcards["policy"])
+    own = ("policy", "seed", "fold")
+    drawn = Job("generate fold", {name: wildcards[name] for name in own}) if policy and policy.synthetic else None
+    return {**found, "copies": drawn or found["copies"]}
+
+
+def _share_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
     return {name: read for name, read in inputs(plan, wildcards).items() if name != "teacher"}
 
 
-def _validated(config: Config) -> Iterable[Wildcards]:
+def _pooled(config: Config) -> Iterable[Wildcards]:
     return once(config) if any(_folds(config)) else ()
 
 
@@ -119,9 +141,9 @@ def _cross_validate(plan: Planned, wildcards: Wildcards) -> CrossValidateSpec:
                     if (one["policy"], one["model"]) == (policy, model)
                 ],
             )
-            for policy, model in unseen(plan.config)
+            for policy, model in validated(plan.config)
         ],
-        left_out=left_out(plan.config),
+        left_out=_left_out(plan.config, folds=True),
     )
 
 
@@ -133,7 +155,7 @@ def _shares(config: Config) -> Iterable[Wildcards]:
     classify = config.classify
     return (
         {"policy": policy, "model": model, "seed": str(seed), "share": f"{share:g}"}
-        for policy, model in unseen(config)
+        for policy, model in _unseen(config, folds=False)
         if classify
         for share in classify.learning_curve or ()
         if share < 1  # of all images there is the classifier itself
@@ -161,15 +183,15 @@ def _learning_curve(plan: Planned, wildcards: Wildcards) -> CurveSpec:
                 shares=[[f"{policy}/{model}/seed-{seed}/share-{share}" for seed in seeds] for share in shares],
                 evaluations=[f"{policy}/{model}/seed-{seed}/evaluation" for seed in seeds],
             )
-            for policy, model in unseen(plan.config)
+            for policy, model in _unseen(plan.config, folds=False)
         ],
-        left_out=left_out(plan.config),
+        left_out=_left_out(plan.config, folds=False),
     )
 
 
 def _all_shares(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:
     shares = plan.jobs_of("classify share")
-    known = set(unseen(plan.config))
+    known = set(_unseen(plan.config, folds=False))
     whole = (
         job for job in plan.jobs_of("classify evaluate") if (job.wildcards["policy"], job.wildcards["model"]) in known
     )
@@ -200,7 +222,7 @@ STAGES = (
         name="classify cross_validate",
         folder="{results}/cross_validation",
         title="pool the folds of the classifiers of {name}",
-        each=_validated,
+        each=_pooled,
         spec=_cross_validate,
         inputs=_all_folds,
         cost=Cost(TORCH, 1, seconds=4),
@@ -211,7 +233,7 @@ STAGES = (
         title="train classifier: {model} on {policy}, seed {seed} with a share of {share}",
         each=_shares,
         spec=_share,
-        inputs=_fold_inputs,
+        inputs=_share_inputs,
         cost=Cost(TORCH, 4, seconds=30),
         resumes=True,
     ),

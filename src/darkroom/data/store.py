@@ -33,6 +33,8 @@ from darkroom.data.target import Target, read_target
 
 STORE = "store.json"
 """What a store is: name, classes, kind, target."""
+ITEMS = "items.parquet"
+"""One row per sample."""
 SPLITS = ("train", "val", "test")
 PREPARATION = "preparation.json"
 """How the images of a prepared store came to their shape; see `darkroom.data.preparation`."""
@@ -122,7 +124,7 @@ def open_store(root: str | Path, *, classes_only: bool = False) -> Store:
         name=about["name"],
         classes=tuple(about["classes"]),
         samples=np.load(root / "samples.npy", mmap_mode="r", allow_pickle=False),
-        items=pd.read_parquet(root / "items.parquet"),
+        items=pd.read_parquet(root / ITEMS),
         masks=np.load(masks, mmap_mode="r", allow_pickle=False) if masks.exists() else None,
         values=None if classes_only or target.kind == "class" else target,
         kind=about.get("kind", "image"),
@@ -187,7 +189,7 @@ def describe_store(
         raise ValueError(
             f"a store's table needs the columns {', '.join(needed)}; missing: {', '.join(sorted(missing))}"
         )
-    items.to_parquet(root / "items.parquet", index=False)
+    items.to_parquet(root / ITEMS, index=False)
     about = {"name": name, "classes": list(classes), **(target.saved() if target else {})}
     if sizes is not None:
         about |= {"kind": kind, "shape": list(sizes)}

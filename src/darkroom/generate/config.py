@@ -22,7 +22,7 @@ class GeneratorTraining(Training):
     """Images per step."""
 
 
-RESERVED = ("judge", "synthetic")
+RESERVED = ("folds", "judge", "synthetic")
 """Folder names that models cannot take."""
 SMALL = {"name": "affine", "rotate": 12, "translate": 0.1, "scale": 0.1, "shear": 6}
 
@@ -139,6 +139,21 @@ class JudgeSpec(JudgeConfig):
 
     backbone: str | None = None
     """Fingerprint of the network's pretrained weights."""
+
+
+class FoldSpec(Section):
+    """Spec of the job `generate fold`, which fills up the classes of a policy in one training of a cross-validation."""
+
+    folds: Annotated[int, Field(ge=2)]
+    """Number of folds."""
+    fold: Annotated[int, Field(ge=0)]
+    """The fold that is held out."""
+    seed: int
+    """The classifier's seed, which also draws the folds."""
+    judge: JudgeSpec
+    train: TrainSpec
+    """How the generator is trained."""
+    synthesize: SynthesizeSpec
 
 
 class EvaluateSpec(Section):

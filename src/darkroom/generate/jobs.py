@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from darkroom.augment.config import Synthetic
-from darkroom.generate.config import EvaluateSpec, Generate, JudgeSpec, SynthesizeSpec, TrainSpec, trained
+from darkroom.classify.tuning_jobs import validated
+from darkroom.generate.config import EvaluateSpec, FoldSpec, Generate, JudgeSpec, SynthesizeSpec, TrainSpec, trained
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, fields, once
 from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
@@ -30,6 +31,19 @@ def _seeds(config: Config) -> Iterable[Wildcards]:
 
 def _filled_up(config: Config) -> Iterator[Wildcards]:
     return ({"policy": name} for name, policy in config.augment.items() if policy.synthetic)
+
+
+def _folds(config: Config) -> Iterator[Wildcards]:
+    """Yield the folds of each policy with samples from a generator, under which a classifier is cross-validated."""
+    classify = config.classify
+    drawn = {name for name, policy in config.augment.items() if policy.synthetic}
+    return (
+        {"policy": policy, "seed": str(seed), "fold": str(fold)}
+        for policy in dict.fromkeys(policy for policy, _ in validated(config) if policy in drawn)
+        if classify and classify.cross_validate
+        for seed in classify.seeds
+        for fold in range(classify.cross_validate)
+    )
 
 
 def _section(plan: Planned) -> Generate:
@@ -87,6 +101,25 @@ def _synthesize(plan: Planned, wildcards: Wildcards) -> SynthesizeSpec:
     )
 
 
+def _fold(plan: Planned, wildcards: Wildcards) -> FoldSpec:
+    synthetic, classify = _synthetic(plan, wildcards), plan.config.classify
+    assert classify
+    assert classify.cross_validate, "without cross-validation there is no such job"
+    generator = _train(plan, {"model": synthetic.model, "seed": str(synthetic.seed)})
+    found = {"judge": _judge(plan, wildcards), "train": generator.model_copy(update={"snapshots": None})}
+    alone = {"devices": 1, "nodes": 1}  # the job trains twice, in one process
+    return FoldSpec(
+        folds=classify.cross_validate,
+        fold=int(wildcards["fold"]),
+        seed=int(wildcards["seed"]),
+        synthesize=_synthesize(plan, wildcards),
+        **{
+            name: spec.model_copy(update={"training": spec.training.model_copy(update=alone)})  # type: ignore[attr-defined]
+            for name, spec in found.items()
+        },
+    )
+
+
 def _evaluated(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
     return {"data": PREPARED, "model": Job("generate train", wildcards), "judge": JUDGE}
 
@@ -134,5 +167,16 @@ STAGES = (
         spec=_synthesize,
         inputs=_drawn_from,
         cost=Cost(TORCH, 4, seconds=10),
+    ),
+    Stage(
+        name="generate fold",
+        folder="{results}/generate/folds/{policy}/seed-{seed}/fold-{fold}",
+        title="draw copies for {policy}, seed {seed} without fold {fold}",
+        each=_folds,
+        spec=_fold,
+        inputs=_judged_by,
+        cost=Cost(TORCH, 8, seconds=100),
+        threads=lambda plan, wildcards: _fold(plan, wildcards).train.training.threads,
+        resumes=True,
     ),
 )

@@ -18,6 +18,7 @@ NOT_SHOWN = {
     "data attributes",
     "data fetch",
     "explore embed",
+    "generate fold",
     "generate judge",
     "report build",
     "reproduce classify",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pandas as pd
 import pytest
 
 from darkroom import files
+from darkroom.augment import apply
+from darkroom.augment.config import Policy
 from darkroom.classify import cross_validate, fold
 from darkroom.classify.tuning.config import CrossValidateSpec, FoldSpec
 from darkroom.classify.tuning.folds import folds, pool
@@ -112,20 +115,59 @@ def test_more_folds_than_images_of_a_class_is_one_line(digits: Path, tmp_path: P
         fold.run(spec(0, count=5), data=tmp_path / "rare", out=tmp_path / "fold", log=silent)
 
 
-def test_classifiers_that_saw_the_held_out_images_are_left_out() -> None:
+def test_classifiers_that_saw_images_left_aside_are_left_out() -> None:
     raw = {
         "name": "digits",
         "data": {"source": "sklearn"},
-        "augment": {"drawn": {"synthetic": {"model": "vae"}}},
-        "generate": {"models": {"vae": {}}},
+        "augment": {"drawn": {"synthetic": {"model": "vae", "seed": 1}}},
+        "generate": {"models": {"vae": {"training": {"devices": 2}}}, "seeds": [1]},
         "classify": {
             "cross_validate": 3,
+            "learning_curve": [0.5, 1],
             "models": {"mlp": {}, "student": {"network": "mlp", "loss": {"name": "distillation", "teacher": "mlp"}}},
         },
     }
     plan = Plan(config.load(raw, path="c.yaml"))
     jobs = plan.jobs_of("classify fold")
-    assert {(job.wildcards["policy"], job.wildcards["model"]) for job in jobs} == {("none", "mlp")}
-    assert len(jobs) == 3
-    made = plan.resolved("classify cross_validate")
-    assert set(made.left_out) == {"mlp + drawn", "student + none", "student + drawn"}
+    known = {(job.wildcards["policy"], job.wildcards["model"]) for job in jobs}
+    assert known == {("none", "mlp"), ("drawn", "mlp")}
+    assert len(jobs) == 6
+    assert set(plan.resolved("classify cross_validate").left_out) == {"student + none", "student + drawn"}
+    assert set(plan.resolved("classify learning_curve").left_out) == {
+        "mlp + drawn",
+        "student + none",
+        "student + drawn",
+    }
+    read = {
+        job.wildcards["policy"]: {option: path for option, path, _ in plan.inputs(job.stage, **job.wildcards)}
+        for job in jobs
+    }
+    assert "copies" not in read["none"]
+    assert read["drawn"]["copies"] == plan.folder("generate fold", policy="drawn", seed=0, fold=2)
+    made = plan.resolved("generate fold", policy="drawn", seed=0, fold=2)
+    assert (made.seed, made.fold, made.train.seed, made.train.training.devices) == (0, 2, 1, 1)
+
+
+def test_copies_of_held_out_images_are_not_trained_on(digits: Path, tmp_path: Path) -> None:
+    policy = Policy(copies=1, offline=["affine"])  # type: ignore[list-item]
+    apply.run(policy.apply_spec, data=digits, out=tmp_path / "copies", log=silent)
+    shutil.copytree(tmp_path / "copies", tmp_path / "spoiled")
+    held_out = pd.read_parquet(trained_without(0, digits, tmp_path / "copies", tmp_path / "a"))["id"]
+    items = open_store(tmp_path / "spoiled").items
+    samples = np.load(tmp_path / "spoiled" / "samples.npy")
+    samples[items["parent"].isin(held_out)] = 255
+    assert 0 < (samples == 255).all((1, 2, 3)).sum() < len(samples)
+    np.save(tmp_path / "spoiled" / "samples.npy", samples)
+    trained_without(0, digits, tmp_path / "spoiled", tmp_path / "b")
+    trained_without(0, digits, None, tmp_path / "c")
+    same, other = (
+        (tmp_path / "a" / "predictions.parquet").read_bytes() == (tmp_path / name / "predictions.parquet").read_bytes()
+        for name in ("b", "c")
+    )
+    assert same
+    assert not other
+
+
+def trained_without(number: int, data: Path, copies: Path | None, out: Path) -> Path:
+    fold.run(spec(number), data=data, copies=copies, out=out, log=silent)
+    return out / "predictions.parquet"

@@ -10,6 +10,8 @@ from darkroom.data import split
 from darkroom.data.store import Store, labeled
 
 Rows = NDArray[np.int64]
+INNER = 10
+"""One of this many parts of a fold's training images is watched during trainings."""
 
 
 def pool(store: Store) -> Rows:
@@ -34,6 +36,22 @@ def folds(store: Store, rows: Rows, *, count: int, seed: int) -> Rows:
                 f"are no copies of one another; {cure}"
             )
     return parts(store, rows, count=count, seed=seed)
+
+
+def divided(store: Store, *, count: int, fold: int, seed: int) -> tuple[Rows, Rows]:
+    """Return the rows to train on and those of the fold that is held out; raises what `folds` does."""
+    rows = pool(store)
+    found = folds(store, rows, count=count, seed=seed)
+    return rows[found != fold], rows[found == fold]
+
+
+def watched(store: Store, rows: Rows, *, seed: int) -> tuple[Rows, Rows]:
+    """Divide training rows into those to train on and those to watch.
+
+    Watching the held-out fold instead would choose the epoch by the images that measure it.
+    """
+    part = parts(store, rows, count=INNER, seed=seed)
+    return rows[part > 0], rows[part == 0]
 
 
 def parts(store: Store, rows: Rows, *, count: int, seed: int) -> Rows:
