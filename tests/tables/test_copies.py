@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from darkroom import registry
 from darkroom.augment import apply, copies
@@ -18,6 +20,8 @@ from darkroom.augment.rows.noise import partners
 from darkroom.augment.rows.training import training
 from darkroom.data.store import Store, open_store
 from darkroom.log import silent
+
+from .conftest import frame, through
 
 NUMERIC = ("smote", "borderline_smote", "svm_smote", "adasyn")
 
@@ -57,11 +61,36 @@ def test_a_synthetic_row_lies_between_two_training_rows_of_its_class(numbers: Pa
         assert (ends - between).min() < 1e-3
 
 
-def test_categories_of_smotenc_exist_and_others_refuse_them(prepared: Path, tmp_path: Path) -> None:
+def test_categories_of_smotenc_exist(prepared: Path, numbers: Path, tmp_path: Path) -> None:
     made = applied(prepared, tmp_path / "made", offline=["smotenc"])
     assert set(np.unique(made.samples[:, 2])) <= {0.0, 1.0}
-    with pytest.raises(ValueError, match=r"smote interpolates numbers, but .* use smotenc, or drop them$"):
-        applied(prepared, tmp_path / "no", offline=["smote"])
+    with pytest.raises(ValueError, match=r"the policy's smotenc is for tables with columns of categories"):
+        applied(numbers, tmp_path / "no", offline=["smotenc"])
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+def test_an_inferred_category_is_refused_with_the_keys_that_cure_it(name: str, prepared: Path, tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    table = frame().assign(**{f"c{k}": np.where(np.arange(400) % (k + 2), "yes", "no") for k in range(4)})
+    table.to_csv(tmp_path / "many" / "parts.csv", index=False)
+    many = through(tmp_path / "many" / "parts.csv", tmp_path / "many")
+    for data, cure in (
+        (
+            prepared,
+            "column color holds categories; use smotenc in its place, or leave them out with data.source.columns: {",
+        ),
+        (many, "columns color, c0, c1 and 2 more hold categories"),
+    ):
+        with pytest.raises(
+            ValueError, match=re.escape(f"the policy's {name} interpolates numbers, but the {cure}")
+        ) as told:
+            applied(data, tmp_path / "no", offline=[name])
+    [keys] = re.findall("{(.*), ...}", str(told.value))
+    assert yaml.safe_load(f"{{{keys}}}") == {"color": "drop", "c0": "drop", "c1": "drop"}
+    columns = {"color": "drop", **{f"c{k}": "drop" for k in range(4)}}
+    applied(
+        through(tmp_path / "many" / "parts.csv", tmp_path / "cured", columns=columns), tmp_path / "yes", offline=[name]
+    )
 
 
 def test_classes_of_three_sizes_come_out_even_in_folds_too(tmp_path: Path, make: Callable[..., Store]) -> None:

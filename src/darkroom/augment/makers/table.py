@@ -19,6 +19,7 @@ from darkroom.augment.rows.smote import ADASYN, Synthesizer, UnsuitedError
 from darkroom.augment.rows.training import Floats, Training, training
 from darkroom.augment.strength import scaled
 from darkroom.data.store import new_array
+from darkroom.data.tabular.incoming import read_columns
 from darkroom.randomness import derive
 from darkroom.registry import register
 from darkroom.settings import quoted
@@ -32,7 +33,13 @@ class TableCopies:
     """Copies of rows, made class by class from all training rows; the parent of a synthetic row is the nearest of its class."""
 
     def make(self, spec: ApplySpec, planned: Planned, *, data: Path, folder: Path, workers: int) -> pd.DataFrame:
-        """Write the copies to `samples.npy`, and the spec, to make them anew from some of the rows; return their table."""
+        """Write the copies to `samples.npy`, and the spec, to make them anew from some of the rows; return their table.
+
+        Raises ValueError if the policy cannot make rows of such a table.
+        """
+        first = registry.build(spec.offline[0])
+        if isinstance(first, Synthesizer) and (problem := first.misfit(read_columns(data))):
+            raise ValueError(f"the policy's {spec.offline[0].name} {problem}")  # type: ignore[attr-defined]
         table, samples = self.again(spec, planned)
         new_array(folder / "samples.npy", samples.shape, np.float32)[:] = samples
         files.write_json(folder / POLICY, spec.model_dump(mode="json"))
@@ -41,16 +48,12 @@ class TableCopies:
     def again(self, spec: ApplySpec, planned: Planned) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         """Return the copies' table, and the copies (N, D).
 
-        Raises ValueError if the policy cannot make rows of such a table, or of a class. Copies of rows without a class are
-        not changed.
+        Raises ValueError if the policy cannot make rows of a class. Copies of rows without a class are not changed.
         """
         store, rows = planned.store, planned.rows[planned.store.labels[planned.rows] >= 0]
         if store.values is not None:
             raise ValueError(f"the policy's offline changes rows within classes, but the data has {store.target.kind}")
         given = training(np.asarray(store.samples[rows], np.float32), store.labels[rows], store.shape)
-        first = registry.build(spec.offline[0])
-        if isinstance(first, Synthesizer) and (problem := first.misfit(given)):
-            raise ValueError(f"the policy's {spec.offline[0].name} {problem}")  # type: ignore[attr-defined]
         table, made = planned.table.copy(), given.standard(np.asarray(store.samples[planned.origins], np.float32))
         applied = np.full(len(table), "[]", dtype=object)
         labels, ids = table["label"].to_numpy(np.int64), store.items["id"].to_numpy()

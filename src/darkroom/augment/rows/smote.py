@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -15,7 +16,12 @@ from pydantic import Field
 
 from darkroom.augment.rows.options import Around, Near
 from darkroom.augment.rows.training import Floats, Training
+from darkroom.data.tabular.columns import Column
 from darkroom.registry import register
+from darkroom.settings import quoted
+
+SHOWN = 3
+"""Columns that an error names."""
 
 
 class UnsuitedError(ValueError):
@@ -50,11 +56,19 @@ class Synthesizer(ABC):
         made: Floats = rows[len(given.rows) :][labels[len(given.rows) :] == label][:count]
         return made
 
-    def misfit(self, given: Training) -> str:
-        """Return why the method cannot make rows of such a table, empty if it can."""
-        if not self.CATEGORIES and given.categorical:
-            return "interpolates numbers, but the table has columns of categories; use smotenc, or drop them"
-        return ""
+    def misfit(self, columns: Sequence[Column]) -> str:
+        """Return why the method cannot make rows of a table with these columns, empty if it can."""
+        held = [column.name for column in columns if column.kind == "category"]
+        if self.CATEGORIES or not held:
+            return ""
+        shown = ", ".join(held[:SHOWN]) + (f" and {len(held) - SHOWN} more" if len(held) > SHOWN else "")
+        dropped = ", ".join(f"{quoted(name)}: drop" for name in held[:SHOWN])
+        more = ", ..." if len(held) > SHOWN else ""
+        holds = "column {} holds" if len(held) == 1 else "columns {} hold"
+        return (
+            f"interpolates numbers, but the {holds.format(shown)} categories; use smotenc in its place, or leave them out "
+            f"with data.source.columns: {{{dropped}{more}}}"
+        )
 
     @abstractmethod
     def sampler(self, given: Training, **how: Any) -> Any:
@@ -132,11 +146,12 @@ class SMOTENC(Synthesizer):
     def __init__(self, *, k: Near = 5) -> None:
         super().__init__(k=k)
 
-    def misfit(self, given: Training) -> str:
+    def misfit(self, columns: Sequence[Column]) -> str:
         """Return why the table needs another method: it lacks categories, or numbers beside them."""
-        if not given.categorical:
-            return "is for tables with columns of categories, and this one has none; use smote"
-        return "" if given.numeric else "needs a column of numbers beside the categories, and this table has none"
+        kinds = {column.kind for column in columns}
+        if "category" not in kinds:
+            return "is for tables with columns of categories, and this one has none; use smote in its place"
+        return "" if len(kinds) > 1 else "needs a column of numbers beside the categories, and this table has none"
 
     def sampler(self, given: Training, **how: Any) -> Any:
         from imblearn import over_sampling
