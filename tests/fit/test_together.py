@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import distributed, multiprocessing
 
 from darkroom import files
 from darkroom.classify import train as classify
 from darkroom.classify.config import TrainSpec
 from darkroom.data.store import open_store
-from darkroom.fit import launch
+from darkroom.fit import launch, together
 from darkroom.fit.config import Training
 from darkroom.fit.model import HISTORY, STEPS, WEIGHTS
 from darkroom.log import silent
@@ -60,6 +61,21 @@ def test_two_processes_train_what_one_does(digits: Path, tmp_path: Path) -> None
     assert len(runs) == 1
     steps = [json.loads(line).get("step") for line in runs[0].splitlines()]
     assert steps.count(1) == 1
+
+
+def _gather(rank: int, folder: str) -> None:
+    where = f"file://{folder}/meeting"
+    distributed.init_process_group("gloo", init_method=where, rank=rank, world_size=2)
+    rows = torch.arange(6.0).reshape(3, 2)[: 1 + rank] + 10 * rank  # parts of different sizes
+    torch.save(together.gathered(rows), f"{folder}/{rank}.pt")
+
+
+@pytest.mark.thorough
+def test_every_process_gets_the_rows_of_all(tmp_path: Path) -> None:
+    multiprocessing.start_processes(_gather, (str(tmp_path),), nprocs=2, start_method="fork")
+    expected = [[0.0, 1.0], [10.0, 11.0], [12.0, 13.0]]
+    assert [torch.load(tmp_path / f"{rank}.pt", weights_only=True).tolist() for rank in (0, 1)] == [expected] * 2
+    assert together.gathered(torch.tensor(expected)).tolist() == expected
 
 
 def test_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:

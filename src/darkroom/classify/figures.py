@@ -21,11 +21,12 @@ TURNED = 24
 HISTORY_SCORES = {
     "accuracy": "accuracy",
     "f1": "F1",
+    "map": "mAP",
     "mae": "mean absolute error",
     "standardized_mae": "MAE (standard deviations)",
 }
-"""Scores that a training history may have, one per kind of target."""
-SHARES = ("accuracy", "f1")
+"""Scores that a training history may have, by kind of target."""
+SHARES = ("accuracy", "f1", "map")
 """Those between 0 and 1."""
 
 
@@ -95,17 +96,20 @@ def draw_risk(confidence: NDArray[np.float64], wrong: NDArray[np.bool_], path: P
 
 
 def draw_curves(history: pd.DataFrame, path: Path) -> None:
-    """Draw training and validation loss, and the validation score of the target, per epoch."""
+    """Draw training and validation loss, and the validation scores of the target, per epoch."""
     drawn = Figure(figsize=(7, 3), layout="constrained")
     left, right = drawn.subplots(1, 2)
     epochs = history["epoch"] + 1
     left.plot(epochs, history["train_loss"], label="training")
     if "val_loss" in history:
         left.plot(epochs, history["val_loss"], label="validation")
-        score = next(name for name in HISTORY_SCORES if f"val_{name}" in history)
-        right.plot(epochs, history[f"val_{score}"], color=COLORS[1])
-        right.set_ylabel(f"validation {HISTORY_SCORES[score]}")
-        if score in SHARES:
+        scores = [name for name in HISTORY_SCORES if f"val_{name}" in history]
+        for score, color in zip(scores, COLORS[1:], strict=False):
+            right.plot(epochs, history[f"val_{score}"], color=color, label=HISTORY_SCORES[score])
+        if len(scores) > 1:
+            right.legend(frameon=False)
+        right.set_ylabel(f"validation {' and '.join(HISTORY_SCORES[score] for score in scores)}")
+        if set(scores) <= set(SHARES):
             right.yaxis.set_major_formatter(PercentFormatter(1))
     else:
         right.text(0.5, 0.5, "no validation images", ha="center", transform=right.transAxes)

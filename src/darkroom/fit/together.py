@@ -18,6 +18,19 @@ def summed(values: Tensor) -> Tensor:
     return values
 
 
+def gathered(values: Tensor) -> Tensor:
+    """Return the rows of all processes, one after another; with a single process, the values (N, ...) themselves."""
+    if not distributed.is_initialized():
+        return values
+    counts = [torch.zeros(1, dtype=torch.int64, device=values.device) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(counts, torch.full_like(counts[0], len(values)))
+    most = max(int(count) for count in counts)
+    padded = torch.cat([values, values.new_zeros(most - len(values), *values.shape[1:])])
+    parts = [torch.empty_like(padded) for _ in counts]
+    distributed.all_gather(parts, padded)
+    return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
+
+
 def averaged(values: Mapping[str, Tensor], weight: float) -> dict[str, float]:
     """Return the means over all processes, weighted by each one's share of the batch (see `Batches.weight`)."""
     if not distributed.is_initialized():

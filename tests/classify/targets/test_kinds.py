@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn import metrics as reference
 from torch import nn
 
 from darkroom.augment.config import OnlineSpec
@@ -23,7 +24,7 @@ def draws() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def test_micro_f1_over_unequal_batches_is_that_of_all_images() -> None:
+def test_f1_and_map_over_unequal_batches_are_those_of_all_images() -> None:
     outputs, targets = torch.randn(50, 4, generator=draws()), (torch.rand(50, 4, generator=draws()) < 0.3).float()
     kind, totals = SeveralLabels(), SeveralLabels().totals()
     for part in (slice(0, 32), slice(32, 50)):
@@ -33,14 +34,21 @@ def test_micro_f1_over_unequal_batches_is_that_of_all_images() -> None:
     closed = totals.close()
     assert closed["f1"] == pytest.approx(2 * hits / float(found.sum() + targets.sum()))
     assert closed["loss"] == pytest.approx(float(F.binary_cross_entropy_with_logits(outputs, targets)) * 4, rel=1e-5)
-    assert closed.keys() == {"loss", "f1"}
+    assert closed["map"] == pytest.approx(reference.average_precision_score(targets.numpy(), outputs.numpy()))
+    assert closed.keys() == {"loss", "f1", "map"}
     assert totals.close() == {}
 
 
 def test_f1_without_any_positive_is_zero() -> None:
     totals = SeveralLabels().totals()
     totals.add(SeveralLabels().measures(-torch.ones(3, 2), torch.zeros(3, 2), nn.Identity()), 3)
-    assert totals.close()["f1"] == 0
+    assert totals.close() == {"loss": pytest.approx(0.6265, abs=1e-3), "f1": 0}
+
+
+def test_outputs_that_diverged_have_no_map() -> None:
+    totals = SeveralLabels().totals()
+    totals.add(SeveralLabels().measures(torch.full((2, 1), torch.nan), torch.eye(2)[:, :1], nn.Identity()), 2)
+    assert np.isnan(totals.close()["map"])
 
 
 def test_the_loss_sees_numbers_standardized() -> None:

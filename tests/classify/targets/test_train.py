@@ -46,6 +46,7 @@ def test_a_model_answers_in_the_targets_units(kind: Kind, targeted: Callable[[Ki
     history = pd.read_csv(tmp_path / "model" / HISTORY)
     score = "f1" if kind == "labels" else "standardized_mae"
     assert {f"{part}_{name}" for part in ("train", "val") for name in ("loss", score)} <= set(history.columns)
+    assert ("val_map" in history) == (kind == "labels")
     assert history["val_loss"].iloc[-1] < history["val_loss"].iloc[0]
 
 

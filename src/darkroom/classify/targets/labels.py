@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from darkroom.data.store import Store
 from darkroom.fit.task import Totals
+from darkroom.fit.together import gathered
+from darkroom.measure.ranking import average_precision
 
 
 class SeveralLabels:
@@ -24,8 +27,8 @@ class SeveralLabels:
             )
 
     def totals(self) -> Totals:
-        """Return the accumulator of an epoch's measures, which forms F1 from the epoch's counts."""
-        return CountedF1()
+        """Return the accumulator of an epoch's measures, which forms F1 and mAP from all of the epoch's images."""
+        return OverImages()
 
     def encode(self, targets: Tensor) -> Tensor:
         """Return the targets (B, K), which are floats already."""
@@ -41,21 +44,40 @@ class SeveralLabels:
         return {"f1": _f1(counts["hits"], counts["wrong"])}
 
     def measures(self, outputs: Tensor, targets: Tensor, loss: nn.Module) -> dict[str, Tensor]:
-        """Return binary cross-entropy in nats, summed over labels, whatever the training minimizes, and counts for F1."""
+        """Return binary cross-entropy in nats, summed over labels, whatever the training minimizes, and what `OverImages`
+        takes for F1 and mAP."""
         losses = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
-        return {"loss": losses.sum(1).mean(), **_counts(outputs, targets)}
+        return {"loss": losses.sum(1).mean(), **_counts(outputs, targets), "outputs": outputs, "targets": targets}
 
 
-class CountedF1(Totals):
-    """Means over an epoch, and micro-averaged F1 from the counts of all its images."""
+class OverImages(Totals):
+    """Means over an epoch, and micro-averaged F1 and mean average precision over all its images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def add(self, values: dict[str, Tensor], items: int) -> None:
+        """Add the measures of one batch."""
+        values = dict(values)
+        self.seen.append(torch.stack([values.pop("outputs").detach().float(), values.pop("targets").float()], 1))
+        super().add(values, items)
 
     def close(self) -> dict[str, float]:
-        """Return the means since the last call, with `f1` in place of the counts."""
+        """Return the means since the last call, with `f1` and `map` in place of what they are formed from."""
         means = super().close()
-        if "hits" not in means:
+        if not means:
             return means
         hits, wrong = means.pop("hits"), means.pop("wrong")
-        return {**means, "f1": hits / max(hits + wrong / 2, 1e-12)}
+        outputs, targets = gathered(torch.cat(self.seen)).cpu().numpy().transpose(1, 2, 0)  # (K, N) each
+        self.seen = []
+        found = {**means, "f1": hits / max(hits + wrong / 2, 1e-12)}
+        mixed = [k for k, column in enumerate(targets) if column.min() < column.max()]
+        if not mixed:
+            return found
+        finite = bool(np.isfinite(outputs).all())  # after a training that diverged, which the loop reports
+        ranked = [average_precision(targets[k], outputs[k])[0] if finite else np.nan for k in mixed]
+        return {**found, "map": float(np.mean(ranked))}
 
 
 def _counts(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

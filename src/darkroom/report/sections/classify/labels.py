@@ -267,7 +267,7 @@ def _figures(classifier: ClassifierRuns) -> list[Figure]:
                 "Precision-recall curves",
                 f"Precision and recall{seed} of the labels with the lowest average precision, a dot at each threshold.",
             ),
-            "curves.png": ("Training curves", f"Training{seed}: loss and F1 by epoch."),
+            "curves.png": ("Training curves", f"Training{seed}: loss, F1 and mAP by epoch."),
             **tables.NETWORK,
         },
     )
