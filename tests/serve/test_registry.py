@@ -6,8 +6,10 @@ import base64
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.pyfunc import scoring_server
@@ -24,9 +27,15 @@ from tests.serve.conftest import CLASSIFIER, DETECTOR, package_spec
 
 from darkroom import files, library, registry
 from darkroom.data.store import open_store
+from darkroom.detect import evaluate as detect_evaluate
+from darkroom.detect import fit
+from darkroom.detect.config import EvaluateSpec as DetectorSpec
+from darkroom.detect.config import FitSpec
+from darkroom.detect.detector import read_detector
 from darkroom.log import silent
 from darkroom.nets import pretrained
 from darkroom.serve import package
+from darkroom.serve.package import _agree
 from darkroom.serve.registry import detector, model
 from darkroom.serve.registry.images import as_files
 
@@ -206,13 +215,67 @@ def test_an_unfinished_result_is_named(results: Path, digits: Path, tmp_path: Pa
         package.run(lost, data=digits, results=results, out=tmp_path / "out", log=silent)
 
 
-def test_a_detector_needs_the_package_of_its_backbone_and_no_file(tmp_path: Path) -> None:
+def test_a_detector_needs_the_package_of_its_backbone(tmp_path: Path) -> None:
     pytest.importorskip("timm")
     options = registry.options("detector", "patchcore")()
-    about = {"kind": "detector", "plugin": options.model_dump(mode="json")}
-    files.write_json(tmp_path / "model.json", about)
-    assert list(model._backbones(tmp_path)) == [pretrained.installed()]
-    about["plugin"]["weights"] = "/some/file.pt"
-    files.write_json(tmp_path / "model.json", about)
-    with pytest.raises(ValueError, match=r"reads the weights of tf_efficientnet_lite0 from /some/file\.pt"):
-        list(model._backbones(tmp_path))
+    files.write_json(tmp_path / "model.json", {"kind": "detector", "plugin": options.model_dump(mode="json")})
+    assert list(model._packaged(tmp_path)) == [pretrained.installed()]
+
+
+@pytest.fixture(scope="module")
+def on_own_weights(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results with an average of detectors whose backbones come from a file, which is lost since."""
+    timm = pytest.importorskip("timm")
+    root = tmp_path_factory.mktemp("backbone")
+    torch.manual_seed(0)
+    torch.save(timm.create_model("test_efficientnet", pretrained=False).state_dict(), root / "own.pth")
+    options = {"backbone": "test_efficientnet", "weights": str(root / "own.pth"), "side": 32, "levels": [1, 2]}
+    both = {"name": "average", "of": [{"name": "padim", "dimensions": 8, **options}, {"name": "patchcore", **options}]}
+    task = {"detector": both, "normal": ["1"], "seed": 0}
+    fit.run(FitSpec.model_validate(task), data=digits, out=root / "model", log=silent)
+    return root
+
+
+@contextmanager
+def lost(path: Path) -> Iterator[None]:
+    """Take a file away for a while."""
+    away = path.rename(path.with_name("elsewhere"))
+    try:
+        yield
+    finally:
+        away.rename(path)
+
+
+def test_a_package_carries_the_weights_of_backbones_that_come_from_a_file(on_own_weights: Path, tmp_path: Path) -> None:
+    given, own = on_own_weights / "model", on_own_weights / "own.pth"
+    images = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected = read_detector(given).score(images)
+    for name in ("packaged", "late"):
+        shutil.copytree(given, tmp_path / name)
+    model._carry_backbones(tmp_path / "packaged")
+    [carried] = (tmp_path / "packaged/backbones").iterdir()
+    assert carried.name == f"{files.sha256(own)}.pth"
+    assert not list(model._packaged(tmp_path / "packaged"))
+    with lost(own):
+        found = read_detector(tmp_path / "packaged").score(images)
+        with pytest.raises(ValueError, match=r"own\.pth, which does not exist any more"):
+            model._carry_backbones(tmp_path / "late")
+    assert torch.equal(found.scores, expected.scores)
+
+
+@pytest.mark.thorough
+def test_a_detector_on_weights_from_a_file_answers_without_the_file(
+    on_own_weights: Path, digits: Path, tmp_path: Path
+) -> None:
+    seed = tmp_path / "seed-0"
+    shutil.copytree(on_own_weights / "model", seed / "model")
+    rates = {"false_alarms": 0.05, "threshold": "quantile", "examples": 2, "resamples": 10}
+    spec = DetectorSpec.model_validate({"detector": "pca", "normal": ["1"], "seed": 0, **rates})
+    detect_evaluate.run(spec, data=digits, model=seed / "model", out=seed / "evaluation", log=silent)
+    served = detector.Served(seed)
+    images = [png(image[:, :, 0]) for image in open_store(digits).samples[:3]]
+    package = tmp_path / "package"
+    answers = model.write(package, seed / "model", seed / "evaluation", images, columns=served.columns)
+    assert _agree(answers, served.predict(images).to_numpy().tolist())
+    with lost(on_own_weights / "own.pth"):
+        assert model._ask(package, [text(image) for image in images])["answers"] == answers

@@ -24,6 +24,7 @@ from darkroom.detect.options import ErrorMeasure
 from darkroom.fit.config import Training
 from darkroom.fit.model import Fitted, load_weights, read_about
 from darkroom.log import Log, silent
+from darkroom.nets import pretrained
 from darkroom.settings import Section
 
 CLASSIFIER = "classifier"
@@ -103,7 +104,8 @@ def build(options: Section, shape: tuple[int, ...], *, trained: Path | None = No
 def read_detector(folder: Path) -> Detector:
     """Load the fitted detector from a folder of `detect fit`. Raises FileNotFoundError if that stage did not finish."""
     about = read_about(folder)
-    options = registry.options("detector", about.plugin["name"]).model_validate(about.plugin)
+    saved = registry.options("detector", about.plugin["name"]).model_validate(about.plugin)
+    options = pretrained.inside(saved, folder)
     trained = folder / CLASSIFIER
     detector = build(options, about.shape, trained=trained if trained.is_dir() else None)
     load_weights(folder, detector)

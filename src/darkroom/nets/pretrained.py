@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -59,6 +59,8 @@ SHIFT = 2
 """What `data.text.coder` adds to the numbers of a pretrained tokenizer."""
 FETCHED = "weights.safetensors"
 """The file in a folder of `weights fetch`."""
+BACKBONES = "backbones"
+"""The folder of a packaged model with the weights of its backbones, named by their sha256."""
 TRAINED, ABOUT = "weights.pt", "model.json"
 """The files in a folder of `pretrain train`."""
 
@@ -211,27 +213,46 @@ def localized(value: Options, fetched: Path | None) -> Options:
 
     Weights from a pretraining are likewise replaced by those in its folder, and the backbone by its network.
     """
+
+    def local(chosen: Choice) -> Mapping[str, Any] | None:
+        if not (chosen.remote or chosen.pretraining):
+            return None
+        if fetched is None:
+            stage = "pretrain train" if chosen.pretraining else "weights fetch"
+            raise ValueError(
+                f"weights: {chosen.pretraining or chosen.weights} is read from the folder of `{stage}`; got none"
+            )
+        if chosen.pretraining is None:
+            return {"weights": str(fetched / chosen.key / FETCHED), "sha256": None}
+        folder = fetched / chosen.pretraining
+        about = files.read_json(folder / ABOUT)
+        return {"weights": str(folder / TRAINED), "backbone": own(about["plugin"], about["shape"])}
+
+    return replaced(value, local)
+
+
+def inside(value: Options, folder: Path) -> Options:
+    """Replace weights in a model's options that the model's own folder contains, under `BACKBONES`, by their place."""
+
+    def found(chosen: Choice) -> Mapping[str, Any] | None:
+        carried = isinstance(chosen.weights, str) and chosen.weights.startswith(f"{BACKBONES}/")
+        return {"weights": str(folder / str(chosen.weights))} if carried else None
+
+    return replaced(value, found)
+
+
+def replaced(value: Options, change: Callable[[Choice], Mapping[str, Any] | None]) -> Options:
+    """Return a config value in which every plug-in with a pretrained backbone has the options that `change` gives, if any."""
     changed: Any = value
     if isinstance(value, list | tuple):
-        changed = type(value)(localized(item, fetched) for item in value)
+        changed = type(value)(replaced(item, change) for item in value)
     elif isinstance(value, BaseModel):
         chosen = _choice(value)
-        if chosen is not None and (chosen.remote or chosen.pretraining):
-            if fetched is None:
-                stage = "pretrain train" if chosen.pretraining else "weights fetch"
-                raise ValueError(
-                    f"weights: {chosen.pretraining or chosen.weights} is read from the folder of `{stage}`; got none"
-                )
-            if chosen.pretraining is None:
-                found: dict[str, Any] = {"weights": str(fetched / chosen.key / FETCHED), "sha256": None}
-            else:
-                folder = fetched / chosen.pretraining
-                about = files.read_json(folder / ABOUT)
-                found = {"weights": str(folder / TRAINED), "backbone": own(about["plugin"], about["shape"])}
-            changed = value.model_copy(update=found)
-        else:
+        options = change(chosen) if chosen is not None else None
+        if options is None:
             fields = {name: getattr(value, name) for name in value.__class__.model_fields}
-            changed = value.model_copy(update={name: localized(item, fetched) for name, item in fields.items()})
+            options = {name: replaced(item, change) for name, item in fields.items()}
+        changed = value.model_copy(update=dict(options))
     return changed  # type: ignore[no-any-return]
 
 

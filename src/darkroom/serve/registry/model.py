@@ -77,6 +77,7 @@ def write(folder: Path, model: Path, evaluation: Path, images: Sequence[bytes], 
     about = files.read_json(model / "model.json")
     loader = LOADERS[about["kind"]]
     _copy(model, folder / "data/model")
+    _carry_backbones(folder / "data/model")
     _copy(evaluation, folder / "data/evaluation")
     roots = frozenset({f"{loader}._load_pyfunc", *_plugins(folder / "data")})
     for path in _code(roots):
@@ -89,7 +90,7 @@ def write(folder: Path, model: Path, evaluation: Path, images: Sequence[bytes], 
     _write_json(folder / "serving_input_example.json", {"dataframe_split": example})
     _describe(folder, loader, columns, views=(evaluation / "tta.csv").is_file())
     asked = _ask(folder, encoded)
-    _require(folder, reach(roots).libraries & set(asked["loaded"]) | {"mlflow"}, _backbones(folder / "data"))
+    _require(folder, reach(roots).libraries & set(asked["loaded"]) | {"mlflow"}, _packaged(folder / "data"))
     answers: list[list[Any]] = asked["answers"]
     return answers
 
@@ -110,20 +111,41 @@ def _options(data: Path) -> Iterator[Section]:
         yield registry.options(about["kind"], about["plugin"]["name"]).model_validate(about["plugin"])
 
 
-def _backbones(data: Path) -> Iterator[str]:
-    """Yield the packages with the weights of the backbones of detectors, which are no part of theirs: `NAME==VERSION`.
-
-    Raises ValueError for weights that no package has.
-    """
+def _packaged(data: Path) -> Iterator[str]:
+    """Yield the packages with the weights of the backbones of detectors, which are no part of theirs: `NAME==VERSION`."""
     for options in _options(data):
         for chosen in pretrained.choices(options) if options.plugin[0] == "detector" else ():  # type: ignore[attr-defined]
-            found = pretrained.installed(chosen.architecture) if chosen.weights is None else None
-            if found is None:
-                raise ValueError(
-                    f"registry: the detector reads the weights of {chosen.architecture} from {chosen.weights}, which a server "
-                    f"does not have; only detectors with packaged weights can be registered: {', '.join(pretrained.PACKAGES)}"
-                )
-            yield found
+            if chosen.weights is None and (found := pretrained.installed(chosen.architecture)) is not None:
+                yield found
+
+
+def _carry_backbones(folder: Path) -> None:
+    """Copy the weights of a detector's backbones that come from no package into its folder, and let it read them there.
+
+    Raises ValueError if such a file is gone.
+    """
+    about = files.read_json(folder / "model.json")
+    if about["kind"] != "detector":
+        return
+
+    def carried(chosen: pretrained.Choice) -> Mapping[str, Any] | None:
+        if chosen.weights is None:
+            return None
+        given = Path(str(chosen.weights)).expanduser()
+        if not given.is_file():
+            raise ValueError(
+                f"the detector reads the weights of its backbone from {given}, which does not exist any more: put the file "
+                "back, or fit the detector again"
+            )
+        place = folder / pretrained.BACKBONES / f"{files.sha256(given)}{given.suffix}"
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(given, place)
+        return {"weights": place.relative_to(folder).as_posix()}
+
+    options = registry.options("detector", about["plugin"]["name"]).model_validate(about["plugin"])
+    changed = pretrained.replaced(options, carried)
+    if changed != options:
+        files.write_json(folder / "model.json", about | {"plugin": changed.model_dump(mode="json")})
 
 
 def _plugins(data: Path) -> Iterator[str]:
