@@ -110,6 +110,33 @@ def test_a_table_of_rows_has_the_usual_target_or_the_last_column_of_few_values(i
     assert [*found.classify.models] == ["table_mlp"]
 
 
+def test_ids_of_a_table_are_left_out_and_measured_numbers_stay(
+    init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draws = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "customer": [f"C-{number:04}" for number in draws.permutation(60)],
+            "row": range(60),
+            "shuffled": 500 + draws.permutation(60),
+            "account_id": draws.choice(10**9, 60, replace=False),
+            "paid": draws.choice(10**9, 60, replace=False),
+            "width": draws.normal(size=60),
+            "day": pd.date_range("2026-01-01", periods=60).strftime("%Y-%m-%d"),
+            "color": ["red", "blue", "gray"] * 20,
+            "ok": ["no", "yes"] * 30,
+        }
+    )
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    source = init(tmp_path / "a.csv").data.source
+    assert source.columns == dict.fromkeys(["customer", "row", "shuffled", "account_id"], "drop")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "customer, row, shuffled, account_id have another value in every row, as ids have, and are left out" in said
+    Path("config/set.yaml").unlink()
+    frame[["width", "ok"]].to_csv(tmp_path / "b.csv", index=False)
+    assert not init(tmp_path / "b.csv").data.source.columns
+
+
 def test_images_beside_a_few_sounds_stay_images(init: Any, tmp_path: Path) -> None:
     from PIL import Image
 

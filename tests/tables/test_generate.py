@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -194,7 +195,11 @@ def test_the_page_shows_generators_of_rows_in_words_of_tables(
     assert found.utility is not None
     assert [row.title for row in found.utility.rows] == ["real rows", "gaussian_copula"]
     answer = of_rows.answer(found)
-    assert "reaches" in str(answer.headline)
+    assert re.search(r"reaches <b>\d\.\d\d×</b> the average precision that real rows give", str(answer.headline))
+    (tile,) = answer.tiles
+    assert re.fullmatch(r"\d\.\d\d×", tile.value)
+    assert "relative to" in tile.label
+    assert found.cost.rows[0].cells[0].main == "–"  # fitted without parameters
     assert [figure.path.name for _, figures in found.figures for figure in figures] == ["marginals.png"]
 
 

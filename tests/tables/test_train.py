@@ -144,6 +144,7 @@ def test_new_tables_are_predicted_and_scored_as_in_the_evaluation(
     assert 'no column "weight"' in found.loc["b.csv", "note"]
     assert found.loc["c.csv", "note"].startswith('column "length": number, but no cell is one')
     assert 0 < found.loc["d.csv row 2", "p/bad"] < 1  # an unseen category and missing cells
+    assert not (seed / "evaluation" / "curves.png").exists()  # fitted at once
     known = pd.read_parquet(seed / "evaluation" / "predictions.parquet")
     rows = [f"a.csv row {int(name.removeprefix('row-')) + 2}" for name in known["id"]]
     np.testing.assert_allclose(found.loc[rows, "p/bad"], known["p_plain_0"], atol=1e-6)

@@ -167,6 +167,6 @@ def chosen_confidence(selection: Mapping[str, Any], risk: float | None) -> float
     value: float | None = known[wanted]["value"]
     if value is None and risk is not None:
         raise ValueError(
-            f"--risk: no confidence is known from which on errors stay below {100 * risk:g} %: {known[risk]['reason']}"
+            f"--risk: no confidence is known from which on errors stay below {100 * risk:g}%: {known[risk]['reason']}"
         )
     return value

@@ -90,7 +90,9 @@ def run(spec: EvaluateSpec, *, data: Path, model: Path, out: Path, log: Log, wor
     with files.folder(out) as fresh:
         files.write_json(fresh / "metrics.json", found.metrics)
         found.predictions.to_parquet(fresh / "predictions.parquet", index=False)
-        draw_curves(pd.read_csv(model / HISTORY), fresh / "curves.png")
+        history = pd.read_csv(model / HISTORY)
+        if len(history) > 1:  # what is fitted at once, or for one epoch, has no curve
+            draw_curves(history, fresh / "curves.png")
         diagram.draw(network, as_tensor(store.samples[[0]]), fresh / "network.png")
         if (model / DIAGNOSTICS).exists():
             draw_layers(pd.read_csv(model / DIAGNOSTICS), fresh / "layers.png")

@@ -23,6 +23,7 @@ from darkroom.data.store import release
 from darkroom.data.target import Target, read_target
 from darkroom.fit.batches import as_tensor
 from darkroom.nets import state_dict
+from darkroom.nets.estimator import Estimator
 from darkroom.nets.rescale import rescaled
 from darkroom.settings import Section
 
@@ -97,6 +98,7 @@ def save_model(
         "shape": list(shape),
         "classes": list(classes),
         "parameters": sum(p.numel() for p in network.parameters()),
+        **({"learned": network.learned} if isinstance(network, Estimator) and network.learned else {}),
         "precision": fitted.precision if fitted else "none",
         "channels_last": fitted.channels_last if fitted else False,
         **(target.saved() if target else {}),

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from darkroom.data import place, sound
 from darkroom.data.layouts import IMAGE_ENDINGS
 from darkroom.data.place import Listing
+from darkroom.data.tabular import columns
 from darkroom.data.tabular import file as tabular
 from darkroom.data.text import rows
 
@@ -26,6 +28,12 @@ WORDS = 3.0
 """Mean number of words per cell from which a column holds texts."""
 CLASSES = 50
 """Up to this many distinct values, a column may hold classes."""
+FEWEST = 10
+"""Rows from which on values that all differ say something."""
+DENSE = 2
+"""Whole numbers that all differ count the rows if their range is below this many times their number."""
+IDS = re.compile(r"(?i:(^|[\W_])(id|index|key|uuid)$)|[a-z](Id|ID|Index|Key)$")
+"""Names of columns of ids."""
 LABELS = ("label", "class", "target", "category", "sentiment", "y")
 """Names of columns of classes, in any case; the first one there is."""
 
@@ -83,11 +91,31 @@ def _table(path: str, table: Path, *, alone: bool) -> dict[str, Any] | None:
         raise ValueError(f"{path} holds several tables; name the one to read")
     label = _label(frame)
     if label is not None:
-        return {"name": "table", "path": path, "target": label}
+        return {"name": "table", "path": path, "target": label, **_dropped(frame.drop(columns=label))}
     last = _named(frame) or frame.columns[-1]
     if pd.to_numeric(frame[last], errors="coerce").notna().all():
-        return {"name": "table", "path": path, "numbers": [last]}
+        return {"name": "table", "path": path, "numbers": [last], **_dropped(frame.drop(columns=last))}
     raise ValueError(f"{path}: {_few(frame)}; none looks like a class; rename the column of the classes to class")
+
+
+def _dropped(features: pd.DataFrame) -> dict[str, Any]:
+    """Return the option `columns` that leaves ids out; empty if there are none, or nothing else."""
+    rows = features.drop_duplicates()
+    found = [name for name in features if len(rows) >= FEWEST and _is_id(rows[name], name)]
+    return {"columns": dict.fromkeys(found, "drop")} if found and len(found) < len(features.columns) else {}
+
+
+def _is_id(cells: pd.Series, name: str) -> bool:
+    """Return whether a column has another value in every row, as ids have: texts, or whole numbers that count the rows, in any
+    order, or whose name says so. Other numbers, and dates, may differ everywhere because they are measured."""
+    if cells.nunique() < len(cells) or (cells == "").any():
+        return False
+    parsed, _ = columns.parse(pa.chunked_array([pa.array(cells.tolist(), pa.string())]), name, None)
+    if parsed is None or parsed.kind != "number":
+        return parsed is None or parsed.kind == "category"
+    values = np.sort(parsed.numbers)  # type: ignore[arg-type]
+    whole = bool((values == np.rint(values)).all())
+    return whole and (bool(IDS.search(name)) or values[-1] - values[0] < DENSE * len(values))
 
 
 def _label(frame: pd.DataFrame) -> str | None:

@@ -98,7 +98,11 @@ def _why_source(scene: Listed) -> str:
         return f"the file names read label, group and number; the {PLURAL[scene.kind]} of one group stay in one split"
     if source["name"] == "table":
         what = "numbers" if "numbers" in source else "target"
-        return f"{what}: the column to predict; check that it is the one you mean"
+        words = f"{what}: the column to predict; check that it is the one you mean"
+        if ids := list(source.get("columns", {})):
+            has, are = ("has", "is") if len(ids) == 1 else ("have", "are")
+            words += f"; columns: {listed(ids, 5)} {has} another value in every row, as ids have, and {are} left out"
+        return words
     return ""
 
 

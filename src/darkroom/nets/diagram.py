@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from darkroom.figures import ACCENT, FAINT, INK, figure, save
+from darkroom.nets.estimator import Estimator
 from darkroom.nets.layers import Standardize
 
 CONTAINERS = (nn.Sequential, nn.ModuleList)
@@ -62,11 +63,18 @@ def drawing(network: nn.Module, sample: Tensor) -> Figure:
     before: list[tuple[float, float]] = []
     for place, layer in enumerate(found):
         before = _layer(axes, place, layer, before)
-    total = sum(p.numel() for p in network.parameters())
-    axes.set_title(f"{total:,} parameters", fontsize=10, loc="left")
+    axes.set_title(_size(network), fontsize=10, loc="left")
     axes.set_xlim(-0.6, len(found) - 0.4)
     axes.set_ylim(-1.5, 1)
     return drawn
+
+
+def _size(network: nn.Module) -> str:
+    """Return the number of parameters in words, or of what an estimator consists of instead; empty for neither."""
+    if isinstance(network, Estimator) and network.learned:
+        return ", ".join(f"{count:,} {name}" for name, count in network.learned.items())
+    total = _parameters(network)
+    return f"{total:,} parameters" if total else ""
 
 
 def layers(network: nn.Module, sample: Tensor) -> list[Layer]:

@@ -15,6 +15,11 @@ class Estimator(nn.Module, ABC):
 
     gradient = False
 
+    @property
+    def learned(self) -> dict[str, int]:
+        """What the fitted estimator consists of, where that is no parameters: the numbers of its `trees` and their `leaves`."""
+        return {}
+
     @abstractmethod
     def fit(self, samples: NDArray[Any], labels: NDArray[np.int64], weights: NDArray[np.float64], *, seed: int) -> None:
         """Fit to samples (N, ...) as a store holds them, with their labels (N,) and weights (N,)."""

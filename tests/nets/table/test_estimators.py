@@ -11,11 +11,14 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from darkroom import registry
-from darkroom.nets import state_dict
+from darkroom import files, registry
+from darkroom.fit.model import save_model
+from darkroom.measure.intervals import Number
+from darkroom.nets import diagram, state_dict
 from darkroom.nets.estimator import Estimator
 from darkroom.nets.table.estimator import Plain
 from darkroom.nets.table.inputs import Encoded
+from darkroom.report.parts.table import size
 
 SHAPE = (0, 0, 0, 3)
 
@@ -69,6 +72,28 @@ def test_probabilities_equal_those_of_scikit_learn(name: str, classes: int, tmp_
     again = registry.load("network", name)(SHAPE, classes, **SMALL[name])
     again.load_state_dict(state_dict.read(tmp_path / "weights.pt"))
     assert torch.equal(again(torch.from_numpy(asked)), network(torch.from_numpy(asked)))
+
+
+@pytest.mark.parametrize(("name", "trees"), [("random_forest", 20), ("gradient_boosting", 30)])
+def test_trees_are_counted_in_place_of_parameters(name: str, trees: int, tmp_path: Path) -> None:
+    rows, labels, weights = table()
+    network = registry.load("network", name)(SHAPE, 3, **SMALL[name])
+    network.fit(rows, labels, weights, seed=5)
+    assert sum(p.numel() for p in network.parameters()) == 0
+    assert network.learned["trees"] == trees
+    nodes = len(network.trees.feature)
+    assert 2 * network.learned["leaves"] - trees == nodes  # every other node has two children
+    assert (
+        diagram.drawing(network, torch.from_numpy(rows[:1]))
+        .axes[0]
+        .get_title(loc="left")
+        .startswith(f"{trees} trees, ")
+    )
+    options = registry.options("network", name)()
+    save_model(tmp_path, network, plugin=options, shape=SHAPE, classes=("a", "b", "c"), fitted=None, samples="table")
+    assert files.read_json(tmp_path / "model.json")["learned"] == network.learned
+    leaves, count = (Number(float(network.learned[key])) for key in ("leaves", "trees"))
+    assert size(Number(0.0), leaves, count).small == f"leaves of {trees} trees"
 
 
 @pytest.mark.parametrize("name", SMALL)

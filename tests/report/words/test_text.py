@@ -11,6 +11,7 @@ from darkroom.report.words import text
 def test_a_number_is_never_without_its_interval() -> None:
     assert text.full(Number(0.989, 0.978, 0.996), "percent") == "98.9% (97.8–99.6)"
     assert text.full(Number(-97.31, -98.1, -96), "nats") == "−97.3 (−98.1 to −96.0)"
+    assert text.full(Number(1.024, 0.98, 1.06), "ratio") == "1.02× (0.98–1.06)"
     assert text.full(Number(reason="no masks"), "decimal") == "unknown (no masks)"
 
 

@@ -97,7 +97,7 @@ def _threshold(
     chosen = selective.least_confidence(held_out.max(1), errors, risk) if len(true) else None
     if chosen is None:
         least = selective.least_items(risk)
-        reason = f"takes {least} validation images; there are {len(true)}"
+        reason = f"it takes {least} validation images; there are {len(true)}"
         if len(true) >= least:
             reason = "too many errors among the most confident validation images"
         missing = {"value": None, "reason": reason}

@@ -72,6 +72,11 @@ class GradientBoosting(Estimator):
             ]
         )
 
+    @property
+    def learned(self) -> dict[str, int]:
+        """The numbers of trees and of their leaves."""
+        return self.trees.counts
+
     def forward(self, rows: Tensor) -> Tensor:  # (B, D) -> logits (B, K)
         logits: Tensor = self.baseline + self.trees(self.input(rows))
         return logits.float()

@@ -52,6 +52,11 @@ class RandomForest(Estimator):
             found.append(of_sklearn(tree, share.numpy() / self.count))
         self.trees.grow(found)
 
+    @property
+    def learned(self) -> dict[str, int]:
+        """The numbers of trees and of their leaves."""
+        return self.trees.counts
+
     def forward(self, rows: Tensor) -> Tensor:  # (B, D) -> logits (B, K)
         shares: Tensor = self.trees(self.input(rows))
         return shares.clamp_min(ABSENT).log().float()

@@ -98,6 +98,12 @@ class Trees(Sized):
         self.roots = torch.from_numpy(starts[:-1])
         self.depth.fill_(max(tree.depth for tree in trees))
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of trees and of their leaves."""
+        leaf = self.left == torch.arange(len(self.left), device=self.left.device)
+        return {"trees": len(self.roots), "leaves": int(leaf.sum())}
+
     def forward(self, rows: Tensor) -> Tensor:  # (B, E) -> (B, K)
         wide = rows.double()
         at = self.roots.expand(len(rows), -1)  # (B, T)

@@ -11,6 +11,9 @@ from darkroom.report.parts.chart import Mark
 from darkroom.report.words import text
 from darkroom.report.words.nouns import worded
 
+SIZES = (("parameters",), ("learned", "leaves"), ("learned", "trees"))
+"""The keys of a model's description that `size` takes."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -72,6 +75,13 @@ def seconds(number: Number) -> Cell:
         return cell(number, "compact", after=f"{text.THIN}s")
     minutes, rest = divmod(round(number.value), 60)
     return Cell(f"{text.count(minutes)}{text.THIN}min {rest:02d}{text.THIN}s")
+
+
+def size(parameters: Number, leaves: Number, trees: Number) -> Cell:
+    """Write how large a model is: its parameters, or the leaves of its trees; a dash if it was fitted without either."""
+    if leaves.value is not None and trees.value is not None:
+        return Cell(text.count(leaves.value), f"leaves of {text.plural(trees.value, 'tree')}")
+    return Cell(text.DASH, "none", "none") if parameters.value == 0 else cell(parameters, "count")
 
 
 def rows(titles: Sequence[str], cells: Sequence[list[Cell]], *, chosen: str | None = None) -> list[Row]:

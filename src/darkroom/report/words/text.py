@@ -56,12 +56,25 @@ def scientific(value: float, places: int = 1) -> str:
     return f"{digits.replace('-', MINUS)}×10{str(int(power)).translate(SUPERSCRIPT)}"
 
 
+def ratio(value: float) -> str:
+    """Write how many times one quantity is another, without the sign: 1.02."""
+    return signless_zero(f"{value:.2f}")
+
+
 def count(number: float) -> str:
     """Write a whole number with grouped thousands; a mean of counts gets one decimal."""
     return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
 
 
-STYLES: dict[str, Style] = {"percent": percent, "decimal": decimal, "nats": nats, "compact": compact, "count": count}
+STYLES: dict[str, Style] = {
+    "percent": percent,
+    "decimal": decimal,
+    "nats": nats,
+    "compact": compact,
+    "ratio": ratio,
+    "count": count,
+}
+UNITS = {"percent": "%", "ratio": "×"}
 
 
 def signless_zero(text: str) -> str:
@@ -72,7 +85,7 @@ def signless_zero(text: str) -> str:
 
 def unit(style: str) -> str:
     """Return what follows a number of this style."""
-    return "%" if style == "percent" else ""
+    return UNITS.get(style, "")
 
 
 def share(value: float) -> str:

@@ -27,7 +27,7 @@ from darkroom.measure.intervals import Difference
 from darkroom.report.results import Run
 from darkroom.serve.compare import page
 from darkroom.serve.compare.metrics import Metric, metrics_of
-from darkroom.serve.compare.pairs import Pair, pairs
+from darkroom.serve.compare.pairs import Pair, pairs, unpaired
 from darkroom.serve.compare.sources import methods
 from darkroom.serve.compare.verdict import Compared, compared, conclusion
 from darkroom.serve.tracked import tracked
@@ -46,7 +46,9 @@ def run(
     out: Path = Path("comparison"),
 ) -> int:
     """Compare, print a line per metric, and write the results. Raises ValueError if the results cannot be compared."""
-    found = pairs(methods(a), methods(b), named=(a, b))
+    ours, theirs = methods(a), methods(b)
+    found = pairs(ours, theirs, named=(a, b))
+    alone = unpaired(ours, theirs, found)
     known = {name: metric for pair in found for name, metric in metrics_of(pair).items()}
     named, allowed = _parts(metrics), _margins(_parts(allow), known)
     for each in named:
@@ -62,20 +64,23 @@ def run(
     settings = {"a": a, "b": b, "metrics": named, "allow": allowed}
     with tracked("compare", name, settings, out) as log:
         with files.folder(out.resolve()) as fresh:
-            files.write_json(fresh / COMPARISON, described(results))
+            files.write_json(fresh / COMPARISON, described(results, alone))
             _write_items(fresh / ITEMS, results)
-            page.write(fresh, results, store, compared=(a, b))
+            page.write(fresh, results, store, compared=(a, b), unpaired=alone)
         log(_flat(results))
     for result in results:
         print(*page.lines(result), sep="\n")
+    if alone:
+        print(f"not compared: {'; '.join(alone)}")
     print(f"{conclusion(results)}; {out}/index.html")
     return 1 if any(result.worse for result in results) else 0
 
 
-def described(results: Sequence[Compared]) -> dict[str, Any]:
+def described(results: Sequence[Compared], unpaired: Sequence[str]) -> dict[str, Any]:
     """Return the content of comparison.json."""
     return {
         "promoted": all(result.promoted for result in results),
+        "unpaired": [*unpaired],
         "models": [
             {
                 "name": result.pair.name,

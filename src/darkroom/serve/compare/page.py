@@ -28,6 +28,7 @@ class Shown:
     """What the page shows of a pair of models."""
 
     title: str
+    same: bool
     images: int
     seeds: int
     metrics: Table
@@ -38,15 +39,30 @@ class Shown:
 
 def lines(result: Compared) -> Iterator[str]:
     """Yield a line per metric; those that decide are marked."""
+    if result.pair.same:
+        yield f"{result.pair.name or 'A and B'}: the same evaluation in A and B"
+        return
     if result.pair.name:
         yield f"{result.pair.name}:"
     for name, one in result.metrics.items():
         mark = "→" if name in result.gate else " "
-        yield f"{mark} {name:20} {text.points(one.gain, _style(one))}: {one.verdict}"
+        style = _style(one)
+        a, b = (text.STYLES[style](value) + text.unit(style) for value in (one.a, one.b))
+        yield f"{mark} {name:18} {a} → {b}, gain {text.points(one.gain, style)}: {one.verdict}"
 
 
-def write(folder: Path, results: Sequence[Compared], store: Store | None, *, compared: tuple[str, str]) -> None:
-    """Write index.html, which names the results `compared`, to a folder; without the images there are no pictures."""
+def write(
+    folder: Path,
+    results: Sequence[Compared],
+    store: Store | None,
+    *,
+    compared: tuple[str, str],
+    unpaired: Sequence[str],
+) -> None:
+    """Write index.html, which names the results `compared` and what is `unpaired` in them, to a folder.
+
+    Without the images there are no pictures.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         shown = [_shown(result, store, Path(scratch) / f"{number}.png") for number, result in enumerate(results)]
         album = Album()
@@ -62,6 +78,7 @@ def write(folder: Path, results: Sequence[Compared], store: Store | None, *, com
                 script="",
                 shown=shown,
                 compared=compared,
+                unpaired=unpaired,
                 verdict=conclusion(results),
                 pictures=store is not None,
                 album=album,
@@ -77,6 +94,7 @@ def _shown(result: Compared, store: Store | None, path: Path) -> Shown:
     style = "percent" if of_images(result.pair).share else "compact"
     return Shown(
         title=result.pair.name,
+        same=result.pair.same,
         images=result.images,
         seeds=len(result.pair.seeds),
         metrics=_metrics(result),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -24,6 +24,11 @@ class Pair:
     name: str
     """`classify/POLICY/MODEL` or `detect/TASK/DETECTOR`, or empty if each result is one model."""
     seeds: list[tuple[Run, Run]]
+
+    @property
+    def same(self) -> bool:
+        """Whether both results hold the very same evaluations."""
+        return all(a.evaluation_folder.resolve() == b.evaluation_folder.resolve() for a, b in self.seeds)
 
     @property
     def kind(self) -> str:
@@ -52,6 +57,26 @@ def pairs(ours: Methods, theirs: Methods, *, named: tuple[str, str]) -> list[Pai
         for a, b in pair.seeds:
             _check(a, b)
     return found
+
+
+def unpaired(ours: Methods, theirs: Methods, found: Sequence[Pair]) -> list[str]:
+    """Say which models, and which seeds of those that were paired, are in one of the results alone."""
+    if len(found) == len(ours) == len(theirs) == 1:
+        names = {found[0].name: (next(iter(ours.values())), next(iter(theirs.values())))}
+    else:
+        names = {name: (ours.get(name, {}), theirs.get(name, {})) for name in dict.fromkeys([*ours, *theirs])}
+    words = []
+    for name, both in names.items():
+        if not all(both):
+            words.append(f"{name} is only in {'A' if both[0] else 'B'}")
+            continue
+        if len(both[0]) == len(both[1]) == 1:
+            continue
+        for side, one, other in (("A", *both), ("B", *reversed(both))):
+            if alone := [str(seed) for seed in sorted(one.keys() - other.keys())]:
+                what = f"seed{'s' if len(alone) > 1 else ''} {', '.join(alone)}"
+                words.append(" ".join(filter(None, [what, f"of {name}" if name else "", f"only in {side}"])))
+    return words
 
 
 def tested(run: Run) -> pd.DataFrame:

@@ -37,12 +37,19 @@ def methods(given: str) -> dict[str, dict[int, Run]]:
     if (path := Path(given)).is_dir():
         return _in_folder(path)
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        return _in_folder(Path("results", _name(path)))
+        return _in_folder(_results(path))
     commit, _, name = given.partition(":")
     history = _git("rev-list", "--end-of-options", commit, "--")
     if not history:
         raise ValueError(f'there is no result "{given}"; {FORMS}')
     return _Server().made_by(history.split(), given, name)
+
+
+def _results(config: Path) -> Path:
+    """Return the folder of a config's results: that of the project that it lies in, or else in the current folder."""
+    name = _name(config)
+    places = (folder / "results" / name for folder in config.absolute().parents)
+    return next((place for place in places if place.is_dir()), Path("results", name))
 
 
 def _name(config: Path) -> str:

@@ -93,7 +93,9 @@ def _encoded(image: np.ndarray[Any, Any]) -> bytes:
 def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array {value.shape} of {value.dtype}"
-    return "a list of other values" if isinstance(value, list) else f"of type {type(value).__name__}"
+    if not isinstance(value, list):
+        return f"of type {type(value).__name__}"
+    return "a list of other values" if value else "an empty list"
 
 
 def refused(reason: str) -> MlflowException:

@@ -11,7 +11,7 @@ from darkroom.measure.intervals import Number
 from darkroom.report.comparisons import ACCURACY, Effect, Score
 from darkroom.report.parts import chart
 from darkroom.report.parts.chart import Chart
-from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, figure, rows, seconds
+from darkroom.report.parts.table import SIZES, Cell, Figure, Row, Table, cell, figure, rows, seconds, size
 from darkroom.report.results import ClassifierRuns
 from darkroom.report.sections.classify.calibration import scaled_at_all
 from darkroom.report.words import text
@@ -74,7 +74,8 @@ def cost(ranked: Sequence[ClassifierRuns]) -> Table:
     """Tabulate size and times."""
     cells = []
     for c in ranked:
-        line = [cell(c.measured("model", "parameters"), "count"), seconds(c.measured("model_timing", "seconds"))]
+        counts = [c.measured("model", *path) for path in SIZES]
+        line = [size(*counts), seconds(c.measured("model_timing", "seconds"))]
         line.append(cell(c.measured("model_timing", "images_per_second"), "compact"))
         line.append(cell(c.measured("timing", "ms_per_image", "plain"), "compact"))
         cells.append([*line, Cell(str(c.first.model.get("precision", text.DASH)))])

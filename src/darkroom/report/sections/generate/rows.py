@@ -75,7 +75,7 @@ def read(results: Results) -> RowGenerators | None:
         estimator=str(first.get("estimator", "")),
         reason=_worth(ranked[0]).reason,
         utility=_utility(known) if known else None,
-        ratios=chart.numbers([(m.title, _worth(m)) for m in known], "decimal", chosen=0) if len(known) > 1 else None,
+        ratios=chart.numbers([(m.title, _worth(m)) for m in known], "ratio", chosen=0) if len(known) > 1 else None,
         copies=_copies(ranked),
         columns=_columns(ranked),
         cost=tables.cost(ranked),
@@ -90,9 +90,9 @@ def answer(found: RowGenerators) -> Answer:
         headline = say("<b>{}</b> generates rows; what they are worth is unknown: {}", best.title, worth.reason)
     else:
         headline = say("Trained on samples of <b>{}</b>, <b>{}</b> reaches", best.title, found.estimator)
-        headline += say(" <b>{}</b> times the average precision of real rows", text.plain(worth, "decimal"))
-        headline += bracketed(worth, "decimal")
-    tiles = [tile("Average precision over real rows", worth, "decimal", best.title)]
+        headline += say(" <b>{}</b> the average precision that real rows give", text.plain(worth, "ratio"))
+        headline += bracketed(worth, "ratio")
+    tiles = [tile("Average precision relative to training on real rows", worth, "ratio", best.title)]
     return Answer(headline, tiles=tiles, findings=[*_ranking(found), *memorizing(found.ranked)])
 
 
@@ -113,12 +113,12 @@ def _utility(known: Sequence[Method]) -> Table:
 
     ratios = ("macro_auroc", JUDGED)
     lines = [
-        [*line(m, "synthetic"), *(cell(m.number(UTILITY, "ratio", name), "decimal") for name in ratios)] for m in known
+        [*line(m, "synthetic"), *(cell(m.number(UTILITY, "ratio", name), "ratio") for name in ratios)] for m in known
     ]
     real = Row("real rows", [*line(known[0], "real"), *(Cell(text.DASH) for _ in ratios)])
     titles = [title + (", %" if style == "percent" else "") for title, style in MEASURES.values()]
     columns = [*titles, *(MEASURES[name][0] for name in ratios)]
-    groups = [("On the test rows", len(MEASURES)), ("Over that of real rows", len(ratios))]
+    groups = [("On the test rows", len(MEASURES)), ("Relative to real rows, ×", len(ratios))]
     return Table("Trained on", columns, [real, *rows([m.title for m in known], lines, chosen=known[0].title)], groups)
 
 
@@ -152,13 +152,13 @@ def _ranking(found: RowGenerators) -> Iterator[Finding]:
     if worth.value is None:
         return
     words = say("Samples of <b>{}</b> are worth the most as training data", best.title)
-    words += say(": {} reaches {} times the average precision", found.estimator, text.full(worth, "decimal"))
+    words += say(": {} reaches {} the average precision", found.estimator, text.full(worth, "ratio"))
     words += Markup(" that it reaches with as many real rows.")
     verdict, tone = "measured", "note"
     if worth.high is not None and worth.high < 1:
         verdict, tone = "clearly less than real rows", "even"
     if len(found.ranked) > 1 and (other := _worth(found.ranked[1])).value is not None:
-        words += say(" Next is <b>{}</b> with {}.", found.ranked[1].title, text.full(other, "decimal"))
+        words += say(" Next is <b>{}</b> with {}.", found.ranked[1].title, text.full(other, "ratio"))
     yield Finding("Generation", verdict, tone, words)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from darkroom.measure.intervals import Number
-from darkroom.report.parts.table import Cell, Row, Table, cell, rows, seconds
+from darkroom.report.parts.table import SIZES, Cell, Row, Table, cell, rows, seconds, size
 from darkroom.report.results import Method
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding
@@ -142,7 +142,8 @@ def cost(ranked: Sequence[Method]) -> Table:
     """Tabulate size and times."""
     cells = []
     for m in ranked:
-        line = [cell(m.measured("model", "parameters"), "count"), seconds(m.measured("model_timing", "seconds"))]
+        counts = [m.measured("model", *path) for path in SIZES]
+        line = [size(*counts), seconds(m.measured("model_timing", "seconds"))]
         cells.append([*line, cell(m.measured("timing", "ms_per_sample"), "compact")])
     return Table("Generator", ["Parameters", "Training", "ms per sample"], rows([m.title for m in ranked], cells))
 
