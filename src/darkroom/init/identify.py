@@ -101,7 +101,7 @@ def _table(path: str, table: Path, *, alone: bool) -> dict[str, Any] | None:
 def _dropped(features: pd.DataFrame) -> dict[str, Any]:
     """Return the option `columns` that leaves ids out; empty if there are none, or nothing else."""
     rows = features.drop_duplicates()
-    found = [name for name in features if len(rows) >= FEWEST and _is_id(rows[name], name)]
+    found = [name for name in features if len(rows) >= FEWEST and _is_id(rows[name], str(name))]
     return {"columns": dict.fromkeys(found, "drop")} if found and len(found) < len(features.columns) else {}
 
 

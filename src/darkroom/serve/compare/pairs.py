@@ -61,18 +61,17 @@ def pairs(ours: Methods, theirs: Methods, *, named: tuple[str, str]) -> list[Pai
 
 def unpaired(ours: Methods, theirs: Methods, found: Sequence[Pair]) -> list[str]:
     """Say which models, and which seeds of those that were paired, are in one of the results alone."""
+    names = {name: (ours.get(name, {}), theirs.get(name, {})) for name in dict.fromkeys([*ours, *theirs])}
     if len(found) == len(ours) == len(theirs) == 1:
         names = {found[0].name: (next(iter(ours.values())), next(iter(theirs.values())))}
-    else:
-        names = {name: (ours.get(name, {}), theirs.get(name, {})) for name in dict.fromkeys([*ours, *theirs])}
     words = []
-    for name, both in names.items():
-        if not all(both):
-            words.append(f"{name} is only in {'A' if both[0] else 'B'}")
+    for name, (a, b) in names.items():
+        if not (a and b):
+            words.append(f"{name} is only in {'A' if a else 'B'}")
             continue
-        if len(both[0]) == len(both[1]) == 1:
+        if len(a) == len(b) == 1:
             continue
-        for side, one, other in (("A", *both), ("B", *reversed(both))):
+        for side, one, other in (("A", a, b), ("B", b, a)):
             if alone := [str(seed) for seed in sorted(one.keys() - other.keys())]:
                 what = f"seed{'s' if len(alone) > 1 else ''} {', '.join(alone)}"
                 words.append(" ".join(filter(None, [what, f"of {name}" if name else "", f"only in {side}"])))
