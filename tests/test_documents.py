@@ -70,3 +70,14 @@ def test_versions_agree() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == version
     assert (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").startswith(f"# Changelog\n\n## {version}")
+
+
+def test_equations_name_tests_that_exist() -> None:
+    """A row names its tests by a file and parts of their names; a part without a file is in the file named last."""
+    text, missing = "", []
+    for cell in re.findall(r"`([^`\n]+)`", (ROOT / "docs" / "equations.md").read_text(encoding="utf-8")):
+        if cell.endswith(".py"):
+            text = (ROOT / "tests" / cell).read_text(encoding="utf-8")
+        elif "_" in cell and not re.search(rf"def test_\w*{cell}", text):
+            missing.append(cell)
+    assert missing == []
