@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ from jinja2 import meta, nodes
 
 from darkroom import registry
 from darkroom.job import provenance
-from darkroom.study import contents, jobs
+from darkroom.study import contents, jobs, run
 from darkroom.study.booklet.markdown import html
 from darkroom.study.booklet.page import templates
 from darkroom.study.config import RunSpec
@@ -82,7 +83,7 @@ def test_a_study_depends_on_the_plug_ins_that_it_uses(name: str, file: str, defi
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_page_asks_for_what_there_is(name: str) -> None:
     tree = parsed(name)
-    assert meta.find_undeclared_variables(tree) <= {"n", "c", *PARTS}
+    assert meta.find_undeclared_variables(tree) <= {"n", "c", "k", *PARTS}
     assert attributes(tree, "c") <= set(registry.options("study", name).model_fields)
     source = (contents.folder(name) / "experiment.py").read_text(encoding="utf-8")
     words = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
@@ -90,6 +91,24 @@ def test_the_page_asks_for_what_there_is(name: str) -> None:
     calls = [c for c in tree.find_all(nodes.Call) if isinstance(c.node, nodes.Name) and c.node.name in PARTS]
     asked = {str(call.args[0].value) for call in calls if isinstance(call.args[0], nodes.Const)}
     assert asked <= words, "a figure or table that the experiment does not name"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_types_no_number_that_a_run_has(name: str) -> None:
+    text = contents.page(name).read_text(encoding="utf-8")
+    text = text[text.index("## The experiment") : text.index("## Try this")]
+    plain = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\$\$?[^$]*\$\$?", "", text, flags=re.DOTALL)
+    typed = re.findall(r"\d{1,3}(?:,\d{3})+|\d{3,}|\d+\.\d+", re.sub(r"\d+°|\b(?:19|20)\d\d\b|32-bit", "", plain))
+    assert typed == []
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_names_constants_of_its_modules(name: str) -> None:
+    importlib.import_module(f"darkroom.study.{name}.experiment")
+    known = run.constants(name)
+    text = contents.page(name).read_text(encoding="utf-8")
+    asked = re.findall(r"\bk\.(\w+)\.(\w+)", text)
+    assert [(module, constant) for module, constant in asked if constant not in known.get(module, {})] == []
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -83,8 +83,13 @@ def gain(after: Sequence[float], before: Sequence[float]) -> Difference:
     return Difference(value, low, high, len(after))
 
 
-def write(findings: Findings, settings: Mapping[str, Any], out: Path) -> None:
-    """Write `findings.json` and the figures as SVG, and animations as GIF, into a folder; `settings` are the study's own."""
+def write(
+    findings: Findings, settings: Mapping[str, Any], out: Path, *, constants: Mapping[str, Any] | None = None
+) -> None:
+    """Write `findings.json` and the figures as SVG, and animations as GIF, into a folder.
+
+    `settings` are the study's own, `constants` those of its modules.
+    """
     figures = {name: _saved(name, figure, out) for name, figure in findings.figures.items()}
     tables = {
         name: {"first": t.first, "columns": [*t.columns], "styles": [*t.columns.values()], "rows": _plain(t.rows)}
@@ -93,7 +98,13 @@ def write(findings: Findings, settings: Mapping[str, Any], out: Path) -> None:
     # JSON sorts keys, and a table's rows have an order
     for table in tables.values():
         table["rows"] = [[title, cells] for title, cells in table["rows"].items()]
-    content = {"settings": settings, "numbers": _plain(findings.numbers), "figures": figures, "tables": tables}
+    content = {
+        "settings": settings,
+        "constants": constants or {},
+        "numbers": _plain(findings.numbers),
+        "figures": figures,
+        "tables": tables,
+    }
     files.write_json(out / FINDINGS, content)
 
 

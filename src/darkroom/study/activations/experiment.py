@@ -23,6 +23,7 @@ from darkroom.study.activations.functions import ALL, Activation, softmax_jacobi
 from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, gain, mean
 
 TEST = 500
+POINTS, SPAN, IMAGES = 1000, 6, 256
 DEEP: tuple[Activations, ...] = ("sigmoid", "tanh", "relu", "gelu")
 STYLES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)))
 MARKERS = "os^Dv"
@@ -93,7 +94,7 @@ def slope(function: Activation, z: Tensor) -> Tensor:
 
 def deviation(function: Activation) -> float:
     """Return the largest difference between the closed form of a derivative and autograd."""
-    z = torch.linspace(-6, 6, 1000, dtype=torch.float64)  # without 0, where ReLU has no derivative
+    z = torch.linspace(-SPAN, SPAN, POINTS, dtype=torch.float64)  # without 0, where ReLU has no derivative
     return float((function.derivative(z) - slope(function, z)).abs().max())
 
 
@@ -115,7 +116,7 @@ def first_to_last(name: Activations, depth: int, width: int, seed: int, store: S
         for layer in hidden:
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
-    F.cross_entropy(network(_standardized(store)[:256]), torch.tensor(store.labels[:256])).backward()
+    F.cross_entropy(network(_standardized(store)[:IMAGES]), torch.tensor(store.labels[:IMAGES])).backward()
     first, last = (
         float(layer.weight.grad.norm()) for layer in (hidden[1], hidden[-2]) if layer.weight.grad is not None
     )

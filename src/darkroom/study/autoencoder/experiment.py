@@ -25,6 +25,7 @@ from darkroom.study.detecting import fitted, reconstruction_error
 from darkroom.study.findings import AMOUNTS, Findings, Table, gain, mean
 from darkroom.study.training import Division, digits, divide
 
+TRAIN, TEST = 1100, 500
 LINEAR = 4
 """Code size of the linear autoencoder."""
 EVERY = 50
@@ -70,7 +71,7 @@ def run(
     store = digits()
     found = []
     for seed in range(seeds):
-        division = divide(store, train=1100, val=100, test=500, seed=seed)
+        division = divide(store, train=TRAIN, val=100, test=TEST, seed=seed)
         networks = variants(store, division, code=code, kinds=kinds, training=training, seed=seed)
         found.append(
             Once(

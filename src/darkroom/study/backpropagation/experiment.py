@@ -38,6 +38,7 @@ PLACES = {
 }
 EDGES = ("x z1", "w1 z1", "b1 z1", "z1 h", "h z2", "w2 z2", "b2 z2", "z2 p", "p L")
 MARKERS = "os^Dv"
+IMAGES, STEP = 100, 0.1
 
 
 @register("study", "backpropagation")
@@ -86,7 +87,7 @@ def run(
             "gradients": hand,
             "off": max(abs(hand[name] - found[name]) for name in hand),
             "near": max(abs(hand[name] - near[name]) for name in near),
-            "stepped": forward(**{**given, **{name: given[name] - 0.1 * hand[name] for name in PARAMETERS}})["L"],
+            "stepped": forward(**{**given, **{name: given[name] - STEP * hand[name] for name in PARAMETERS}})["L"],
             "product": product,
             "slopes": slopes,
             "chain_off": max(abs(a - b) for a, b in zip(slopes, chain_autograd(chain), strict=True)),
@@ -107,9 +108,9 @@ def chain_autograd(weights: Sequence[float]) -> list[float]:
 
 
 def digits_deviation(hidden: int) -> float:
-    """Return the largest difference between gradients by hand and by autograd, of a network on 100 digits in double precision."""
+    """Return the largest difference between gradients by hand and by autograd, of a network on digits in double precision."""
     store = training.digits()
-    images, labels = as_tensor(store.samples[:100]).flatten(1).double(), torch.tensor(store.labels[:100])
+    images, labels = as_tensor(store.samples[:IMAGES]).flatten(1).double(), torch.tensor(store.labels[:IMAGES])
     with toys.seeded(0):
         network = toys.perceptron([64, hidden, 10]).double()
     F.cross_entropy(network(images), labels).backward()

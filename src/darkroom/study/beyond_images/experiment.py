@@ -20,6 +20,7 @@ from darkroom.study.beyond_images.oversampling import (
     islands,
     judged,
     leaked,
+    measured,
     misplaced,
     standard,
     tumors,
@@ -46,6 +47,7 @@ def run(
     noise_rare: Annotated[int, Field(ge=12, description="rare ones among them")] = 40,
 ) -> Findings:
     """Compare remedies for a rare class, and provoke their failures."""
+    everyone, _ = measured()
     scores: dict[str, list[Score]] = {remedy: [] for remedy in REMEDIES}
     leaks: list[tuple[float, float]] = []
     wrong: dict[str, list[float]] = {"SMOTE": [], "ADASYN": []}
@@ -79,6 +81,8 @@ def run(
             "misplaced": {name: mean(values, SHARES) for name, values in wrong.items()},
             "more_misplaced": gain(wrong["ADASYN"], wrong["SMOTE"]),
             "refused": refused(),
+            "rows": len(everyone),
+            "columns": everyone.shape[1],
         },
         figures={"islands": drawn(islands(seed=0), k=k)},
         tables={

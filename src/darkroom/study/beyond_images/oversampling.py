@@ -39,10 +39,15 @@ class Score(NamedTuple):
     recall: float
 
 
+def measured() -> tuple[Floats, NDArray[np.int64]]:
+    """Return the measurements (N, D) of scikit-learn's breast tumors, and labels (N,) in which malignant ones are `RARE`."""
+    found = load_breast_cancer()
+    return np.asarray(found.data, np.float64), (np.asarray(found.target) == 0).astype(np.int64)
+
+
 def tumors(*, rare: int, test: int, seed: int) -> tuple[Table, Table]:
     """Split scikit-learn's breast tumors into training and test rows; only `rare` malignant ones stay in training."""
-    found = load_breast_cancer()
-    rows, labels = np.asarray(found.data), (np.asarray(found.target) == 0).astype(np.int64)
+    rows, labels = measured()
     order = np.random.default_rng(derive(seed, "split")).permutation(len(rows))
     held_out, rest = order[:test], order[test:]
     malignant = rest[labels[rest] == RARE][:rare]

@@ -43,13 +43,16 @@ def templates() -> jinja2.Environment:
 def rendered(name: str, source: str, findings: Mapping[str, Any], folder: Path) -> Page:
     """Render a study's text: Jinja first, then Markdown. `findings` are as read from `folder`, which holds the figures.
 
-    The text sees the numbers as `n`, the settings as `c`, and `figure(name, caption)`, `table(name)` and
-    `chart(name, column)`. Raises ValueError naming the page for whatever it asks for that is not there.
+    The text sees the numbers as `n`, the settings as `c`, constants by module as `k`, and `figure(name, caption)`,
+    `table(name)` and `chart(name, column)`. Raises ValueError naming the page for whatever it asks for that is not there.
     """
     made = templates()
     try:
         filled = made.from_string(source).render(
-            n=findings["numbers"], c=findings["settings"], **_Parts(made, findings, folder).functions
+            n=findings["numbers"],
+            c=findings["settings"],
+            k=findings["constants"],
+            **_Parts(made, findings, folder).functions,
         )
         body = html(filled)
     except (jinja2.TemplateError, ValueError, KeyError, TypeError) as error:

@@ -151,6 +151,7 @@ def numbers(
     one = min(weights, key=lambda weight: abs(weight - 1))
     return {
         "times": TIMES,
+        "core": 1 - float(np.exp(-(modes.REACH**2) / 2)),  # of a normal distribution in the plane
         "first": {"time": times[0], "explained": mean(right[times[0]], (-np.inf, 1.0))},
         "last": {"time": times[-1], "explained": mean(right[times[-1]], (-np.inf, 1.0))},
         "few": few,

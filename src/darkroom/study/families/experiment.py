@@ -27,7 +27,7 @@ from darkroom.study.generating import Bytes, Generated, Quality, quality, sample
 from darkroom.study.strips import strips
 from darkroom.study.training import Division, Trained, classifier, digits, divide
 
-SAMPLES = 500
+TRAIN, SAMPLES = 1200, 500
 MODELS: Mapping[str, type[GenerativeModel]] = {"vae": VAE, "gan": GAN, "diffusion": Diffusion}
 FAMILIES = tuple(MODELS)
 TITLES = {"vae": "VAE", "gan": "GAN", "diffusion": "diffusion model", "real": "other real images"}
@@ -69,7 +69,7 @@ def run(
     found: dict[str, list[Measured]] = {name: [] for name in FAMILIES}
     floor = []
     for seed in range(seeds):
-        division = divide(store, train=1200, val=97, test=SAMPLES, seed=seed)
+        division = divide(store, train=TRAIN, val=97, test=SAMPLES, seed=seed)
         judge = classifier(store, division.train, network=chosen(MLP), training={"epochs": 15}, seed=seed)
         floor.append(quality(store.samples[division.train[:SAMPLES]], store.samples[division.test], judge))
         for name in FAMILIES:

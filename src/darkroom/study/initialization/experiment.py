@@ -33,7 +33,7 @@ INITS: Mapping[str, tuple[Callable[..., Fill], dict[str, float], float]] = {
     "He": (he_normal, {}, 2**0.5),
 }
 """Plug-in, options and gain of each initialization, as in its paper."""
-SYMMETRY_STEPS = 100
+SYMMETRY_STEPS, SYMMETRY_UNITS, TEST = 100, 32, 800
 
 
 @register("study", "initialization")
@@ -57,7 +57,7 @@ def run(
 ) -> Findings:
     """Measure symmetry, variances by depth, and training under each initialization."""
     store = digits()
-    parts = [divide(store, train=images, val=0, test=800, seed=seed) for seed in range(seeds)]
+    parts = [divide(store, train=images, val=0, test=TEST, seed=seed) for seed in range(seeds)]
     inputs, labels = _tensors(store.samples, store.labels, parts[0].train)
     equal = symmetry(chosen(constant), inputs, labels, steps=SYMMETRY_STEPS)
     random = symmetry(chosen(normal), inputs, labels, steps=SYMMETRY_STEPS)
@@ -178,13 +178,13 @@ def signal(
 
 
 def symmetry(init: Section, inputs: Tensor, labels: Tensor, *, steps: int) -> dict[str, Any]:
-    """Train a perceptron of 32 hidden units from an initialization, and compare its units at each step.
+    """Train a perceptron of `SYMMETRY_UNITS` hidden units from an initialization, and compare its units at each step.
 
     `gradient` is the largest difference between two hidden units' gradients over all steps, `largest` the largest entry of
     any gradient, `rank` that of the hidden weights at the end, `distances` the largest difference of weights by step.
     """
     torch.manual_seed(0)
-    network = MLP((1, 8, 8), 10, hidden=[32], dropout=0.0, init=init)
+    network = MLP((1, 8, 8), 10, hidden=[SYMMETRY_UNITS], dropout=0.0, init=init)
     optimizer = sgd(network, lr=0.1, momentum=0.9, weight_decay=0.0)
     hidden = network.body[1]
     assert isinstance(hidden, nn.Linear)

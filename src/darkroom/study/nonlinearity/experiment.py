@@ -19,6 +19,7 @@ from darkroom.study import toys
 from darkroom.study.findings import SHARES, Figure, Findings, Table, mean
 
 Floats = NDArray[np.float64]
+INPUTS, FRESH = 1000, 2000
 
 
 @register("study", "nonlinearity")
@@ -80,7 +81,7 @@ def collapsed(depth: int, width: int = 32) -> float:
     """Return the largest difference between a stack of linear layers and the one layer that it equals, on random inputs."""
     with toys.seeded(0):
         stack = toys.perceptron([width] * (depth + 1), activation=None)
-        inputs = torch.randn(1000, width)
+        inputs = torch.randn(INPUTS, width)
     weight, bias = torch.eye(width), torch.zeros(width)
     for layer in stack:
         assert isinstance(layer, nn.Linear)
@@ -119,7 +120,7 @@ def _trained(
 def _moons(widths: Sequence[int], *, points: int, noise: float, seeds: int, steps: int, lr: float) -> dict[Any, Any]:
     """Return the accuracy on fresh points by width, and of a linear classifier."""
     found: dict[Any, Any] = {}
-    test, truth = toys.moons(2000, noise=noise, seed=seeds)
+    test, truth = toys.moons(FRESH, noise=noise, seed=seeds)
     for width in (None, *widths):
         shape = (2, width, 1) if width else (2, 1)
         rates = []

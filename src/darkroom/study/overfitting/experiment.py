@@ -24,6 +24,7 @@ from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, ga
 from darkroom.study.training import Division, classifier, digits, divide
 
 Floats = NDArray[np.float64]
+VALIDATION, TEST = 200, 600
 
 
 @register("study", "overfitting")
@@ -55,7 +56,7 @@ def run(
 ) -> Findings:
     """Overfit on purpose, then vary the capacity and the number of images."""
     store = digits()
-    parts = [divide(store, train=images, val=200, test=600, seed=seed) for seed in range(seeds)]
+    parts = [divide(store, train=images, val=VALIDATION, test=TEST, seed=seed) for seed in range(seeds)]
     histories = [
         classifier(
             store,
@@ -176,7 +177,7 @@ def _width_error(store: Store, part: Division, labels: NDArray[np.int64], width:
 
 def learning_curve(store: Store, *, most: int, draws: int) -> Curve:
     """Measure the test error of a perceptron on nested shares of `most` images, drawn several times."""
-    part = divide(store, train=most, val=0, test=600, seed=0)
+    part = divide(store, train=most, val=0, test=TEST, seed=0)
 
     def error(rows: NDArray[np.int64]) -> float:
         model = classifier(

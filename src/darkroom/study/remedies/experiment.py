@@ -27,7 +27,7 @@ from darkroom.study.findings import AMOUNTS, SHARES, Figure, Findings, Table, ga
 from darkroom.study.training import Division, Trained, accuracy, classifier, digits, divide, improvement
 
 Floats = NDArray[np.float64]
-SMALL = 1e-3
+TEST, SMALL = 800, 1e-3
 """A weight below this size counts as zero."""
 
 
@@ -67,7 +67,7 @@ def run(
 ) -> Findings:
     """Train the plain network, and the same one with one remedy at a time."""
     store = digits()
-    divisions = [divide(store, train=images * more, val=0, test=800, seed=seed) for seed in range(seeds)]
+    divisions = [divide(store, train=images * more, val=0, test=TEST, seed=seed) for seed in range(seeds)]
     few = [_few(store, division, images, seed) for seed, division in enumerate(divisions)]
 
     def trained(seed: int, rows: NDArray[np.int64] | None = None, **changes: Any) -> Trained:

@@ -36,7 +36,8 @@ SCHEDULES = {
 ONE_CYCLE = SCHEDULES["OneCycle"]
 RESNET, PERCEPTRON = chosen(ResNet), chosen(MLP, dropout=0.0)
 OPTIMIZERS = {"adam": adam, "adamw": adamw}
-GRADIENTS = (1.0, 0.01)
+GRADIENTS, DECAYED = (1.0, 0.01), 1000
+VALIDATION, TEST = 200, 800
 """Sizes of the gradients of the two weights that decay by hand."""
 
 
@@ -60,7 +61,7 @@ def run(
 ) -> Findings:
     """Train the default network under each schedule, and with AdamW that hands over to SGD."""
     store = digits()
-    parts = [divide(store, train=images, val=200, test=800, seed=seed) for seed in range(seeds)]
+    parts = [divide(store, train=images, val=VALIDATION, test=TEST, seed=seed) for seed in range(seeds)]
 
     def trained(optimizer: Any, schedule: Section, network: Section = RESNET, of: str = "test") -> list[Floats]:
         return [
@@ -150,7 +151,7 @@ def range_test(store: Store, part: Division) -> tuple[pd.DataFrame, float]:
     return pd.DataFrame({"lr": rates, "loss": losses, "smoothed": smoothed}), math.sqrt(fastest * lowest)
 
 
-def decayed(way: str, *, lr: float = 0.001, weight_decay: float = 0.1, steps: int = 1000) -> dict[float, Floats]:
+def decayed(way: str, *, lr: float = 0.001, weight_decay: float = 0.1, steps: int = DECAYED) -> dict[float, Floats]:
     """Follow two weights (steps + 1,) from 1 under gradients of alternating sign, which alone would leave them there.
 
     With `adamw` both shrink by 1 - lr × weight_decay at every step; with `adam` the decay is part of the gradient, and is

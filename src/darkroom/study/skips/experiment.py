@@ -30,6 +30,7 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "skips and BatchNorm": {"skip": True, "norm": "batch"},
 }
 NORMS = ("batch", "layer", "group")
+TEST = 800
 
 
 @register("study", "skips")
@@ -55,7 +56,7 @@ def run(
 ) -> Findings:
     """Measure the gradient at the first layer by depth, train deep networks, and train normalizations by batch size."""
     store = digits()
-    parts = [divide(store, train=images, val=0, test=800, seed=seed) for seed in range(seeds)]
+    parts = [divide(store, train=images, val=0, test=TEST, seed=seed) for seed in range(seeds)]
     batch = as_tensor(store.samples[parts[0].train[:128]]), torch.from_numpy(store.labels[parts[0].train[:128]])
     norms = {
         name: np.array(

@@ -23,7 +23,7 @@ from darkroom.settings import Count, Positive, Section
 from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
 from darkroom.study.training import classifier, digits, divide, placed
 
-TRAIN, BATCH = 1200, 128
+TRAIN, TEST, BATCH = 1200, 500, 128
 SUPERVISED, CLUSTERS = "supervised", "clusters"
 POLICY = {"online": [chosen(Affine, rotate=0, translate=0.125, scale=0, shear=0)]}
 """Shifts by up to a pixel, for every method alike."""
@@ -58,7 +58,7 @@ def run(
     found: dict[float, dict[str, list[float]]] = {share: {} for share in shares}
     clusters, counts = [], {}
     for seed in range(seeds):
-        division = divide(whole, train=TRAIN, val=97, test=500, seed=seed)
+        division = divide(whole, train=TRAIN, val=97, test=TEST, seed=seed)
         store = placed(whole, division)
         clusters.append(clustered(store, seed=seed))
         for share in shares:
@@ -70,7 +70,6 @@ def run(
     few = [share for share in shares if share < 1]
     return Findings(
         numbers={
-            "train": TRAIN,
             "labels": {name_of(share): counts[share] for share in shares},
             "few": [name_of(share) for share in few],
             "supervised": {name_of(share): mean(found[share][SUPERVISED], SHARES) for share in shares},

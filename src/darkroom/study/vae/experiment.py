@@ -26,7 +26,7 @@ from darkroom.study.training import Division, digits, divide
 from darkroom.study.vae import pictures
 from darkroom.study.vae.bound import UNUSED, Bounded
 
-SAMPLES = 500
+TRAIN, TEST, SAMPLES = 1200, 500, 500
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def run(
     store = digits()
     found = []
     for seed in range(seeds):
-        division = divide(store, train=1200, val=97, test=500, seed=seed)
+        division = divide(store, train=TRAIN, val=97, test=TEST, seed=seed)
         vaes = {beta: vae(store, division, beta=beta, latent=latent, epochs=epochs, seed=seed) for beta in betas}
         gan = trained(GAN, store, division, seed=seed, training={"epochs": gan_epochs}, width=16, conditioning="none")
         found.append(
