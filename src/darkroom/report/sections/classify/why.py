@@ -28,7 +28,7 @@ STRIPS = {
 
 
 @dataclass(frozen=True)
-class Example:
+class PredictedImage:
     """One test image: its panels, as (what they show, view box in the sheet), and what was predicted."""
 
     sheet: str
@@ -46,7 +46,7 @@ class Strip:
 
     title: str
     about: str
-    examples: list[Example]
+    examples: list[PredictedImage]
     sheets: list[Sheet]
     small: bool
 
@@ -165,7 +165,7 @@ def _strip(one: dict[str, Any], folder: Path, key: str, classes: Sequence[str], 
     for item, cut in zip(one["items"], strips.cuts(one, key, shown=count), strict=True):
         right = item["predicted"] == item["label"]
         examples.append(
-            Example(
+            PredictedImage(
                 sheet=cut.sheet,
                 boxes=cut.boxes,
                 id=item["id"],

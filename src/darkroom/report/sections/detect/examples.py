@@ -16,7 +16,7 @@ ABOUT = "examples.json"
 
 
 @dataclass(frozen=True)
-class Example:
+class ScoredImage:
     """One image: its panels, as (what it shows, view box in the sheet), and its caption."""
 
     rank: int
@@ -34,7 +34,7 @@ class Example:
 class Strip:
     """Images ordered by score; `of` is their total number, shown or not."""
 
-    examples: list[Example]
+    examples: list[ScoredImage]
     sheets: list[Sheet]
     panels: list[str]
     of: int
@@ -95,7 +95,7 @@ def _strip(about: dict[str, Any], folder: Path, key: str, of: int, most: int | N
     for place, (item, cut) in enumerate(zip(items, strips.cuts(about, key, shown=len(items)), strict=True)):
         right = item["flagged"] == item["anomalous"]
         found.append(
-            Example(
+            ScoredImage(
                 rank=place + 1,
                 id=item["id"],
                 name=item["class"],
