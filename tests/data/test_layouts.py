@@ -62,7 +62,7 @@ def test_given_splits_are_no_classes(kind: str, beside: str) -> None:
     assert len(found.items) == 12
     assert len(found.unused) == len(BESIDE[beside])
     assert any("given splits" in note for note in found.notes)
-    assert any("left aside" in note for note in found.notes) == bool(BESIDE[beside])
+    assert any("ignored: " in note for note in found.notes) == bool(BESIDE[beside])
 
 
 @pytest.mark.parametrize("inner", ["NAME", "NAME/NAME"])
@@ -75,7 +75,7 @@ def test_the_whole_tree_inside_itself_is_left_aside(inner: str) -> None:
     again = read(*classes, *(f"NAME/{name}" for name in classes))
     assert set(places(again)) == set(classes)
     assert again.classes == ("a", "b")
-    assert again.notes == ("left aside: NAME (4 files)",)
+    assert again.notes == ("ignored: NAME (4 files)",)
 
 
 def test_labels_in_the_names_of_flat_splits() -> None:
@@ -126,7 +126,7 @@ def test_splits_inside_class_folders() -> None:
 def test_an_anomaly_set_is_recognized() -> None:
     names = ["train/good/1.png", "test/good/2.png", "test/crack/3.png", "ground_truth/crack/3_mask.png"]
     found = read(*(f"tiles/{name}" for name in names), "tiles/readme.txt", "license.txt")
-    assert found.notes == ("recognized: an anomaly set, as MVTec AD", "left aside: license.txt, readme.txt")
+    assert found.notes == ("recognized: an anomaly set, as MVTec AD", "ignored: license.txt, readme.txt")
     assert found.classes == ("good", "crack")
     assert found.only_test == {"crack"}
     assert places(found)["test/crack/3.png"] == ("crack", "test")
@@ -192,7 +192,7 @@ def test_the_card_says_what_was_recognized(
     assert got.store.classes == ("a", "b")
     assert got.card["notes"] == [
         "recognized: given splits in test (test), train (train)",
-        "left aside: docs",
+        "ignored: docs",
         "skipped folders of systems and file managers: @eaDir (2)",
     ]
 

@@ -58,7 +58,7 @@ class Policy(Section):
     """Transforms of the copies, in order, each with its own probability. Default: none; for images `affine`, unless `online`,
     `imbalance` or `synthetic` is set."""
     online: Online = []
-    """Transforms of each training batch, in order, on the training device, drawn anew for every image and epoch."""
+    """Transforms of each training batch, in order, on the training device, redrawn for every image and epoch."""
     classes: dict[str, ClassSettings] = {}
     """Overrides per class, by class name."""
     balance: bool = False

@@ -63,7 +63,7 @@ def _unseen(config: Config, *, folds: bool) -> Iterable[tuple[str, str]]:
 
 
 def leak(config: Config, policy: str, model: str, *, folds: bool) -> str | None:
-    """Say how a training on folds, or shares, would see images left aside; None if it does not.
+    """Say how a training on folds, or shares, would see held-out images; None if it does not.
 
     Every fold has synthetic images from a generator of its own, but a probe's are among the features of all images.
     """

@@ -138,10 +138,10 @@ def _mask_key(name: str) -> tuple[str, str]:
 
 
 def about_layout(words: str, aside: Sequence[Unused]) -> list[str]:
-    """Return the notes on the layout in `words`, empty for plain class folders, and on what was left aside."""
+    """Return the notes on the layout in `words`, empty for plain class folders, and on what was ignored."""
     tops = Counter(unused.origin.partition("/")[0] if "/" in unused.origin else unused.origin for unused in aside)
     left = listed(f"{name} ({count} files)" if count > 1 else name for name, count in sorted(tops.items()))
-    return ([f"recognized: {words}"] if words else []) + ([f"left aside: {left}"] if left else [])
+    return ([f"recognized: {words}"] if words else []) + ([f"ignored: {left}"] if left else [])
 
 
 def about_skipped(folders: Sequence[str]) -> list[str]:

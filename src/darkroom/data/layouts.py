@@ -61,7 +61,7 @@ class _Tree:
 
 
 def recognize(listing: Listing, path: str) -> Contents:
-    """Return the images of a folder, with the layout and what was left aside in `notes` and `unused`.
+    """Return the images of a folder, with the layout and what was ignored in `notes` and `unused`.
 
     `path` is the config's, for errors. Raises ValueError where a folder may be a class or a split.
     """

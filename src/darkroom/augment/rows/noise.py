@@ -15,7 +15,7 @@ from darkroom.settings import NonNegative, Positive, Probability
 
 @register("transform", "row_noise")
 class RowNoise:
-    """Add Gaussian noise to numbers, and draw some categories anew from the training rows of the class."""
+    """Add Gaussian noise to numbers, and redraw some categories from the training rows of the class."""
 
     TAKES = ("table",)
 
@@ -28,7 +28,7 @@ class RowNoise:
             Amount("row_noise"),
         ] = 0.1,
         redraw: Annotated[
-            Probability, Field(description="probability of drawing a category anew"), Amount("redraw")
+            Probability, Field(description="probability of redrawing a category"), Amount("redraw")
         ] = 0.05,
     ) -> None:
         self.std, self.redraw = std, redraw

@@ -19,7 +19,7 @@ class Folder:
 
     A folder `unlabeled` beside them holds images without labels, to train on.
     Also recognized: labels in file names (train/cat.0.jpg), images/ beside masks/, MVTec AD. The data card reports the
-    recognized layout and what was left aside. Images deeper in a class folder belong to that class. Hidden files are
+    recognized layout and what was ignored. Images deeper in a class folder belong to that class. Hidden files are
     skipped; anything else that is not an image is listed.
     """
 

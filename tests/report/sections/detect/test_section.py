@@ -127,11 +127,11 @@ def test_a_detector_that_saw_labels_of_anomalies_is_left_aside(tree: Any, tmp_pa
     change(tree, lambda m: m.update(labels_seen=["3", "4"]), "*/pca")
     page = Page(tree.build(tmp_path / "out"))
     assert "autoencoder is the only detector" in page.text
-    assert "Left aside: 1 detector that saw labels of anomalies." in page.text
+    assert "Not compared: 1 detector, which saw labels of anomalies." in page.text
     change(tree, lambda m: m.update(labels_seen=["3", "4"]), "*/autoencoder")
     page = Page(tree.build(tmp_path / "all"))
     assert "Use pca (saw labels of anomalies): its AUROC" in page.text
-    assert "Left aside" not in page.text
+    assert "Not compared" not in page.text
 
 
 def test_mixtures_do_not_count_as_choices_of_normal(plant: Plant, tmp_path: Path) -> None:

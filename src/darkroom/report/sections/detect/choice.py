@@ -39,13 +39,13 @@ class Choice:
     words: Markup
 
 
-def choose(candidates: Sequence[Candidate], *, left_aside: int = 0) -> Choice:
-    """Choose among candidates ordered by AUROC; `left_aside` counts detectors that saw labels of anomalies."""
+def choose(candidates: Sequence[Candidate], *, informed: int = 0) -> Choice:
+    """Choose among candidates ordered by AUROC; `informed` counts detectors that saw labels of anomalies."""
     found = _choose(candidates)
-    if not left_aside:
+    if not informed:
         return found
-    saw = text.plural(left_aside, "detector")
-    return Choice(found.title, found.words + say(" Left aside: {} that saw labels of anomalies.", saw))
+    saw = text.plural(informed, "detector")
+    return Choice(found.title, found.words + say(" Not compared: {}, which saw labels of anomalies.", saw))
 
 
 def milliseconds(detector: DetectorRuns, others: Sequence[DetectorRuns]) -> Number:

@@ -56,7 +56,7 @@ def overall(tasks: Ranked) -> Overall | None:
     saw = {d.title for method in methods for d in method.values() if d.labels_seen}
     fair = [pair for pair in ranked if pair[0] not in saw] or ranked
     choice = choose(
-        [_candidate(title, mean, fair[0][0], counted) for title, mean in fair], left_aside=len(ranked) - len(fair)
+        [_candidate(title, mean, fair[0][0], counted) for title, mean in fair], informed=len(ranked) - len(fair)
     )
     used = next((pair for pair in ranked if pair[0] == choice.title), ranked[0])
     lowest = [(name, scores[used[0]][k]) for k, (name, _) in enumerate(tasks) if known[k]]

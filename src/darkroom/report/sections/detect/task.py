@@ -170,12 +170,12 @@ def below_chance(scores: Sequence[tuple[str, Number]], normal: str) -> Iterator[
 
 
 def _choice(ranked: list[DetectorRuns]) -> Choice:
-    """Choose among comparable detectors: one that saw labels of anomalies is left aside if others did not."""
+    """Choose among comparable detectors: one that saw labels of anomalies is left out if others did not."""
     fair = [d for d in ranked if not d.labels_seen] or ranked
     best, *others = fair
     candidates = [Candidate(best.title, auroc(best), None, milliseconds(best, ranked))]
     candidates += [Candidate(d.title, auroc(d), _lead(best, d), milliseconds(d, ranked)) for d in others]
-    return choose(candidates, left_aside=len(ranked) - len(fair))
+    return choose(candidates, informed=len(ranked) - len(fair))
 
 
 def _has_backbone(plugin: Any) -> bool:
