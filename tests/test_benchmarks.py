@@ -329,4 +329,5 @@ def test_text(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             lines = "".join(f"{i % 2} what answer {i} is {'good' if i % 2 else 'bad'} ?\n" for i in range(count))
             archive.writestr(f"text/trec/TREC.{part}.all", lines)
     run("text", "ngrams", tmp_path / "text.zip", "--sets", "trec")
-    run("text", "eda", tmp_path / "text.zip", "--sets", "trec", "--sizes", 20, "--seeds", 2, "--epochs", 1)
+    for part in ("eda", "mixup"):
+        run("text", part, tmp_path / "text.zip", "--sets", "trec", "--sizes", 20, "--seeds", 2, "--epochs", 1)

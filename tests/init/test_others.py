@@ -12,6 +12,7 @@ from tests.data.text.toy import rows
 
 from darkroom import __main__ as command_line
 from darkroom.config import load
+from darkroom.init import identify
 
 
 @pytest.fixture
@@ -47,6 +48,28 @@ def test_recordings_in_class_folders(init: Any, tmp_path: Path, capsys: pytest.C
     assert "0.2 to 0.2 s, typically 0.2 s of 24 recordings; 8,000 Hz" in said
     assert "unreadable  1 of 25: yes/cut.wav (" in said
     assert "about 5 recordings each for validation and testing" in " ".join(said.split())
+
+
+def test_recordings_of_which_none_is_readable_are_one_line_and_no_config(
+    init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("yes/0.wav", "yes/1.flac", "no/0.wav"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"RIFF")
+    assert command_line.main(["init", str(tmp_path / "set")]) == 1
+    said = capsys.readouterr().err
+    assert "none of 3 recordings is readable; no/0.wav (" in said
+    assert said.count("\n") == 1
+    assert not Path("config").exists()
+
+
+def test_a_wide_table_is_looked_at_in_part(init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identify, "CELLS", 1000)
+    values = np.random.default_rng(0).normal(size=(400, 10))
+    frame = pd.DataFrame(values, columns=list("abcdefghij")).assign(kind=np.where(values[:, 0] > 0, "big", "small"))
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    assert identify._frame(tmp_path / "wide.csv", "wide.csv").size <= 1000
+    assert init(tmp_path / "wide.csv").data.source.target == "kind"
 
 
 def test_speakers_in_file_names_stay_apart(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,8 @@ from darkroom.data.text import rows
 
 JSON_LINES = rows.JSON_LINES
 TABLES = (*rows.ENDINGS, ".xlsx")
-ROWS = 2000
-"""Rows of a table to look at."""
+ROWS, CELLS = 2000, 500_000
+"""Rows of a table to look at; fewer of a wide one, as far as they have this many cells."""
 WORDS = 3.0
 """Mean number of words per cell from which a column holds texts."""
 CLASSES = 50
@@ -156,7 +156,8 @@ def _frame(path: Path, shown: str) -> pd.DataFrame:
             raise ValueError(f"{shown}: no line of {path.name} is a JSON object")
         frame = pd.DataFrame(found)
     else:
-        frame = tabular.read(path, shown).slice(0, ROWS).to_pandas()
+        table = tabular.read(path, shown)
+        frame = table.slice(0, min(ROWS, max(CLASSES, CELLS // table.num_columns))).to_pandas()
     return frame.map(lambda cell: "" if cell is None or cell != cell else re.sub(r"\.0$", "", str(cell)))
 
 

@@ -66,18 +66,19 @@ def seen(scene: Listed) -> Iterator[words.Fact]:
 
 
 def _sounds(scene: Listed) -> Iterator[words.Fact]:
-    """Say how long the recordings are, and of which rate."""
+    """Say how long the recordings are, and of which rate. Raises ValueError if none is readable."""
     found, bad = [], []
     for item in scene.found.contents.items[:: max(1, scene.images // HEADERS)]:
         try:
             found.append(sound.header(item.image))  # type: ignore[arg-type]
         except UnreadableError as error:
             bad.append(f"{shown(item.origin, 60)} ({error})")
-    if found:
-        seconds = np.array([about.seconds for about in found])
-        rates = sorted({about.rate for about in found})
-        typical = f"{seconds.min():.3g} to {seconds.max():.3g} s, typically {np.median(seconds):.3g} s"
-        yield "length", f"{typical} of {len(found):,} recordings; {listed([f'{rate:,} Hz' for rate in rates], 4)}"
+    if not found:
+        raise ValueError(f"none of {len(bad):,} recordings is readable; {bad[0]}")
+    seconds = np.array([about.seconds for about in found])
+    rates = sorted({about.rate for about in found})
+    typical = f"{seconds.min():.3g} to {seconds.max():.3g} s, typically {np.median(seconds):.3g} s"
+    yield "length", f"{typical} of {len(found):,} recordings; {listed([f'{rate:,} Hz' for rate in rates], 4)}"
     if bad:
         yield "unreadable", f"{len(bad):,} of {len(found) + len(bad):,}: {listed(bad, 3)}; the run skips and lists them"
 
