@@ -12,6 +12,7 @@ from tests.data.text.toy import rows
 
 from darkroom import __main__ as command_line
 from darkroom.config import load
+from darkroom.data.text import characters
 from darkroom.init import identify
 
 
@@ -70,6 +71,18 @@ def test_a_wide_table_is_looked_at_in_part(init: Any, tmp_path: Path, monkeypatc
     frame.to_csv(tmp_path / "wide.csv", index=False)
     assert identify._frame(tmp_path / "wide.csv", "wide.csv").size <= 1000
     assert init(tmp_path / "wide.csv").data.source.target == "kind"
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_of_a_long_text_the_part_that_sources_keep_is_looked_at(init: Any, tmp_path: Path, ending: str) -> None:
+    frame = pd.DataFrame({"text": [*rows("good", 30), "and so on " * 200_000], "label": ["a", "b"] * 15 + ["a"]})
+    path = tmp_path / f"long.{ending}"
+    if ending == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path) if ending == "parquet" else frame.to_csv(path, index=False)
+    assert identify._frame(path, path.name)["text"].str.len().max() == characters.LONGEST
+    assert init(path).data.source.name == "text_table"
 
 
 def test_speakers_in_file_names_stay_apart(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

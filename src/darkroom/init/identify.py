@@ -18,7 +18,7 @@ from darkroom.data.layouts import IMAGE_ENDINGS
 from darkroom.data.place import Listing
 from darkroom.data.tabular import columns
 from darkroom.data.tabular import file as tabular
-from darkroom.data.text import rows
+from darkroom.data.text import characters, rows
 
 JSON_LINES = rows.JSON_LINES
 TABLES = (*rows.ENDINGS, ".xlsx")
@@ -142,7 +142,7 @@ def _fractions(cells: pd.Series) -> bool:
 
 
 def _frame(path: Path, shown: str) -> pd.DataFrame:
-    """Return the first rows of a table as text."""
+    """Return the first rows of a table as text, long cells cut as sources of texts cut them."""
     if path.suffix.lower() in JSON_LINES:
         with path.open(encoding="utf-8", errors="replace") as stream:
             found = []
@@ -158,7 +158,11 @@ def _frame(path: Path, shown: str) -> pd.DataFrame:
     else:
         table = tabular.read(path, shown)
         frame = table.slice(0, min(ROWS, max(CLASSES, CELLS // table.num_columns))).to_pandas()
-    return frame.map(lambda cell: "" if cell is None or cell != cell else re.sub(r"\.0$", "", str(cell)))
+    return frame.map(_shown)
+
+
+def _shown(cell: Any) -> str:
+    return "" if cell is None or cell != cell else re.sub(r"\.0$", "", str(cell)[: characters.LONGEST])
 
 
 def _few(frame: pd.DataFrame) -> str:

@@ -49,6 +49,16 @@ def test_every_format_gives_the_same_numbers(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, [[1.5, np.nan, 2], [1, 0, np.nan], [20786, 1, np.nan]])
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_row_may_be_longer_than_a_block(quote: str, tmp_path: Path) -> None:
+    long = "word " * 700_000
+    lines = [f"{quote}text{quote},label", "short,a", f"{quote}{long}{quote},b", "short,a"]
+    (tmp_path / "long.csv").write_text("\n".join(lines))
+    found = file.read(tmp_path / "long.csv", "long.csv")
+    assert found["label"].to_pylist() == ["a", "b", "a"]
+    assert len(found["text"][1].as_py()) == len(long)
+
+
 def test_arrays_are_columns_and_the_target_is_y(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", X=np.arange(6.0).reshape(3, 2), y=np.array([0, 1, 0]))
     table = file.read(tmp_path / "a.npz", "a.npz")

@@ -23,6 +23,8 @@ ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".npz")
 SEPARATORS = (",", ";", "\t", "|")
 LONGEST_HEADER = 1 << 24
 """Characters of a header line; the names of 100,000 columns are shorter."""
+LARGEST_BLOCK = (1 << 31) - 1
+"""Bytes of text that Arrow reads at a time; no row may be longer."""
 TARGET = "y"
 """Name of the target column of an .npz file."""
 EMPTY = "has no rows; expected a header and at least one row"
@@ -66,11 +68,21 @@ def _text(path: Path, where: str, encoding: str | None) -> pa.Table:
         head = stream.readline(LONGEST_HEADER)
     if not head.strip():
         return pa.table({})
-    read = csv.ReadOptions(encoding="utf8" if known.startswith("utf-8") else known)
     separator = max(SEPARATORS, key=head.count)
     parse = csv.ParseOptions(delimiter=separator, newlines_in_values='"' in head)
-    names = csv.open_csv(path, read, parse).schema.names
-    types = dict.fromkeys(names, pa.string())
+    encoding = "utf8" if known.startswith("utf-8") else known
+    try:
+        return _separated(path, csv.ReadOptions(encoding=encoding), parse)
+    except pa.ArrowInvalid as error:
+        if "straddl" not in str(error):
+            raise
+    block = min(path.stat().st_size + 1, LARGEST_BLOCK)  # a row is longer than a block
+    return _separated(path, csv.ReadOptions(encoding=encoding, block_size=block), parse)
+
+
+def _separated(path: Path, read: csv.ReadOptions, parse: csv.ParseOptions) -> pa.Table:
+    """Read every cell as text; only empty ones are missing."""
+    types = dict.fromkeys(csv.open_csv(path, read, parse).schema.names, pa.string())
     convert = csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
     return csv.read_csv(path, read, parse, convert)
 
