@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from darkroom.measure.bootstrap import LEVEL, Interval
+from darkroom.measure.bootstrap import Interval
+from darkroom.measure.seeds import t_interval
 
 
 def corrected_variance(values: Sequence[float], ratio: float) -> float:
@@ -28,9 +29,8 @@ def corrected_variance(values: Sequence[float], ratio: float) -> float:
 
 def corrected_interval(values: Sequence[float], ratio: float) -> Interval:
     """Return the mean of scores with its corrected 95 % t-interval, which has no width if they are all equal."""
-    mean = float(np.mean(values))
-    half = float(special.stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * math.sqrt(corrected_variance(values, ratio))
-    return {"value": mean, "low": mean - half, "high": mean + half}
+    mean, low, high = t_interval(values, ratio=ratio)
+    return {"value": mean, "low": low, "high": high}
 
 
 def corrected_test(differences: Sequence[float], ratio: float) -> float:
