@@ -1,12 +1,14 @@
-"""The job `classify explain`: show why classifiers err, for the first seed of each.
+"""The job `classify explain`: show why models err, for the first seed of each.
 
-explanation.json has for every classifier its strips of images, its confused pairs, the conditions under which it errs more
-often, and its embedding of the test images; for the data set, the shortcuts to the class. The images lie in sheets beside it.
+explanation.json has for every model its strips of images, the pairs of classes or labels that it mistakes, the conditions under
+which it errs more, and its embedding of the test images; for the data set, the shortcuts to the target. The images lie in
+sheets beside it.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,17 @@ from numpy.typing import NDArray
 
 from darkroom import files
 from darkroom.classify.config import ExplainedClassifier, ExplainSpec
-from darkroom.classify.explanation import attributes, mistakes
+from darkroom.classify.explanation import attributes
 from darkroom.classify.explanation.conditions import Condition, Finding, conditions, findings
 from darkroom.classify.explanation.embedding import embed, on_grid
-from darkroom.classify.explanation.mistakes import Answers
+from darkroom.classify.explanation.mistakes import Mistakes, Pair
+from darkroom.classify.explanation.numbers import NumberErrors, quarters, rounded
+from darkroom.classify.explanation.one_class import ClassMistakes
 from darkroom.classify.explanation.pictures import Gallery, save_thumbnails
+from darkroom.classify.explanation.several_labels import LabelMistakes
 from darkroom.classify.explanation.shortcuts import shortcuts
-from darkroom.data.store import Store, needed, open_store
+from darkroom.data.store import SPLITS, Store, labeled, needed, open_store
+from darkroom.data.target import Kind
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.log import Log
 from darkroom.randomness import derive
@@ -36,10 +42,15 @@ SHORTCUT_IMAGES = 5000
 """Images of the shortcut test: a random part of a larger set."""
 
 Rows = NDArray[np.int64]
+KINDS: dict[Kind, Callable[[pd.DataFrame, int], Mistakes]] = {
+    "class": ClassMistakes.read,
+    "labels": LabelMistakes.read,
+    "numbers": NumberErrors.read,
+}
 
 
 def run(spec: ExplainSpec, *, data: Path, attributes: Path, classifiers: Path, out: Path, log: Log) -> None:
-    """Explain the classifiers below the folder `classifiers`; `attributes` has what was recorded of the original files.
+    """Explain the models below the folder `classifiers`; `attributes` has what was recorded of the original files.
 
     Raises ValueError if the test split has no labeled image.
     """
@@ -56,14 +67,15 @@ def run(spec: ExplainSpec, *, data: Path, attributes: Path, classifiers: Path, o
         ]
         found = _shortcuts(store, attributes)
         about = {
-            "classes": list(store.classes),
+            "target": store.target.kind,
+            "names": list(store.target.names),
             "images": len(rows),
             "conditions": len(tested),
             "classifiers": explained,
             "shortcuts": found,
             "points": {
                 "ids": [str(store.items["id"].iloc[row]) for row in rows[points]],
-                "labels": store.labels[rows[points]].tolist(),
+                "truth": _truth(store, rows[points]),
                 **save_thumbnails(fresh, store, rows[points].tolist()),
             },
         }
@@ -86,34 +98,47 @@ def _explained(
     tested: list[Condition],
     out: Path,
 ) -> dict[str, Any]:
-    """Explain one classifier; its sheets go into the folder `out`."""
+    """Explain one model; its sheets go into the folder `out`."""
     about = read_about(folder / "model")
-    network = rebuild("network", folder / "model", about.shape, len(about.classes))
+    names = about.target.names
+    network = rebuild("network", folder / "model", about.shape, len(names))
     table = pd.read_parquet(folder / "evaluation" / "predictions.parquet")
-    answers = Answers(
-        table[[f"p_plain_{k}" for k in range(len(store.classes))]].to_numpy(np.float64),
-        table["label"].to_numpy(np.int64),
-        table["prediction_plain"].to_numpy(np.int64),
-    )
+    answers = KINDS[about.target.kind](table, len(names))
     gallery = Gallery(network, store, rows, answers)
     out.mkdir()
+    pairs, tested_pairs = answers.pairs()
+    errors = answers.errors()
     return {
         "policy": one.policy,
         "model": one.model,
         "folder": out.name,
-        "mistakes": int(answers.wrong.sum()),
+        "mistakes": answers.mistakes,
         "saliency": gallery.method,
         "strips": {
-            name: gallery.save(out, name, places) for name, places in mistakes.strips(answers).items() if len(places)
+            name: gallery.save(out, name, shown) for name, shown in answers.strips().items() if len(shown.places)
         },
         "pairs": [
-            {**gallery.save(out, f"pair-{number}", pair.places), "true": pair.true, "predicted": pair.predicted}
-            | {"count": pair.count}
-            for number, pair in enumerate(mistakes.confused(answers))
+            {**gallery.save(out, f"pair-{number}", pair.shown), **_pair(pair)} for number, pair in enumerate(pairs)
         ],
-        "conditions": [_condition(finding) for finding in findings(tested, answers.wrong, answers.labels)],
+        "tested_pairs": tested_pairs,
+        "tests": len(tested) * sum(bool(one.values.any()) for one in errors),
+        "conditions": [_condition(finding) for finding in findings(tested, errors)],
         "map": _map(network, store, rows, points, answers),
     }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {name: value for name, value in vars(pair).items() if name != "shown"}
+
+
+def _truth(store: Store, rows: Rows) -> list[Any]:
+    """Return the class of images, their labels, or their numbers."""
+    if store.target.kind == "class":
+        return list(store.labels[rows].tolist())
+    values = store.targets[rows]
+    if store.target.kind == "numbers":
+        return rounded(values.astype(np.float64))
+    return [np.flatnonzero(row > 0).tolist() for row in values]
 
 
 def _attributes(store: Store, rows: Rows, recorded: Path) -> pd.DataFrame:
@@ -126,11 +151,15 @@ def _attributes(store: Store, rows: Rows, recorded: Path) -> pd.DataFrame:
 def _shortcuts(store: Store, recorded: Path) -> list[dict[str, Any]]:
     """Test the shortcuts on labeled images of all splits, copies and groups together."""
     generator = np.random.default_rng(derive("shortcuts"))
-    rows = np.flatnonzero(store.labels >= 0)
+    rows = np.sort(np.concatenate([labeled(store, split) for split in SPLITS]))
     if len(rows) > SHORTCUT_IMAGES:
         rows = np.sort(generator.choice(rows, SHORTCUT_IMAGES, replace=False))
     groups = store.items["group"].to_numpy(np.int64)[rows]
-    return [asdict(one) for one in shortcuts(_attributes(store, rows, recorded), store.labels[rows], groups, generator)]
+    columns = store.targets[rows]
+    if store.target.kind == "numbers":
+        columns = np.stack([quarters(column) for column in columns.T], 1)
+    found = shortcuts(_attributes(store, rows, recorded), columns.astype(np.int64), groups, generator)
+    return [asdict(one) for one in found]
 
 
 def _condition(finding: Finding) -> dict[str, Any]:
@@ -140,14 +169,14 @@ def _condition(finding: Finding) -> dict[str, Any]:
 
 
 def _points(images: int, classifiers: int) -> Rows:
-    """Choose the test images that are on the embedding maps, the same ones for every classifier."""
+    """Choose the test images that are on the embedding maps, the same ones for every model."""
     most = max(FEWEST_POINTS, min(POINTS, ALL_POINTS // max(classifiers, 1)))
     if images <= most:
         return np.arange(images)
     return np.sort(np.random.default_rng(derive("embedding map")).choice(images, most, replace=False))
 
 
-def _map(network: Any, store: Store, rows: Rows, points: Rows, answers: Answers) -> dict[str, Any] | None:
+def _map(network: Any, store: Store, rows: Rows, points: Rows, answers: Mistakes) -> dict[str, Any] | None:
     """Embed these test images by the network's features; None if it has none or nothing varies."""
     if not hasattr(network, "features"):
         return None
@@ -158,6 +187,5 @@ def _map(network: Any, store: Store, rows: Rows, points: Rows, answers: Answers)
         "pca": on_grid(found.pca),
         "tsne": on_grid(found.tsne),
         "explained": list(found.explained),
-        "predicted": answers.predicted[points].tolist(),
-        "confidence": [round(value, 3) for value in answers.confidence[points].tolist()],
+        **answers.points(points),
     }

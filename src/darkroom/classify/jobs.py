@@ -26,7 +26,7 @@ def _first_seeds(config: Config) -> list[Wildcards]:
 
 
 def _explained_once(config: Config) -> Iterable[Wildcards]:
-    return once(config) if config.classify and config.target == "class" and config.data.kind == "image" else ()
+    return once(config) if config.classify and config.data.kind == "image" else ()
 
 
 def _explain(plan: Planned, wildcards: Wildcards) -> ExplainSpec:

@@ -46,7 +46,7 @@ def _prepared_and_raw(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job]:
 
 
 def _if_explained(config: Config) -> Iterable[Wildcards]:
-    return once(config) if config.classify and config.target == "class" and config.data.kind == "image" else ()
+    return once(config) if config.classify and config.data.kind == "image" else ()
 
 
 STAGES = (

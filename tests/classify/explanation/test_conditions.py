@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from darkroom.classify.explanation.conditions import conditions, findings, fisher, holm
+from darkroom.classify.explanation.mistakes import Errors
 
 N = 300
 
@@ -32,15 +33,19 @@ def attributes(generator: np.random.Generator, n: int = N) -> pd.DataFrame:
     )
 
 
+def errors(wrong: np.ndarray, strata: np.ndarray | None = None) -> Errors:
+    return Errors(wrong.astype(np.float64), np.zeros(len(wrong), np.int64) if strata is None else strata)
+
+
 def test_mistakes_in_the_dark_are_found_and_measured() -> None:
     generator = np.random.default_rng(0)
     table = attributes(generator)
     dark = table["brightness"] <= table["brightness"].quantile(0.25)
     wrong = generator.random(N) < np.where(dark, 0.4, 0.1)
-    found = findings(conditions(table), wrong, np.zeros(N, np.int64))
+    found = findings(conditions(table), [errors(wrong)])
     first = found[0]
     assert (first.condition.attribute, first.condition.kind) == ("brightness", "low")
-    assert (first.wrong, first.images) == (int((wrong & dark).sum()), int(dark.sum()))
+    assert (first.error, first.images) == (pytest.approx(wrong[dark].mean()), int(dark.sum()))
     assert first.low < 4 < first.high
     assert first.low > 1
 
@@ -51,10 +56,10 @@ def test_a_ratio_that_the_class_explains_is_one_within_classes() -> None:
     table = attributes(generator, n)
     labels = (table["brightness"].to_numpy() + 0.5 * generator.normal(size=n) < -0.7).astype(np.int64)
     wrong = generator.random(n) < np.where(labels == 1, 0.4, 0.05)  # dark images are mostly of the hard class
-    found = {(f.condition.attribute, f.condition.kind): f for f in findings(conditions(table), wrong, labels)}
+    found = {(f.condition.attribute, f.condition.kind): f for f in findings(conditions(table), [errors(wrong, labels)])}
     dark = found["brightness", "low"]
     assert dark.ratio > 2.5
-    assert dark.within_classes == pytest.approx(1, abs=0.25)
+    assert dark.within == pytest.approx(1, abs=0.25)
 
 
 @pytest.mark.parametrize(("sets", "most"), [(300, 23), pytest.param(1000, 64, marks=pytest.mark.long)])
@@ -65,7 +70,7 @@ def test_few_sets_of_random_mistakes_raise_an_alarm(sets: int, most: int) -> Non
     for _ in range(sets):
         tested = conditions(attributes(generator))
         wrong = generator.random(N) < generator.choice([0.02, 0.1, 0.3])
-        alarms += bool(findings(tested, wrong, np.zeros(N, np.int64)))
+        alarms += bool(findings(tested, [errors(wrong)]))
     assert alarms <= most
 
 

@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from darkroom import files
-from darkroom.classify import evaluate, train
-from darkroom.classify.config import EvaluateSpec, TrainSpec
-from darkroom.data import fetch, prepare
-from darkroom.data.config import FetchSpec, PrepareSpec
+from darkroom.classify import evaluate, explain, train
+from darkroom.classify.config import EvaluateSpec, ExplainSpec, TrainSpec
+from darkroom.data import attributes, fetch, prepare
+from darkroom.data.config import AttributesSpec, FetchSpec, PrepareSpec
 from darkroom.data.target import Kind
 from darkroom.log import silent
 from darkroom.report import build
-from darkroom.report.config import BuildSpec, ClassifierEntry
+from darkroom.report.config import BuildSpec, ClassifierEntry, ResultEntry
 
 ASKED: dict[str, dict[str, Any]] = {
     "labels": {"labels": ["top", "bottom"]},
@@ -64,10 +64,27 @@ def chain(asked: str, root: Path) -> str:
         evaluate.run(EvaluateSpec.model_validate(measured), data=data, **places, log=silent)
         folders = {"model_folder": f"{seed}/model", "evaluation_folder": f"{seed}/evaluation"}
         entries.append(ClassifierEntry(policy="none", model=network, seed=0, **folders))
-    page = BuildSpec(name="drawn", policies=[], classifiers=entries, generators=[], detectors=[])
+    _explain(source, root)
+    explained = ResultEntry(folder="explanation")
+    page = BuildSpec(name="drawn", policies=[], classifiers=entries, generators=[], detectors=[], explanation=explained)
     build.run(page, data=data, results=results, out=root / "report", log=silent)
     text = (root / "report" / "index.html").read_text(encoding="utf-8")
     return re.sub(r"\s+", " ", re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL))
+
+
+def _explain(source: dict[str, Any], root: Path) -> None:
+    recorded, results = root / "attributes", root / "results"
+    spec = AttributesSpec.model_validate({"source": source})
+    attributes.run(spec, data=root / "prepared", raw=root / "raw", out=recorded, log=silent)
+    asked = [{"policy": "none", "model": name, "folder": f"none/{name}/seed-0", "network": name} for name in NETWORKS]
+    explain.run(
+        ExplainSpec.model_validate({"classifiers": asked}),
+        data=root / "prepared",
+        attributes=recorded,
+        classifiers=results / "classify",
+        out=results / "explanation",
+        log=silent,
+    )
 
 
 @pytest.mark.parametrize("asked", ASKED)
@@ -75,13 +92,34 @@ def test_the_report_follows_the_target(asked: str, tmp_path: Path) -> None:
     page = chain(asked, tmp_path)
     kind: Kind = "labels" if asked == "labels" else "numbers"
     expected = {
-        "labels": ["with a micro F1 of", "Mean average precision", "label by label", "Platt scaling", "bottom"],
-        "one number": ["predicts height with a mean absolute error of", "RMSE", "90% interval"],
-        "numbers": ["of the variance of height and width", "standard deviations", "width"],
+        "labels": [
+            "with a micro F1 of",
+            "Mean average precision",
+            "label by label",
+            "Platt scaling",
+            "bottom",
+            "with a wrong label",
+        ],
+        "one number": [
+            "Largest overestimates of height",
+            "colored by its error in height",
+            "predicts height with a mean absolute error of",
+            "RMSE",
+            "90% interval",
+        ],
+        "numbers": [
+            "of the variance of height and width",
+            "standard deviations",
+            "width",
+            "Largest underestimates of width",
+            "error in width",
+        ],
     }
     several = "2 classifiers" if kind == "labels" else "2 models"
     for words in (*expected[asked], f"Chosen from {several} by validation", "Learned weights of the views", "TTA"):
         assert words in page, words
-    assert "Balanced accuracy" not in page
+    assert "Per-class results" not in page
+    for words in ("How the network sees the test images", "What predicts", "Grad-CAM"):
+        assert words in page, words
     metrics = files.read_json(tmp_path / "results/classify/none/mlp/seed-0/evaluation/metrics.json")
     assert ("per_label" if kind == "labels" else "per_number") in metrics

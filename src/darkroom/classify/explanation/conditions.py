@@ -1,13 +1,15 @@
-"""Find conditions under which a classifier errs more often, such as dark images, without finding any in noise.
+"""Find conditions under which a model errs more, such as dark images, without finding any in noise.
 
 A condition is the lowest or highest quarter of a measured attribute, or one value of a recorded one. Whether mistakes are
-more frequent under it than elsewhere is decided by Fisher's exact test, one-sided. All conditions of a classifier are
-tested together: Holm's correction (1979) keeps the probability of any false alarm at or below 5 %, however the attributes
-depend on one another. The test takes images as independent; mistakes in copies of one object are not.
+more frequent under it than elsewhere is decided by Fisher's exact test, whether absolute errors are larger by Wilcoxon's
+rank-sum test (1945), both one-sided. All conditions of a model, for every label or number, are tested together: Holm's
+correction (1979) keeps the probability of any false alarm at or below 5 %, however the attributes depend on one another. The
+tests take images as independent; mistakes in copies of one object are not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +19,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from darkroom.classify.explanation.attributes import PIXELS
+from darkroom.classify.explanation.mistakes import Errors
 
 LEVEL = 0.05
 FEWEST = 10
 """Images that a condition, and the rest, must have."""
+TINY = 1e-9
 MOST = 0.4
 """Largest share of the images in a "quarter", which equal values may widen."""
 RECORDED = ("format", "camera", "group")
@@ -43,22 +47,23 @@ class Condition:
 
 @dataclass(frozen=True)
 class Finding:
-    """A condition under which mistakes are more frequent: `wrong` of `images` under it, `wrong_else` of `images_else`.
+    """A condition under which mistakes are more frequent, or errors larger: the mean `error` of `images` under it, and elsewhere.
 
-    `ratio` compares both shares. Its interval holds for all tested conditions together with 95 % confidence
-    (Bonferroni). `within_classes` is the Mantel-Haenszel ratio, which compares images of the same class only; None if no
-    class has mistakes outside of the condition.
+    `ratio` compares both means. Its interval holds for everything tested together with 95 % confidence (Bonferroni). `within`
+    is the Mantel-Haenszel ratio, which compares images of the same stratum only: class, label or quarter of the number; None
+    if no stratum has mistakes outside of the condition. `output` is the label or number, None for all.
     """
 
     condition: Condition
-    wrong: int
+    output: int | None
+    error: float
     images: int
-    wrong_else: int
+    error_else: float
     images_else: int
     ratio: float
     low: float
     high: float
-    within_classes: float | None
+    within: float | None
     p: float
     """Adjusted by Holm's method."""
 
@@ -85,28 +90,52 @@ def conditions(table: pd.DataFrame) -> list[Condition]:
     return list(found.values())
 
 
-def findings(tested: list[Condition], wrong: Mask, labels: NDArray[np.int64]) -> list[Finding]:
-    """Return the conditions under which `wrong` (N,) is more frequent after correction, the least probable first."""
-    if not tested or not wrong.any():
+def findings(tested: list[Condition], errors: Sequence[Errors]) -> list[Finding]:
+    """Return the conditions under which errors are more frequent or larger after correction, the least probable first."""
+    asked = [one for one in errors if one.values.any()]
+    if not tested or not asked:
         return []
     masks = np.stack([condition.mask for condition in tested])
-    images, hits = masks.sum(1), (masks & wrong).sum(1)
-    adjusted = holm(fisher(hits, images, int(wrong.sum()), len(wrong)))
-    order = np.lexsort((-hits, adjusted))
+    images = masks.sum(1)
+    p = [
+        rank_sum(one.values, masks)
+        if one.sized
+        else fisher(masks @ one.values, images, int(one.values.sum()), len(one.values))
+        for one in asked
+    ]
+    adjusted = holm(np.concatenate(p))
+    order = np.lexsort((-np.concatenate([masks @ one.values for one in asked]), adjusted))
     return [
-        _finding(tested[index], wrong, labels, p=float(adjusted[index]), tests=len(tested))
+        _finding(
+            tested[index % len(tested)], asked[index // len(tested)], p=float(adjusted[index]), tests=len(adjusted)
+        )
         for index in order.tolist()
         if adjusted[index] <= LEVEL
     ]
 
 
-def fisher(hits: NDArray[Any], images: NDArray[Any], wrong: int, total: int) -> NDArray[np.float64]:
-    """Return the probability of at least `hits` mistakes among `images` of `total`, of which `wrong` are mistakes."""
-    counts = np.arange(wrong + 1)[:, None]  # (W + 1, conditions)
+def fisher(hits: NDArray[Any], images: NDArray[Any], wrong: Any, total: Any) -> NDArray[np.float64]:
+    """Return the probability (M,) of at least `hits` mistakes among `images` of `total`, of which `wrong` are mistakes."""
+    counts = np.arange(np.max(wrong) + 1)[:, None]  # (W + 1, M)
     with np.errstate(divide="ignore"):
         logs = _choose(wrong, counts) + _choose(total - wrong, images - counts) - _choose(total, images)
     tail = np.where(counts >= hits, np.exp(logs), 0).sum(0)
     return np.minimum(np.asarray(tail, np.float64), 1.0)
+
+
+def rank_sum(values: NDArray[np.float64], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the probability (M,) of ranks as high as those of each mask (M, N) among all values (N,).
+
+    The normal approximation with continuity and tie corrections.
+    """
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    total, inside = len(values), masks.sum(1)
+    ties = (counts.astype(np.float64) ** 3 - counts).sum() / max(total * (total - 1), 1)
+    spread = np.sqrt(inside * (total - inside) / 12 * (total + 1 - ties))
+    above = masks @ ranks - inside * (total + 1) / 2 - 0.5
+    z = np.divide(above, spread, out=np.full(len(masks), -np.inf), where=spread > 0)
+    return np.asarray(special.ndtr(-z), np.float64)
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,25 +147,45 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return adjusted
 
 
-def _finding(condition: Condition, wrong: Mask, labels: NDArray[np.int64], *, p: float, tests: int) -> Finding:
-    inside = condition.mask
-    a, n = int((wrong & inside).sum()), int(inside.sum())
-    b, m = int((wrong & ~inside).sum()), int((~inside).sum())
+def _finding(condition: Condition, errors: Errors, *, p: float, tests: int) -> Finding:
+    inside, values = condition.mask, errors.values
+    parts, tail = (values[inside], values[~inside]), 1 - LEVEL / (2 * tests)
+    ratio, reach = _sized_ratio(*parts, tail) if errors.sized else _ratio(*parts, tail)
+    (error, images), (error_else, images_else) = ((float(part.mean()), len(part)) for part in parts)
+    within = _within(inside, values, errors.strata)
+    bounds = ratio / reach, ratio * reach
+    return Finding(condition, errors.output, error, images, error_else, images_else, ratio, *bounds, within, p)
+
+
+def _ratio(inside: NDArray[np.float64], outside: NDArray[np.float64], tail: float) -> tuple[float, float]:
+    """Return the ratio of two shares of mistakes, and the factor to the ends of its interval."""
+    (a, n), (b, m) = ((part.sum(), len(part)) for part in (inside, outside))
     # half a mistake added on both sides keeps the ratio finite (Walter 1975)
     ratio = (a + 0.5) / (n + 0.5) / ((b + 0.5) / (m + 0.5))
     error = np.sqrt(1 / (a + 0.5) - 1 / (n + 0.5) + 1 / (b + 0.5) - 1 / (m + 0.5))
-    reach = float(np.exp(special.ndtri(1 - LEVEL / (2 * tests)) * error))
-    return Finding(condition, a, n, b, m, ratio, ratio / reach, ratio * reach, _within(inside, wrong, labels), p)
+    return float(ratio), float(np.exp(special.ndtri(tail) * error))
 
 
-def _within(inside: Mask, wrong: Mask, labels: NDArray[np.int64]) -> float | None:
-    """Return the Mantel-Haenszel ratio of the shares of mistakes, over the classes."""
+def _sized_ratio(inside: NDArray[np.float64], outside: NDArray[np.float64], tail: float) -> tuple[float, float]:
+    """Return the ratio of two mean errors, and the factor to the ends of its interval: Welch's, of the logarithm."""
+    least = TINY * max(float(inside.mean()), float(outside.mean()))
+    means = [max(float(part.mean()), least) for part in (inside, outside)]
+    parts = zip((inside, outside), means, strict=True)
+    variances = [float(part.var(ddof=1)) / len(part) / mean**2 for part, mean in parts]
+    freedom = [variance**2 / (len(part) - 1) for variance, part in zip(variances, (inside, outside), strict=True)]
+    error = sum(variances)
+    reach = special.stdtrit(error**2 / sum(freedom), tail) * np.sqrt(error) if error else 0.0
+    return means[0] / means[1], float(np.exp(reach))
+
+
+def _within(inside: Mask, values: NDArray[np.float64], strata: NDArray[np.int64]) -> float | None:
+    """Return the Mantel-Haenszel ratio of the mean errors, over the strata."""
     above = below = 0.0
-    for label in np.unique(labels):
-        of_class = labels == label
-        n, m = int((inside & of_class).sum()), int((~inside & of_class).sum())
-        above += int((inside & of_class & wrong).sum()) * m / (n + m)
-        below += int((~inside & of_class & wrong).sum()) * n / (n + m)
+    for stratum in np.unique(strata):
+        chosen = strata == stratum
+        n, m = int((inside & chosen).sum()), int((~inside & chosen).sum())
+        above += float(values[inside & chosen].sum()) * m / (n + m)
+        below += float(values[~inside & chosen].sum()) * n / (n + m)
     return above / below if below else None
 
 

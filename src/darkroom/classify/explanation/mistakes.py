@@ -1,87 +1,94 @@
-"""Choose the test images worth looking at: the worst mistakes, the least certain right answers, and confused classes."""
+"""What a model got wrong about the test images, by the kind of its target: what is worth showing, and what is tested.
+
+Every kind chooses images, each for one output of the network, and lists its errors; pictures, maps and tests follow from that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-SHOWN = 9
-"""Images per strip."""
-PAIRS, EXAMPLES = 5, 5
-"""Pairs of classes, and images of each pair."""
+SHOWN, EXAMPLES = 9, 5
+"""Images per strip; fewer where there are many strips."""
+PAIRS = 5
+"""Pairs of classes or labels."""
+SEVERAL = 5
+"""Labels or numbers with strips of their own."""
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A classifier's answers for N test images: calibrated probabilities (N, K), labels and predictions (N,)."""
+class Shown:
+    """Test images (n,), each with the output of the network (n,) that it is shown for: a class, label or number."""
 
-    probabilities: Floats
-    labels: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-
-    @property
-    def wrong(self) -> NDArray[np.bool_]:
-        """Where the prediction is not the label."""
-        found: NDArray[np.bool_] = self.predicted != self.labels
-        return found
-
-    @property
-    def confidence(self) -> Floats:
-        """The probability of the prediction."""
-        return self.of(self.predicted)
-
-    def of(self, classes: NDArray[np.int64]) -> Floats:
-        """Return the probability of one class per image."""
-        found: Floats = self.probabilities[np.arange(len(classes)), classes]
-        return found
+    places: Places
+    outputs: Places
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Images of the class `true` that were predicted as `predicted`: how many, and the most confident of them."""
+    """Two classes or labels that are mistaken together: how often, and the images that show it.
 
+    `confused`: `predicted` was predicted for images of `true`; `missed`: both labels were missed. `expected` is how often
+    labels would be mistaken together if their mistakes were independent, and `p` is adjusted for the number of pairs tested;
+    None for classes, which are counted and not tested.
+    """
+
+    kind: str
     true: int
     predicted: int
     count: int
-    places: Places
+    shown: Shown
+    expected: float | None = None
+    p: float | None = None
 
 
-def strips(answers: Answers) -> dict[str, Places]:
-    """Return the places of up to `SHOWN` images per strip, the most telling first.
+@dataclass(frozen=True)
+class Errors:
+    """The errors (N,) of one output, or of all: 0 or 1, or `sized`, the absolute error.
 
-    `highest_loss` has the images whose label got the lowest probability, right or wrong; `confident_mistakes` the wrong
-    answers of highest confidence, `unsure_right` the right answers of lowest confidence.
+    Attributes that predict errors are compared within the `strata` (N,), too.
     """
-    wrong, confidence = answers.wrong, answers.confidence
-    every = np.arange(len(wrong))
-    return {
-        "highest_loss": _first(every, answers.of(answers.labels)),
-        "confident_mistakes": _first(every[wrong], -confidence[wrong]),
-        "unsure_right": _first(every[~wrong], confidence[~wrong]),
-    }
+
+    values: Floats
+    strata: Places
+    output: int | None = None
+    sized: bool = False
 
 
-def confused(answers: Answers) -> list[Pair]:
-    """Return the pairs of classes confused most often, each in one direction, with their most confident mistakes."""
-    places = np.flatnonzero(answers.wrong)
-    pairs, counts = np.unique(
-        np.stack([answers.labels[places], answers.predicted[places]], 1), axis=0, return_counts=True
-    )
-    found = []
-    for index in np.argsort(-counts, kind="stable")[:PAIRS].tolist():
-        true, predicted = pairs[index].tolist()
-        members = places[(answers.labels[places] == true) & (answers.predicted[places] == predicted)]
-        chosen = _first(members, -answers.confidence[members])[:EXAMPLES]
-        found.append(Pair(true, predicted, int(counts[index]), chosen))
-    return found
+class Mistakes(Protocol):
+    """A model's answers for N test images."""
+
+    @property
+    def mistakes(self) -> int | None:
+        """The number of images with a mistake; None for numbers, which are never exact."""
+
+    def strips(self) -> dict[str, Shown]:
+        """Return images by the name of their strip, the most telling first; names end with `-k` where they are of output k."""
+
+    def pairs(self) -> tuple[list[Pair], int]:
+        """Return pairs of classes or labels, and the number of those that were tested."""
+
+    def errors(self) -> list[Errors]:
+        """Return what attributes may predict."""
+
+    def maps(self, shown: Shown) -> dict[str, tuple[Places, int]]:
+        """Return, by the names of their panels, outputs (n,) and 1 for what raises them or -1 for what lowers them."""
+
+    def item(self, place: int, output: int) -> dict[str, Any]:
+        """Describe an image that is shown for an output."""
+
+    def points(self, places: Places) -> Mapping[str, Any]:
+        """Return the answers for some images, for the embedding map."""
 
 
-def _first(places: Places, values: Floats) -> Places:
+def lowest(places: Places, values: Floats, *, most: int = SHOWN) -> Places:
     """Return the places with the lowest values, lowest first."""
-    found: Places = places[np.argsort(values, kind="stable")][:SHOWN]
+    found: Places = places[np.argsort(values, kind="stable")][:most]
     return found

@@ -4,6 +4,8 @@ Grad-CAM weights the channels of the last feature map by the mean gradient of a 
 of their sum. For a network that ends in global average pooling and a linear layer this is the class activation map of
 Zhou et al. 2016, divided by the number of places. Attention rollout multiplies the layers' attention matrices, averaged
 over heads, each mixed in equal parts with the identity for the residual connection. It does not depend on the class.
+
+Of a label or number, the negative gradient gives what speaks against it, or lowers it.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ def method(network: nn.Module, image: Tensor) -> Method | None:
     return "attention_rollout" if _global(layers, _sizes(network, image)[-1]) else "grad_cam"
 
 
-def saliency(network: nn.Module, how: Method, images: Tensor, classes: Tensor) -> Tensor:
-    """Return maps (B, H, W), at least 0, of images (B, C, H, W) for one class (B,) each."""
-    maps = grad_cam(network, images, classes) if how == "grad_cam" else attention_rollout(network, images)
+def saliency(network: nn.Module, how: Method, images: Tensor, outputs: Tensor, *, sign: int = 1) -> Tensor:
+    """Return maps (B, H, W), at least 0, of images (B, C, H, W) for one output (B,) each, or with `sign` -1 against it."""
+    maps = grad_cam(network, images, outputs, sign=sign) if how == "grad_cam" else attention_rollout(network, images)
     large = F.interpolate(maps[:, None], images.shape[-2:], mode="bilinear", align_corners=False)
     return large[:, 0].clamp_min(0)
 
 
-def grad_cam(network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+def grad_cam(network: nn.Module, images: Tensor, outputs: Tensor, *, sign: int = 1) -> Tensor:
     """Return the Grad-CAM (B, h, w) of the last output that has the size of a feature map larger than one place."""
     sizes = {size for size in _sizes(network, images[:1]) if size != (1, 1)}
     last: list[Tensor] = []
@@ -53,7 +55,7 @@ def grad_cam(network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
             logits = network(images.detach().requires_grad_())
             if not last:
                 raise ValueError(f"{type(network).__name__} computes its logits from none of its feature maps")
-            (gradients,) = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), last[0])
+            (gradients,) = torch.autograd.grad(sign * logits.gather(1, outputs[:, None]).sum(), last[0])
     finally:
         for hook in hooks:
             hook.remove()

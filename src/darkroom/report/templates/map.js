@@ -9,7 +9,8 @@
     const perSheet = shared.columns * shared.rows;
     const planes = [...map.querySelectorAll(".plane")];
     const caption = map.querySelector(".picked");
-    const wrong = (own.predicted ?? []).flatMap((answer, place) => (answer === shared.labels[place] ? [] : [place]));
+    const wrong = own.wrong
+      ?? (own.predicted ?? []).flatMap((answer, place) => (answer === shared.labels[place] ? [] : [place]));
     let picked = -1;
 
     const pick = (place) => {
@@ -39,6 +40,10 @@
         thumbnail.querySelector("use").setAttribute("href", `#${shared.key}-${Math.floor(place / perSheet)}`);
         mark.removeAttribute("visibility");
       });
+      if (own.captions) {
+        caption.textContent = `${own.captions[place]} · ${shared.ids[place]}`;
+        return;
+      }
       const label = shared.classes[shared.labels[place]];
       if (own.groups) {
         const shown = [own.names[own.groups[place]] ?? "in no cluster", label, shared.ids[place]];

@@ -25,18 +25,37 @@ DARK = {
     "attribute": "brightness",
     "kind": "low",
     "limit": 0.21,
-    "wrong": 12,
+    "output": None,
+    "error": 0.3,
     "images": 40,
-    "wrong_else": 10,
+    "error_else": 0.1,
     "images_else": 100,
     "ratio": 3.0,
     "low": 1.4,
     "high": 6.4,
-    "within_classes": None,
+    "within": None,
     "p": 0.01,
 }
-LEAK = {"accuracy": 0.98, "low": 0.95, "high": 1.0, "chance": 0.5, "images": 80, "classes": 2, "found": True}
-UNTESTED = {"accuracy": None, "low": None, "high": None, "chance": None, "images": 0, "classes": 0, "found": False}
+LEAK = {
+    "output": None,
+    "accuracy": 0.98,
+    "low": 0.95,
+    "high": 1.0,
+    "chance": 0.5,
+    "images": 80,
+    "classes": 2,
+    "found": True,
+}
+UNTESTED = {
+    "output": None,
+    "accuracy": None,
+    "low": None,
+    "high": None,
+    "chance": None,
+    "images": 0,
+    "classes": 0,
+    "found": False,
+}
 
 
 def strip(folder: Path, name: str, panels: Sequence[str], items: int) -> dict[str, Any]:
@@ -61,15 +80,20 @@ def with_explanation(tree: Tree, classes: Sequence[str], *, found: bool = True) 
             }
             drawn = {**places, "explained": [0.4, 0.2], "predicted": [1] * 30, "confidence": [0.5] * 30}
             one = {"policy": policy, "model": model, "folder": folder.name, "mistakes": 22, "strips": strips}
+            one |= {"tests": 12, "tested_pairs": 0}
             one |= {"saliency": "grad_cam" if model == "resnet" else None, "map": drawn}
-            one |= {"pairs": [{**strip(folder, "pair-0", maps, 2), "true": 0, "predicted": 1, "count": 7}]}
+            one |= {
+                "pairs": [
+                    {**strip(folder, "pair-0", maps, 2), "kind": "confused", "true": 0, "predicted": 1, "count": 7}
+                ]
+            }
             classifiers.append({**one, "conditions": [DARK] if found else []})
         images = (load_digits().images[:30, :, :, None] * 15.9).astype(np.uint8).repeat(3, 3)
         points = sheets.save_strip(fresh, "map", ({"image": image} for image in images), columns=6, rows=3)
-        points |= {"ids": [f"test/{k}" for k in range(30)], "labels": [k % len(classes) for k in range(30)]}
+        points |= {"ids": [f"test/{k}" for k in range(30)], "truth": [k % len(classes) for k in range(30)]}
         kinds = {"file type": LEAK if found else UNTESTED, "size": UNTESTED}
         shortcuts = [{**about, "kind": kind, "reason": "not recorded"} for kind, about in kinds.items()]
-        about = {"classes": list(classes), "images": 140, "conditions": 12, "classifiers": classifiers}
+        about = {"target": "class", "names": list(classes), "images": 140, "conditions": 12, "classifiers": classifiers}
         files.write_json(fresh / "explanation.json", {**about, "shortcuts": shortcuts, "points": points})
     return Tree(
         tree.spec.model_copy(update={"explanation": ResultEntry(folder="explanation")}), tree.data, tree.results

@@ -16,8 +16,9 @@ from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell, change
 from darkroom.report.results import ClassifierRuns, Results, Run
 from darkroom.report.section import Answer
-from darkroom.report.sections.classify import findings, tables, tta
+from darkroom.report.sections.classify import findings, tables, tta, why
 from darkroom.report.sections.classify.findings import titled
+from darkroom.report.sections.classify.why import Why
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, bracketed, tile, verdict
 from darkroom.report.words.text import say
@@ -51,6 +52,7 @@ class Labels:
     weak: list[str]
     figures: list[Figure]
     others: list[tuple[str, list[Figure]]]
+    why: Why | None
     template: str = "labels.html"
 
     @property
@@ -105,6 +107,7 @@ def read(results: Results) -> Labels:
         weak=weak,
         figures=_figures(best),
         others=[(c.title, _figures(c)) for c in ranked[1:]],
+        why=why.subsection(ranked, results),
     )
 
 
@@ -129,6 +132,7 @@ def answer(found: Labels) -> Answer:
             *_tta_findings(best),
             *calibration_findings(best),
             *_weak_findings(found),
+            *why.findings(found.why, best),
         ],
     )
 

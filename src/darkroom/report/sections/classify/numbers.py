@@ -17,8 +17,9 @@ from darkroom.report.parts.chart import Chart
 from darkroom.report.parts.table import Cell, Figure, Row, Table, cell
 from darkroom.report.results import ClassifierRuns, Results, Run
 from darkroom.report.section import Answer
-from darkroom.report.sections.classify import findings, tables, tta
+from darkroom.report.sections.classify import findings, tables, tta, why
 from darkroom.report.sections.classify.findings import titled
+from darkroom.report.sections.classify.why import Why
 from darkroom.report.words import text
 from darkroom.report.words.finding import Finding, bracketed, tile, verdict
 from darkroom.report.words.text import say
@@ -50,6 +51,7 @@ class Numbers:
     tta: tta.Merged | None
     figures: list[Figure]
     others: list[tuple[str, list[Figure]]]
+    why: Why | None
     template: str = "numbers.html"
 
     @property
@@ -83,6 +85,7 @@ def read(results: Results) -> Numbers:
         tta=tta.merged(ranked, _tta(ranked, score)),
         figures=_figures(best),
         others=[(c.title, _figures(c)) for c in ranked[1:]],
+        why=why.subsection(ranked, results),
     )
 
 
@@ -111,6 +114,7 @@ def answer(found: Numbers) -> Answer:
             *findings.policies(found.policies, best, found.score),
             *_tta_findings(best, found.score),
             *_interval_findings(best, found.names),
+            *why.findings(found.why, best),
         ],
     )
 

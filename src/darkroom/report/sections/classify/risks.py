@@ -1,4 +1,4 @@
-"""What predicts mistakes, and what predicts the class apart from the picture: in words and tables."""
+"""What predicts mistakes or errors, and what predicts the target apart from the picture: in words and tables."""
 
 from __future__ import annotations
 
@@ -45,55 +45,111 @@ def phrase(condition: dict[str, Any]) -> tuple[str, str]:
     return words, limit.format(text.compact(condition["limit"]))
 
 
-def conditions_table(found: Sequence[dict[str, Any]]) -> Table | None:
-    """Tabulate the conditions under which a classifier errs more often; None if there are none."""
+def conditions_table(found: Sequence[dict[str, Any]], target: str, names: Sequence[str]) -> Table | None:
+    """Tabulate the conditions under which a model errs more; None if there are none."""
     rows = []
     for one in found:
         words, limit = phrase(one)
-        shares = [
-            Cell(f"{text.count(one[wrong])} of {text.count(one[images])}", f"{100 * one[wrong] / one[images]:.1f}%")
-            for wrong, images in (("wrong", "images"), ("wrong_else", "images_else"))
-        ]
-        within = one["within_classes"]
-        shares.append(cell(Number(one["ratio"], one["low"], one["high"]), "compact"))
-        shares.append(Cell(text.compact(within) if within is not None else text.DASH))
-        rows.append(Row(f"{words}: {limit}" if limit else words, shares))
+        cells = [] if target == "class" else [Cell(_named(one["output"], names, "any label"))]
+        for error, images in (("error", "images"), ("error_else", "images_else")):
+            if target == "numbers":
+                cells.append(Cell(text.compact(one[error]), text.plural(one[images], "image")))
+            else:
+                share = f"{100 * one[error]:.1f}%"
+                cells.append(Cell(f"{_mistakes(one[error], one[images])} of {text.count(one[images])}", share))
+        within = one["within"]
+        cells.append(cell(Number(one["ratio"], one["low"], one["high"]), "compact"))
+        cells.append(Cell(text.compact(within) if within is not None else text.DASH))
+        rows.append(Row(f"{words}: {limit}" if limit else words, cells))
+    if not rows:
+        return None
+    if target == "numbers":
+        columns = ["Number", "Mean absolute error", "Elsewhere", "Ratio", "Ratio within quarters"]
+        return Table("Where errors are larger", columns, rows)
     columns = ["Wrong", "Wrong elsewhere", "Ratio", "Ratio within classes"]
-    return Table("Where mistakes are more frequent", columns, rows) if rows else None
+    if target == "labels":
+        columns = ["Label", *columns[:3], "Ratio with and without it"]
+    return Table("Where mistakes are more frequent", columns, rows)
 
 
-def shortcuts_table(found: Sequence[dict[str, Any]]) -> Table | None:
-    """Tabulate how well each kind of attribute predicts the class; None if none could be tested."""
+def shortcuts_table(found: Sequence[dict[str, Any]], target: str, names: Sequence[str]) -> Table | None:
+    """Tabulate how well each kind of attribute predicts the target; None if none could be tested.
+
+    Of labels and numbers, it has all that leak, and for the other kinds of attributes the one that is predicted best.
+    """
     rows = []
-    for one in found:
+    for one in found if target == "class" else _worst(found):
+        named = [] if target == "class" else [Cell(_named(one["output"], names, text.DASH))]
         if one["accuracy"] is None:
-            rows.append(Row(one["kind"], [Cell(text.DASH, one["reason"], "none"), Cell(text.DASH), Cell(text.DASH)]))
+            cells = [Cell(text.DASH, one["reason"], "none"), Cell(text.DASH), Cell(text.DASH)]
+            rows.append(Row(one["kind"], [*named, *cells]))
             continue
         accuracy = Number(one["accuracy"], one["low"], one["high"])
         cells = [cell(accuracy, "percent", tone="bad" if one["found"] else "")]
         cells += [Cell(text.percent(one["chance"])), Cell(text.count(one["images"]))]
-        rows.append(Row(one["kind"], cells, badge="leak" if one["found"] else ""))
+        rows.append(Row(one["kind"], [*named, *cells], badge="leak" if one["found"] else ""))
     if all(one["accuracy"] is None for one in found):
         return None
-    return Table("The class from the", ["Balanced accuracy, %", "Chance, %", "Images"], rows)
+    columns = ["Balanced accuracy, %", "Chance, %", "Images"]
+    first = {"class": [], "labels": ["Label"], "numbers": ["Quarter of"]}[target]
+    head = {"class": "The class from the", "labels": "The label from the", "numbers": "The number from the"}[target]
+    return Table(head, [*first, *columns], rows)
 
 
-def shortcut_findings(found: Sequence[dict[str, Any]]) -> Iterator[Finding]:
-    """Warn of attributes that predict the class on their own."""
-    for one in found:
-        if one["found"]:
-            accuracy = Number(one["accuracy"], one["low"], one["high"])
-            words = say("The {} alone predicts the class", one["kind"])
-            words += say(": balanced accuracy <b>{}</b>", text.full(accuracy, "percent"))
-            words += say(", chance {}%. A network may use it in place of the picture.", text.percent(one["chance"]))
-            yield Finding("Shortcut", "a leak", "bad", words)
+def shortcut_findings(found: Sequence[dict[str, Any]], target: str, names: Sequence[str]) -> Iterator[Finding]:
+    """Warn of attributes that predict the target on their own."""
+    leaks = [one for one in found if one["found"]]
+    for one in leaks if target == "class" else sorted(leaks, key=_by_accuracy)[:MOST]:
+        accuracy = Number(one["accuracy"], one["low"], one["high"])
+        words = say("The {} alone predicts ", one["kind"])
+        named = {"labels": "whether <b>{}</b> is there", "numbers": "the quarter of <b>{}</b>"}.get(target, "the class")
+        words += say(named, _named(one["output"], names, ""))
+        words += say(": balanced accuracy <b>{}</b>", text.full(accuracy, "percent"))
+        words += say(", chance {}%. A network may use it in place of the picture.", text.percent(one["chance"]))
+        yield Finding("Shortcut", "a leak", "bad", words)
 
 
-def condition_findings(found: Sequence[dict[str, Any]], classifier: Markup) -> Iterator[Finding]:
-    """Say under which conditions the best classifier errs more often."""
+def condition_findings(
+    found: Sequence[dict[str, Any]], model: Markup, target: str, names: Sequence[str]
+) -> Iterator[Finding]:
+    """Say under which conditions the best model errs more."""
     for one in found[:MOST]:
-        words = say("{} is wrong <b>{} times</b> as often", classifier, text.compact(one["ratio"]))
-        words += say(" in <b>{}</b>: {} of {}", phrase(one)[0], text.count(one["wrong"]), text.count(one["images"]))
-        words += say(", against {} of {}", text.count(one["wrong_else"]), text.count(one["images_else"]))
+        where, times = phrase(one)[0], text.compact(one["ratio"])
+        images = text.count(one["images"])
+        if target == "numbers":
+            words = say("The error of {} in {} is <b>{} times</b> as large", model, names[one["output"]], times)
+            words += say(" in <b>{}</b>: {} on average over {} images", where, text.compact(one["error"]), images)
+            words += say(", against {}", text.compact(one["error_else"]))
+        else:
+            about = "" if target == "class" else say(" about {}", _named(one["output"], names, "some label"))
+            words = say("{} is wrong{} <b>{} times</b> as often", model, about, times)
+            words += say(" in <b>{}</b>: {} of {}", where, _mistakes(one["error"], one["images"]), images)
+            wrong = _mistakes(one["error_else"], one["images_else"])
+            words += say(", against {} of {}", wrong, text.count(one["images_else"]))
         words += say(" elsewhere ({} to {}).", text.compact(one["low"]), text.compact(one["high"]))
-        yield Finding("Mistakes", "more frequent", "bad", words)
+        yield Finding("Errors" if target == "numbers" else "Mistakes", _MORE.get(target, "more frequent"), "bad", words)
+
+
+_MORE = {"numbers": "larger"}
+
+
+def _mistakes(share: float, images: int) -> str:
+    """Return the number of mistakes that a share of some images is."""
+    return text.count(round(share * images))
+
+
+def _named(output: int | None, names: Sequence[str], every: str) -> str:
+    return every if output is None else names[output]
+
+
+def _worst(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what leaks, and the most telling test of each other kind of attribute."""
+    chosen = []
+    for kind in dict.fromkeys(one["kind"] for one in found):
+        ranked = sorted((one for one in found if one["kind"] == kind), key=_by_accuracy)
+        chosen += [one for one in ranked if one["found"]] or ranked[:1]
+    return chosen
+
+
+def _by_accuracy(one: dict[str, Any]) -> float:
+    return -1.0 * (one["low"] if one["low"] is not None else -1.0)

@@ -1,4 +1,4 @@
-"""Why classifiers err: their mistakes with maps of what they look at, what predicts mistakes, and the embedding map."""
+"""Why models err: their mistakes with maps of what they look at, what predicts mistakes, and the embedding map."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from typing import Any
 from darkroom import files
 from darkroom.report.parts import strips
 from darkroom.report.parts.pictures import Sheet
-from darkroom.report.parts.plane import EmbeddingMap, embedding_map
+from darkroom.report.parts.plane import EmbeddingMap, embedding_map, label_map, number_map
 from darkroom.report.parts.table import Table
 from darkroom.report.results import ClassifierRuns, Results
 from darkroom.report.sections.classify import risks
+from darkroom.report.sections.classify.examples import READINGS, Caption, Reading
 from darkroom.report.sections.classify.findings import titled
-from darkroom.report.words import text
 from darkroom.report.words.finding import Finding
 
 ABOUT = "explanation.json"
-STRIPS = {
-    "highest_loss": ("Highest loss", "Their labels got the lowest probabilities: look here for wrong labels."),
-    "confident_mistakes": ("Most confident mistakes", "Wrong answers of the highest confidence."),
-    "unsure_right": ("Least certain right answers", "Right answers of the lowest confidence."),
-}
+MAPS = 4
+"""Numbers with a map of their own."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +31,7 @@ class PredictedImage:
     sheet: str
     boxes: list[tuple[str, str]]
     id: str
-    label: str
-    answer: str
-    rival: str
-    right: bool
+    caption: Caption
 
 
 @dataclass(frozen=True)
@@ -53,23 +47,27 @@ class Strip:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why one classifier errs; `how` names the method of its maps."""
+    """Why one model errs; `how` names the method of its maps, `mistakes` counts images, None for numbers."""
 
     title: str
-    mistakes: int
+    mistakes: int | None
     how: str
     strips: list[Strip]
     pairs: list[Strip]
+    tested_pairs: int
+    tests: int
     conditions: Table | None
     found: list[dict[str, Any]]
-    map: EmbeddingMap | None
+    maps: list[EmbeddingMap]
 
 
 @dataclass(frozen=True)
 class Why:
-    """The subsection's content, the best classifier first; `points` is what all maps share, as JSON for the script."""
+    """The subsection's content, the best model first; `points` is what all maps share, as JSON for the script."""
 
     explanations: list[Explanation]
+    target: str
+    names: list[str]
     images: int
     tested: int
     shortcuts: Table | None
@@ -79,105 +77,82 @@ class Why:
 
 
 def subsection(ranked: Sequence[ClassifierRuns], results: Results) -> Why | None:
-    """Read the explanation of the classifiers, which are best first; None if there is none."""
+    """Read the explanation of the models, which are best first; None if there is none."""
     folder = results.explanation
     if folder is None:
         return None
     about: dict[str, Any] = files.read_json(folder / ABOUT)
     known = {(one["policy"], one["model"]): one for one in about["classifiers"]}
     explanations = [_explanation(c, known[c.keys], about, folder) for c in ranked if c.keys in known]
-    points = about["points"]
+    points, names = about["points"], about["names"]
     count = len(points["ids"])
-    shown = any(one.map for one in explanations)
-    shared = {key: points[key] for key in ("ids", "labels", "columns", "rows", "width", "height")}
+    shown = any(one.maps for one in explanations)
+    shared = {key: points[key] for key in ("ids", "columns", "rows", "width", "height")} | {"key": "map"}
+    if about["target"] == "class":
+        shared |= {"labels": points["truth"], "classes": names}
     return Why(
         explanations,
+        about["target"],
+        names,
         about["images"],
         about["conditions"],
-        risks.shortcuts_table(about["shortcuts"]),
+        risks.shortcuts_table(about["shortcuts"], about["target"], names),
         about["shortcuts"],
         strips.sheets(points, folder, "map", images=count, shown=count) if shown else [],
-        json.dumps({**shared, "classes": about["classes"], "key": "map"}, separators=(",", ":"), ensure_ascii=False),
+        json.dumps(shared, separators=(",", ":"), ensure_ascii=False),
     )
 
 
 def findings(why: Why | None, best: ClassifierRuns) -> Iterator[Finding]:
-    """Warn of shortcuts, and say where the best classifier errs more often."""
+    """Warn of shortcuts, and say where the best model errs more."""
     if why is None:
         return
-    yield from risks.shortcut_findings(why.found)
+    yield from risks.shortcut_findings(why.found, why.target, why.names)
     for one in why.explanations:
         if one.title == best.title:
-            yield from risks.condition_findings(one.found, titled(best))
+            yield from risks.condition_findings(one.found, titled(best), why.target, why.names)
 
 
 def _explanation(classifier: ClassifierRuns, one: dict[str, Any], about: dict[str, Any], folder: Path) -> Explanation:
-    within, key, classes = folder / one["folder"], f"why-{one['folder']}", about["classes"]
+    within, key, names = folder / one["folder"], f"why-{one['folder']}", about["names"]
+    reading = READINGS[about["target"]]
     return Explanation(
         classifier.title,
         one["mistakes"],
         {"grad_cam": "Grad-CAM", "attention_rollout": "attention rollout"}.get(one["saliency"], ""),
         [
-            _strip(one["strips"][name], within, f"{key}-{name}", classes, *words)
-            for name, words in _titles(one["strips"], one["mistakes"]).items()
+            _strip(one["strips"][name], within, f"{key}-{name}", names, reading, words)
+            for name, words in reading.strips(one, names).items()
         ],
         [
-            _strip(
-                pair,
-                within,
-                f"{key}-pair-{number}",
-                classes,
-                f"{classes[pair['true']]} predicted as {classes[pair['predicted']]}",
-                text.plural(pair["count"], "image"),
-            )
+            _strip(pair, within, f"{key}-pair-{number}", names, reading, reading.pair(pair, names))
             for number, pair in enumerate(one["pairs"])
         ],
-        risks.conditions_table(one["conditions"]),
+        one["tested_pairs"],
+        one["tests"],
+        risks.conditions_table(one["conditions"], about["target"], names),
         one["conditions"],
-        embedding_map(classifier.title, one["map"], about["points"]["labels"], classes, about["images"])
-        if one["map"]
-        else None,
+        _maps(classifier.title, one["map"], about) if one["map"] else [],
     )
 
 
-def _titles(found: dict[str, Any], mistakes: int) -> dict[str, tuple[str, str]]:
-    """Return the strips that there are; with two classes, the highest losses are the most confident mistakes.
-
-    Right answers among the highest losses are counted, because they say that there are few mistakes.
-    """
-    titles = {name: words for name, words in STRIPS.items() if name in found}
-    items = found.get("highest_loss", {"items": []})["items"]
-    if right := sum(item["predicted"] == item["label"] for item in items):
-        made = text.plural(mistakes, "mistake") if mistakes else "no mistakes"
-        title, about = titles["highest_loss"]
-        words = f"{about} Right answers among them: {right} of {len(items)}, as the classifier made {made}."
-        titles["highest_loss"] = title, words
-    both = [[item["id"] for item in found[name]["items"]] for name in list(titles)[:2]]
-    if "confident_mistakes" in titles and both[0] == both[1]:
-        titles["highest_loss"] = ("Highest loss and most confident mistakes", titles["highest_loss"][1])
-        del titles["confident_mistakes"]
-    return titles
+def _maps(title: str, mapped: dict[str, Any], about: dict[str, Any]) -> list[EmbeddingMap]:
+    """Draw the map of a model; one for each of the first numbers that it predicts."""
+    truth, names, images = about["points"]["truth"], about["names"], about["images"]
+    if about["target"] == "class":
+        return [embedding_map(title, mapped, truth, names, images)]
+    if about["target"] == "labels":
+        return [label_map(title, mapped, truth, names, images)]
+    return [number_map(title, mapped, truth, name, m, images) for m, name in enumerate(names[:MAPS])]
 
 
-def _strip(one: dict[str, Any], folder: Path, key: str, classes: Sequence[str], title: str, about: str) -> Strip:
+def _strip(
+    one: dict[str, Any], folder: Path, key: str, names: Sequence[str], reading: Reading, words: tuple[str, str]
+) -> Strip:
     count = len(one["items"])
-    examples = []
-    for item, cut in zip(one["items"], strips.cuts(one, key, shown=count), strict=True):
-        right = item["predicted"] == item["label"]
-        examples.append(
-            PredictedImage(
-                sheet=cut.sheet,
-                boxes=cut.boxes,
-                id=item["id"],
-                label=classes[item["label"]],
-                answer=f"{classes[item['predicted']]} {_percent(item['confidence'])}",
-                rival=f"{classes[item['rival']]} {_percent(item['rival_confidence'])}",
-                right=right,
-            )
-        )
+    examples = [
+        PredictedImage(cut.sheet, cut.boxes, item["id"], reading.caption(item, names))
+        for item, cut in zip(one["items"], strips.cuts(one, key, shown=count), strict=True)
+    ]
     sheets = strips.sheets(one, folder, key, images=count, shown=count)
-    return Strip(title, about, examples, sheets, one["height"] < strips.SMALL)
-
-
-def _percent(share: float) -> str:
-    return f"{text.percent(share)}%"
+    return Strip(*words, examples, sheets, one["height"] < strips.SMALL)
