@@ -84,13 +84,11 @@ def load(folder: str | Path) -> LoadedClassifier | LoadedLabels | LoadedNumbers 
             return kinds[about.target.kind](read_trained(Path(folder)), intake)
         case "generator":
             return LoadedGenerator(read_trained_generator(Path(folder)))
-        case "detector":
+        case _:
             say_if_kept(model)
             evaluated = (evaluation / THRESHOLD).is_file()
             threshold = read_operating_point(evaluation, intact_weights(model)).value if evaluated else None
             return LoadedDetector(read_detector(model), intake, threshold=threshold)
-        case _:
-            raise ValueError(f"{model} was written by an earlier version and does not say what it is; train it again")
 
 
 @dataclass(frozen=True)

@@ -191,8 +191,16 @@ def test_a_folder_that_cannot_predict_leaves_one_line_and_nothing_else(
     assert "there is no file or folder" in refused(capsys, whole, tmp_path / "gone", out)
     seed = shutil.copytree(whole, tmp_path / "seed")
     about, metrics = (files.read_json(seed / name) for name in ("model/model.json", "evaluation/metrics.json"))
-    for kind, words in (("generator", "a generator"), ("detector", "an anomaly"), (None, "version 0.1")):
-        files.write_json(seed / "model/model.json", about | {"kind": kind})
+    later = about["plugin"] | {"unheard_of": 1}
+    for changed, words in (
+        ({"kind": "generator"}, "a generator"),
+        ({"kind": "detector"}, "an anomaly"),
+        ({"kind": None}, "a model of Darkroom 0.1, which alone reads it"),
+        ({"plugin": later, "darkroom": "9.1"}, "was written by Darkroom 9.1; this is "),
+        ({"plugin": later, "darkroom": "9.1"}, "(unheard_of: Extra inputs are not permitted): use that version"),
+        ({"plugin": {"name": "resmet"}, "darkroom": "9.1"}, 'no network "resmet". Did you mean "resnet"?'),
+    ):
+        files.write_json(seed / "model/model.json", about | changed)
         assert words in refused(capsys, seed, images, out)
     files.write_json(seed / "model/model.json", about)
     assert "differs from the file" in refused(capsys, _damaged(seed), images, out)

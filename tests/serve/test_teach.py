@@ -118,12 +118,16 @@ def test_false_alarms_become_normal_in_a_new_version(
     said = capsys.readouterr().out
     assert re.search(rf"^false alarms +{len(alarms)} +0 ", said, re.MULTILINE)
     assert "anomalous validation images" in said
+    count = len(alarms) + len(right)
+    assert f"{count} of the images with verdicts are test images of the data set" in said
+    assert "are validation images" not in said
     assert files.read_manifest(seed(root, name) / "model") == before
     taught = seed(root, name).with_name("taught-1")
     described = files.read_json(taught / "model" / "teaching.json")
     assert described["parent"] == before["weights.pt"]
     assert described["lineage"] == [before["weights.pt"]]
     assert described["verdicts"]["false alarm"] == len(alarms)
+    assert described["known"] == {"test": count}
     assert (load(taught)(paths).scores < scores).all()
     out = tmp_path / "scored"
     assert main(["detect", "score", "--model", str(taught), "--images", str(root / "new"), "--out", str(out)]) == 0

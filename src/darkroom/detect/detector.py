@@ -22,7 +22,7 @@ from darkroom import registry
 from darkroom.detect.methods.errors import ERRORS, smooth
 from darkroom.detect.options import ErrorMeasure
 from darkroom.fit.config import Training
-from darkroom.fit.model import Fitted, load_weights, read_about
+from darkroom.fit.model import Fitted, load_weights, read_about, saved_options
 from darkroom.log import Log, silent
 from darkroom.nets import pretrained
 from darkroom.settings import Section
@@ -104,8 +104,7 @@ def build(options: Section, shape: tuple[int, ...], *, trained: Path | None = No
 def read_detector(folder: Path) -> Detector:
     """Load the fitted detector from a folder of `detect fit`. Raises FileNotFoundError if that stage did not finish."""
     about = read_about(folder)
-    saved = registry.options("detector", about.plugin["name"]).model_validate(about.plugin)
-    options = pretrained.inside(saved, folder)
+    options = pretrained.inside(saved_options(folder), folder)
     trained = folder / CLASSIFIER
     detector = build(options, about.shape, trained=trained if trained.is_dir() else None)
     load_weights(folder, detector)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from darkroom import files, registry
@@ -31,6 +33,7 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 WEIGHTS, ABOUT, HISTORY, STEPS = "weights.pt", "model.json", "history.csv", "steps.csv"
 DIAGNOSTICS = "diagnostics.csv"
+AGAIN = "train the model again to use it here"
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Fitted:
 class About:
     """The description in a model folder, including the shape, (C, H, W) of images, and classes that the model was built for."""
 
-    kind: str | None
-    """The plug-in's kind: `network`, `generator` or `detector`; None in folders of version 0.1."""
+    kind: str
+    """The plug-in's kind: `network`, `generator` or `detector`."""
     plugin: dict[str, Any]
     shape: tuple[int, ...]
     classes: tuple[str, ...]
@@ -71,7 +74,7 @@ class About:
     def what(self) -> str:
         """What the model is, in words."""
         kinds = {"network": "a classifier", "generator": "a generator", "detector": "an anomaly detector"}
-        return kinds.get(self.kind or "", "a model of version 0.1")
+        return kinds[self.kind]
 
 
 def save_model(
@@ -92,6 +95,7 @@ def save_model(
     """
     save_weights(folder, network)
     about = {
+        "darkroom": _version(),
         "kind": plugin.__class__.plugin[0],  # type: ignore[attr-defined]
         "plugin": plugin.model_dump(mode="json"),
         "samples": samples,
@@ -123,16 +127,15 @@ def save_weights(folder: Path, network: nn.Module) -> None:
 
 
 def read_about(folder: Path) -> About:
-    """Read a model folder's description. Raises FileNotFoundError if no training ever finished there.
+    """Read a model folder's description. Raises FileNotFoundError if no training ever finished there, ValueError for a model of
+    version 0.1.
 
     A model without a manifest is the last good one: Snakemake removes the manifest before retraining, and the folder is
     replaced once training has finished.
     """
-    if not (folder / ABOUT).is_file():
-        raise FileNotFoundError(f"{folder} contains no {ABOUT}: the stage that writes it has not run or did not finish")
-    about = files.read_json(folder / ABOUT)
+    about = _described(folder)
     return About(
-        about.get("kind"),
+        about["kind"],
         about["plugin"],
         tuple(about["shape"]),
         tuple(about["classes"]),
@@ -142,6 +145,42 @@ def read_about(folder: Path) -> About:
         about.get("link", "softmax"),
         about.get("samples", "image"),
     )
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    if not (folder / ABOUT).is_file():
+        raise FileNotFoundError(f"{folder} contains no {ABOUT}: the stage that writes it has not run or did not finish")
+    found: dict[str, Any] = files.read_json(folder / ABOUT)
+    if found.get("kind") not in ("network", "generator", "detector"):
+        raise ValueError(f"{folder} holds a model of Darkroom 0.1, which alone reads it; {AGAIN}")
+    return found
+
+
+def saved_options(folder: Path) -> Section:
+    """Return the options of the plug-in that the model in a folder was built from.
+
+    Raises ValueError naming the version of Darkroom that wrote them, if this one does not know the plug-in or an option.
+    """
+    about = _described(folder)
+    kind, plugin = about["kind"], about["plugin"]
+    try:
+        return registry.options(kind, plugin["name"]).model_validate(plugin)
+    except ValidationError as error:
+        reason = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    except ValueError as error:
+        reason = str(error)
+    wrote = about.get("darkroom", "of an earlier version")
+    raise ValueError(
+        f"{folder} was written by Darkroom {wrote}; this is {_version()}, which does not know the {kind} {plugin['name']} as it "
+        f"was saved ({reason}): use that version, or {AGAIN}"
+    ) from None
+
+
+def _version() -> str:
+    try:
+        return metadata.version("darkroom")
+    except metadata.PackageNotFoundError:
+        return "without a version"
 
 
 def parts(folder: Path) -> tuple[Path, Path]:
@@ -190,8 +229,9 @@ def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None
     """Rebuild the trained network in a folder: call its plug-in with `given` and its saved options, or these, and load
     its weights, in the memory format of its training. Networks that predict numbers answer in the units of the table."""
     about = read_about(folder)
-    saved = registry.options(kind, about.plugin["name"]).model_validate(about.plugin)
-    network: nn.Module = registry.build(options or saved, *given)
+    if about.kind != kind:
+        raise ValueError(f"{folder} holds {about.what}; expected a {kind}")
+    network: nn.Module = registry.build(options or saved_options(folder), *given)
     if about.target.kind == "numbers":
         rescaled(network, len(about.target.names))
     load_weights(folder, network)

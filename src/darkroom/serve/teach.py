@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from darkroom import files
@@ -80,6 +81,8 @@ def run(
     made = target / "model", target / "evaluation"
     looks.note("detect evaluate", parent.spec.model_dump(mode="json"), data=prepared, model=made[0], out=made[1])
     print(*evidence.lines(learned.changed), sep="\n")
+    for line in _flattered(learned):
+        print(line)
     print(_conclusion(parent, learned), target, sep="; ")
 
 
@@ -94,6 +97,14 @@ def _conclusion(parent: lesson.Parent, learned: lesson.Lesson) -> str:
             "no validation image is anomalous, so the effect on anomalies is that on confirmed and test images alone"
         )
     return "; ".join(found)
+
+
+def _flattered(learned: lesson.Lesson) -> Iterator[str]:
+    """Warn of numbers on images that the detector has been taught."""
+    numbers = {"val": ("validation", "table above"), "test": ("test", "evaluation")}
+    for split, count in learned.known.items():
+        kind, where = numbers[split]
+        yield f"{count} of the images with verdicts are {kind} images of the data set: the {where} flatters the detector"
 
 
 def _flat(learned: lesson.Lesson) -> dict[str, float]:

@@ -21,7 +21,7 @@ from darkroom.detect.evaluation.threshold import OperatingPoint, Threshold, read
 from darkroom.detect.items import is_anomalous, normal_rows
 from darkroom.detect.teaching import evidence
 from darkroom.detect.teaching.evidence import Change, Floats, Group
-from darkroom.detect.teaching.verdicts import FALSE_ALARM, MISS, Judged
+from darkroom.detect.teaching.verdicts import FALSE_ALARM, MISS, Judged, known
 from darkroom.fit.batches import as_tensor
 from darkroom.fit.model import About, intact_weights, parts, read_about, save_weights
 
@@ -58,6 +58,8 @@ class Lesson:
     detector: Detector
     threshold: Threshold
     changed: dict[str, Change]
+    known: dict[str, int]
+    """How many of the images with verdicts are in the validation and in the test split, whose numbers then flatter."""
 
 
 def read_parent(folder: Path) -> Parent:
@@ -123,7 +125,7 @@ def teach(parent: Parent, given: Judged, data: Path, *, tolerance: float) -> Les
             f"{problem}, above --tolerance {tolerance:g}: nothing is written. Leave out the verdicts that look like anomalies, "
             "or allow more"
         )
-    return Lesson(detector, threshold, changed)
+    return Lesson(detector, threshold, changed, known(given, store))
 
 
 def save(folder: Path, parent: Parent, lesson: Lesson, about: dict[str, Any]) -> None:
@@ -132,7 +134,12 @@ def save(folder: Path, parent: Parent, lesson: Lesson, about: dict[str, Any]) ->
     with files.folder(folder) as fresh:
         shutil.copytree(parent.folder, fresh, ignore=left, dirs_exist_ok=True)
         save_weights(fresh, lesson.detector)
-        described = {"lineage": list(parent.lineage), "changed": evidence.table(lesson.changed), **about}
+        described = {
+            "lineage": list(parent.lineage),
+            "changed": evidence.table(lesson.changed),
+            "known": lesson.known,
+            **about,
+        }
         files.write_json(fresh / TEACHING, described)
     if (parent.folder / files.RECORD).is_file():
         record = files.read_json(parent.folder / files.RECORD)

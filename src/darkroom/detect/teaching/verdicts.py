@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import settings
 from darkroom.data import incoming
 from darkroom.data.preparation import Preparation
+from darkroom.data.store import Store
 
 FALSE_ALARM, MISS, RIGHT = "false alarm", "miss", "right"
 VERDICTS = (FALSE_ALARM, MISS, RIGHT)
@@ -75,6 +77,16 @@ def judged(verdicts: dict[str, str], folder: Path, preparation: Preparation) -> 
         raise ValueError(f"--verdicts: {_listed(problems)}; files are looked for in {folder}, see --images")
     images = incoming.prepared([one.image for one in read_ if one.image is not None], preparation)
     return Judged(tuple(verdicts), tuple(verdicts.values()), images)
+
+
+def known(given: Judged, store: Store) -> dict[str, int]:
+    """Count the images that are also in the validation and in the test split, pixel by pixel; splits with none are left out."""
+    own = {image.tobytes() for image in given.images}
+    counts = {}
+    for split in ("val", "test"):
+        there = own & {np.asarray(store.samples[row]).tobytes() for row in store.rows(split)}
+        counts[split] = sum(image.tobytes() in there for image in given.images)
+    return {split: count for split, count in counts.items() if count}
 
 
 def _outside(name: str) -> incoming.Incoming:

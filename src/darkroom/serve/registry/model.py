@@ -34,6 +34,7 @@ from mlflow.types.schema import AnyType, Array, ColSpec
 from darkroom import files, registry
 from darkroom.classify.tta import PLAIN
 from darkroom.data.table import Cells, Columns
+from darkroom.fit.model import saved_options
 from darkroom.job.reach import ROOT, reach, source
 from darkroom.nets import pretrained
 from darkroom.serve.registry.images import COLUMN
@@ -107,8 +108,7 @@ def _copy(source: Path, target: Path) -> None:
 def _options(data: Path) -> Iterator[Section]:
     """Yield the options of the plug-ins that the models are built from."""
     for path in data.rglob("model.json"):
-        about = files.read_json(path)
-        yield registry.options(about["kind"], about["plugin"]["name"]).model_validate(about["plugin"])
+        yield saved_options(path.parent)
 
 
 def _packaged(data: Path) -> Iterator[str]:
@@ -142,7 +142,7 @@ def _carry_backbones(folder: Path) -> None:
         shutil.copyfile(given, place)
         return {"weights": place.relative_to(folder).as_posix()}
 
-    options = registry.options("detector", about["plugin"]["name"]).model_validate(about["plugin"])
+    options = saved_options(folder)
     changed = pretrained.replaced(options, carried)
     if changed != options:
         files.write_json(folder / "model.json", about | {"plugin": changed.model_dump(mode="json")})
