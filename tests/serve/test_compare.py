@@ -234,6 +234,19 @@ def test_a_config_stands_for_the_results_of_its_own_project(
     assert command("../old/config/x.yaml", "../elsewhere.yaml", "--out", "other") == 1
 
 
+@pytest.mark.parametrize("given", ["models:/x@champion", "models:/x/1", "runs:/abc"])
+def test_a_registry_that_is_down_ends_in_one_line(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(spool.URI, "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert command(given, given, "--out", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "MLflow at http://127.0.0.1:9 did not answer as expected" in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_metrics_are_means_over_images(write: Write, tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     unequal = np.minimum(np.arange(ITEMS) % 7, 2)

@@ -49,7 +49,11 @@ def make_database(uri: str) -> None:
 
 
 def demand(uri: str) -> None:
-    """Raise ValueError for a missing SQLite database, which MLflow would create even where it is only read."""
+    """Raise ValueError for a missing SQLite database, which MLflow would create even where it is only read.
+
+    A command that asks a server is waited for: it retries once, where MLflow's default goes on for minutes.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     path = Path(uri.removeprefix("sqlite:///"))
     if uri.startswith("sqlite:///") and not path.is_file():
         raise ValueError(

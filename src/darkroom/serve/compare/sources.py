@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,12 +112,8 @@ class _Server:
 
     def runs(self, run_id: str) -> dict[str, dict[int, Run]]:
         """Return the model of an evaluation's run, or of all seeds of their parent."""
-        from mlflow.exceptions import MlflowException
-
-        try:
+        with self._answering(f"run {run_id}"):
             asked = self.client.get_run(run_id)
-        except MlflowException as error:
-            raise ValueError(f"MLflow has no run {run_id}: {error.message}") from None
         found = [asked]
         if "method" in asked.data.tags:
             filters = f"tags.`mlflow.parentRunId` = '{asked.info.run_id}'"
@@ -131,17 +128,14 @@ class _Server:
 
     def version(self, named: str) -> dict[str, dict[int, Run]]:
         """Return the registered model `NAME@ALIAS` or `NAME/VERSION`, with the evaluation that it was registered with."""
-        from mlflow.exceptions import MlflowException
-
         name, at, alias = named.partition("@")
-        try:
+        if not at and "/" not in named:
+            raise ValueError(f"MLflow has no model {named}: expected NAME@ALIAS or NAME/VERSION")
+        with self._answering(f"model {named}"):
             if at:
                 found = self.client.get_model_version_by_alias(name, alias)
             else:
                 found = self.client.get_model_version(*named.rsplit("/", 1))
-        except (MlflowException, TypeError) as error:
-            reason = getattr(error, "message", "expected NAME@ALIAS or NAME/VERSION")
-            raise ValueError(f"MLflow has no model {named}: {reason}") from None
         if "evaluated_by" not in found.tags:
             raise ValueError(f"{VERSIONS}{named} was not registered by Darkroom with a tracked evaluation")
         return self.runs(found.tags["evaluated_by"])
@@ -151,7 +145,9 @@ class _Server:
         from mlflow.entities import ViewType
 
         commits, latest = set(history), dict[str, "Tracked"]()
-        for experiment in self.client.search_experiments():
+        with self._answering("experiment"):
+            experiments = list(self.client.search_experiments())
+        for experiment in experiments:
             if name and experiment.name != name:
                 continue
             for stage in EVALUATIONS:
@@ -168,6 +164,19 @@ class _Server:
             number, read = self._local(run)
             found.setdefault("/".join(Path(job).parts[-5:-2]), {})[number] = read
         return found
+
+    @contextlib.contextmanager
+    def _answering(self, wanted: str) -> Iterator[None]:
+        """Raise ValueError if the server says that there is nothing like that, OSError if it does not answer."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except MlflowException as error:
+            reason = str(error.message).splitlines()[0][:300]
+            if error.error_code == "INTERNAL_ERROR":
+                raise OSError(f"MLflow at {self.client.tracking_uri} did not answer as expected: {reason}") from None
+            raise ValueError(f"MLflow has no {wanted}: {reason}") from None
 
     def _all(self, experiment: str, filters: str, view: int) -> Iterable[Tracked]:
         """Yield the runs, also those that were replaced since, latest first."""

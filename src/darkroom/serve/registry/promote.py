@@ -37,7 +37,6 @@ def run(registered: str, *, comparison: Path = Path("comparison")) -> int:
     Raises ValueError if there is no challenger, or the comparison is not of these two or does not promote, and OSError if the
     registry does not answer.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
