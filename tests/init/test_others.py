@@ -85,6 +85,15 @@ def test_of_a_long_text_the_part_that_sources_keep_is_looked_at(init: Any, tmp_p
     assert init(path).data.source.name == "text_table"
 
 
+@pytest.mark.parametrize("cells", [rows("good", 30), range(30)])
+def test_one_class_is_one_line(cells: Any, init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pd.DataFrame({"cell": cells, "label": "a"}).to_csv(tmp_path / "one.csv", index=False)
+    assert command_line.main(["init", str(tmp_path / "one.csv")]) == 1
+    said = capsys.readouterr().err
+    assert 'label is "a" in every row' in said
+    assert said.count("\n") == 1
+
+
 def test_speakers_in_file_names_stay_apart(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [f"{digit}_{speaker}_{n}" for digit in range(3) for speaker in ("ann", "bo", "cy") for n in range(3)]
     sounds([f"{tmp_path}/set/{name}.wav" for name in names])

@@ -19,6 +19,7 @@ from darkroom.data.place import Listing
 from darkroom.data.tabular import columns
 from darkroom.data.tabular import file as tabular
 from darkroom.data.text import characters, rows
+from darkroom.settings import quoted
 
 JSON_LINES = rows.JSON_LINES
 TABLES = (*rows.ENDINGS, ".xlsx")
@@ -83,7 +84,7 @@ def _table(path: str, table: Path, *, alone: bool) -> dict[str, Any] | None:
         label = _label(frame.drop(columns=longest))
         if label is None:
             raise ValueError(
-                f"{path}: {_few(frame)}; none of its columns looks like a class for the texts in {longest}"
+                f"{path}: {_few(frame)}; none of its columns looks like a class for the texts in {longest}{_single(frame)}"
             )
         names = {key: name for key, name in (("text", longest), ("label", label)) if key != name}
         return {"name": "text_table", "path": path, **names}
@@ -95,7 +96,9 @@ def _table(path: str, table: Path, *, alone: bool) -> dict[str, Any] | None:
     last = _named(frame) or frame.columns[-1]
     if pd.to_numeric(frame[last], errors="coerce").notna().all():
         return {"name": "table", "path": path, "numbers": [last], **_dropped(frame.drop(columns=last))}
-    raise ValueError(f"{path}: {_few(frame)}; none looks like a class; rename the column of the classes to class")
+    raise ValueError(
+        f"{path}: {_few(frame)}; none looks like a class{_single(frame)}; rename the column of the classes to class"
+    )
 
 
 def _dropped(features: pd.DataFrame) -> dict[str, Any]:
@@ -163,6 +166,12 @@ def _frame(path: Path, shown: str) -> pd.DataFrame:
 
 def _shown(cell: Any) -> str:
     return "" if cell is None or cell != cell else re.sub(r"\.0$", "", str(cell)[: characters.LONGEST])
+
+
+def _single(frame: pd.DataFrame) -> str:
+    """Say that a column named like one of classes has one value; nothing if there is none."""
+    named = _named(frame)
+    return f": {named} is {quoted(frame[named].iloc[0])} in every row" if named and frame[named].nunique() == 1 else ""
 
 
 def _few(frame: pd.DataFrame) -> str:

@@ -77,10 +77,15 @@ def _sounds(scene: Listed) -> Iterator[words.Fact]:
         raise ValueError(f"none of {len(bad):,} recordings is readable; {bad[0]}")
     seconds = np.array([about.seconds for about in found])
     rates = sorted({about.rate for about in found})
-    typical = f"{seconds.min():.3g} to {seconds.max():.3g} s, typically {np.median(seconds):.3g} s"
-    yield "length", f"{typical} of {len(found):,} recordings; {listed([f'{rate:,} Hz' for rate in rates], 4)}"
+    shortest, longest, typical = (_rounded(x) for x in (seconds.min(), seconds.max(), np.median(seconds)))
+    lengths = f"{shortest} to {longest} s, typically {typical} s"
+    yield "length", f"{lengths} of {len(found):,} recordings; {listed([f'{rate:,} Hz' for rate in rates], 4)}"
     if bad:
         yield "unreadable", f"{len(bad):,} of {len(found) + len(bad):,}: {listed(bad, 3)}; the run skips and lists them"
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.3g}" if seconds < 1000 else f"{seconds:,.0f}"
 
 
 def _texts(scene: Listed) -> Iterator[words.Fact]:
