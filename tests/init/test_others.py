@@ -94,6 +94,15 @@ def test_one_class_is_one_line(cells: Any, init: Any, tmp_path: Path, capsys: py
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("target", ["target", "numbers"])
+def test_arrays_of_rows_are_a_table(init: Any, tmp_path: Path, target: str) -> None:
+    values = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(tmp_path / "rows.npz", X=values[:, 1:], y=(values[:, 0] > 0) if target == "target" else values[:, 0])
+    source = init(tmp_path / "rows.npz").data.source
+    assert source.name == "table"
+    assert getattr(source, target) in ("y", ["y"])
+
+
 def test_speakers_in_file_names_stay_apart(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [f"{digit}_{speaker}_{n}" for digit in range(3) for speaker in ("ann", "bo", "cy") for n in range(3)]
     sounds([f"{tmp_path}/set/{name}.wav" for name in names])

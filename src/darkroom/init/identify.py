@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from darkroom.data import place, sound
+from darkroom.data import archives, place, sound
 from darkroom.data.layouts import IMAGE_ENDINGS
 from darkroom.data.place import Listing
 from darkroom.data.tabular import columns
@@ -54,7 +54,19 @@ def source(path: str, raw: Path) -> dict[str, Any] | None:
         return None
     if endings.count(".txt") > len(tables) and len(endings) > 1:
         return {"name": "text_folder", "path": path}
+    if arrays := [name for name in listing.names if name.lower().endswith(".npz")]:
+        tables += arrays if len(arrays) == 1 and _holds_rows(listing.path(arrays[0])) else []
     return _table(path, listing.path(tables[0]), alone=len(tables) == 1) if tables else None
+
+
+def _holds_rows(path: Path) -> bool:
+    """Return whether an .npz file has the arrays X (rows, columns) and y of a table."""
+    try:
+        with np.load(path, allow_pickle=False) as opened:
+            named = {name.lower() for name in opened.files}
+        return {"x", tabular.TARGET} <= named and tabular.read(path, path.name).num_rows > 0
+    except (ValueError, OSError, *archives.BROKEN):
+        return False
 
 
 def _sounds(path: str, listing: Listing, tables: Sequence[str]) -> dict[str, Any]:
