@@ -67,6 +67,7 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, weights: Path | None = N
     result = _audited(setting, store, subjects, settings, Relearning(spec, store, copying, rows, fold))
     result["cues"] = _cues(setting, store, rows, fold, result)
     lines = examples.choose(result, subjects, settings, setting)
+    result["examples"] = sum(len(line.examples) for line in lines)
     with files.folder(out) as fresh:
         if store.kind == "text":
             from darkroom.audit import text_examples  # loads the tokenizers

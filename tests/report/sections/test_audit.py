@@ -185,6 +185,19 @@ def test_the_examples_and_the_policy_to_copy_are_shown(plant: Any, tmp_path: Pat
     assert [yaml.safe_load(html.unescape(text)) for text in shown] == [{"augment": {"standard": {"copies": 1}}}]
 
 
+def test_a_figure_without_examples_is_left_out_and_others_name_the_samples(plant: Any, tmp_path: Path) -> None:
+    tree = plant()
+    folder, card = tree.results / "audit" / "policies" / "standard", tree.data / "card.json"
+    write(folder, "standard", [str(k) for k in range(10)], VERDICTS)
+    files.write_json(card, files.read_json(card) | {"nouns": ["recording", "recordings"]})
+    spec = tree.spec.model_copy(update={"audits": [ResultEntry(name="standard", folder="audit/policies/standard")]})
+    for examples, shown in ((3, True), (0, False)):
+        files.write_json(folder / "audit.json", {**files.read_json(folder / "audit.json"), "examples": examples})
+        part = section(type(tree)(spec, tree.data, tree.results).build(tmp_path / f"page-{examples}"))
+        assert ("Recordings that standard changes most" in part) == shown
+        assert ("training recordings before and after" in part) == shown
+
+
 def test_names_of_classes_are_escaped(plant: Any, tmp_path: Path) -> None:
     names = ["<b>bold</b>", "a & b", '"quoted"', "{{ braces }}"]
     verdicts = {("rotate90", names[0]): "drop", ("translate", names[2]): "weaken", ("rotate90", names[3]): "drop"}

@@ -18,6 +18,7 @@ from darkroom.report.section import Answer, Section
 from darkroom.report.words import text
 from darkroom.report.words.differences import marked
 from darkroom.report.words.finding import Finding
+from darkroom.report.words.nouns import worded
 from darkroom.report.words.text import say
 
 SHOWN = 20
@@ -125,10 +126,11 @@ def _audit(folder: Path, policy: str, results: Results) -> Audit:
         lost = [(name, entry) for name, entry in row.items() if entry["verdict"] in RULED]
         if lost := sorted(lost, key=lambda one: one[1]["numbers"]["kept"]["value"]):
             ruled.append((titles[key], [_ruled(name, entry) for name, entry in lost]))
-    caption = (
+    caption = worded(
         "The transforms and classes that lose most labels: training images before and after, with their true class and "
         "the classifier's prediction."
     )
+    examples = figure(folder / "examples.png", f"{worded('Images')} that {policy} changes most", caption)
     return Audit(
         policy=policy,
         tolerance=text.share(found["tolerance"]),
@@ -143,7 +145,7 @@ def _audit(folder: Path, policy: str, results: Results) -> Audit:
         transforms=len(cells),
         numbers=_numbers(found, titles),
         skipped=[step["title"] for step in found["steps"] if not step["judged"]],
-        figures=figure(folder / "examples.png", f"Images that {policy} changes most", caption),
+        figures=examples if found.get("examples", True) else [],
         clips=clips(folder),
         texts=_texts(folder / "examples.json"),
         negations=[_negated(titles[key], entry) for key, entry in found.get("negations", {}).items()],
