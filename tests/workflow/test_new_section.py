@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.workflow.conftest import Project
@@ -134,12 +136,20 @@ def test_a_new_stage_runs_and_is_tracked(project: Project, package: str) -> None
         assert files.read_json(project.root / target / "counts.json") == {"train": 1439}
         wrong = project.call(f"{target[:-5]}tset/{files.MANIFEST}", "-n", *config, check=False)
     assert 'no split "tset". Did you mean "test"? There are: train, test' in wrong.stdout + wrong.stderr
-    with contextlib.closing(sqlite3.connect(project.root / "results/mlflow.db")) as database:
-        of_stage = "select run_uuid from tags where key = 'stage' and value = ?"
-        found = database.execute(
-            f"select value from tags where key = 'split' and run_uuid in ({of_stage})", [f"{package} count"]
-        )
-        assert found.fetchall() == [("train",)]
+    assert tracked(project.root / "results/mlflow.db", f"{package} count") == [("train",)]
+
+
+def tracked(path: Path, stage: str) -> list[tuple[str]]:
+    """Return the tag `split` of a stage's runs, as soon as tracking, which nothing waits for, has sent one."""
+    of_stage = "select run_uuid from tags where key = 'stage' and value = ?"
+    query = f"select value from tags where key = 'split' and run_uuid in ({of_stage})"
+    found: list[tuple[str]] = []
+    latest = time.monotonic() + 60
+    while not found and time.monotonic() < latest:
+        with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path)) as database:
+            found = database.execute(query, [stage]).fetchall()
+        time.sleep(0.2)
+    return found
 
 
 @pytest.mark.parametrize(
