@@ -157,6 +157,8 @@ def test_the_page_claims_nothing_about_classes_that_could_not_be_judged(plant: A
     few = {(name, "3"): "unknown" for name, _, judged in STEPS if judged}
     page = built(plant, tmp_path / "some", few)
     assert "turns a class that could be judged into another." in page
+    assert "partly judged" in page
+    assert "labels preserved" not in page
     none = {(name, str(k)): "unknown" for name, _, judged in STEPS if judged for k in range(10)}
     page = built(plant, tmp_path / "none", none)
     assert "No transform of" not in page

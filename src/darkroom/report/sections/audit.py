@@ -99,8 +99,10 @@ def _finding(audit: Audit) -> Finding:
         words = say("Whether <b>{}</b> preserves labels could not be judged for any class.", audit.policy)
         return Finding("Audit", "not judged", "note", words)
     if not audit.ruled:
-        judged = " that could be judged" if audit.judged == "some" else ""
-        words = say("No transform of <b>{}</b> turns a class{} into another.", audit.policy, judged)
+        if audit.judged == "some":
+            words = say("No transform of <b>{}</b> turns a class that could be judged into another.", audit.policy)
+            return Finding("Audit", "partly judged", "note", words)
+        words = say("No transform of <b>{}</b> turns a class into another.", audit.policy)
         return Finding("Audit", "labels preserved", "good", words)
     words = say("{} of {} of <b>{}</b>", len(audit.ruled), text.plural(audit.transforms, "transform"), audit.policy)
     words += say(" {} the labels of some classes: ", "changes" if len(audit.ruled) == 1 else "change")
