@@ -29,6 +29,7 @@ from darkroom.log import silent
 from darkroom.nets.resnet import ResNet
 from darkroom.registry import options
 from darkroom.report import looks
+from darkroom.serve import teach
 from darkroom.tracking import spool
 
 RESNET = {"name": "resnet", "width": 8, "stages": 2, "blocks": 1}
@@ -188,6 +189,28 @@ def test_misses_lower_the_threshold_of_any_detector_as_far_as_normal_images_allo
     assert described_weights(tmp_path / "a") == described_weights(seed(root, "pca"))
     rule = files.read_json(tmp_path / "a" / "evaluation" / "threshold.json")["rule"]
     assert rule.endswith("lowered to find anomalies that were missed, or were found before")
+
+
+def test_of_two_teachings_at_once_one_keeps_the_folder(
+    root: Path,
+    table: Callable[[Verdicts], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "new version"
+    own = teach.measure
+
+    def measure(*given: Any, **named: Any) -> None:
+        own(*given, **named)
+        out.mkdir()
+        (out / "other.txt").write_text("of the other one")
+
+    monkeypatch.setattr(teach, "measure", measure)
+    missed = dict.fromkeys(flagged(root, "pca", "3", is_=False) or flagged(root, "pca", "3"), "miss")
+    assert command(root, seed(root, "pca"), table(missed), "--tolerance", "0.5", "--out", str(out)) == 1
+    assert "another teaching has just written" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["other.txt"]
 
 
 def test_lowering_stops_before_anything_gets_worse() -> None:

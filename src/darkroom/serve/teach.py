@@ -77,6 +77,10 @@ def run(
             lesson.save(made[0], parent, learned, about)
             measure(parent.spec, data=prepared, model=made[0], out=made[1], log=log, threshold=learned.threshold)
             shutil.copyfile(parent.evaluation / files.RECORD, made[1] / files.RECORD)
+            try:
+                target.mkdir(parents=True)  # of two teachings at once, one gets the folder
+            except FileExistsError:
+                raise ValueError(f"another teaching has just written {target}; run the command again") from None
         log({"threshold/before": parent.point.value} | _flat(learned))
     made = target / "model", target / "evaluation"
     looks.note("detect evaluate", parent.spec.model_dump(mode="json"), data=prepared, model=made[0], out=made[1])
