@@ -16,6 +16,7 @@ def numbers(*, clean: float = 0.98, kept: float = 0.98, turned: float = 0.0, spr
 
     return {
         "clean": around(clean),
+        "skill": around(clean),
         "kept": around(kept),
         "loss": around(clean - kept),
         "turned_more": around(turned),

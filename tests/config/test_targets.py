@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from darkroom import registry
+from darkroom.audit.jobs import STAGES as AUDITS
 from darkroom.classify.jobs import STAGES
 from darkroom.config import load as config
 from darkroom.config.load import ConfigError
@@ -61,7 +62,6 @@ def test_a_loss_that_does_not_fit_is_one_line_that_names_those_that_do(kind: Kin
 @pytest.mark.parametrize(
     ("key", "sections"),
     [
-        ("audit", {"audit": {}, "augment": {"a": {}}}),
         ("ladder", {"ladder": {}}),
         ("detect", {"detect": {}}),
         ("data.split.long_tail", {"split": {"long_tail": 10}}),
@@ -101,13 +101,6 @@ def test_labels_and_numbers_exclude_each_other() -> None:
     assert problem("labels", more="numbers", classify={}).startswith("data.source: got both labels and numbers")
 
 
-def test_only_classes_are_explained() -> None:
-    (explain,) = (stage for stage in STAGES if stage.name == "classify explain")
-    assert explain.each is not None
-    counts = {kind: len(list(explain.each(load(kind, classify={})))) for kind in ASKED}
-    assert counts == {"class": 1, "labels": 0, "numbers": 0}
-
-
 @pytest.mark.parametrize("merge", ["mean", "learned", "geometric_mean", "max"])
 def test_views_of_numbers_are_averaged(merge: str) -> None:
     assert load("labels", classify={"tta_merge": merge}).classify
@@ -119,10 +112,10 @@ def test_views_of_numbers_are_averaged(merge: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ASKED)
-def test_only_one_class_is_explained(kind: Kind) -> None:
-    loaded = load(kind, classify={})
-    explained = {stage.name for stage in STAGES if stage.each is not None and [*stage.each(loaded)]}
-    assert ("classify explain" in explained) == (kind == "class")
+def test_every_target_is_explained_and_audited(kind: Kind) -> None:
+    loaded = load(kind, classify={}, audit={}, augment={"a": {}})
+    asked = {stage.name for stage in (*STAGES, *AUDITS) if stage.each is not None and [*stage.each(loaded)]}
+    assert {"classify explain", "audit train", "audit measure"} <= asked
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,16 @@
-"""Audit one transform on one class: measure it, reach a verdict, and find a weaker strength that preserves the label."""
+"""Audit one transform on one aspect: measure it, reach a verdict, and find a weaker strength that preserves the label."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from darkroom.audit import evidence, verdict
-from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Subject
 from darkroom.audit.relearn import Relearned
-from darkroom.audit.steps import Change, Copying, Step, alone
+from darkroom.audit.steps import Change, Setting, Step, alone
 from darkroom.measure.bootstrap import Interval
 from darkroom.randomness import derive
 
@@ -21,21 +19,12 @@ NOT_WEAKER = "it is all or nothing, so it cannot be weakened"
 TOO_WEAK = "even a tenth of its strength does not preserve the label"
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Settings of an audit; `classes` are all class names, `copying` makes copies of the store's samples."""
-
-    spec: MeasureSpec
-    classes: Sequence[str]
-    copying: Copying
-
-
 def cell(
     found: Subject, step: Step, own: float, factor: float, setting: Setting, relearned: Callable[[], Relearned]
 ) -> dict[str, Any]:
-    """Return the verdict on a transform for one class, with all measurements.
+    """Return the verdict on a transform for one aspect, with all measurements.
 
-    `own` is the policy's strength for the class, which balancing multiplies by `factor`; `relearned` trains a classifier
+    `own` is the policy's strength for its images, which balancing multiplies by `factor`; `relearned` trains a classifier
     with the transform and evaluates it. `verdict` is keep, weaken (`weaken_to` replaces `own`), drop, unknown or off.
     """
     spec = setting.spec
@@ -51,8 +40,11 @@ def cell(
     entry |= measured(found, change(own), setting, key=step.key)
     judged = verdict.find(entry["numbers"], images=found.images, tolerance=spec.tolerance)
     if judged.outcome == "lost":
-        into = [list(setting.classes).index(str(other["class"])) for other in entry["turned_into"][:1]]
-        entry["numbers"]["relearned"] = again = relearned().rate(found.label, into[0] if into else None)
+        names = [aspect.name for aspect in setting.aspects]
+        into = [names.index(str(other["class"])) for other in entry["turned_into"][:1]]
+        opposite = found.aspect.opposite if found.aspect.opposite is not None else next(iter(into), None)
+        again = relearned().rate(names.index(found.aspect.name), opposite)
+        entry["numbers"]["relearned"] = again
         judged = verdict.learnable(entry["numbers"], again, tolerance=spec.tolerance) or judged
     entry |= {"note": judged.note, "reason": judged.reason}
     if judged.outcome != "lost":
@@ -72,12 +64,12 @@ def cell(
 
 
 def measured(found: Subject, change: Change, setting: Setting, *, key: str) -> dict[str, Any]:
-    """Return all measurements of a change with their intervals, and the classes the images turn into."""
+    """Return all measurements of a change with their intervals, and what the images turn into."""
     spec = setting.spec
     seen = evidence.changed(found, change, draws=spec.draws)
-    draws = np.random.default_rng(derive(spec.seed, "resample", key, setting.classes[found.label]))
+    draws = np.random.default_rng(derive(spec.seed, "resample", key, found.aspect.name))
     numbers: Mapping[str, Interval] = evidence.numbers(found, seen, resamples=spec.resamples, generator=draws)
-    return {"numbers": dict(numbers), "turned_into": evidence.turned_into(found, seen, setting.classes)}
+    return {"numbers": dict(numbers), "turned_into": evidence.turned_into(found, seen)}
 
 
 def limit(entry: Mapping[str, Any]) -> float:

@@ -74,9 +74,9 @@ class Measured(Judged):
     """Settings for measuring a policy."""
 
     tolerance: Probability = 0.05
-    """Maximum loss of accuracy on transformed images."""
+    """Maximum loss of accuracy on transformed images; for numbers, of the share of images whose error is a usual one."""
     images: Annotated[int, Field(ge=FEWEST)] = 200
-    """Maximum number of judged images per class."""
+    """Maximum number of judged images per class, with each label, without it, or per number."""
     draws: Count = 2
     """Random draws of each transform per image."""
     resamples: Count = 1000
@@ -84,16 +84,21 @@ class Measured(Judged):
 
 
 class Audit(Judging, Measured):
-    """Report whether each transform preserves the label of each class, and suggest a policy that does."""
+    """Report whether each transform preserves each class, label or number, and suggest a policy that does."""
 
     policies: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] | None = None
     """Policies to audit. Default: all policies in `augment` that transform images."""
+
+
+Loss = Annotated[Section, Plugin("loss", default="cross_entropy"), Field(validate_default=True)]
 
 
 class TrainSpec(Judged):
     """The job `audit train`: the judge of one fold."""
 
     training: Training
+    loss: Loss = {"name": "cross_entropy"}  # type: ignore[assignment]
+    """The loss that fits the target."""
     fold: int
     backbone: str | None = None
     """Fingerprint of the network's pretrained weights."""
@@ -103,6 +108,8 @@ class MeasureSpec(Measured):
     """The job `audit measure`: one policy, judged by all folds' classifiers."""
 
     training: Training = Training(epochs=EPOCHS)
+    loss: Loss = {"name": "cross_entropy"}  # type: ignore[assignment]
+    """The loss that fits the target."""
     name: Name
     policy: Policy
     maker: Annotated[Section, Plugin("copy maker", default="image"), Field(validate_default=True)] = {"name": "image"}  # type: ignore[assignment]

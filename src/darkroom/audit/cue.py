@@ -15,10 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from darkroom import registry
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.relearn import HELD_OUT_FOLD, trained
 from darkroom.audit.steps import Copying, Step, alone, stored
 from darkroom.data.store import Store
+from darkroom.data.target import Target
 from darkroom.fit.batches import Batches, Pool, as_tensor
 from darkroom.measure.bootstrap import Interval
 from darkroom.measure.proportion import wilson
@@ -61,7 +63,9 @@ def measure(
         batch_size=spec.training.batch_size,
         seed=derive(spec.seed, "cue batches"),
     )
-    network = trained(spec, store, training, batches, classes=2)
+    seen = Target("class", ("original", "transformed"))
+    loss = registry.options("loss", "cross_entropy")()
+    network = trained(spec, store, training, batches, target=seen, loss=loss)
     with torch.inference_mode():
         hits = int((network(as_tensor(store.samples[judged])).argmax(1) == 0).sum()) if len(judged) else 0
         if len(judged):

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import files
-from darkroom.audit.cells import Setting
 from darkroom.audit.evidence import Subject
 from darkroom.audit.figures import LINE, BeforeAfter, draw_examples
-from darkroom.audit.steps import Change, Step, alone, steps
+from darkroom.audit.steps import Change, Setting, Step, alone, steps
 from darkroom.augment.classes import PerClass
 from darkroom.data import sound_pictures
 from darkroom.data.store import Store
@@ -65,11 +64,11 @@ def choose(result: Mapping[str, Any], subjects: Sequence[Subject], settings: Per
     ]
     listed = {step.key: step for step in steps(setting.spec.policy)}
     lines = []
+    known = {subject.aspect.name: subject for subject in subjects}
     for _, _, key, name in sorted(found)[:LINES]:
-        label = list(setting.classes).index(name)
-        strength = settings.strength(label, listed[key].name)
+        strength = settings.strength(known[name].aspect.label, listed[key].name)
         change = alone(listed[key], strength, setting.copying, seed=setting.spec.seed)
-        examples = _examples(subjects[label], change, setting.classes)
+        examples = _examples(known[name], change)
         lines.append(Line(f"{titles[key]}, {name}", listed[key], strength, examples))
     return lines
 
@@ -86,15 +85,17 @@ def write(folder: Path, lines: Sequence[Line], store: Store) -> None:
         _write_clips(folder, lines, store.shape[1])
 
 
-def _examples(found: Subject, change: Change, classes: Sequence[str]) -> list[Example]:
+def _examples(found: Subject, change: Change) -> list[Example]:
     examples: list[Example] = []
+    aspect = found.aspect
     for part, clean in zip(found.parts, found.clean, strict=True):
         changed = change(part.samples, part.ids, 0)
-        answers = part.judge.look(changed)[0].argmax(1)
-        for row in np.flatnonzero((answers != found.label) & (clean.right > 0))[:LINE].tolist():
+        answers = aspect.answers(part.judge.look(changed)[0].astype(np.float64))
+        right = aspect.right(answers, clean.true, part.judge.own)
+        for row in np.flatnonzero(~right & (clean.right > 0))[:LINE].tolist():
             after = as_samples(changed[row : row + 1], part.samples.dtype)[0]
-            before, answer = np.asarray(part.samples[row]), classes[int(answers[row])]
-            examples.append(Example(part.ids[row], before, after, classes[found.label], answer))
+            label, answer = aspect.word(clean.true[row]), aspect.word(answers[row])
+            examples.append(Example(part.ids[row], np.asarray(part.samples[row]), after, label, answer))
     return examples[:LINE]
 
 

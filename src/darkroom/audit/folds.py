@@ -20,7 +20,7 @@ def folds(store: Store, spec: Judged) -> tuple[NDArray[np.int64], NDArray[np.int
     items = store.items.iloc[rows]
     numbers = split.folds(
         items["id"].tolist(),
-        store.labels[rows],
+        store.strata(rows),
         items["group"].to_numpy(dtype=np.int64),
         count=spec.folds,
         seed=spec.seed,

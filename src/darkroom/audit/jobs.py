@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from darkroom.audit.config import Audit, Judging, MeasureSpec, TrainSpec
+from darkroom.classify.config import LOSSES
 from darkroom.job.stage import PREPARED, TORCH, Cost, Job, Planned, Stage, Wildcards, Within, part
 from darkroom.nets import pretrained
 from darkroom.weights.jobs import fetched
@@ -42,14 +43,20 @@ def _section(plan: Planned) -> Audit:
 def _train(plan: Planned, wildcards: Wildcards) -> TrainSpec:
     section = judging(plan.config)
     backbone = pretrained.fingerprints(section.network)
-    return part(TrainSpec, section, fold=int(wildcards["fold"]), backbone=backbone)
+    return part(TrainSpec, section, fold=int(wildcards["fold"]), loss=_loss(plan), backbone=backbone)
 
 
 def _measure(plan: Planned, wildcards: Wildcards) -> MeasureSpec:
     name, section = wildcards["policy"], _section(plan)
     backbone = pretrained.fingerprints(section.network)
     maker = plan.config.data.kind
-    return part(MeasureSpec, section, name=name, policy=plan.config.augment[name], maker=maker, backbone=backbone)
+    own = {"name": name, "policy": plan.config.augment[name], "maker": maker, "loss": _loss(plan)}
+    return part(MeasureSpec, section, **own, backbone=backbone)
+
+
+def _loss(plan: Planned) -> str:
+    """Return the loss of the judges: the default of the target."""
+    return LOSSES[plan.config.target]
 
 
 def judge_inputs(plan: Planned, wildcards: Wildcards) -> Mapping[str, Job | Within | None]:

@@ -1,85 +1,100 @@
-"""One fold's classifier as a judge: its predictions, and the distance of images from real ones in its feature space.
+"""One fold's model as a judge: its outputs, and the distance of images from real ones in its feature space.
 
-The distance of an image to a class is the mean Euclidean distance, in standardized features, to its `NEIGHBORS` nearest
-held-out images of the class, excluding the image's own group. Features of different classifiers are never compared.
+The distance of an image to what an answer says, such as a class, is the mean Euclidean distance, in standardized features, to
+its `NEIGHBORS` nearest held-out images that are like that, excluding the image's own group. Features of different models are
+never compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from darkroom.audit.aspects import Aspect, Flags, Floats, Labels, Own
 from darkroom.nets.penultimate import outputs_and_features
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
 Look = Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Maps images (N, C, H, W) in [0, 1] to logits (N, K) and features (N, D)."""
+"""Maps images (N, C, H, W) in [0, 1] to outputs (N, K) and features (N, D)."""
 
 BATCH = 256
 NEIGHBORS = 5
+FLAT = 0.1
+"""Least standard deviation that a feature is divided by, relative to the mean of all."""
 AT_HOME = 0.9
-"""An image is at home in a class if its distance is within this quantile of the real images' own distances."""
+"""An image is at home among others if its distance is within this quantile of their own distances."""
 
 
 @dataclass(frozen=True)
 class Real:
-    """Real images of one class: features (M, D) from a classifier, groups (M,)."""
+    """Real images: features (M, D) from a model, groups (M,) and targets, (M,) or (M, K)."""
 
     features: NDArray[np.float32]
     groups: Labels
+    targets: NDArray[Any]
 
 
 class FoldJudge:
-    """A classifier that judges images; `real` are images held out from its training, by class."""
+    """A model that judges images; `real` are images held out from its training, `own` its errors if it predicts numbers."""
 
-    def __init__(self, look: Look, real: Mapping[int, Real]) -> None:
-        self._look = look
-        every = np.concatenate([known.features for known in real.values()]).astype(np.float64)
-        self._mean, self._scale = every.mean(0), np.maximum(every.std(0), 1e-6)
-        self._real = {label: Real(self._standard(known.features), known.groups) for label, known in real.items()}
-        self._radius = {label: self._home(label) for label in self._real}
+    def __init__(self, look: Look, real: Real, own: Own | None = None) -> None:
+        self._look, self.own = look, own
+        every = real.features.astype(np.float64)
+        spread = every.std(0)
+        # units that are all but dead for real images would otherwise drown all others for transformed ones
+        self._mean, self._scale = every.mean(0), np.maximum(spread, max(FLAT * float(spread.mean()), 1e-6))
+        self._real = Real(self._standard(real.features), real.groups, real.targets)
+        self._radius: dict[tuple[str, int], float] = {}
 
     def look(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits (N, K) and standardized features (N, D), computed in batches."""
+        """Return outputs (N, K) and standardized features (N, D), computed in batches."""
         found = [self._look(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-        return np.concatenate([logits for logits, _ in found]), self._standard(
+        return np.concatenate([outputs for outputs, _ in found]), self._standard(
             np.concatenate([seen for _, seen in found])
         )
 
-    def distance(self, features: NDArray[np.float32], groups: Labels, label: int) -> Floats:
-        """Return the mean distance (N,) to the nearest real images of a class; NaN if there are fewer than `NEIGHBORS`."""
-        known = self._real.get(label)
-        if known is None or not len(features):
+    def distance(self, features: NDArray[np.float32], groups: Labels, answers: Floats, aspect: Aspect) -> Floats:
+        """Return the mean distance (N,) to the nearest real images that are what each answer (N,) says.
+
+        NaN where there are fewer than `NEIGHBORS`.
+        """
+        if not len(features):
+            return np.empty(0)
+        alike = aspect.alike(answers, self._real.targets)  # (N, M)
+        some = np.flatnonzero(alike.any(0))
+        if len(some) < NEIGHBORS:
             return np.full(len(features), np.nan)
         apart = torch.cdist(
-            torch.from_numpy(features), torch.from_numpy(known.features), compute_mode="donot_use_mm_for_euclid_dist"
+            torch.from_numpy(features),
+            torch.from_numpy(self._real.features[some]),
+            compute_mode="donot_use_mm_for_euclid_dist",
         )
-        apart[torch.from_numpy(groups[:, None] == known.groups)] = torch.inf
-        if apart.shape[1] < NEIGHBORS:
-            return np.full(len(features), np.nan)
+        other = ~alike[:, some] | (groups[:, None] == self._real.groups[some])
+        apart[torch.from_numpy(other)] = torch.inf
         near: Floats = apart.topk(NEIGHBORS, largest=False).values.double().mean(1).numpy()
         return np.where(np.isfinite(near), near, np.nan)
 
-    def at_home(self, features: NDArray[np.float32], groups: Labels, labels: Labels) -> NDArray[np.bool_]:
-        """Return whether each image is at home in its class in `labels` (N,)."""
-        found = np.zeros(len(labels), np.bool_)
-        for label in np.unique(labels).tolist():
-            chosen = labels == label
-            near = self.distance(features[chosen], groups[chosen], label)
-            found[chosen] = near <= self._radius.get(label, np.nan)
-        return found
+    def at_home(self, features: NDArray[np.float32], groups: Labels, answers: Floats, aspect: Aspect) -> Flags:
+        """Return whether each image is at home among the real images that are what its answer in `answers` (N,) says."""
+        near = self.distance(features, groups, answers, aspect)
+        radius = np.array([self._home(kind, aspect) for kind in aspect.kinds(answers).tolist()])
+        return np.asarray(near <= radius) if len(near) else np.zeros(0, np.bool_)
 
-    def _home(self, label: int) -> float:
-        known = self._real[label]
-        near = self.distance(known.features, known.groups, label)
-        near = near[~np.isnan(near)]
-        return float(np.quantile(near, AT_HOME)) if len(near) else float("nan")
+    def _home(self, kind: int, aspect: Aspect) -> float:
+        """Return the distance within which `AT_HOME` of the real images with the same kind of answer are."""
+        key = aspect.name if aspect.label < 0 else "", kind
+        if key not in self._radius:
+            true = aspect.true(self._real.targets)
+            some = np.flatnonzero(aspect.kinds(true) == kind)
+            near = self.distance(self._real.features[some], self._real.groups[some], true[some], aspect)
+            near = near[~np.isnan(near)]
+            self._radius[key] = float(np.quantile(near, AT_HOME)) if len(near) else float("nan")
+        return self._radius[key]
 
     def _standard(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         standard: NDArray[np.float32] = ((features - self._mean) / self._scale).astype(np.float32)
@@ -87,7 +102,7 @@ class FoldJudge:
 
 
 def watched(network: nn.Module) -> Look:
-    """Return a function that gets logits and features of samples from a network that has features."""
+    """Return a function that gets outputs and features of samples from a network that has features."""
 
     @torch.inference_mode()
     def look(samples: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

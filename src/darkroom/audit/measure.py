@@ -1,4 +1,4 @@
-"""The job `audit measure`: measure each transform of a policy on each class, and suggest a policy that preserves labels."""
+"""The job `audit measure`: measure each transform of a policy on each class, label or number; suggest a policy."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from darkroom import files, registry
 from darkroom.audit import cue, evidence, examples, suggest
-from darkroom.audit.cells import Setting, cell, limit, measured
+from darkroom.audit.aspects import Aspect, Own, aspects
+from darkroom.audit.cells import cell, limit, measured
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.evidence import Part, Subject
 from darkroom.audit.figures import draw_heatmap
 from darkroom.audit.folds import HELD_OUT, fingerprint, folds
 from darkroom.audit.judge import FoldJudge, Real, watched
-from darkroom.audit.relearn import Relearning
-from darkroom.audit.steps import Step, steps, whole
+from darkroom.audit.relearn import HELD_OUT_FOLD, Relearning
+from darkroom.audit.steps import Setting, Step, steps, whole
 from darkroom.augment.classes import PerClass, class_counts, resolve
 from darkroom.augment.copies import Copier, CopyMaker
 from darkroom.data.store import Store, open_store
@@ -33,8 +34,8 @@ from darkroom.randomness import derive
 from darkroom.settings import Section
 
 REAL = 200
-"""Maximum number of real reference images per class and fold."""
-NUMBERS = ("clean", "kept", "loss", "turned", "relearned", "realism", "spread", "surprise")
+"""Maximum number of real reference images per class, label or number, and fold."""
+NUMBERS = ("clean", "kept", "loss", "turned", "relearned", "realism", "spread", "surprise", "shift", "slope", "skill")
 Rows = NDArray[np.int64]
 
 
@@ -49,8 +50,9 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, weights: Path | None = N
     rows, fold = folds(store, spec)
     order = np.argsort([derive(spec.seed, "judged", item) for item in store.items["id"].iloc[rows]], kind="stable")
     rows, fold = rows[order], fold[order]
-    judges = [_judge(models / f"fold-{number}", store, rows[fold == number]) for number in range(spec.folds)]
-    subjects = [_subject(store, rows, fold, label, judges, spec.images) for label in range(len(store.classes))]
+    asked = aspects(store)
+    judges = [_judge(models / f"fold-{number}", store, rows[fold == number], asked) for number in range(spec.folds)]
+    subjects = evidence.bounded([_subject(store, rows, fold, aspect, judges, spec.images) for aspect in asked])
     settings = resolve(
         copies=spec.policy.copies,
         own=spec.policy.classes,
@@ -63,9 +65,10 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, weights: Path | None = N
     def copying(transforms: Sequence[Section], seed: int) -> Copier:
         return maker.copier(transforms, store, data=data, seed=seed)
 
-    setting = Setting(spec, store.classes, copying)
-    result = _audited(setting, store, subjects, settings, Relearning(spec, store, copying, rows, fold))
-    result["cues"] = _cues(setting, store, rows, fold, result)
+    setting = Setting(spec, asked, copying)
+    relearning = Relearning(setting, store, rows, fold, judges[HELD_OUT_FOLD].own)
+    result = _audited(setting, store, subjects, settings, relearning)
+    result["cues"] = _cues(setting, store, rows, fold, result) if store.target.kind == "class" else {}
     lines = examples.choose(result, subjects, settings, setting)
     result["examples"] = sum(len(line.examples) for line in lines)
     with files.folder(out) as fresh:
@@ -84,31 +87,35 @@ def run(spec: MeasureSpec, *, data: Path, models: Path, weights: Path | None = N
     log(_metrics(result))
 
 
-def _judge(folder: Path, store: Store, rows: Rows) -> FoldJudge:
-    """Return a fold's classifier with that fold's images as reference. Raises ValueError if it was trained on them."""
+def _judge(folder: Path, store: Store, rows: Rows, asked: Sequence[Aspect]) -> FoldJudge:
+    """Return a fold's model with that fold's images as reference. Raises ValueError if it was trained on them."""
     about = read_about(folder)
     if files.read_json(folder / HELD_OUT) != fingerprint(store, rows):
         raise ValueError(f"{folder} was trained on a different split than this audit uses; retrain it")
-    network = rebuild("network", folder, about.shape, len(about.classes))
+    network = rebuild("network", folder, about.shape, len(about.target.names))
     look = watched(network)
-    labels, every = store.labels[rows], store.items["group"].to_numpy(dtype=np.int64)
-    real = {}
-    for label in np.unique(labels).tolist():
-        chosen = rows[labels == label][:REAL]
-        features = predict(lambda images: torch.from_numpy(look(images)[1]), store.samples, chosen)
-        real[label] = Real(features, every[chosen])
-    return FoldJudge(look, real)
+    targets, every = store.targets, store.items["group"].to_numpy(dtype=np.int64)
+    some = [rows[aspect.asks(targets[rows])][:REAL] for aspect in asked]
+    chosen = np.array([*dict.fromkeys(np.concatenate(some).tolist())], np.int64)
+    features = predict(lambda images: torch.from_numpy(look(images)[1]), store.samples, chosen)
+    real = Real(features, every[chosen], targets[chosen])
+    if store.target.kind != "numbers":
+        return FoldJudge(look, real)
+    predicted = predict(lambda images: torch.from_numpy(look(images)[0]), store.samples, rows)
+    return FoldJudge(look, real, Own.of(predicted.astype(np.float64) - targets[rows]))
 
 
-def _subject(store: Store, rows: Rows, fold: Rows, label: int, judges: Sequence[FoldJudge], most: int) -> Subject:
-    """Return the first `most` images of a class, each with the judge that did not train on it."""
-    chosen = np.flatnonzero(store.labels[rows] == label)[:most]
+def _subject(store: Store, rows: Rows, fold: Rows, aspect: Aspect, judges: Sequence[FoldJudge], most: int) -> Subject:
+    """Return the first `most` images of an aspect, each with the judge that did not train on it."""
+    targets = store.targets
+    chosen = np.flatnonzero(aspect.asks(targets[rows]))[:most]
     parts = []
     for number, judge in enumerate(judges):
         own = rows[chosen[fold[chosen] == number]]
         items = store.items.iloc[own]
-        parts.append(Part(judge, store.samples[own], items["id"].tolist(), items["group"].to_numpy(dtype=np.int64)))
-    return evidence.subject(label, parts)
+        groups = items["group"].to_numpy(dtype=np.int64)
+        parts.append(Part(judge, store.samples[own], items["id"].tolist(), groups, targets[own]))
+    return evidence.subject(aspect, parts)
 
 
 def _audited(
@@ -120,31 +127,34 @@ def _audited(
     cells: dict[str, dict[str, Any]] = {}
     for step in listed:
         if step.judged:
-            own = {found.label: _strength(settings, found.label, step.name) for found in subjects}
+            own = {found.aspect.name: _strength(settings, found.aspect.label, step.name) for found in subjects}
             strongest = max(strength * factor for strength, factor in own.values())
 
             relearned = functools.partial(relearning.learned, step, strongest)
             cells[step.key] = {
-                store.classes[found.label]: cell(found, step, *own[found.label], setting, relearned)
-                for found in subjects
+                found.aspect.name: cell(found, step, *own[found.aspect.name], setting, relearned) for found in subjects
             }
     together = {}
     for found in subjects:
-        strengths = [settings.strength(found.label, step.name) for step in listed]
+        strengths = [settings.strength(found.aspect.label, step.name) for step in listed]
         change = whole(spec.policy, strengths, setting.copying, seed=spec.seed)
         entry = measured(found, change, setting, key="whole") if found.images else {"numbers": {}, "turned_into": []}
-        together[store.classes[found.label]] = {"images": found.images, **entry}
+        together[found.aspect.name] = {"images": found.images, **entry}
     limits = {key: {name: limit(entry) for name, entry in row.items()} for key, row in cells.items()}
     return {
         "policy": spec.name,
-        "classes": list(store.classes),
+        "target": store.target.kind,
+        "classes": [aspect.name for aspect in setting.aspects],
+        "of": {aspect.name: aspect.of for aspect in setting.aspects},
         "tolerance": spec.tolerance,
         "folds": spec.folds,
         "draws": spec.draws,
         "steps": [_described(step, listed) for step in listed],
         "cells": cells,
         "whole": together,
-        "suggested": suggest.suggest(spec.policy, store.classes, limits),
+        "suggested": suggest.suggest(spec.policy, store.classes, limits)
+        if store.classes
+        else suggest.for_all(spec.policy, {key: min(row.values()) for key, row in limits.items()}),
     }
 
 

@@ -1,4 +1,4 @@
-"""Whether classes remain distinguishable to a classifier trained with a transform.
+"""Whether classes, labels or numbers remain distinguishable to a model trained with a transform.
 
 A judge trained without augmentation may mistake a mirrored object for another class merely because it knows one pose. So
 before a verdict says that labels change, a new classifier is trained on originals and transformed copies, half of each,
@@ -17,30 +17,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from darkroom import registry
+from darkroom.audit.aspects import Aspect, Own
 from darkroom.audit.config import MeasureSpec
-from darkroom.audit.steps import Change, Copying, Step, alone, stored
+from darkroom.audit.steps import Change, Setting, Step, alone, stored
 from darkroom.data.store import Store
+from darkroom.data.target import Target
 from darkroom.fit.batches import Batches, Pool, as_tensor
 from darkroom.fit.untrained import untrained
 from darkroom.log import silent
 from darkroom.measure.bootstrap import Interval
 from darkroom.measure.proportion import wilson
 from darkroom.nets.estimator import Estimator
+from darkroom.nets.rescale import rescaled
 from darkroom.randomness import derive
+from darkroom.settings import Section
 
 HELD_OUT_FOLD = 0
-NO_IMAGES = "the held-out fold has no image of this class"
+NO_IMAGES = "the held-out fold has no image of this kind"
 Rows = NDArray[np.int64]
 
 
 class Relearned(NamedTuple):
-    """Accuracy per label of a classifier trained with a transform, on transformed and on plain held-out images."""
+    """Accuracy per aspect of a model trained with a transform, on transformed and on plain held-out images."""
 
     changed: Mapping[int, Interval]
     plain: Mapping[int, Interval]
 
     def rate(self, label: int, into: int | None) -> Interval:
-        """Return the accuracy on a class's transformed images or, if lower, on the class `into` that they resemble.
+        """Return the accuracy on an aspect's transformed images or, if lower, on the originals of `into` that they resemble.
 
         If two classes coincide, a classifier may sacrifice either one.
         """
@@ -51,10 +56,14 @@ class Relearned(NamedTuple):
 
 
 class Relearning:
-    """Train with a transform on first request; takes the audit's labeled training rows and the fold of each."""
+    """Train with a transform on first request; takes the audit's labeled training rows and the fold of each.
 
-    def __init__(self, spec: MeasureSpec, store: Store, copying: Copying, rows: Rows, fold: Rows) -> None:
-        self.spec, self.store, self.copying, self.rows, self.fold = spec, store, copying, rows, fold
+    `own` are the errors of the judge of the held-out fold, if the target is numbers.
+    """
+
+    def __init__(self, setting: Setting, store: Store, rows: Rows, fold: Rows, own: Own | None) -> None:
+        self.spec, self.copying, self.aspects = setting.spec, setting.copying, setting.aspects
+        self.store, self.rows, self.fold, self.own = store, rows, fold, own
         self._known: dict[str, Relearned] = {}
 
     def learned(self, step: Step, strength: float) -> Relearned:
@@ -69,19 +78,24 @@ class Relearning:
         held_out = self.fold == HELD_OUT_FOLD
         network = self._trained(self.rows[~held_out], change)
 
-        def right(images: Tensor, label: int) -> int:
+        targets = store.targets
+
+        def right(images: Tensor, aspect: Aspect, chosen: Rows) -> int:
             with torch.inference_mode():
-                return int((network(images).argmax(1) == label).sum())
+                answers = aspect.answers(network(images).double().numpy())
+            return int(aspect.right(answers, aspect.true(targets[chosen]), self.own).sum())
 
         changed, plain = {}, {}
-        for label in range(len(store.classes)):
-            chosen = self.rows[held_out & (store.labels[self.rows] == label)][: spec.images]
+        asked = self.rows[held_out]
+        for place, aspect in enumerate(self.aspects):
+            chosen = asked[aspect.asks(targets[asked])][: spec.images]
             ids, images = store.items["id"].iloc[chosen].tolist(), store.samples[chosen]
             draws = range(1, spec.draws + 1) if len(chosen) else ()
-            hits = sum(right(change(images, ids, draw), label) for draw in draws)
+            hits = sum(right(change(images, ids, draw), aspect, chosen) for draw in draws)
             # count each image once, however many draws: draws of one image are not independent
-            changed[label] = wilson(round(hits / spec.draws), len(chosen), reason=NO_IMAGES)
-            plain[label] = wilson(right(as_tensor(images), label) if len(chosen) else 0, len(chosen), reason=NO_IMAGES)
+            changed[place] = wilson(round(hits / spec.draws), len(chosen), reason=NO_IMAGES)
+            hits = right(as_tensor(images), aspect, chosen) if len(chosen) else 0
+            plain[place] = wilson(hits, len(chosen), reason=NO_IMAGES)
         return Relearned(changed, plain)
 
     def _trained(self, rows: Rows, change: Change) -> torch.nn.Module:
@@ -91,27 +105,31 @@ class Relearning:
         batches = Batches(
             Pool([store.samples, copies]),
             variants,
-            store.labels[rows],
+            store.targets[rows],
             batch_size=spec.training.batch_size,
             seed=derive(spec.seed, "relearn batches"),
         )
-        return trained(spec, store, rows, batches, classes=len(store.classes))
+        return trained(spec, store, rows, batches, target=store.target, loss=spec.loss)
 
 
-def trained(spec: MeasureSpec, store: Store, rows: Rows, batches: Batches, *, classes: int) -> torch.nn.Module:
-    """Train the audit's network on `batches` of images of `classes` classes; its preprocessing fits the images of `rows`."""
-    from darkroom.classify.losses.cross_entropy import CrossEntropy
-    from darkroom.classify.targets.one_class import OneClass
+def trained(
+    spec: MeasureSpec, store: Store, rows: Rows, batches: Batches, *, target: Target, loss: Section
+) -> torch.nn.Module:
+    """Train the audit's network on `batches` of images with a target; its preprocessing fits the images of `rows`."""
+    from darkroom.classify.targets.kinds import learned
     from darkroom.classify.task import ClassifierTask
     from darkroom.fit.trainer import fit  # importing Lightning takes seconds, and few audits train
 
     torch.manual_seed(derive(spec.seed, "relearn weights"))
-    network: torch.nn.Module = untrained(spec.network, store.shape, classes, samples=store.samples, rows=rows)
+    network: torch.nn.Module = untrained(spec.network, store.shape, len(target.names), samples=store.samples, rows=rows)
     if isinstance(network, Estimator):
         labels = np.repeat(batches.labels, batches.counts)
         network.fit(batches.pool.take(batches.rows), labels, np.ones(len(labels)), seed=spec.seed)
         return network.eval()
-    task = ClassifierTask(network, spec.training, target=OneClass(classes), loss=CrossEntropy())
+    if target.kind == "numbers":
+        rescaled(network, len(target.names)).fit(torch.from_numpy(store.targets[rows]))
+    link = str(registry.entry(*loss.plugin).constants["LINK"])  # type: ignore[attr-defined]
+    task = ClassifierTask(network, spec.training, target=learned(target, network, link), loss=registry.build(loss))
     fit(task, batches, None, seed=spec.seed, log=silent)
     torch.set_num_threads(1)  # as for the rest of the audit
     return network.eval()

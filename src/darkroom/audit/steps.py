@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from darkroom import registry
+from darkroom.audit.aspects import Aspect
+from darkroom.audit.config import MeasureSpec
 from darkroom.augment.config import MIXING, Policy
 from darkroom.augment.copies import Copier
 from darkroom.augment.strength import is_binary, scaled
@@ -48,6 +50,15 @@ class Step:
     def binary(self) -> bool:
         """Whether it has no magnitude, so that it can only be applied less often."""
         return is_binary(self.options)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Settings of an audit: all `aspects` of the target; `copying` makes copies of the store's samples."""
+
+    spec: MeasureSpec
+    aspects: Sequence[Aspect]
+    copying: Copying
 
 
 def steps(policy: Policy) -> list[Step]:

@@ -1,4 +1,4 @@
-"""Suggest a policy from the verdicts: weaken or switch off, per class, what loses labels."""
+"""Suggest a policy from the verdicts: weaken or switch off what loses labels, per class if there are classes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import yaml
 
 from darkroom.audit.steps import steps
 from darkroom.augment.config import Policy
+from darkroom.augment.strength import scaled
 from darkroom.settings import Section
 
 
@@ -40,10 +41,26 @@ def suggest(policy: Policy, classes: Sequence[str], limits: Mapping[str, Mapping
     return made
 
 
+def for_all(policy: Policy, limits: Mapping[str, float]) -> dict[str, Any] | None:
+    """Return the policy as written in a config for images without classes; `limits` maps a transform's key to its strength.
+
+    Leaves out transforms with limit 0. Returns None if no transform remains.
+    """
+    made = policy.model_dump(mode="json", exclude_defaults=True)
+    for part in ("offline", "online"):
+        listed = [(step, limits.get(step.key, 1.0)) for step in steps(policy) if step.part == part]
+        weakened = [scaled(step.options, min(limit, 1.0)) for step, limit in listed]
+        made[part] = [_short(options) for options in weakened if options is not None]
+    if not made["offline"]:
+        made.pop("copies", None)
+    made = {key: value for key, value in made.items() if value != []}
+    return made if {"offline", "online"} & made.keys() else None
+
+
 def text(name: str, policy: Mapping[str, Any] | None) -> str:
     """Return the policy as YAML for a config file."""
     if policy is None:
-        return f"# every transform of {name} loses labels in every class: no transform remains\n"
+        return f"# every transform of {name} loses labels: no transform remains\n"
     dumped: str = yaml.safe_dump(
         {"augment": {name: dict(policy)}}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )

@@ -9,10 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from darkroom import files
-from darkroom.audit.cells import Setting
-from darkroom.audit.evidence import Subject
+from darkroom.audit.evidence import Subject, right
 from darkroom.audit.examples import Line
-from darkroom.audit.steps import Step, offline, steps
+from darkroom.audit.steps import Setting, Step, offline, steps
 from darkroom.augment.makers.text import TextCopier
 from darkroom.data.store import Store
 from darkroom.data.text.coder import read_coder
@@ -59,27 +58,26 @@ def measure_negations(
     for step in steps(setting.spec.policy):
         if step.part == "offline":
             row = result["cells"][step.key]
-            own = {label: row[name]["strength"] for label, name in enumerate(setting.classes)}
-            strengths = {label: strength for label, strength in own.items() if strength}
+            strengths = {name: entry["strength"] for name, entry in row.items() if entry["strength"]}
             found[step.key] = _negations(step, strengths, subjects, store, setting)
     return found
 
 
 def _negations(
-    step: Step, strengths: Mapping[int, float], subjects: Sequence[Subject], store: Store, setting: Setting
+    step: Step, strengths: Mapping[str, float], subjects: Sequence[Subject], store: Store, setting: Setting
 ) -> dict[str, Any]:
     known = dict(zip(store.items["id"], store.items["text"], strict=True))
     negated, kept = [], []
     for found in subjects:
-        if not found.images or found.label not in strengths:
+        if not found.images or found.aspect.name not in strengths:
             continue
-        copier = _copier(step, strengths[found.label], setting)
+        copier = _copier(step, strengths[found.aspect.name], setting)
         for part, clean in zip(found.parts, found.clean, strict=True):
             copies = copier.texts(part.ids, 0)
-            right = part.judge.look(as_tensor(copier(part.samples, part.ids, 0)))[0].argmax(1) == found.label
+            hits = right(part, found.aspect, as_tensor(copier(part.samples, part.ids, 0))) > 0
             other = np.array([negations(known[i]) != negations(c) for i, c in zip(part.ids, copies, strict=True)])
             negated.append(other[clean.right > 0])
-            kept.append(right[clean.right > 0])
+            kept.append(hits[clean.right > 0])
     changed, same = np.concatenate([*negated, np.empty(0, bool)]), np.concatenate([*kept, np.empty(0, bool)])
     return {
         "changed": wilson(int(changed.sum()), len(changed), reason=NO_TEXTS),

@@ -10,7 +10,7 @@ from darkroom import files
 from darkroom.audit.config import TrainSpec
 from darkroom.audit.folds import HELD_OUT, fingerprint, folds
 from darkroom.classify import config as classify
-from darkroom.classify.train import train
+from darkroom.classify.train import link, train
 from darkroom.data.store import open_store
 from darkroom.fit.model import save_model
 from darkroom.log import Log
@@ -22,13 +22,13 @@ def run(
 ) -> None:
     """Train on all folds but one of the training images of the store at `data`.
 
-    Raises ValueError if this fold is empty or the others have fewer than two classes.
+    Raises ValueError if this fold is empty or there is nothing to learn from the others, such as fewer than two classes.
     """
     spec, store = pretrained.localized(spec, weights), open_store(data)
     rows, fold = folds(store, spec)
     if not (fold == spec.fold).any():
         raise ValueError(f"fold {spec.fold} of {spec.folds} has no images; lower audit.folds")
-    plain = classify.TrainSpec(network=spec.network, training=spec.training, seed=spec.seed)
+    plain = classify.TrainSpec(network=spec.network, training=spec.training, loss=spec.loss, seed=spec.seed)
     network, fitted = train(
         plain,
         store,
@@ -45,6 +45,8 @@ def run(
             shape=store.shape,
             classes=store.classes,
             fitted=fitted,
+            target=store.target,
+            link=link(plain),
             samples=store.kind,
         )
         files.write_json(fresh / HELD_OUT, fingerprint(store, rows[fold == spec.fold]))

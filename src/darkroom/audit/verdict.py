@@ -1,10 +1,11 @@
 """Keep, weaken or drop: the verdict on one transform and class, and the largest strength that preserves the label.
 
-A classifier trained without augmentation errs on transformed images for two reasons: the image now shows another class, or
-it is unlike anything in training. Only the first speaks against a transform; the second is what augmentation is for. So
-labels count as lost only if all three hold, each by its interval: the accuracy loss exceeds the tolerance; images look like
-real ones of other classes more often than the tolerance, or fewer than half of the correctly classified originals keep
-their label; and a classifier trained with the transform does not recognize them either (see `relearn`).
+A model trained without augmentation errs on transformed images for two reasons: the image now shows another class, or it is
+unlike anything in training. Labels and numbers are judged by the same rules, see `aspects`. Only the first reason speaks against
+a transform; the second is what augmentation is for. So labels count as lost only if all three hold, each by its interval: the
+accuracy loss exceeds the tolerance; images look like real ones with other answers more often than the tolerance, or fewer than
+half of the originals with a right answer keep it; and a model trained with the transform does not get them right either (see
+`relearn`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from darkroom.audit.config import FEWEST
 from darkroom.measure.bootstrap import Interval
 
 POOR = 0.5
-"""Minimum accuracy on the original images of a class for a classifier to judge it."""
+"""Minimum accuracy on the original images of a class, or R² of a number, for a model to judge it."""
 WEAKEST = 0.1
 """Fraction of its own strength below which a transform is dropped rather than weakened."""
 STEPS = 100
@@ -45,9 +46,9 @@ def find(found: Mapping[str, Interval], *, images: int, tolerance: float) -> Fin
     """
     if images < FEWEST:
         return Finding("unknown", reason=f"only {images} training images to judge")
-    clean = found["clean"]["value"]
-    if clean < POOR:
-        return Finding("unknown", reason=f"the classifier recognizes only {100 * clean:.0f} % of the original images")
+    clean, skill = found["clean"]["value"], found["skill"]["value"]
+    if skill is None or skill < POOR:
+        return Finding("unknown", reason=_unskilled(skill, number="shift" in found))
     loss, turned, kept = found["loss"], found["turned_more"], found["kept"]
     if loss["low"] <= tolerance:
         return Finding("kept", "unclear" if loss["value"] > tolerance else "")
@@ -61,8 +62,15 @@ def learnable(found: Mapping[str, Interval], relearned: Interval, *, tolerance: 
     if relearned["value"] is None or relearned["high"] < found["clean"]["value"] - tolerance:
         return None
     share = f"{100 * relearned['value']:.0f} %"
-    reason = f"a classifier trained with the transform recognizes {share} of the transformed images"
+    done = "is right as usual about" if "shift" in found else "recognizes"
+    reason = f"a classifier trained with the transform {done} {share} of the transformed images"
     return Finding("kept", "unfamiliar", reason)
+
+
+def _unskilled(skill: float | None, *, number: bool) -> str:
+    if not number:
+        return f"the classifier recognizes only {100 * (skill or 0):.0f} % of the original images"
+    return f"the model explains only {100 * max(skill or 0, 0):.0f} % of the variance of the original images"
 
 
 def weaker(loss: Callable[[float], float], own: float, tolerance: float) -> float | None:

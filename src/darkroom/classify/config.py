@@ -9,11 +9,14 @@ from pydantic import AfterValidator, Field, model_validator
 from darkroom import registry
 from darkroom.augment.config import OnlineSpec
 from darkroom.classify.tuning.space import Search
+from darkroom.data.target import Kind
 from darkroom.fit.config import Seeds, Training, inherit
 from darkroom.registry import Plugin
 from darkroom.settings import Count, Name, NonNegative, Probability, Section, nearest, quoted, unique
 
 Views = Annotated[list[Annotated[Section, Plugin("view")]], Field(validate_default=True), AfterValidator(unique)]
+LOSSES: dict[Kind, str] = {"class": "cross_entropy", "labels": "binary_cross_entropy", "numbers": "huber"}
+"""The loss of a classifier or judge whose config names none, by target."""
 DEFAULT = "fine_tune"
 """How a pretrained network is trained unless the config says otherwise."""
 Merge = Literal["mean", "geometric_mean", "max", "learned"]

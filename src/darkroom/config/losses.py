@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from darkroom import registry, settings
 from darkroom.augment.config import MIXING
+from darkroom.classify.config import LOSSES
 from darkroom.classify.training_jobs import policies
-from darkroom.config.targets import LOSSES
 
 if TYPE_CHECKING:
     from darkroom.config.model import Config

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from darkroom import files, registry
-from darkroom.classify.config import Classifier
+from darkroom.classify.config import LOSSES, Classifier
 from darkroom.classify.training_jobs import policies
 from darkroom.config.model import Config
 from darkroom.data.target import DESCRIBED, Kind
 from darkroom.data.target_columns import header, problem
 
-LOSSES: dict[Kind, str] = {"class": "cross_entropy", "labels": "binary_cross_entropy", "numbers": "huber"}
-"""The loss of a classifier whose config names none."""
 HEADS: dict[Kind, str] = {"class": "logistic", "labels": "logistic", "numbers": "ridge"}
 """The head of a probe whose config names none."""
 
@@ -85,7 +83,7 @@ def _misfits(config: Config) -> Iterator[str]:
 
 def _of_one_class(config: Config) -> Iterator[tuple[str, str]]:
     """Yield each key that needs one class per image, and what to do about it."""
-    for section in ("audit", "labels", "suggest", "ladder", "detect"):
+    for section in ("labels", "suggest", "ladder", "detect"):
         if getattr(config, section) is not None:
             yield section, f"remove {section}"
     if config.classify is not None and config.classify.costs is not None:

@@ -59,7 +59,16 @@ def write(
         for step in steps
         if step["judged"]
     }
-    about = {"policy": policy, "classes": classes, "tolerance": 0.05, "folds": 3, "draws": 4, "steps": steps}
+    about = {
+        "policy": policy,
+        "target": "class",
+        "of": {},
+        "classes": classes,
+        "tolerance": 0.05,
+        "folds": 3,
+        "draws": 4,
+        "steps": steps,
+    }
     whole = {name: cell("keep", 0.903, classes[-1]) for name in classes}
     with files.folder(folder) as fresh:
         files.write_json(fresh / "audit.json", {**about, "cells": cells, "whole": whole, "cues": cues or {}})
@@ -286,3 +295,26 @@ def test_the_page_shows_texts_with_their_changes_and_plays_recordings(plant: Any
     assert "unknown, there is no text that the classifiers recognize" in part
     assert 'src="data:audio/wav;base64,UklGRg=="' in part
     assert ">x</th>" not in part
+
+
+def test_the_page_says_what_happens_to_labels_and_numbers(plant: Any, tmp_path: Path) -> None:
+    tree = plant()
+    folder = tree.results / "audit" / "policies" / "standard"
+    spec = tree.spec.model_copy(update={"audits": [ResultEntry(name="standard", folder="audit/policies/standard")]})
+    names = ["cat", "without cat"]
+    write(folder, "standard", names, {("rotate90", name): "drop" for name in names})
+    about = files.read_json(folder / "audit.json")
+    about |= {"target": "labels", "of": dict.fromkeys(names, "cat")}
+    files.write_json(folder / "audit.json", about)
+    page = type(tree)(spec, tree.data, tree.results).build(tmp_path / "labels")
+    assert "change</span>" in page
+    assert "changes some labels: rotate90 (<b>cat</b>)." in page
+    assert "with a label and without it" in section(page)
+    moved = {"shift": {"value": 53.2, "low": 50, "high": 56}, "slope": {"value": -1.0, "low": -1.1, "high": -0.9}}
+    about |= {"target": "numbers", "of": {name: name for name in names}}
+    about["cells"]["offline/rotate90"]["cat"]["numbers"] |= moved
+    files.write_json(folder / "audit.json", about)
+    page = type(tree)(spec, tree.data, tree.results).build(tmp_path / "numbers")
+    assert "changes by 53.2 times the judge's own mean error, slope \N{MINUS SIGN}1.00" in html.unescape(page)
+    assert "numbers change" in page
+    assert "Change of the prediction, own errors" in section(page)

@@ -31,8 +31,27 @@ RULED = ("drop", "weaken")
 SHADES = 9
 CHANCE = 0.5
 """Accuracy of guessing whether an image is transformed."""
-NUMBERS = {"kept": "percent", "realism": "compact", "spread": "compact", "surprise": "compact"}
-"""What the audit measures, with its style."""
+NUMBERS = {
+    "kept": ("Labels kept, %", "percent"),
+    "realism": ("Distance to real images", "compact"),
+    "spread": ("Spread", "compact"),
+    "surprise": ("Added loss, nats", "compact"),
+}
+"""What the audit measures, with its heading and style."""
+OF_NUMBERS = {
+    "kept": ("Kept, %", "percent"),
+    "shift": ("Change of the prediction, own errors", "compact"),
+    "slope": ("Slope", "compact"),
+    "realism": NUMBERS["realism"],
+    "spread": NUMBERS["spread"],
+}
+"""The same for numbers."""
+NOUNS = {
+    "class": ("class", "the labels of some classes"),
+    "labels": ("label", "some labels"),
+    "numbers": ("number", "some numbers"),
+}
+"""What a transform may change, and some of them."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +76,14 @@ class Audit:
     """
 
     policy: str
+    target: str
     tolerance: str
     folds: int
     heat: Table
     hidden: int
     ruled: list[tuple[str, list[Markup]]]
+    named: list[tuple[str, list[Markup]]]
+    """The same for the answer: the labels alone, where those with and without one are judged apart."""
     cues: list[Markup]
     given_away: list[str]
     listed: int
@@ -99,15 +121,24 @@ def _finding(audit: Audit) -> Finding:
         words = say("Whether <b>{}</b> preserves labels could not be judged for any class.", audit.policy)
         return Finding("Audit", "not judged", "note", words)
     if not audit.ruled:
+        judged = " that could be judged" if audit.judged == "some" else ""
+        what = (
+            "changes a number{}" if audit.target == "numbers" else f"turns a {NOUNS[audit.target][0]}{{}} into another"
+        )
+        words = say("No transform of <b>{}</b> ", audit.policy) + say(what, judged) + Markup(".")
         if audit.judged == "some":
-            words = say("No transform of <b>{}</b> turns a class that could be judged into another.", audit.policy)
             return Finding("Audit", "partly judged", "note", words)
-        words = say("No transform of <b>{}</b> turns a class into another.", audit.policy)
-        return Finding("Audit", "labels preserved", "good", words)
+        return Finding("Audit", f"{_kept(audit)} preserved", "good", words)
     words = say("{} of {} of <b>{}</b>", len(audit.ruled), text.plural(audit.transforms, "transform"), audit.policy)
-    words += say(" {} the labels of some classes: ", "changes" if len(audit.ruled) == 1 else "change")
-    words += Markup("; ").join(say("{} ({})", name, _few(lost)) for name, lost in audit.ruled) + Markup(".")
-    return Finding("Audit", "labels change", "bad", words)
+    words += say(" {} {}: ", "changes" if len(audit.ruled) == 1 else "change", NOUNS[audit.target][1])
+    words += Markup("; ").join(say("{} ({})", name, _few(lost, audit.target)) for name, lost in audit.named) + Markup(
+        "."
+    )
+    return Finding("Audit", f"{_kept(audit)} change", "bad", words)
+
+
+def _kept(audit: Audit) -> str:
+    return "numbers" if audit.target == "numbers" else "labels"
 
 
 def _class_cue(audit: Audit) -> Finding:
@@ -123,23 +154,32 @@ def _audit(folder: Path, policy: str, results: Results) -> Audit:
     ruled_out = {name for row in cells.values() for name, entry in row.items() if entry["verdict"] in RULED}
     classes = sorted(found["classes"], key=lambda name: name not in ruled_out)[:SHOWN]
     classes = [name for name in found["classes"] if name in classes]
-    ruled = []
+    ruled, named = [], []
     for key, row in cells.items():
         lost = [(name, entry) for name, entry in row.items() if entry["verdict"] in RULED]
         if lost := sorted(lost, key=lambda one: one[1]["numbers"]["kept"]["value"]):
             ruled.append((titles[key], [_ruled(name, entry) for name, entry in lost]))
+            labels = dict.fromkeys(found["of"][name] for name, _ in lost) if found["target"] == "labels" else ()
+            named.append((titles[key], [say("<b>{}</b>", label) for label in labels] or ruled[-1][1]))
     caption = worded(
         "The transforms and classes that lose most labels: training images before and after, with their true class and "
         "the classifier's prediction."
     )
+    if found["target"] != "class":
+        lost_most = (
+            f"The transforms that lose most {found['target']}: training images before and after, true → predicted."
+        )
+        caption = worded(lost_most)
     examples = figure(folder / "examples.png", f"{worded('Images')} that {policy} changes most", caption)
     return Audit(
         policy=policy,
+        target=found["target"],
         tolerance=text.share(found["tolerance"]),
         folds=found["folds"],
         heat=_heat(found, titles, classes),
         hidden=len(found["classes"]) - len(classes),
         ruled=ruled,
+        named=named,
         cues=[_cue(titles[key], cue) for key, cue in found["cues"].items()],
         given_away=[titles[k] for k, cue in found["cues"].items() if cue["where"] == "policy" and _visible(cue)],
         listed=LISTED,
@@ -199,7 +239,11 @@ def _heat(found: dict[str, Any], titles: dict[str, str], classes: list[str]) -> 
     clean, together = (
         [_shaded(number(found["whole"][name], "numbers", share), "") for name in classes] for share in ("clean", "kept")
     )
-    return Table("Labels kept, %", classes, [Row("originals", clean), *rows, Row("whole policy", together)])
+    return Table(
+        f"{'Numbers' if found['target'] == 'numbers' else 'Labels'} kept, %",
+        classes,
+        [Row("originals", clean), *rows, Row("whole policy", together)],
+    )
 
 
 def _shaded(share: Number, verdict: str) -> Cell:
@@ -215,8 +259,16 @@ def _verdict(entry: dict[str, Any]) -> str:
 
 
 def _ruled(name: str, entry: dict[str, Any]) -> Markup:
-    into = entry["turned_into"][:1]
+    into, numbers = entry["turned_into"][:1], entry["numbers"]
     done = "dropped" if entry["verdict"] == "drop" else f"weakened to {entry['weaken_to']:.2f}"
+    if "shift" in numbers:
+        words = say("<b>{}</b> {}, {}% kept", name, done, text.percent(numbers["kept"]["value"]))
+        words += say("; the prediction changes by {} times the", text.compact(numbers["shift"]["value"]))
+        slope = numbers["slope"]["value"]
+        return words + say(
+            " judge's own mean error, slope {}",
+            text.DASH if slope is None else f"{slope:.2f}".replace("-", text.MINUS),
+        )
     if not into:
         return say("<b>{}</b> {}", name, done)
     share = text.plain(Number(into[0]["share"]), "percent")
@@ -244,21 +296,20 @@ def _visible(cue: dict[str, Any]) -> bool:
     return accuracy.low is not None and accuracy.low > CHANCE
 
 
-def _few(lost: list[Markup]) -> Markup:
-    """Name the classes while they are few, else count them."""
-    return Markup("; ").join(lost) if len(lost) <= FEW else say("{}", text.plural(len(lost), "class"))
+def _few(lost: list[Markup], target: str = "class") -> Markup:
+    """Name the classes, labels or numbers while they are few, else count them."""
+    return Markup("; ").join(lost) if len(lost) <= FEW else say("{}", text.plural(len(lost), NOUNS[target][0]))
 
 
 def _numbers(found: dict[str, Any], titles: dict[str, str]) -> Table:
-    """Tabulate one row per transform: the mean over the classes, with the lowest and the highest class."""
-    rows = []
+    """Tabulate one row per transform: the mean over the classes, labels or numbers, with the lowest and the highest."""
+    rows, measured = [], OF_NUMBERS if found["target"] == "numbers" else NUMBERS
     for key, row in found["cells"].items():
         line = []
-        for name, style in NUMBERS.items():
+        for name, (_, style) in measured.items():
             values = [entry["numbers"].get(name, {}).get("value") for entry in row.values()]
             known = [value for value in values if value is not None]
             spread = Number(float(np.mean(known)), min(known), max(known)) if known else Number(reason="not judged")
             line.append(cell(spread, style))
         rows.append(Row(titles[key], line))
-    columns = ["Labels kept, %", "Distance to real images", "Spread", "Added loss, nats"]
-    return Table("Transform", columns, rows)
+    return Table("Transform", [heading for heading, _ in measured.values()], rows)
