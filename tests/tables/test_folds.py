@@ -73,3 +73,16 @@ def test_a_fold_is_trained_on_its_own_copies(prepared: Path, tmp_path: Path) -> 
     about = [files.read_json(tmp_path / name / "fold.json") for name in ("with", "without")]
     assert about[0]["trained"] == about[1]["trained"]
     assert about[0]["scores"]["nll"] != about[1]["scores"]["nll"]
+
+
+def test_a_fold_in_which_no_class_lacks_rows_has_no_copies(prepared: Path, tmp_path: Path) -> None:
+    asked = spec("gaussian_copula")
+    few = asked.synthesize.synthetic.model_copy(update={"images": 1})
+    asked = asked.model_copy(update={"synthesize": asked.synthesize.model_copy(update={"synthetic": few})})
+    fold.run(asked, data=prepared, out=tmp_path / "made", log=silent)
+    assert not len(open_store(tmp_path / "made").items)
+    raw = {"network": "logistic_regression", "folds": 3, "fold": 0, "seed": 0}
+    for name, copies in (("with", tmp_path / "made"), ("without", None)):
+        classify.run(ClassifierSpec.model_validate(raw), data=prepared, copies=copies, out=tmp_path / name, log=silent)
+    about = [files.read_json(tmp_path / name / "fold.json") for name in ("with", "without")]
+    assert about[0] == about[1]

@@ -48,8 +48,7 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
     about, network = read_about(model), read_generator(model, spec.generator)
     if not network.classes:
         raise ValueError(f"{about.plugin['name']} is unconditional; set its conditional: true")
-    counts = class_counts(store.labels[rows], len(store.classes))
-    lacks = np.where(counts > 0, np.maximum((spec.synthetic.images or counts.max()) - counts, 0), 0)
+    counts, lacks = wanted(spec, store)
     if not lacks.any():
         raise ValueError(
             f"every class of {store.name} has {counts.max()} training {PLURAL[store.kind]} already; set synthetic.images to more"
@@ -77,6 +76,12 @@ def run(spec: SynthesizeSpec, *, data: Path, model: Path, judge: Path, out: Path
         shown = [(each.label, each.kept, each.refused) for each in drawn]
         kind.show(store, rows, shown, data=data, path=fresh / "synthetic.png")
     log({"copies/images": len(table), "copies/refused": sum(each.unsure + each.far for each in drawn)})
+
+
+def wanted(spec: SynthesizeSpec, store: Store) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the number of training samples of each class (K,), and how many to draw of it (K,)."""
+    counts = class_counts(store.labels[needed(store, "train")], len(store.classes))
+    return counts, np.where(counts > 0, np.maximum((spec.synthetic.images or counts.max()) - counts, 0), 0)
 
 
 class Acceptance:
