@@ -1,4 +1,4 @@
-"""Made rows lie between rare rows, ADASYN prefers the stray one, and copies before the split leak."""
+"""Rows that SMOTE and ADASYN make, copies before the split, and copies of sentences by EDA."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from darkroom.augment.rows.smote import SMOTE
+from darkroom.augment.text.wordnet import synonyms
 from darkroom.study.beyond_images.experiment import refused, synthetic
 from darkroom.study.beyond_images.oversampling import (
     RARE,
@@ -17,6 +18,87 @@ from darkroom.study.beyond_images.oversampling import (
     standard,
     tumors,
 )
+from darkroom.study.beyond_images.sentences import LIBRARIES, MASK, Corpus, distinct, numbered, summaries
+from darkroom.study.beyond_images.synonyms import SETS, wordnet
+from darkroom.study.beyond_images.text import WAYS, compared, divided, operations
+
+SOURCE = '''
+def outer():
+    """Return the rows of a :class:`~pandas.DataFrame` as a pandas object.
+
+    More of it.
+    """
+    def inner():
+        """Return what no reader of the module can call."""
+
+class Reader:
+    """Read what is not the summary of a function."""
+
+    def read(self):
+        """Read the whole file
+        into one array."""
+
+    def _hidden(self):
+        """Read the part of the file that nobody asked for."""
+
+def short(): "Return it."
+def twice(): "Return one thing or the other. Then return both of them."
+'''
+
+
+def test_sentences_are_summaries_of_public_functions_without_names_of_libraries() -> None:
+    assert [*summaries(SOURCE)] == [
+        f"Return the rows of a {MASK}.DataFrame as a {MASK} object.",
+        "Read the whole file into one array.",
+    ]
+
+
+def test_a_sentence_occurs_once_and_in_one_library() -> None:
+    found = {"one": ["A", "shared", "B", "a"], "other": ["Shared", "C"]}
+    assert distinct("one", found) == ["A", "B"]
+
+
+def test_numbers_of_words_leave_out_padding_and_the_unknown() -> None:
+    known: dict[str, int] = {}
+    first, second = numbered(["Fit a model.", "A model!"], known)
+    assert first[:4].tolist() == [2, 3, 4, 0]
+    assert second[:3].tolist() == [3, 4, 0]
+    assert known == {"fit": 2, "a": 3, "model": 4}
+
+
+def test_synonyms_are_read_as_wordnets() -> None:
+    with wordnet(None) as folder:
+        known = synonyms(folder)
+    assert known["return"] == ("give back", "hand back")
+    assert {*known} == {word for words in SETS for word in words.split(", ") if " " not in word}
+
+
+def test_each_operation_does_what_its_name_says() -> None:
+    with wordnet(None) as folder:
+        made = operations(["Nothing.", "Return the index of each new element in an array."], share=0.1, wordnet=folder)
+    words = {name: text.split() for name, text in made.items()}
+    assert made["none"].startswith("Return the index")
+    assert sorted(words["swap"]) == sorted(words["none"])
+    assert len(words["deletion"]) < len(words["none"]) < len(words["insertion"])
+    assert len({*words["none"]} - {*words["synonyms"]}) == 1
+
+
+def test_training_and_test_sentences_are_apart_and_balanced() -> None:
+    labels = np.repeat(np.arange(5), 30)
+    first, second = divided(labels, 50, 75, seed=1)
+    assert not {*first.tolist()} & {*second.tolist()}
+    assert np.bincount(labels[first]).tolist() == [10] * 5
+    assert np.bincount(labels[second]).tolist() == [15] * 5
+
+
+def test_copies_of_sentences_bring_words_and_the_classifier_learns() -> None:
+    told = [f"Return the {kind} of a new element." for kind in ("canvas", "frame", "spline", "forest", "tensor")]
+    texts = tuple(f"{text[:-1]} number {place}." for text in told for place in "abcdefgh")
+    corpus = Corpus(texts, np.repeat(np.arange(len(LIBRARIES)), 8))
+    with wordnet(None) as folder:
+        found = compared(corpus, training=20, tested=20, copies=2, share=0.1, wordnet=folder, seed=0)
+    assert [found[way].accuracy for way in WAYS] == [1.0, 1.0, 1.0]
+    assert found["alone"].words == found["repeated"].words < found["EDA"].words
 
 
 def test_made_rows_lie_on_lines_between_rare_rows() -> None:

@@ -1,1 +1,1 @@
-"""Beyond images: a rare class in a table."""
+"""Beyond images: a rare class in a table, and sentences."""

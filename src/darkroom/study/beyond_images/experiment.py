@@ -1,7 +1,8 @@
-"""A rare class in a table: SMOTE and ADASYN beside simpler remedies, and how they fail."""
+"""Augmentation of what is no image: SMOTE and ADASYN of a rare class in a table, EDA of sentences."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -26,6 +27,10 @@ from darkroom.study.beyond_images.oversampling import (
     tumors,
 )
 from darkroom.study.beyond_images.oversampling import Table as Rows
+from darkroom.study.beyond_images.sentences import LIBRARIES, corpus
+from darkroom.study.beyond_images.synonyms import SETS
+from darkroom.study.beyond_images.synonyms import wordnet as files_of
+from darkroom.study.beyond_images.text import WAYS, compared, operations
 from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
 
 MEASURES = {
@@ -39,14 +44,23 @@ MEASURES = {
 @register("study", "beyond_images")
 def run(
     *,
-    seeds: Annotated[int, Field(ge=2, description="random splits")] = 20,
+    seeds: Annotated[int, Field(ge=2, description="random splits of each kind of data")] = 20,
     rare: Annotated[int, Field(ge=3, description="malignant tumors left in the training rows")] = 15,
     test: Annotated[int, Field(ge=50, le=300, description="test rows")] = 200,
     k: Annotated[Count, Field(description="neighbors of SMOTE and ADASYN")] = 5,
     noise_rows: Annotated[int, Field(ge=40, description="rows of pure noise for the leak")] = 400,
     noise_rare: Annotated[int, Field(ge=12, description="rare ones among them")] = 40,
+    sentences: Annotated[
+        tuple[Annotated[int, Field(ge=10)], ...], Field(min_length=1, description="training sentences")
+    ] = (100, 300),
+    tested: Annotated[int, Field(ge=50, description="test sentences")] = 1000,
+    copies: Annotated[Count, Field(description="copies of each training sentence")] = 4,
+    share: Annotated[float, Field(gt=0, lt=1, description="EDA's share of the words to change")] = 0.1,
+    wordnet: Annotated[
+        str | None, Field(description="folder of WordNet's files; null: the page's own synonyms")
+    ] = None,
 ) -> Findings:
-    """Compare remedies for a rare class, and provoke their failures."""
+    """Compare remedies for a rare class and provoke their failures, and train on sentences with and without EDA."""
     everyone, _ = measured()
     scores: dict[str, list[Score]] = {remedy: [] for remedy in REMEDIES}
     leaks: list[tuple[float, float]] = []
@@ -61,6 +75,8 @@ def run(
 
     def of(remedy: str, name: str) -> list[float]:
         return [float(getattr(score, name)) for score in scores[remedy]]
+
+    written = texts(sentences, tested=tested, copies=copies, share=share, wordnet=wordnet, seeds=seeds)
 
     return Findings(
         numbers={
@@ -83,6 +99,7 @@ def run(
             "refused": refused(),
             "rows": len(everyone),
             "columns": everyone.shape[1],
+            "text": written.numbers,
         },
         figures={"islands": drawn(islands(seed=0), k=k)},
         tables={
@@ -90,7 +107,47 @@ def run(
                 "Remedy",
                 {heading: "percent" if name == "recall" else "decimal" for name, heading in MEASURES.items()},
                 {remedy: [mean(of(remedy, name)) for name in MEASURES] for remedy in REMEDIES},
-            )
+            ),
+            **written.tables,
+        },
+    )
+
+
+def texts(sizes: Sequence[int], *, tested: int, copies: int, share: float, wordnet: str | None, seeds: int) -> Findings:
+    """Apply EDA to one sentence, and train on so many with copies by EDA, with unchanged copies, and without any."""
+    read = corpus(-(-max(sizes) // len(LIBRARIES)) + -(-tested // len(LIBRARIES)))
+    with files_of(wordnet) as folder:
+        example = operations(read.texts, share=share, wordnet=folder)
+        found = {
+            size: [
+                compared(read, training=size, tested=tested, copies=copies, share=share, wordnet=folder, seed=seed)
+                for seed in range(seeds)
+            ]
+            for size in sizes
+        }
+    accuracy = {size: {way: [hits[way].accuracy for hits in each] for way in WAYS} for size, each in found.items()}
+    words = {size: {way: [float(hits[way].words) for hits in each] for way in WAYS} for size, each in found.items()}
+    gains = {size: {way: gain(own["EDA"], own[way]) for way in WAYS if way != "EDA"} for size, own in accuracy.items()}
+    return Findings(
+        numbers={
+            "libraries": LIBRARIES,
+            "sentences": len(read.texts),
+            "sets": len(SETS),
+            "example": example,
+            "gain": gains,
+            "words": {
+                size: {way: round(float(np.mean(each))) for way, each in own.items()} for size, own in words.items()
+            },
+        },
+        tables={
+            "texts": Table(
+                "Training sentences",
+                {"Alone": "percent", "Repeated": "percent", "EDA": "percent", "EDA − alone": "percent"},
+                {
+                    str(size): [*(mean(own[way], SHARES) for way in WAYS), gains[size]["alone"]]
+                    for size, own in accuracy.items()
+                },
+            ),
         },
     )
 
