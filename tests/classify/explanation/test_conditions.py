@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, special, stats
 
-from darkroom.classify.explanation.conditions import conditions, findings, fisher, holm
+from darkroom.classify.explanation.conditions import _ratio, conditions, findings, fisher, holm
 from darkroom.classify.explanation.mistakes import Errors
 
 N = 300
@@ -93,3 +93,28 @@ def test_nothing_is_tested_where_all_images_are_alike() -> None:
         **dict.fromkeys(("format", "camera", "group"), None),
     )
     assert conditions(table) == []
+
+
+@pytest.mark.parametrize(("a", "n", "b", "m"), [(7, 90, 0, 268), (10, 10, 3, 40), (5, 20, 30, 200)])
+def test_the_interval_of_a_ratio_holds_what_a_score_test_accepts(a: int, n: int, b: int, m: int) -> None:
+    shares = [np.arange(size) < wrong for wrong, size in ((a, n), (b, m))]
+    ratio, *ends = _ratio(*(share.astype(np.float64) for share in shares), 0.975)
+    assert ends[0] < ratio < ends[1]
+    for r in ends:
+
+        def unlikely(p: float, r: float = r) -> float:
+            hit, missed = (a + 0.5, b + 0.5), (n - a, m - b)
+            return -sum(h * np.log(q) + k * np.log1p(-q) for h, k, q in zip(hit, missed, (r * p, p), strict=True))
+
+        p = optimize.minimize_scalar(
+            unlikely, bounds=(1e-12, min(1, 1 / r) - 1e-12), method="bounded", options={"xatol": 1e-13}
+        ).x
+        observed = np.array([[a + 0.5, n - a], [b + 0.5, m - b]])
+        expected = np.array([[q, 1 - q] for q in (r * p, p)]) * observed.sum(1, keepdims=True)
+        assert ((observed - expected) ** 2 / expected).sum() == pytest.approx(special.ndtri(0.975) ** 2, rel=1e-3)
+
+
+def test_an_interval_of_few_mistakes_agrees_with_the_test() -> None:
+    inside, outside = np.arange(90) < 7, np.zeros(268)
+    assert fisher(np.array([7]), np.array([90]), 7, 358)[0] < 0.001
+    assert _ratio(inside.astype(np.float64), outside, 1 - 0.05 / 80)[1] > 1

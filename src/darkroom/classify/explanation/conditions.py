@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special
+from scipy import optimize, special
 
 from darkroom.classify.explanation.attributes import PIXELS
 from darkroom.classify.explanation.mistakes import Errors
@@ -25,6 +25,8 @@ LEVEL = 0.05
 FEWEST = 10
 """Images that a condition, and the rest, must have."""
 TINY = 1e-9
+WIDEST = 18.0
+"""Logarithm of the largest factor between a ratio and the ends of its interval."""
 MOST = 0.4
 """Largest share of the images in a "quarter", which equal values may widen."""
 RECORDED = ("format", "camera", "group")
@@ -150,24 +152,36 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
 def _finding(condition: Condition, errors: Errors, *, p: float, tests: int) -> Finding:
     inside, values = condition.mask, errors.values
     parts, tail = (values[inside], values[~inside]), 1 - LEVEL / (2 * tests)
-    ratio, reach = _sized_ratio(*parts, tail) if errors.sized else _ratio(*parts, tail)
+    compared = _sized_ratio(*parts, tail) if errors.sized else _ratio(*parts, tail)
     (error, images), (error_else, images_else) = ((float(part.mean()), len(part)) for part in parts)
     within = _within(inside, values, errors.strata)
-    bounds = ratio / reach, ratio * reach
-    return Finding(condition, errors.output, error, images, error_else, images_else, ratio, *bounds, within, p)
+    return Finding(condition, errors.output, error, images, error_else, images_else, *compared, within, p)
 
 
-def _ratio(inside: NDArray[np.float64], outside: NDArray[np.float64], tail: float) -> tuple[float, float]:
-    """Return the ratio of two shares of mistakes, and the factor to the ends of its interval."""
-    (a, n), (b, m) = ((part.sum(), len(part)) for part in (inside, outside))
+def _ratio(inside: NDArray[np.float64], outside: NDArray[np.float64], tail: float) -> tuple[float, float, float]:
+    """Return the ratio of two shares of mistakes and its interval, by the score test (Koopman 1984).
+
+    Unlike an interval of the logarithm, it agrees with tests of equal shares where mistakes are few.
+    """
+    (a, n), (b, m) = ((float(part.sum()) + 0.5, len(part) + 0.5) for part in (inside, outside))
     # half a mistake added on both sides keeps the ratio finite (Walter 1975)
-    ratio = (a + 0.5) / (n + 0.5) / ((b + 0.5) / (m + 0.5))
-    error = np.sqrt(1 / (a + 0.5) - 1 / (n + 0.5) + 1 / (b + 0.5) - 1 / (m + 0.5))
-    return float(ratio), float(np.exp(special.ndtri(tail) * error))
+    ratio, limit = a / n / (b / m), float(special.ndtri(tail)) ** 2
+
+    def excess(log: float) -> float:
+        r = np.exp(log)
+        total = n * r + a + m + b * r
+        p = 2 * (a + b) / (total + np.sqrt(total**2 - 4 * (n + m) * r * (a + b)))  # most likely share outside, given r
+        inner, outer = np.clip((r * p, p), TINY, 1 - TINY)
+        distance = (a - n * inner) ** 2 / (n * inner * (1 - inner)) + (b - m * outer) ** 2 / (m * outer * (1 - outer))
+        return float(distance) - limit
+
+    middle = float(np.log(ratio))
+    low, high = (optimize.brentq(excess, middle, middle + side) for side in (-WIDEST, WIDEST))
+    return ratio, float(np.exp(low)), float(np.exp(high))
 
 
-def _sized_ratio(inside: NDArray[np.float64], outside: NDArray[np.float64], tail: float) -> tuple[float, float]:
-    """Return the ratio of two mean errors, and the factor to the ends of its interval: Welch's, of the logarithm."""
+def _sized_ratio(inside: NDArray[np.float64], outside: NDArray[np.float64], tail: float) -> tuple[float, float, float]:
+    """Return the ratio of two mean errors and its interval: Welch's, of the logarithm."""
     least = TINY * max(float(inside.mean()), float(outside.mean()))
     means = [max(float(part.mean()), least) for part in (inside, outside)]
     parts = zip((inside, outside), means, strict=True)
@@ -175,7 +189,8 @@ def _sized_ratio(inside: NDArray[np.float64], outside: NDArray[np.float64], tail
     freedom = [variance**2 / (len(part) - 1) for variance, part in zip(variances, (inside, outside), strict=True)]
     error = sum(variances)
     reach = special.stdtrit(error**2 / sum(freedom), tail) * np.sqrt(error) if error else 0.0
-    return means[0] / means[1], float(np.exp(reach))
+    ratio, factor = means[0] / means[1], float(np.exp(reach))
+    return ratio, ratio / factor, ratio * factor
 
 
 def _within(inside: Mask, values: NDArray[np.float64], strata: NDArray[np.int64]) -> float | None:
