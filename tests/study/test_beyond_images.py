@@ -1,4 +1,4 @@
-"""Rows that SMOTE and ADASYN make, copies before the split, and copies of sentences by EDA."""
+"""Rows that SMOTE and ADASYN make, copies before the split, copies of sentences by EDA, and sounds by formula."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from darkroom.augment.text.wordnet import synonyms
 from darkroom.study.beyond_images.experiment import refused, synthetic
 from darkroom.study.beyond_images.oversampling import (
     RARE,
+    Floats,
     Table,
     balanced,
     islands,
@@ -19,6 +20,7 @@ from darkroom.study.beyond_images.oversampling import (
     tumors,
 )
 from darkroom.study.beyond_images.sentences import LIBRARIES, MASK, Corpus, distinct, numbered, summaries
+from darkroom.study.beyond_images.sounds import BAR, INSTRUMENTS, LENGTH, ONSET, RATE, pink, plucked, sounds, struck
 from darkroom.study.beyond_images.synonyms import SETS, wordnet
 from darkroom.study.beyond_images.text import WAYS, compared, divided, operations
 
@@ -99,6 +101,50 @@ def test_copies_of_sentences_bring_words_and_the_classifier_learns() -> None:
         found = compared(corpus, training=20, tested=20, copies=2, share=0.1, wordnet=folder, seed=0)
     assert [found[way].accuracy for way in WAYS] == [1.0, 1.0, 1.0]
     assert found["alone"].words == found["repeated"].words < found["EDA"].words
+
+
+def spectrum(wave: Floats) -> Floats:
+    return np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
+
+
+def test_a_plucked_string_has_harmonics_and_loses_the_high_ones_first() -> None:
+    wave = plucked(200, np.random.default_rng(0), RATE)
+    found = spectrum(wave)  # a bin per hertz
+    period = round(RATE / 200 - 0.5) + 0.5
+    for harmonic in (1, 2, 3):
+        near = round(harmonic * RATE / period)
+        assert found[near - 3 : near + 4].max() > 20 * np.median(found)
+    early, late = spectrum(wave[: RATE // 4]), spectrum(wave[-RATE // 4 :])
+    assert late[250:].sum() / late.sum() < 0.2 * early[250:].sum() / early.sum()  # above 1 kHz
+
+
+def test_a_struck_bar_has_its_inharmonic_partials() -> None:
+    found = spectrum(struck(200, np.random.default_rng(0), RATE))
+    loudest = [
+        near for near in range(50, 4000) if found[near] == found[near - 40 : near + 41].max() > 0.02 * found.max()
+    ]
+    assert loudest == pytest.approx([200 * ratio for ratio in BAR], abs=2)
+
+
+def test_pink_noise_has_equal_power_in_octaves() -> None:
+    power = np.square(np.abs(np.fft.rfft(pink(2**16, np.random.default_rng(0)))))
+    octaves = [power[2**n : 2 ** (n + 1)].sum() for n in range(8, 15)]
+    assert max(octaves) / min(octaves) < 1.3
+
+
+def test_noisy_sounds_are_the_clean_ones_at_the_ratio() -> None:
+    clean, noisy = (sounds(4, seed=3, name="any", snr=snr).samples / 2**15 for snr in (None, 10.0))
+    assert clean.shape == (4 * len(INSTRUMENTS), LENGTH)
+    assert not clean[:, : ONSET - 1].any()
+    ratio = np.square(clean).mean(1) / np.square(noisy - clean).mean(1)
+    unclipped = np.abs(noisy).max(1) < 0.99
+    assert unclipped.sum() >= 6
+    assert 10 * np.log10(ratio[unclipped]) == pytest.approx(10, abs=0.1)
+    late = sounds(4, seed=3, name="any", shift=0.2).samples
+    starts = (np.abs(late) > 0).argmax(1)
+    assert (starts >= ONSET).all()
+    assert len({*starts.tolist()}) > 6
+    assert starts.max() <= ONSET + 0.2 * LENGTH + 50
 
 
 def test_made_rows_lie_on_lines_between_rare_rows() -> None:

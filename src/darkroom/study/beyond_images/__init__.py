@@ -1,1 +1,1 @@
-"""Beyond images: a rare class in a table, and sentences."""
+"""Beyond images: a rare class in a table, sentences, and sounds."""

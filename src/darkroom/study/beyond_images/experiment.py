@@ -1,4 +1,4 @@
-"""Augmentation of what is no image: SMOTE and ADASYN of a rare class in a table, EDA of sentences."""
+"""Augmentation of what is no image: SMOTE and ADASYN of a rare class in a table, EDA of sentences, SpecAugment of sounds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from darkroom import figures
 from darkroom.augment.rows.smote import ADASYN, SMOTE, Synthesizer, UnsuitedError
 from darkroom.registry import register
 from darkroom.settings import Count
+from darkroom.study.beyond_images import audio
 from darkroom.study.beyond_images.oversampling import (
     RARE,
     REMEDIES,
@@ -28,10 +29,12 @@ from darkroom.study.beyond_images.oversampling import (
 )
 from darkroom.study.beyond_images.oversampling import Table as Rows
 from darkroom.study.beyond_images.sentences import LIBRARIES, corpus
+from darkroom.study.beyond_images.sounds import INSTRUMENTS
 from darkroom.study.beyond_images.synonyms import SETS
 from darkroom.study.beyond_images.synonyms import wordnet as files_of
 from darkroom.study.beyond_images.text import WAYS, compared, operations
 from darkroom.study.findings import SHARES, Figure, Findings, Table, gain, mean
+from darkroom.study.training import accuracy, improvement
 
 MEASURES = {
     "auroc": "AUROC",
@@ -59,8 +62,19 @@ def run(
     wordnet: Annotated[
         str | None, Field(description="folder of WordNet's files; null: the page's own synonyms")
     ] = None,
+    sounds: Annotated[int, Field(ge=6, description="clean training sounds")] = 45,
+    heard: Annotated[int, Field(ge=30, description="test sounds")] = 150,
+    trainings: Annotated[
+        int, Field(ge=2, description="paired seeds of training sounds, initial weights and draws")
+    ] = 5,
+    epochs: Annotated[Count, Field(description="passes over the training sounds")] = 15,
+    snr: Annotated[
+        tuple[Annotated[float, Field(ge=-20, le=60)], ...],
+        Field(min_length=1, description="signal-to-noise ratios of the noisy test sounds in decibels"),
+    ] = (20, 10),
+    shift: Annotated[float, Field(ge=0, le=0.5, description="their largest delay, as a share of the length")] = 0.2,
 ) -> Findings:
-    """Compare remedies for a rare class and provoke their failures, and train on sentences with and without EDA."""
+    """Compare remedies for a rare class, and train on sentences and on sounds with and without augmentation."""
     everyone, _ = measured()
     scores: dict[str, list[Score]] = {remedy: [] for remedy in REMEDIES}
     leaks: list[tuple[float, float]] = []
@@ -78,6 +92,7 @@ def run(
 
     written = texts(sentences, tested=tested, copies=copies, share=share, wordnet=wordnet, seeds=seeds)
 
+    noisy = noises(training=sounds, tested=heard, seeds=trainings, epochs=epochs, snr=snr, shift=shift)
     return Findings(
         numbers={
             "gain": {
@@ -100,8 +115,9 @@ def run(
             "rows": len(everyone),
             "columns": everyone.shape[1],
             "text": written.numbers,
+            "audio": noisy.numbers,
         },
-        figures={"islands": drawn(islands(seed=0), k=k)},
+        figures={"islands": drawn(islands(seed=0), k=k), "spectrograms": audio.drawn(snr[0])},
         tables={
             "remedies": Table(
                 "Remedy",
@@ -109,6 +125,7 @@ def run(
                 {remedy: [mean(of(remedy, name)) for name in MEASURES] for remedy in REMEDIES},
             ),
             **written.tables,
+            **noisy.tables,
         },
     )
 
@@ -125,9 +142,9 @@ def texts(sizes: Sequence[int], *, tested: int, copies: int, share: float, wordn
             ]
             for size in sizes
         }
-    accuracy = {size: {way: [hits[way].accuracy for hits in each] for way in WAYS} for size, each in found.items()}
+    right = {size: {way: [hits[way].accuracy for hits in each] for way in WAYS} for size, each in found.items()}
     words = {size: {way: [float(hits[way].words) for hits in each] for way in WAYS} for size, each in found.items()}
-    gains = {size: {way: gain(own["EDA"], own[way]) for way in WAYS if way != "EDA"} for size, own in accuracy.items()}
+    gains = {size: {way: gain(own["EDA"], own[way]) for way in WAYS if way != "EDA"} for size, own in right.items()}
     return Findings(
         numbers={
             "libraries": LIBRARIES,
@@ -145,9 +162,45 @@ def texts(sizes: Sequence[int], *, tested: int, copies: int, share: float, wordn
                 {"Alone": "percent", "Repeated": "percent", "EDA": "percent", "EDA − alone": "percent"},
                 {
                     str(size): [*(mean(own[way], SHARES) for way in WAYS), gains[size]["alone"]]
-                    for size, own in accuracy.items()
+                    for size, own in right.items()
                 },
             ),
+        },
+    )
+
+
+def noises(*, training: int, tested: int, seeds: int, epochs: int, snr: Sequence[float], shift: float) -> Findings:
+    """Train on clean sounds under each policy, and test on noisy ones."""
+    each = [
+        audio.heard(training=training, tested=tested, epochs=epochs, snr=snr, shift=shift, seed=seed)
+        for seed in range(seeds)
+    ]
+    clean = {policy: [heard[policy].clean for heard in each] for policy in audio.POLICIES}
+    noisy = {
+        policy: {f"{ratio:g}": [heard[policy].noisy[at] for heard in each] for at, ratio in enumerate(snr)}
+        for policy in audio.POLICIES
+    }
+    return Findings(
+        numbers={
+            "instruments": INSTRUMENTS,
+            "clean": accuracy(clean["none"]),
+            "noisy": {ratio: accuracy(hits) for ratio, hits in noisy["none"].items()},
+            "gain": {
+                policy: {ratio: improvement(hits, noisy["none"][ratio]) for ratio, hits in own.items()}
+                for policy, own in noisy.items()
+                if policy != "none"
+            },
+            "cost": {policy: improvement(hits, clean["none"]) for policy, hits in clean.items() if policy != "none"},
+        },
+        tables={
+            "sounds": Table(
+                "Augmentation in training",
+                {"Clean": "percent", **{f"Noise at {ratio:g} dB": "percent" for ratio in snr}},
+                {
+                    policy: [accuracy(clean[policy]), *(accuracy(hits) for hits in noisy[policy].values())]
+                    for policy in audio.POLICIES
+                },
+            )
         },
     )
 
