@@ -61,6 +61,16 @@ def test_a_wrong_setting_stops_before_the_first_job(project: Project) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_the_booklet_of_one_study_does_not_stand_for_all(project: Project) -> None:
+    booklet = project.root / "results/study/booklet/manifest.json"
+    booklet.parent.mkdir(parents=True)
+    booklet.write_text("{}", encoding="utf-8")
+    try:
+        assert {RUN, BOOK} <= project.planned("study")
+    finally:
+        booklet.unlink()
+
+
 @pytest.mark.long
 def test_an_edit_reruns_what_shows_it(project: Project) -> None:
     project.call("study_nonlinearity")
