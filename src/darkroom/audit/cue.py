@@ -19,6 +19,7 @@ from darkroom import registry
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.relearn import HELD_OUT_FOLD, trained
 from darkroom.audit.steps import Copying, Step, alone, stored
+from darkroom.classify.losses.cross_entropy import CrossEntropy
 from darkroom.data.store import Store
 from darkroom.data.target import Target
 from darkroom.fit.batches import Batches, Pool, as_tensor
@@ -64,8 +65,7 @@ def measure(
         seed=derive(spec.seed, "cue batches"),
     )
     seen = Target("class", ("original", "transformed"))
-    loss = registry.options("loss", "cross_entropy")()
-    network = trained(spec, store, training, batches, target=seen, loss=loss)
+    network = trained(spec, store, training, batches, target=seen, loss=registry.chosen(CrossEntropy))
     with torch.inference_mode():
         hits = int((network(as_tensor(store.samples[judged])).argmax(1) == 0).sum()) if len(judged) else 0
         if len(judged):

@@ -154,6 +154,7 @@ class FoldSpec(Section):
     train: TrainSpec
     """How the generator is trained."""
     synthesize: SynthesizeSpec
+    """Which samples are drawn, and which of them are kept."""
 
 
 class EvaluateSpec(Section):
