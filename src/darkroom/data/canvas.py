@@ -179,5 +179,7 @@ def _resized(image: Bytes, size: tuple[int, int], *, nearest: bool) -> Bytes:
 def _scaled(image: Bytes, size: tuple[int, int], method: int) -> Bytes:
     if image.shape[:2] == size:
         return image
-    scaled = cv2.resize(np.ascontiguousarray(image), (size[1], size[0]), interpolation=method)
-    return np.asarray(scaled, np.uint8).reshape(*size, *image.shape[2:])
+    # one channel at a time: some processors round three at once differently, and gray images may have one or three
+    channels = [np.ascontiguousarray(channel) for channel in np.moveaxis(image, 2, 0)] if image.ndim == 3 else [image]
+    scaled = [cv2.resize(channel, (size[1], size[0]), interpolation=method) for channel in channels]
+    return np.asarray(np.stack(scaled, axis=-1), np.uint8).reshape(*size, *image.shape[2:])
