@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,12 @@ def test_nothing_of_a_held_out_row_reaches_the_copies_that_a_fold_trains_on(
 
 def test_every_registered_transform_of_rows_is_tested() -> None:
     assert set(registry.taking("transform", "table")) == {*NUMERIC, "smotenc", "row_noise", "row_mixup"}
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+def test_smote_without_its_package_names_the_extra(
+    name: str, numbers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "imblearn", None)
+    with pytest.raises(OSError, match="uv sync --extra table"):
+        applied(numbers, tmp_path / "made", offline=[name])

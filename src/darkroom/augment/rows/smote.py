@@ -75,6 +75,17 @@ class Synthesizer(ABC):
         """Return imbalanced-learn's sampler with its number of neighbors, the wanted rows of each class, and its seed."""
 
 
+def _over_sampling() -> Any:
+    """Import imbalanced-learn's samplers. Raises OSError if it is not installed."""
+    try:
+        from imblearn import over_sampling
+    except ImportError:
+        raise OSError(
+            "SMOTE and its relatives need imbalanced-learn; install the extra: uv sync --extra table"
+        ) from None
+    return over_sampling
+
+
 class AroundSynthesizer(Synthesizer):
     """Prefers rows near the border, which it finds by their neighbors of any class."""
 
@@ -98,9 +109,7 @@ class SMOTE(Synthesizer):
         super().__init__(k=k)
 
     def sampler(self, given: Training, **how: Any) -> Any:
-        from imblearn import over_sampling
-
-        return over_sampling.SMOTE(**how)
+        return _over_sampling().SMOTE(**how)
 
 
 @register("transform", "borderline_smote")
@@ -114,9 +123,7 @@ class BorderlineSMOTE(AroundSynthesizer):
         super().__init__(k=k, around=around)
 
     def sampler(self, given: Training, **how: Any) -> Any:
-        from imblearn import over_sampling
-
-        return over_sampling.BorderlineSMOTE(m_neighbors=self.neighbors(given), **how)
+        return _over_sampling().BorderlineSMOTE(m_neighbors=self.neighbors(given), **how)
 
 
 @register("transform", "svm_smote")
@@ -130,9 +137,7 @@ class SVMSMOTE(AroundSynthesizer):
         super().__init__(k=k, around=around)
 
     def sampler(self, given: Training, **how: Any) -> Any:
-        from imblearn import over_sampling
-
-        return over_sampling.SVMSMOTE(m_neighbors=self.neighbors(given), **how)
+        return _over_sampling().SVMSMOTE(m_neighbors=self.neighbors(given), **how)
 
 
 @register("transform", "smotenc")
@@ -154,9 +159,7 @@ class SMOTENC(Synthesizer):
         return "" if len(kinds) > 1 else "needs a column of numbers beside the categories, and this table has none"
 
     def sampler(self, given: Training, **how: Any) -> Any:
-        from imblearn import over_sampling
-
-        return over_sampling.SMOTENC(given.categorical, **how)
+        return _over_sampling().SMOTENC(given.categorical, **how)
 
 
 @register("transform", "adasyn")
@@ -200,6 +203,4 @@ class ADASYN(Synthesizer):
         return np.concatenate([made, SMOTE(k=self.k).make(given, label, left, generator)]) if left else made
 
     def sampler(self, given: Training, **how: Any) -> Any:
-        from imblearn import over_sampling
-
-        return over_sampling.ADASYN(n_neighbors=how.pop("k_neighbors"), **how)
+        return _over_sampling().ADASYN(n_neighbors=how.pop("k_neighbors"), **how)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from darkroom.classify.explanation.attributes import PIXELS
 from darkroom.classify.explanation.mistakes import Errors
@@ -118,17 +118,14 @@ def findings(tested: list[Condition], errors: Sequence[Errors]) -> list[Finding]
 
 def fisher(hits: NDArray[Any], images: NDArray[Any], wrong: Any, total: Any) -> NDArray[np.float64]:
     """Return the probability (M,) of at least `hits` mistakes among `images` of `total`, of which `wrong` are mistakes."""
-    counts = np.arange(np.max(wrong) + 1)[:, None]  # (W + 1, M)
-    with np.errstate(divide="ignore"):
-        logs = _choose(wrong, counts) + _choose(total - wrong, images - counts) - _choose(total, images)
-    tail = np.where(counts >= hits, np.exp(logs), 0).sum(0)
-    return np.minimum(np.asarray(tail, np.float64), 1.0)
+    found: NDArray[np.float64] = stats.hypergeom.sf(hits - 1, total, wrong, images)
+    return found
 
 
 def rank_sum(values: NDArray[np.float64], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the probability (M,) of ranks as high as those of each mask (M, N) among all values (N,).
 
-    The normal approximation with continuity and tie corrections.
+    The normal approximation with continuity and tie corrections, as SciPy's `mannwhitneyu`, for all masks at once.
     """
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
@@ -202,11 +199,3 @@ def _within(inside: Mask, values: NDArray[np.float64], strata: NDArray[np.int64]
         above += float(values[inside & chosen].sum()) * m / (n + m)
         below += float(values[~inside & chosen].sum()) * n / (n + m)
     return above / below if below else None
-
-
-def _choose(n: Any, k: Any) -> NDArray[np.float64]:
-    """Return the logarithm of n over k, minus infinity where there is no way to choose."""
-    possible = (k >= 0) & (k <= n)
-    k = np.where(possible, k, 0)
-    logs = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    return np.where(possible, logs, -np.inf)
