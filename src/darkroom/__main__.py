@@ -141,7 +141,7 @@ def _header(stage: str, made_of: dict[str, Any], options: dict[str, Any]) -> dic
 
 def _explained(error: BaseException) -> str:
     if isinstance(error, ValidationError):
-        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
         return "the spec is not valid: " + "; ".join(problems)
     if isinstance(error, OSError) and error.strerror and error.filename is None:
         return error.strerror  # without its number

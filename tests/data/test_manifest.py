@@ -112,6 +112,7 @@ class TestManifest:
         ("text", "message"),
         [
             ("file,label\na,b\n", "has the columns file, label; expected path, label"),
+            ("path,red,blue\na,0,1\n", "name their columns in data.source.labels or data.source.numbers"),
             (
                 "path,label,split\na,b,tset\n",
                 'row 2: split "tset"; expected train, val, test or nothing. Did you mean "test"',

@@ -23,7 +23,7 @@ FEWEST = 2 * FOLDS
 GAP = 0.1
 """Share of the gap between chance and certainty that a shortcut closes at the lower end of its interval."""
 DEPTH, LEAF = 6, 5
-BACKGROUND = "most images of every class have a plain border, which is then their background"
+BACKGROUND = "most images of every kind have a plain border, which is then their background"
 CONSTANT = "the same for all images"
 UNKNOWN = "not recorded by the source"
 FEW_CLASSES = "fewer than two classes have enough images"

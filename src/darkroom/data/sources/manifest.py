@@ -19,6 +19,7 @@ from darkroom.settings import Sha256
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 NEEDED, OPTIONAL = ("path", "label"), ("split", "group", "mask")
+OTHER_TARGETS = " To predict several labels or numbers, name their columns in data.source.labels or data.source.numbers"
 
 
 @register("source", "manifest")
@@ -147,7 +148,7 @@ def _read(table: Path, path: str, labels: Labels | None, numbers: Sequence[str] 
     if missing:
         raise ValueError(
             f"data.source.path: {path} has the columns {', '.join(rows.columns)}; expected {', '.join(needed)} and "
-            f"optionally {', '.join(OPTIONAL)}.{_hint(table)}"
+            f"optionally {', '.join(OPTIONAL)}.{_hint(table) or (OTHER_TARGETS if missing == ['label'] else '')}"
         )
     if fault := target_columns.problem([*rows.columns], labels, numbers, path):
         raise ValueError(fault)

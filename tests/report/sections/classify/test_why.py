@@ -19,6 +19,7 @@ from tests.report.page import Page, findings, table_of
 from darkroom import files, sheets
 from darkroom.report.config import ResultEntry
 from darkroom.report.parts.plane import embedding_map
+from darkroom.report.sections.classify import risks
 
 NASTY = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a\nb'c & d")
 DARK = {
@@ -153,6 +154,16 @@ def test_silence_without_findings(plant: Callable[..., Tree], tmp_path: Path) ->
     assert not {"Shortcut", "Mistakes"} & findings(text).keys()
     assert "Shortcuts to the class" not in text
     assert "None of 12 conditions tested" in Page(text).text
+
+
+def test_labels_that_leak_beyond_those_named_are_counted() -> None:
+    leaks = [{**LEAK, "kind": "file type", "output": k, "low": 0.9 - k / 100} for k in range(4)]
+    found = [*leaks, {**UNTESTED, "kind": "size", "output": 0, "reason": "the same for all images"}]
+    told = [str(one.words) for one in risks.shortcut_findings(found, "labels", list("abcd"))]
+    assert ["The table of shortcuts has 1 more." in words for words in told] == [False, False, True]
+    table = risks.shortcuts_table(found, "labels", list("abcd"))
+    assert table is not None
+    assert [row.cells[0].main for row in table.rows] == [*"abcd", "\N{EN DASH}"]
 
 
 def test_a_map_of_thousands_of_images_stays_small() -> None:

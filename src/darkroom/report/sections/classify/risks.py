@@ -68,7 +68,7 @@ def conditions_table(found: Sequence[dict[str, Any]], target: str, names: Sequen
         return Table("Where errors are larger", columns, rows)
     columns = ["Wrong", "Wrong elsewhere", "Ratio", "Ratio within classes"]
     if target == "labels":
-        columns = ["Label", *columns[:3], "Ratio with and without it"]
+        columns = ["Label", *columns[:3], "Ratio within equal labels"]
     return Table("Where mistakes are more frequent", columns, rows)
 
 
@@ -79,11 +79,12 @@ def shortcuts_table(found: Sequence[dict[str, Any]], target: str, names: Sequenc
     """
     rows = []
     for one in found if target == "class" else _worst(found):
-        named = [] if target == "class" else [Cell(_named(one["output"], names, text.DASH))]
-        if one["accuracy"] is None:
+        if one["accuracy"] is None:  # for no label or number
+            named = [] if target == "class" else [Cell(text.DASH)]
             cells = [Cell(text.DASH, one["reason"], "none"), Cell(text.DASH), Cell(text.DASH)]
             rows.append(Row(one["kind"], [*named, *cells]))
             continue
+        named = [] if target == "class" else [Cell(names[one["output"]])]
         accuracy = Number(one["accuracy"], one["low"], one["high"])
         cells = [cell(accuracy, "percent", tone="bad" if one["found"] else "")]
         cells += [Cell(text.percent(one["chance"])), Cell(text.count(one["images"]))]
@@ -99,13 +100,16 @@ def shortcuts_table(found: Sequence[dict[str, Any]], target: str, names: Sequenc
 def shortcut_findings(found: Sequence[dict[str, Any]], target: str, names: Sequence[str]) -> Iterator[Finding]:
     """Warn of attributes that predict the target on their own."""
     leaks = [one for one in found if one["found"]]
-    for one in leaks if target == "class" else sorted(leaks, key=_by_accuracy)[:MOST]:
+    told = leaks if target == "class" else sorted(leaks, key=_by_accuracy)[:MOST]
+    for one in told:
         accuracy = Number(one["accuracy"], one["low"], one["high"])
         words = say("The {} alone predicts ", one["kind"])
         named = {"labels": "whether <b>{}</b> is there", "numbers": "the quarter of <b>{}</b>"}.get(target, "the class")
         words += say(named, _named(one["output"], names, ""))
         words += say(": balanced accuracy <b>{}</b>", text.full(accuracy, "percent"))
         words += say(", chance {}%. A network may use it in place of the picture.", text.percent(one["chance"]))
+        if one is told[-1] and len(leaks) > len(told):
+            words += say(" The table of shortcuts has {} more.", len(leaks) - len(told))
         yield Finding("Shortcut", "a leak", "bad", words)
 
 
