@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from darkroom.augment.remedies import ClassBalanced, LogitAdjustment, class_weights
+from darkroom.augment.remedies import ClassBalanced, LogitAdjustment, Undersampling, class_weights
 from darkroom.classify.losses.adjusted import Adjusted
 from darkroom.classify.losses.cross_entropy import CrossEntropy
 
@@ -45,3 +46,13 @@ def test_logit_adjustment_is_a_softmax_weighted_by_the_priors() -> None:
 def test_an_empty_class_keeps_the_adjusted_loss_finite() -> None:
     shift = LogitAdjustment().shift(COUNTS)
     assert torch.isfinite(shift).all()
+
+
+def test_undersampling_keeps_as_many_images_of_each_class_as_the_rarest_has_each_at_most_once() -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 3], [90, 9, 4]))  # nothing of class 2
+    kept, again, other = (Undersampling().kept(labels, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert np.bincount(labels[kept]).tolist() == [4, 4, 0, 4]
+    assert (np.diff(kept) > 0).all()
+    assert np.array_equal(kept, again)
+    assert not np.array_equal(kept, other)
+    assert len(Undersampling().kept(labels[:0], np.random.default_rng(0))) == 0

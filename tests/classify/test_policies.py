@@ -46,6 +46,7 @@ def pipeline(*steps: Any) -> OnlinePipeline:
         {"imbalance": "class_weights"},
         {"imbalance": "balanced_sampler"},
         {"imbalance": "oversampling"},
+        {"imbalance": "undersampling"},
         {"balance": True},
     ],
     ids=str,

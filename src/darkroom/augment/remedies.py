@@ -1,14 +1,16 @@
-"""Remedies for unequal classes: what a policy's `imbalance` does to the loss, or to the sampling of an epoch.
+"""Remedies for unequal classes: what a policy's `imbalance` does to the loss, the training images, or the sampling of an epoch.
 
-`SAMPLING` is one of `fit.sampling`. `weights` and `shift` map the training images per class (K,) to class weights (K,) of the
-loss and to what is added to the logits (K,) in training, or to None.
+`SAMPLING` is one of `fit.sampling`. `kept` chooses the images to train on. `weights` and `shift` map the training images per
+class (K,) to class weights (K,) of the loss and to what is added to the logits (K,) in training, or to None.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
@@ -20,6 +22,10 @@ class Remedy:
     """Changes nothing by itself."""
 
     SAMPLING = "shuffled"
+
+    def kept(self, labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
+        """Return which of the images with these labels (N,) to train on, in ascending order."""
+        return np.arange(len(labels))
 
     def weights(self, counts: Tensor) -> Tensor | None:
         """Return the class weights (K,) of the loss, with mean 1 over all images and 0 for empty classes."""
@@ -86,6 +92,19 @@ class Oversampling(Remedy):
     """Shows equally many images of each class per epoch: small classes repeat, large ones are subsampled."""
 
     SAMPLING = "even"
+
+
+@register("remedy", "undersampling")
+class Undersampling(Remedy):
+    """Trains on equally many images of each class, as many as the rarest has, chosen at random once for the whole training.
+
+    An epoch is shorter by the images left out.
+    """
+
+    def kept(self, labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
+        rarest = np.unique(labels, return_counts=True)[1].min(initial=len(labels))
+        by_class = [generator.permutation(np.flatnonzero(labels == label))[:rarest] for label in np.unique(labels)]
+        return np.sort(np.concatenate([np.arange(0), *by_class]))
 
 
 def class_weights(counts: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def run(
     Raises ValueError if the loss falls at no rate, or the training images have fewer than two classes.
     """
     spec, store = with_rate(pretrained.localized(spec, weights), LOWEST), open_store(data)
-    rows = labeled(store, "train")
+    rows = train.kept(spec, store, labeled(store, "train"))
     network, way = train.start(spec, store, rows, features=features)
     more = open_store(copies) if copies else None
     task, batches = train.prepare(spec, network, way, store, rows, more, teacher=teacher, kind=RangeTest)

@@ -108,6 +108,7 @@ def train(
 
     Raises ValueError if there is nothing to learn from the rows.
     """
+    rows = kept(spec, store, rows)
     network, way = start(spec, store, rows, features=features)
     if way is not None and not way.gradient:
         fitted = way.fit(network, store, rows, held_out, features=features, policy=spec.policy, seed=spec.seed)
@@ -125,6 +126,15 @@ def train(
     fitted = fit(task, batches, val, seed=spec.seed, log=log, checkpoints=checkpoints)
     task.finish()
     return network, fitted
+
+
+def kept(spec: TrainSpec, store: Store, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which of the rows to train on: all, unless the policy leaves out images of frequent classes."""
+    if spec.policy.imbalance is None:
+        return rows
+    generator = np.random.default_rng(derive(spec.seed, "kept"))
+    found: NDArray[np.int64] = rows[registry.build(spec.policy.imbalance).kept(store.labels[rows], generator)]
+    return found
 
 
 def start(

@@ -170,6 +170,7 @@ ELSEWHERE = {
         "class_weights": "balanced compute_class_weight",
         "logit_adjustment": "LogitAdjustedLoss BalancedSoftmax",
         "oversampling": "RandomOverSampler",
+        "undersampling": "RandomUnderSampler",
     },
     "optimizer": {
         "adagrad": "Adadelta",

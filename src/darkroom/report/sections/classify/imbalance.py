@@ -27,6 +27,7 @@ REMEDIES = {
     "logit_adjustment": "logit adjustment",
     "balanced_sampler": "balanced sampling",
     "oversampling": "oversampling",
+    "undersampling": "undersampling",
 }
 ALIKE = "nothing; treats all classes alike"
 
