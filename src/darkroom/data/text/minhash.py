@@ -8,7 +8,6 @@ threshold is missed with probability (1 - .8^4)^32, about 5 in 100 million.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +21,8 @@ THRESHOLD = 0.8
 BANDS, ROWS = 32, 4
 COMPARED = 20_000
 """Characters of a text that are compared, from its start."""
+BLOCK = 4096
+"""Texts whose shingles are in memory at once."""
 CROWD = 50
 """Texts of a band that are compared with all others in it; of more, each is compared with the first ones."""
 TOGETHER = 1 << 16
@@ -37,9 +38,10 @@ Hashes = NDArray[np.uint64]
 
 def find(texts: Sequence[str], rows: NDArray[np.int64]) -> twins.Twins:
     """Find the near-duplicates among these rows of texts; each text should occur once. The similarity is Jaccard's."""
-    shingled = {int(row): shingles(texts[row]) for row in rows}
+    proposed = sorted(_candidates(texts, rows))
+    shingled = {row: shingles(texts[row]) for row in {row for pair in proposed for row in pair}}
     links: dict[tuple[int, int], float] = {}
-    for pair in sorted(_candidates(shingled)):
+    for pair in proposed:
         similarity = round(jaccard(shingled[pair[0]], shingled[pair[1]]), 4)
         if similarity >= THRESHOLD:
             links[pair] = similarity
@@ -104,16 +106,31 @@ def jaccard(one: Hashes, two: Hashes) -> float:
     return shared / max(len(one) + len(two) - shared, 1)
 
 
-def _candidates(shingled: dict[int, Hashes]) -> set[tuple[int, int]]:
-    """Return the pairs of rows, lower first, whose signatures agree in a band."""
-    bands: dict[tuple[int, bytes], list[int]] = defaultdict(list)
-    rows = [row for row, hashes in shingled.items() if len(hashes)]
-    minima = signatures([shingled[row] for row in rows]).reshape(-1, BANDS, ROWS)
-    for row, own in zip(rows, minima, strict=True):
-        for band in range(BANDS):
-            bands[band, own[band].tobytes()].append(row)
+def _candidates(texts: Sequence[str], rows: NDArray[np.int64]) -> set[tuple[int, int]]:
+    """Return the pairs of rows, lower first, whose signatures agree in a band. Memory is 256 bytes per text."""
+    known: list[int] = []
+    blocks = [np.empty((0, BANDS), np.uint64)]
+    for start in range(0, len(rows), BLOCK):
+        sets = {int(row): hashes for row in rows[start : start + BLOCK] if len(hashes := shingles(texts[row]))}
+        known += sets
+        blocks.append(_keys(list(sets.values())))
+    numbers, keys = np.array(known, dtype=np.int64), np.concatenate(blocks)
     found: set[tuple[int, int]] = set()
-    for alike in bands.values():
-        for place, row in enumerate(alike):
-            found.update((min(row, other), max(row, other)) for other in alike[: min(place, CROWD)])
+    for own in keys.T:
+        order = np.argsort(own, kind="stable")
+        starts = np.flatnonzero(np.diff(own[order], prepend=~own[order[:1]]))
+        sizes = np.diff(starts, append=len(own))
+        for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
+            alike = numbers[order[start : start + size]].tolist()
+            for place, row in enumerate(alike):
+                found.update((min(row, other), max(row, other)) for other in alike[: min(place, CROWD)])
     return found
+
+
+def _keys(sets: Sequence[Hashes]) -> Hashes:
+    """Return a number for each band of the signatures of sets (N, BANDS), the same for bands that agree."""
+    minima = signatures(sets).reshape(-1, BANDS, ROWS)
+    keys = np.zeros(minima.shape[:2], np.uint64)
+    for row in range(ROWS):
+        keys = mixed(keys ^ minima[..., row])
+    return keys
