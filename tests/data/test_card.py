@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from darkroom import files, log
-from darkroom.data import card
+from darkroom.data import card, target_pictures
 from darkroom.data.config import CardSpec
 
 
@@ -101,3 +101,13 @@ def test_the_target_is_counted_and_drawn(
     else:
         train = got.store.targets[got.store.rows("train")]
         assert got.card["numbers"]["half"]["train"]["mean"] == pytest.approx(float(np.nanmean(train[:, 1])))
+
+
+def test_images_that_share_a_number_stay_together(run: Callable[..., Any], classes: Path) -> None:
+    names = sorted(path.relative_to(classes).as_posix() for path in classes.rglob("*.png"))
+    counted = "".join(f"{name},{3 * (n > 4)}\n" for n, name in enumerate(names))
+    (classes / "t.csv").write_text("path,count\n" + counted)
+    store = run({"name": "manifest", "path": str(classes / "t.csv"), "numbers": ["count"]}).store
+    groups = target_pictures.groups(store)
+    assert set(groups) <= {"0", "0 to 3", "3"}
+    assert sorted(np.concatenate(list(groups.values()))) == list(range(len(names)))

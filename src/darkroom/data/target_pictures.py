@@ -27,15 +27,19 @@ Rows = dict[str, NDArray[np.int64]]
 
 
 def groups(store: Store) -> Rows:
-    """Return the images to show together, by name: those with each label, or with similar values of the first number."""
+    """Return the images to show together, by name: those with each label, or by the range of the first number."""
     values = store.targets
     if store.target.kind == "labels":
         found = {name: np.flatnonzero(values[:, k] == 1) for k, name in enumerate(store.target.names)}
         return {name: rows for name, rows in found.items() if len(rows)}
-    name, first = store.target.names[0], values[:, 0]
+    first = values[:, 0]
     order = np.argsort(first, kind="stable")[: int((~np.isnan(first)).sum())]
     parts = [part for part in np.array_split(order, GROUPS) if len(part)]
-    return {f"{name} {_range(first[part])}": part for part in parts}
+    alike: Rows = {}
+    for part in parts:
+        name = _range(first[part])  # groups of one value, if many images have it
+        alike[name] = np.concatenate([alike[name], part]) if name in alike else part
+    return alike
 
 
 def _range(values: NDArray[Any]) -> str:

@@ -24,7 +24,7 @@ NOUNS = {"class": "class", "labels": "label", "numbers": "number"}
 EXAMPLES = {
     "class": ("Examples of every class", "The mean image of each class"),
     "labels": ("Examples with each label", "The mean image with each label"),
-    "numbers": ("Examples by increasing value", "The mean image by increasing value"),
+    "numbers": ("Examples by increasing {first}", "The mean image by increasing {first}"),
 }
 """What the pictures of examples and means show, by kind of target."""
 COUNTS = {
@@ -108,7 +108,7 @@ def read(results: Results) -> Card:
             *_listing(results, "duplicates.csv", "Duplicates"),
             *_listing(results, "near_duplicates.csv", "Near-duplicates"),
         ],
-        figures=_figures(results.card, kind, many) if results.card else [],
+        figures=_figures(results.card, kind, names, many) if results.card else [],
         clips=clips(results.card) if results.card else [],
     )
 
@@ -126,8 +126,8 @@ def _target(card: dict[str, Any]) -> tuple[str, list[str]]:
     return target["kind"], target["names"]
 
 
-def _figures(folder: Path, kind: str, many: str) -> list[Figure]:
-    examples, means = EXAMPLES[kind]
+def _figures(folder: Path, kind: str, names: list[str], many: str) -> list[Figure]:
+    examples, means = (words.format(first=next(iter(names), "")) for words in EXAMPLES[kind])
     known = {
         "contact_sheet.png": (examples, f"{examples}."),
         "spectrograms.png": SPECTROGRAMS,
