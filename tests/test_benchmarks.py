@@ -197,9 +197,23 @@ def test_labels(run: Run) -> None:
     run("labels", "--seeds", 1, "--shares", 0.1, "--epochs", 1)
 
 
+@pytest.mark.skipif(pretrained.installed() is None, reason="needs the extra backbone")
+def test_labels_of_photographs(run: Run, digits_archive: Path) -> None:
+    run("labels", "--data", digits_archive, "--size", 32, "--seeds", 1, "--shares", 0.1)
+
+
 def test_few_labels(run: Run) -> None:
     run("few_labels", "--seeds", 1, "--epochs", 1, "--methods", "pseudo_label")
     run("few_labels", "--cost", "--epochs", 1)
+
+
+def test_few_labels_after_pretraining(run: Run, digits_archive: Path, tmp_path: Path) -> None:
+    few = ("few_labels", "--data", digits_archive, "--pretrain", 1, "--width", 8, "--work", tmp_path, "--epochs", 1)
+    run(*few, "--seeds", 2, "--methods", "probe", "fine_tune+pseudo_label")
+    made = tmp_path / "simclr-1-8" / "own" / "weights.pt"
+    before = made.stat().st_mtime_ns
+    run(*few, "--seeds", 1, "--methods", "fine_tune")
+    assert made.stat().st_mtime_ns == before
 
 
 def test_plan(run: Run) -> None:

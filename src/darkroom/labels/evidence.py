@@ -8,6 +8,7 @@ would not vote independently of the errors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from darkroom import files
+from darkroom.audit.config import Judged
 from darkroom.audit.folds import HELD_OUT, fingerprint, folds
 from darkroom.audit.judge import watched
 from darkroom.classify.calibration import log_softmax
@@ -25,6 +27,10 @@ from darkroom.data.store import Store, labeled
 from darkroom.fit.model import predict, read_about, rebuild
 from darkroom.labels.confident import Floats, Labels
 from darkroom.labels.config import FindSpec
+
+Look = Callable[[int, Labels, Labels], tuple[Floats, NDArray[np.float32]]]
+"""Maps a fold, rows of the store and those among them that the fold's judge holds out to its logits (N, K) and features
+(N, D) of the rows."""
 
 NEIGHBORS = 10
 """Nearest images that vote, one vote each."""
@@ -52,6 +58,11 @@ class Evidence:
 
 def collect(spec: FindSpec, store: Store, models: Path) -> Evidence:
     """Return the evidence on all labeled images, by the judges `models`/fold-F. Raises ValueError if one has seen its images."""
+    return gather(spec, store, lambda number, rows, bank: _outputs(models / f"fold-{number}", store, rows, bank))
+
+
+def gather(spec: Judged, store: Store, look: Look) -> Evidence:
+    """Return the evidence on all labeled images, by the judges that `look` asks."""
     train, fold = folds(store, spec)
     outside = np.concatenate([labeled(store, "val"), labeled(store, "test")])
     rows = np.concatenate([train, outside])
@@ -62,7 +73,7 @@ def collect(spec: FindSpec, store: Store, models: Path) -> Evidence:
     for number in range(spec.folds):
         places = np.concatenate([np.flatnonzero(fold == number), np.arange(len(train), len(rows))])
         bank = train[fold == number]
-        logits, features = _outputs(models / f"fold-{number}", store, rows[places], bank)
+        logits, features = look(number, rows[places], bank)
         judged[places] += np.exp(log_softmax(logits))
         votes, similarity, row = _neighbors(store, features, rows[places], bank)
         voted[places] += votes
