@@ -59,10 +59,9 @@ def log_scale(axes: Axes, *, across: bool = False) -> None:
     (axes.set_xscale if across else axes.set_yscale)("log")
     axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
     low, high = axes.get_xlim() if across else axes.get_ylim()
-    few = high / low < 30  # less than 1.5 decades: powers of ten alone would be too few ticks
-    axis.set_minor_formatter(
-        FuncFormatter(lambda value, place: f"{value:g}" if few and f"{value:e}"[0] in "235" else "")
-    )
+    # below 1.5 decades, powers of ten alone would be too few ticks
+    labeled = "" if high / low >= 30 else "235" if high / low >= 5 else "2345678"
+    axis.set_minor_formatter(FuncFormatter(lambda value, place: f"{value:g}" if f"{value:e}"[0] in labeled else ""))
 
 
 def save(drawn: Figure, path: Path) -> None:
