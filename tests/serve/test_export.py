@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import darkroom
@@ -100,6 +101,23 @@ def test_files_answer_as_their_graph_for_other_batches_and_sizes(to: formats.For
         assert first.keys() == second.keys() == {"score", "flagged", "map"}
         for name, values in first.items():
             np.testing.assert_allclose(second[name].astype(float), values.astype(float), atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("size", [(30, 40), (7, 9)], ids=["larger", "smaller"])
+def test_openvino_resizes_with_antialiasing(mode: str, size: tuple[int, int], tmp_path: Path) -> None:
+    class Resized(Graph):
+        outputs = ("map",)
+
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+            return (F.interpolate(self.intake(images), size, mode=mode, antialias=True),)
+
+    graph = Resized(Intake(preparation((12, 16), 3))).eval()
+    formats.write(graph, "openvino", tmp_path / "model.xml", {"outputs": ["map"]})
+    images = GENERATOR.integers(0, 256, (3, 12, 16, 3), dtype=np.uint8)
+    found = formats.opened("openvino", tmp_path / "model.xml", threads=1)(images)["map"]
+    wanted = formats.of_torch(graph, graph.outputs, threads=1)(images)["map"]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 @pytest.mark.thorough

@@ -31,6 +31,8 @@ INPUT, CONTRACT = "images", "darkroom"
 """Name of the input, and key of the description in a file's metadata."""
 LARGEST = 2**16
 """Largest batch and side of an image."""
+PILLOW = {"cubic": "bicubic_pillow", "linear": "bilinear_pillow", "linear_onnx": "bilinear_pillow"}
+"""OpenVINO's antialiased interpolations by the names of those that are not."""
 
 
 def check_installed(to: Format) -> None:
@@ -71,9 +73,31 @@ def write(graph: Graph, to: Format, path: Path, contract: dict[str, Any]) -> Non
             import openvino
 
             model = openvino.convert_model(onnx_path)
+            _antialias(model)
             model.set_rt_info(text, [CONTRACT])
             openvino.save_model(model, path, compress_to_fp16=False)
             onnx_path.unlink()
+
+
+def _antialias(model: Any) -> None:
+    """Resize as PyTorch does where an OpenVINO model resizes with antialiasing, of which its processor plugin leaves it out.
+
+    OpenVINO has the same interpolation under the name of Pillow, over the two sides of an image (B, C, H, W) alone.
+    """
+    from openvino import opset11
+
+    for step in model.get_ops():
+        if step.get_type_name() == "Interpolate" and step.get_attributes()["antialias"]:
+            about, sides = step.get_attributes(), step.get_output_partial_shape(0)[2:]
+            resized = opset11.interpolate(
+                step.input_value(0),
+                np.array([side.get_length() for side in sides]),
+                PILLOW[about["mode"]],
+                "sizes",
+                cube_coeff=about["cube_coeff"],
+                axes=np.array([2, 3]),
+            )
+            step.output(0).replace(resized.output(0))
 
 
 def read_contract(to: Format, path: Path) -> dict[str, Any]:
