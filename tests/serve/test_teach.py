@@ -191,6 +191,20 @@ def test_misses_lower_the_threshold_of_any_detector_as_far_as_normal_images_allo
     assert rule.endswith("lowered to find anomalies that were missed, or were found before")
 
 
+def test_a_teaching_that_changes_nothing_writes_no_version(
+    root: Path, table: Callable[[Verdicts], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = load(seed(root, "pca"))
+    paths = sorted((root / "new").glob("[!8]-*.png"))
+    lowest = paths[int(np.argmin(detector(paths).scores))]  # normal images that must stay right score higher
+    verdicts = table({lowest.name: "miss"})
+    assert command(root, seed(root, "pca"), verdicts, "--tolerance", "0", "--out", str(tmp_path / "out")) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^misses +1 +0 +0 ", said, re.MULTILINE)
+    assert "nothing changed" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["verdicts.csv"]
+
+
 def test_of_two_teachings_at_once_one_keeps_the_folder(
     root: Path,
     table: Callable[[Verdicts], Path],

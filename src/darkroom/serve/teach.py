@@ -35,7 +35,7 @@ def run(
     tolerance: float = 0.02,
     out: Path | None = None,
 ) -> None:
-    """Teach the detector in the folder of a seed, print what changed, and write the new version to `out`.
+    """Teach the detector in the folder of a seed, print what changed, and write the new version to `out`, if anything did.
 
     The files of the table are in `images`, by default in the folder of the table; `data` is the prepared store, by default
     `data/NAME/prepared` beside `results/NAME`. Raises ValueError, and writes nothing, if the verdicts cannot be used or what
@@ -60,6 +60,10 @@ def run(
     incoming.check_out(target.resolve(), (), "detect teach, each of which is a new version", reads)
     given = judged(said, folder, parent.preparation)
     learned = lesson.teach(parent, given, prepared, tolerance=tolerance)
+    print(*evidence.lines(learned.changed), sep="\n")
+    if lesson.unchanged(parent, learned):
+        print("nothing changed: detector and threshold stay as they are, and no new version is written")
+        return
     counts = Counter(given.verdicts)
     about = {
         "parent": parent.lineage[-1],
@@ -84,7 +88,6 @@ def run(
         log({"threshold/before": parent.point.value} | _flat(learned))
     made = target / "model", target / "evaluation"
     looks.note("detect evaluate", parent.spec.model_dump(mode="json"), data=prepared, model=made[0], out=made[1])
-    print(*evidence.lines(learned.changed), sep="\n")
     for line in _flattered(learned):
         print(line)
     print(_conclusion(parent, learned), target, sep="; ")

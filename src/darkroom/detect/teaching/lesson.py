@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from darkroom.fit.model import About, intact_weights, parts, read_about, save_we
 TEACHING = "teaching.json"
 """In a taught detector's model folder: its parent, the verdicts and what they changed."""
 BATCH = 64
+ROUNDING = 1e-6
+"""Thresholds that differ relatively by less are equal: scores depend in the last digits on the number of threads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +129,13 @@ def teach(parent: Parent, given: Judged, data: Path, *, tolerance: float) -> Les
             "or allow more"
         )
     return Lesson(detector, threshold, changed, known(given, store))
+
+
+def unchanged(parent: Parent, lesson: Lesson) -> bool:
+    """Return whether a teaching left the detector as it was, and its threshold to within rounding."""
+    own, taught = parent.detector.state_dict(), lesson.detector.state_dict()
+    same = all(own[key].shape == value.shape and torch.equal(own[key], value) for key, value in taught.items())
+    return same and math.isclose(parent.point.value, lesson.threshold.value, rel_tol=ROUNDING)
 
 
 def save(folder: Path, parent: Parent, lesson: Lesson, about: dict[str, Any]) -> None:
