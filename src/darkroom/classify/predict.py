@@ -21,7 +21,7 @@ from darkroom import files
 from darkroom.classify.predictor import Predictor
 from darkroom.classify.trained import read_trained
 from darkroom.classify.tta import PLAIN
-from darkroom.data import incoming, table
+from darkroom.data import incoming, new_rows, table
 from darkroom.data.kind import PLURAL, SINGULAR
 from darkroom.fit.model import available_cores
 
@@ -59,7 +59,7 @@ def run(
     with files.folder(target) as fresh:
         rows = predictor.listed(listing, workers=available_cores() if workers is None else workers)
         counted = _counted(rows, list(predictor.columns), counts, unread)
-        table.write(fresh / name, predictor.columns, counted, total=len(listing.names) + len(listing.unused))
+        table.write(fresh / name, predictor.columns, counted, total=new_rows.count(kind, listing))
         files.write_json(fresh / SUMMARY, dict(counts) | predictor.about)
     said = [f"{counts[key]:,} {words}" for key, words in WORDS.items() if key in counts]
     unit = (SINGULAR if counts["images"] == 1 else PLURAL)[kind]

@@ -25,3 +25,8 @@ def batches(kind: SampleKind, folder: Path, listing: Listing) -> Iterator[Rows]:
     from darkroom.data.tabular import incoming as tables
 
     return tables.batches(listing, tables.read_columns(folder))
+
+
+def count(kind: SampleKind, listing: Listing) -> int | None:
+    """Return how many rows a table of all samples has; None if only reading the files tells."""
+    return None if kind in KINDS else len(listing.names) + len(listing.unused)

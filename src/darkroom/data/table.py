@@ -18,7 +18,9 @@ FORMATS = ("csv", "parquet")
 ROWS = 1024
 """Rows per row group of a Parquet file."""
 PROGRESS = 64
-"""Rows between two updates of the progress line."""
+"""Rows between two updates of the progress bar."""
+BAR = 30
+"""Characters of the progress bar."""
 
 
 def file_name(stem: str, format: str) -> str:
@@ -32,17 +34,26 @@ def file_names(stem: str) -> list[str]:
     return [file_name(stem, format) for format in FORMATS]
 
 
-def write(path: Path, columns: Columns, rows: Iterable[Sequence[Any]], *, total: int) -> None:
-    """Write rows to a file in the format of its suffix, with a progress line on a terminal."""
+def write(path: Path, columns: Columns, rows: Iterable[Sequence[Any]], *, total: int | None) -> None:
+    """Write rows to a file in the format of its suffix, with a progress bar on a terminal; `total` is None if unknown."""
     writer = _write_parquet if path.suffix == ".parquet" else _write_csv
     writer(path, columns, _shown(rows, total))
 
 
-def _shown(rows: Iterable[Sequence[Any]], total: int) -> Iterator[Sequence[Any]]:
+def progress(done: int, total: int | None, *, last: bool) -> None:
+    """Draw a progress bar if standard error is a terminal, or without a known total a count; the `last` one ends its line."""
+    if sys.stderr.isatty():
+        bar = f"{done:,}" if total is None else f"{'█' * (BAR * done // total):░<{BAR}} {done:,} of {total:,}"
+        print(f"\r{bar}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+
+def _shown(rows: Iterable[Sequence[Any]], total: int | None) -> Iterator[Sequence[Any]]:
+    count = 0
     for count, row in enumerate(rows, start=1):
         yield row
-        if sys.stderr.isatty() and (count % PROGRESS == 0 or count == total):
-            print(f"\r{count:,} of {total:,}", end="\n" if count == total else "", file=sys.stderr, flush=True)
+        if count % PROGRESS == 0:
+            progress(count, total, last=False)
+    progress(count, total, last=True)
 
 
 def _write_csv(path: Path, columns: Columns, rows: Iterable[Sequence[Any]]) -> None:

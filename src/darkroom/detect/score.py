@@ -66,8 +66,7 @@ def run(*, model: Path, samples: Path, format: str = "csv", out: Path | None = N
     unread = incoming.Unreadable()
     with files.folder(target) as fresh:
         rows = _counted(_rows(fitted, listing, fresh), fitted.point.value, counts, unread)
-        total = len(listing.names) + len(listing.unused)
-        table.write(fresh / name, COLUMNS, rows, total=total)
+        table.write(fresh / name, COLUMNS, rows, total=new_rows.count(fitted.kind, listing))
         point = {"threshold": fitted.point.value, "threshold_rule": fitted.point.rule, "weights": fitted.point.weights}
         files.write_json(fresh / SUMMARY, counts | point)
     unit = (SINGULAR if counts["images"] == 1 else PLURAL)[fitted.kind]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.classify.figures import draw_turned
+from darkroom.data import incoming
 from darkroom.data.store import Store
 from darkroom.measure.intervals import Difference
 from darkroom.report.page import TEMPLATES, environment, inlined
@@ -63,7 +64,7 @@ def write(
 
     Without the images there are no pictures.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with incoming.quiet(), tempfile.TemporaryDirectory() as scratch:  # letters that the font lacks become boxes
         shown = [_shown(result, store, Path(scratch) / f"{number}.png") for number, result in enumerate(results)]
         album = Album()
         for one in shown:

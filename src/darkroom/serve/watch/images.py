@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.data import incoming
+from darkroom.data import incoming, table
 from darkroom.data.item import readable
 from darkroom.data.place import Listing
 from darkroom.data.store import Store
@@ -105,9 +104,8 @@ def _batches(
             images.append(preparation.apply(one.image))
             sizes.append(one.image.shape[:2])
             files.append(one.file)
-        if sys.stderr.isatty():
-            end = "\n" if start + BATCH >= len(names) else ""
-            print(f"\r{min(start + BATCH, len(names)):,} of {len(names):,}", end=end, file=sys.stderr, flush=True)
+        end = min(start + BATCH, len(names))
+        table.progress(end, len(names), last=end == len(names))
         if images:
             yield np.stack(images), np.array(sizes), files
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom import figures
+from darkroom.data import incoming
 from darkroom.data.pictures import draw_grid
 from darkroom.measure.intervals import Number
 from darkroom.report.page import TEMPLATES, environment, inlined
@@ -74,7 +75,7 @@ def write(
     given: tuple[Path, Path],
 ) -> None:
     """Write index.html; `pictures` are of the first images of `order`, `given` the folders of the model and the images."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with incoming.quiet(), tempfile.TemporaryDirectory() as scratch:  # letters that the font lacks become boxes
         odd, values = Path(scratch) / "odd.png", Path(scratch) / "values.png"
         draw_grid(odd, pictures, [Path(new.names[row]).name for row in order[: len(pictures)]])
         shown = [Figure(odd, "The oddest new images", "The new images least like the test images, the oddest first.")]
