@@ -68,7 +68,7 @@ def main() -> None:
     """Print a table, one row per way to flip labels, share and method, with means over the seeds."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--data", type=Path, help="an archive of class folders in place of digits")
-    asked.add_argument("--size", type=int, default=96, help="side in pixels at which photographs are judged")
+    asked.add_argument("--size", type=int, default=64, help="side in pixels at which photographs are judged")
     asked.add_argument("--seeds", type=int, default=3)
     asked.add_argument("--shares", type=float, nargs="+", default=[0.05, 0.1, 0.2])
     asked.add_argument("--epochs", type=int, default=16, help="of the judges of digits")
@@ -140,7 +140,8 @@ class Photographs:
 
     def confused(self) -> Ints:
         """Return the class (K,) that each is most often taken for."""
-        return _confused(self.features.values, self.labels)
+        values = self.features.values
+        return _confused((values - values.mean(0)) / values.std(0).clip(1e-6), self.labels)
 
     def judged(self, root: Path, wrong: Ints, seed: int) -> tuple[Evidence, NDArray[np.bool_]]:
         """Return the evidence on the labels `wrong`, and which of its rows are training images with a flipped label."""
