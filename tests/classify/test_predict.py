@@ -195,13 +195,24 @@ def test_a_folder_that_cannot_predict_leaves_one_line_and_nothing_else(
     for changed, words in (
         ({"kind": "generator"}, "a generator"),
         ({"kind": "detector"}, "an anomaly"),
-        ({"kind": None}, "a model of Darkroom 0.1, which alone reads it"),
+        ({"kind": "oracle", "darkroom": "9.1"}, "was written by Darkroom 9.1; this is "),
+        ({"kind": "oracle", "darkroom": "9.1"}, "does not know this kind of model: use that version"),
+        ({"plugin": None}, "(no name of a network): use that version"),
+        ({"shape": "8x8"}, "does not read its model.json (ValueError: "),
+        ({"target": {"kind": "class"}}, "does not read its model.json (KeyError: 'names')"),
         ({"plugin": later, "darkroom": "9.1"}, "was written by Darkroom 9.1; this is "),
         ({"plugin": later, "darkroom": "9.1"}, "(unheard_of: Extra inputs are not permitted): use that version"),
         ({"plugin": {"name": "resmet"}, "darkroom": "9.1"}, 'no network "resmet". Did you mean "resnet"?'),
     ):
         files.write_json(seed / "model/model.json", about | changed)
         assert words in refused(capsys, seed, images, out)
+    files.write_json(seed / "model/model.json", {"classes": ["a"]})
+    assert "was written by Darkroom 0.1; this is " in refused(capsys, seed, images, out)
+    files.write_json(seed / "model/model.json", [about])
+    assert "it holds no description" in refused(capsys, seed, images, out)
+    other = about["plugin"] | {"hidden": [7]}
+    files.write_json(seed / "model/model.json", about | {"plugin": other})
+    assert "builds its network with other weights (" in refused(capsys, seed, images, out)
     files.write_json(seed / "model/model.json", about)
     assert "differs from the file" in refused(capsys, _damaged(seed), images, out)
     shutil.copyfile(whole / "model/weights.pt", seed / "model/weights.pt")

@@ -209,7 +209,7 @@ def test_metrics_are_means_over_images(write: Write, tmp_path: Path) -> None:
     assert values["nll"] == pytest.approx(log_loss(own["label"], probabilities))
     assert values["brier"] == pytest.approx(brier_score_loss(own["label"], probabilities, scale_by_half=False))
     truth, called = draws.random((2, 50, 3)) < 0.5
-    names = {"kind": "network", "classes": []}
+    names = {"kind": "network", "plugin": {"name": "mlp"}, "classes": []}
     table = {"id": [f"{k}" for k in range(50)]}
     table |= {f"true_{k}": truth[:, k] for k in range(3)} | {f"prediction_plain_{k}": called[:, k] for k in range(3)}
     table |= {f"p_plain_{k}": np.where(called[:, k], 0.9, 0.2) for k in range(3)}
@@ -308,7 +308,9 @@ def test_what_cannot_be_compared_ends_in_one_line_and_writes_nothing(
     table = pd.read_parquet(short / "evaluation" / "predictions.parquet")
     table[:-7].to_parquet(short / "evaluation" / "predictions.parquet", index=False)
     detector, generator = anomalies(tmp_path / "detector", [0.5] * ITEMS), write("generator", range(3))
-    files.write_json(generator / "model/model.json", {"kind": "generator", "classes": list(CLASSES)})
+    files.write_json(
+        generator / "model/model.json", {"kind": "generator", "plugin": {"name": "vae"}, "classes": list(CLASSES)}
+    )
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")

@@ -183,7 +183,7 @@ def test_what_cannot_be_watched_ends_in_one_line_and_writes_nothing(
     good = root / "results" / "digits" / "classifier" / "seed-0"
     for words, model, given, more in (
         ("at least 5", good, few, ()),
-        ("none of the 1 files in", good, junk, ()),
+        ("can be read: ", good, junk, ()),
         ("--images: there is no file or folder", good, tmp_path / "nowhere", ()),
         ("holds no trained model", mine, images, ()),
         ("name their folder by --data", alone, images, ()),

@@ -18,12 +18,17 @@ def data_set(results: Path, *, artifacts: str = "") -> tuple[str, Path] | None:
     return name, Path(*parts[:place]) / "data" / name / "prepared"
 
 
-def prepared(data: Path | None, results: Path) -> Path | None:
-    """Return `data` or, without it, the prepared images beside the results if they are a finished store, else None."""
+def prepared(data: Path | None, results: Path, why: str) -> Path:
+    """Return `data` or, without it, the prepared images beside the results; `why` says what their images are for.
+
+    Raises ValueError if that is no finished store.
+    """
     if data is not None:
         return named(data)
     known = data_set(results)
-    return known[1] if known and (known[1] / files.MANIFEST).is_file() else None
+    if known is None or not (known[1] / files.MANIFEST).is_file():
+        raise ValueError(f"there are no prepared images beside {results}, {why}; name their folder by --data")
+    return known[1]
 
 
 def named(data: Path) -> Path:

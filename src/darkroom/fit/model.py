@@ -127,33 +127,49 @@ def save_weights(folder: Path, network: nn.Module) -> None:
 
 
 def read_about(folder: Path) -> About:
-    """Read a model folder's description. Raises FileNotFoundError if no training ever finished there, ValueError for a model of
-    version 0.1.
+    """Read a model folder's description. Raises FileNotFoundError if no training ever finished there, ValueError naming the
+    version of Darkroom that wrote it if this one does not read it.
 
     A model without a manifest is the last good one: Snakemake removes the manifest before retraining, and the folder is
     replaced once training has finished.
     """
-    about = _described(folder)
-    return About(
-        about["kind"],
-        about["plugin"],
-        tuple(about["shape"]),
-        tuple(about["classes"]),
-        about["precision"],
-        about["channels_last"],
-        read_target(about),
-        about.get("link", "softmax"),
-        about.get("samples", "image"),
-    )
+    about = described(folder)
+    try:
+        return About(
+            about["kind"],
+            about["plugin"],
+            tuple(map(int, about["shape"])),
+            tuple(about["classes"]),
+            about["precision"],
+            about["channels_last"],
+            read_target(about),
+            about.get("link", "softmax"),
+            about.get("samples", "image"),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign(folder, about, f"does not read its {ABOUT} ({type(error).__name__}: {error})") from None
 
 
-def _described(folder: Path) -> dict[str, Any]:
+def described(folder: Path) -> dict[str, Any]:
+    """Return a model folder's description as it was saved. Raises like `read_about`."""
     if not (folder / ABOUT).is_file():
         raise FileNotFoundError(f"{folder} contains no {ABOUT}: the stage that writes it has not run or did not finish")
     found: dict[str, Any] = files.read_json(folder / ABOUT)
+    if not isinstance(found, dict):
+        raise ValueError(f"{folder / ABOUT} is damaged: it holds no description; copy the folder again, or {AGAIN}")
     if found.get("kind") not in ("network", "generator", "detector"):
-        raise ValueError(f"{folder} holds a model of Darkroom 0.1, which alone reads it; {AGAIN}")
+        raise _foreign(folder, {"darkroom": "0.1"} | found, "does not know this kind of model")
+    if "name" not in (found.get("plugin") or ()):
+        raise _foreign(folder, found, f"does not read its {ABOUT} (no name of a {found['kind']})")
     return found
+
+
+def _foreign(folder: Path, about: dict[str, Any], problem: str) -> ValueError:
+    """Return the error for a model that this version of Darkroom does not read."""
+    wrote = about.get("darkroom", "of an earlier version")
+    return ValueError(
+        f"{folder} was written by Darkroom {wrote}; this is {_version()}, which {problem}: use that version, or {AGAIN}"
+    )
 
 
 def saved_options(folder: Path) -> Section:
@@ -161,7 +177,7 @@ def saved_options(folder: Path) -> Section:
 
     Raises ValueError naming the version of Darkroom that wrote them, if this one does not know the plug-in or an option.
     """
-    about = _described(folder)
+    about = described(folder)
     kind, plugin = about["kind"], about["plugin"]
     try:
         return registry.options(kind, plugin["name"]).model_validate(plugin)
@@ -169,11 +185,7 @@ def saved_options(folder: Path) -> Section:
         reason = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
     except ValueError as error:
         reason = str(error)
-    wrote = about.get("darkroom", "of an earlier version")
-    raise ValueError(
-        f"{folder} was written by Darkroom {wrote}; this is {_version()}, which does not know the {kind} {plugin['name']} as it "
-        f"was saved ({reason}): use that version, or {AGAIN}"
-    ) from None
+    raise _foreign(folder, about, f"does not know the {kind} {plugin['name']} as it was saved ({reason})")
 
 
 def _version() -> str:
@@ -227,14 +239,21 @@ def load_weights(folder: Path, network: nn.Module) -> nn.Module:
 
 def rebuild(kind: str, folder: Path, *given: Any, options: Section | None = None) -> nn.Module:
     """Rebuild the trained network in a folder: call its plug-in with `given` and its saved options, or these, and load
-    its weights, in the memory format of its training. Networks that predict numbers answer in the units of the table."""
+    its weights, in the memory format of its training. Networks that predict numbers answer in the units of the table.
+
+    Raises ValueError if the folder holds another kind of model, or weights of another architecture.
+    """
     about = read_about(folder)
     if about.kind != kind:
         raise ValueError(f"{folder} holds {about.what}; expected a {kind}")
     network: nn.Module = registry.build(options or saved_options(folder), *given)
     if about.target.kind == "numbers":
         rescaled(network, len(about.target.names))
-    load_weights(folder, network)
+    try:
+        load_weights(folder, network)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise _foreign(folder, described(folder), f"builds its {kind} with other weights ({reason})") from None
     return network.to(memory_format=torch.channels_last) if about.channels_last else network
 
 

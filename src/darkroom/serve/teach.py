@@ -44,11 +44,7 @@ def run(
     if not 0 <= tolerance < 1:
         raise ValueError(f"--tolerance is {tolerance:g}; it must be at least 0 and below 1")
     said, parent = read(verdicts), lesson.read_parent(model)
-    prepared = beside.prepared(data, model)
-    if prepared is None:
-        raise ValueError(
-            f"there are no prepared images beside {model}, whose validation images show what changed; name their folder by --data"
-        )
+    prepared = beside.prepared(data, model, "whose validation images show what changed")
     home = parent.folder.parent
     target = out or next(
         home.with_name(f"{NAME}-{k}") for k in itertools.count(1) if not home.with_name(f"{NAME}-{k}").exists()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from darkroom import files
+from darkroom.fit.model import described
 from darkroom.report.results import Run, read_run
 from darkroom.serve.compare.pairs import TABLES
 from darkroom.tracking import database, spool
@@ -90,10 +91,9 @@ def _run(folder: Path) -> tuple[int, Run]:
 
 
 def _read(model: Path, evaluation: Path, seed: str) -> tuple[int, Run]:
-    run = read_run(model, evaluation, int(seed) if seed.isdigit() else 0)
-    if run.model.get("kind") not in TABLES:
-        kind = run.model.get("kind") or "model of version 0.1"
+    if (kind := described(model)["kind"]) not in TABLES:
         raise ValueError(f"{model} holds a {kind}; classifiers and detectors can be compared")
+    run = read_run(model, evaluation, int(seed) if seed.isdigit() else 0)
     return run.seed, run
 
 

@@ -89,6 +89,8 @@ def run(*, model: Path, data: Path, out: Path, to: str = "onnx", precision: str 
         for file in sorted(Path(scratch).iterdir()):
             shutil.move(file, out.parent / file.name)
     _say(out, tried, speeds, len(images))
+    if not contract["evaluated"]:
+        print(f"  without calibration and thresholds: {model} has no finished evaluation")
 
 
 def _graph(folder: Path, view: str) -> tuple[Graph, dict[str, Any]]:
@@ -116,7 +118,7 @@ def _graph(folder: Path, view: str) -> tuple[Graph, dict[str, Any]]:
         evaluated = (evaluation / THRESHOLD).is_file()
         threshold = read_operating_point(evaluation, contract["weights"]).value if evaluated else None
         graph = DetectorGraph(intake, read_detector(model), threshold)
-        contract |= {"kind": "anomaly detector", "threshold": threshold}
+        contract |= {"kind": "anomaly detector", "threshold": threshold, "evaluated": evaluated}
     else:
         trained = read_trained(folder)
         graph = ClassifierGraph(intake, trained, view)

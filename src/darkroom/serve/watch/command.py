@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from darkroom import files
+from darkroom import files, settings
 from darkroom.data import beside, incoming, table
 from darkroom.data.store import open_store
 from darkroom.randomness import derive
@@ -35,11 +35,7 @@ def run(*, model: Path, images: Path, data: Path | None = None, out: Path | None
     images cannot be compared.
     """
     witness = observer(model)
-    root = beside.prepared(data, model)
-    if root is None:
-        raise ValueError(
-            f"there are no prepared images beside {model}, whose test images are the reference; name their folder by --data"
-        )
+    root = beside.prepared(data, model, "whose test images are the reference")
     store, preparation = open_store(root), witness.preparation
     shape = (preparation.channels, preparation.height, preparation.width)
     if store.shape != shape:
@@ -52,7 +48,7 @@ def run(*, model: Path, images: Path, data: Path | None = None, out: Path | None
     new, unread = samples.new(witness, listing, draws)
     if new is None:
         raise ValueError(
-            f"--images: none of the {len(listing.names)} files in {images} can be read: {unread[0].reason}"
+            f"--images: no file of {images} can be read: {settings.printable(unread[0].file, 60)}: {unread[0].reason}"
         )
     known = samples.reference(witness, store, _sizes(root), draws)
     result = compared(known, new, witness.names, draws)
