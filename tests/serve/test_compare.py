@@ -289,7 +289,7 @@ def test_runs_and_commits_are_found_in_mlflow_and_the_comparison_goes_there(
         assert command(a, b, "--out", "out") == 0
         (one,) = files.read_json(tmp_path / "out/comparison.json")["models"]
         assert one["metrics"]["accuracy"]["gain"]["value"] == pytest.approx(40 / ITEMS)
-    assert spool.sync(patience=60) == []
+    assert spool.sync(patience=600) == []
     written = client.search_runs([experiment], "tags.stage = 'compare'")
     assert len(written) == 1
     assert written[0].data.metrics["gain/accuracy"] == pytest.approx(40 / ITEMS)

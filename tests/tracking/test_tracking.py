@@ -239,7 +239,7 @@ def test_sync_needs_no_variable_where_a_run_had_one(store: Any, monkeypatch: pyt
     write()
     spool.direct(spool.SPOOL)
     monkeypatch.delenv(spool.URI)
-    assert spool.sync(patience=120) == []  # a busy machine starts a sender slowly
+    assert spool.sync(patience=600) == []  # a busy machine starts a sender slowly
     assert runs(store)[JOB.format(0)].info.status == "FINISHED"
 
 

@@ -181,7 +181,7 @@ ROWS = [
         for key, value in {"tta": ["hflip"], "tta_merge": "max", "resamples": 50, "costs": {"0": {"1": 5}}}.items()
     ),
     Row("`pretrain.training`", settings(pretrain__training={"epochs": 2}), PRETRAINED, "pretrainings"),
-    Row("`pretrain.seed`", settings(pretrain__seed=1), PRETRAINED, "pretrainings", quick=True),
+    Row("`pretrain.seed`", settings(pretrain__seed=1), PRETRAINED, "pretrainings", when="thorough"),
     Row(
         "a pretraining added",
         settings(pretrain__models__more={"objective": "rotation", "network": "cnn"}),
@@ -337,7 +337,7 @@ ROWS = [
         EVERYTHING,
         "all",
         "1 replaced image",
-        quick=True,
+        when="thorough",
     ),
     Row("a picture deleted", pictures(lambda p: (p / "0" / "0.png").unlink()), EVERYTHING, "all", "1 removed image"),
     Row("a picture renamed", pictures(renamed), EVERYTHING, "all", "1 renamed image"),

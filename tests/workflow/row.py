@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tests.workflow.edits import ALL, BASE, Change, settings
 
@@ -48,7 +48,8 @@ class Row:
     arguments: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     """Jobs that the base plan does not have."""
-    quick: bool = False
+    when: Literal["always", "thorough", "long"] = "long"
+    """Which tests try it."""
     base: Base = STALE
 
 

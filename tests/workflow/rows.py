@@ -37,7 +37,7 @@ ROWS = [
         RESNETS,
         "what trains or judges with it",
         "nets/resnet.py: function ",
-        quick=True,
+        when="always",
     ),
     Row(
         "one generator's losses",
@@ -64,12 +64,12 @@ ROWS = [
         MLP,
         "what names it",
         "network.scale nothing → 1",
-        quick=True,
+        when="always",
     ),
     Row(
         "an option added to another plug-in of the same file",
         code("fit/optimizers.py", "momentum:", "other: Annotated[int, Field(description='x')] = 1,\n    momentum:"),
-        quick=True,
+        when="thorough",
     ),
     Row(
         "a new kind of plug-in",
@@ -77,7 +77,7 @@ ROWS = [
             "src/darkroom/fit/novel.py",
             'from darkroom.registry import register\n\n\n@register("novelty", "first")\ndef first() -> None: ...\n',
         ),
-        quick=True,
+        when="thorough",
     ),
     Row(
         "an error reworded: in `settings`, in `files`, in a package",
@@ -86,7 +86,7 @@ ROWS = [
             code("files.py", "could not write {target}", "cannot write {target}"),
             code("data/store.py", "no split", "there is no split"),
         ),
-        quick=True,
+        when="always",
     ),
     Row(
         "layers that two kinds of networks share",
@@ -105,21 +105,21 @@ ROWS = [
         code("data/pictures.py", "(220, 38, 38)", "(38, 220, 38)"),
         ("data card",),
         "the data card",
-        quick=True,
+        when="always",
     ),
     Row(
         "the layout of contact sheets",
         code("augment/sheet.py", "ORIGINALS, COPIES = 10, 8", "ORIGINALS, COPIES = 10, 9"),
         ("contact sheet",),
         "the contact sheets",
-        quick=True,
+        when="thorough",
     ),
     Row(
         "the color of plots",
         code("figures.py", '"savefig.facecolor": "white"', '"savefig.facecolor": "ivory"'),
         ("card", "gallery", "^audit: ", "evaluate "),
         "what draws plots: the data card, the gallery, audits, evaluations",
-        quick=True,
+        when="thorough",
     ),
     Row("what every stage uses", code("files.py", "with_name(", 'with_name("" + '), EVERYTHING, "all"),
     Row(
@@ -181,7 +181,7 @@ ROWS = [
         MLP,
         "its trainings and evaluations",
         "training.optimizer.lr 0.001 → 0.01",
-        quick=True,
+        when="thorough",
     ),
     Row("a branch checked out and left again", branch_and_back),
     Row(

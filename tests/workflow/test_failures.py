@@ -24,6 +24,7 @@ def words(page: str) -> str:
     return " ".join(re.sub("<.*?>", " ", page.partition("</header>")[0].partition("<header")[2]).split())
 
 
+@pytest.mark.thorough
 def test_the_others_finish_and_the_page_says_what_is_missing_and_why(project) -> None:
     detectors: dict[str, Any] = {"pca": {}, "broken": {"detector": "autoencoder", "training": BROKEN}}
     content = {"name": "one", "data": {"source": "sklearn"}}

@@ -159,10 +159,15 @@ def tracked(path: Path, stage: str) -> list[tuple[str]]:
             "classify/standrd/mlp/seed-0/model",
             'no policy "standrd". Did you mean "standard"? There are: none, standard',
         ),
-        ("classify/none/mpl/seed-0/evaluation", 'no model "mpl". Did you mean "mlp"? There are: mlp, resnet'),
-        ("detect/normal-3/pca/seed-0/model", 'no task "normal-3". Did you mean "normal-1"? There are: normal-1'),
-        ("audit/models/fold-7", 'no fold "7". There are: 0, 1'),
-        ("generate/synthetic/none", 'no policy "none". smoke has none'),
+        *(
+            pytest.param(*pair, marks=pytest.mark.thorough)
+            for pair in {
+                "classify/none/mpl/seed-0/evaluation": 'no model "mpl". Did you mean "mlp"? There are: mlp, resnet',
+                "detect/normal-3/pca/seed-0/model": 'no task "normal-3". Did you mean "normal-1"? There are: normal-1',
+                "audit/models/fold-7": 'no fold "7". There are: 0, 1',
+                "generate/synthetic/none": 'no policy "none". smoke has none',
+            }.items()
+        ),
     ],
 )
 def test_a_target_that_the_config_does_not_have_names_what_it_has(project: Project, target: str, said: str) -> None:

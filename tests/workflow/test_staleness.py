@@ -1,6 +1,7 @@
 """What a change makes stale: each row of docs/reruns.md, by asking Snakemake for its plan.
 
-The results are stand-ins with real records (see `made.py`): a plan never reads more of them. Without `-m long` a few rows run.
+The results are stand-ins with real records (see `made.py`): a plan never reads more of them. A few rows run always, others with
+`-m thorough` or `-m long`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ SEVERAL = [
     ),
 ]
 """Rows that share one plan, as their jobs can be distinguished; `-m long` tests each of them alone."""
+MARKS: dict[str, Any] = {"always": (), "thorough": pytest.mark.thorough, "long": pytest.mark.long}
 
 
 def expected(row: Row) -> set[str]:
@@ -92,7 +94,7 @@ def made(project) -> Callable[[Base], Any]:
     "row",
     [
         *(pytest.param(row, id=row.what) for row in SEVERAL),
-        *(pytest.param(row, id=row.what, marks=() if row.quick else pytest.mark.long) for row in ROWS),
+        *(pytest.param(row, id=row.what, marks=MARKS[row.when]) for row in ROWS),
     ],
 )
 def test_what_runs_after_a_change(made, row: Row) -> None:

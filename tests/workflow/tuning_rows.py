@@ -23,7 +23,7 @@ ROWS = [
             *(f"draw copies for drawn, seed {seed} without fold {fold}" for seed in (0, 1) for fold in (0, 1)),
             "pool the folds of the classifiers of stale",
         ),
-        quick=True,
+        when="thorough",
     ),
     Row(
         "`classify.learning_curve` added",
@@ -45,7 +45,7 @@ ROWS = [
             "search tuned: choose the best trial",
             *(f"{do} classifier: tuned on none, seed {seed}" for do in ("train", "evaluate") for seed in (0, 1)),
         ),
-        quick=True,
+        when="thorough",
     ),
     Row(
         "the learning rate of one classifier to `auto`",
@@ -54,6 +54,6 @@ ROWS = [
         "its range tests, trainings and evaluations",
         "training.optimizer.lr 0.001 → auto",
         new=tuple(f"learning-rate range test: mlp on {policy}" for policy in ("none", "standard", "drawn")),
-        quick=True,
+        when="thorough",
     ),
 ]

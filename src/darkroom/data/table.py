@@ -43,7 +43,7 @@ def write(path: Path, columns: Columns, rows: Iterable[Sequence[Any]], *, total:
 def progress(done: int, total: int | None, *, last: bool) -> None:
     """Draw a progress bar if standard error is a terminal, or without a known total a count; the `last` one ends its line."""
     if sys.stderr.isatty():
-        bar = f"{done:,}" if total is None else f"{'█' * (BAR * done // total):░<{BAR}} {done:,} of {total:,}"
+        bar = f"{done:,}" if total is None else f"{'█' * (BAR * done // max(total, 1)):░<{BAR}} {done:,} of {total:,}"
         print(f"\r{bar}", end="\n" if last else "", file=sys.stderr, flush=True)
 
 

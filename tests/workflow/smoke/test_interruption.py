@@ -1,6 +1,6 @@
 """Runs that are interrupted, at random moments and in every way, end like one that nobody disturbed.
 
-Without `-m long` one training is hit, with it each stage of the smoke config.
+With `-m thorough` one training is hit, with `-m long` each stage of the smoke config.
 """
 
 from __future__ import annotations
@@ -175,14 +175,16 @@ def running(project: Project) -> int:
     return int(count)
 
 
-def test_a_training_survives_a_power_cut(smoke: Project) -> None:
-    smoke = Project(smoke.root)  # with an interpreter of its own for every job, as users have
-    expected = contents(smoke.root)
-    (smoke.root / MODEL).unlink()
+@pytest.mark.thorough
+def test_a_training_survives_a_power_cut(project: Project) -> None:
+    project = Project(project.root)  # with an interpreter of its own for every job, as users have
+    project.call(MODEL, *CONFIG, tracking="")
+    expected = contents(project.root)
+    (project.root / MODEL).unlink()
     hits = {**dict.fromkeys(stages(), 0), "classify train": 1}
     times, kinds = {"classify train": 5.0}, ["power cut"]
-    interrupted(smoke, MODEL, hits=hits, times=times, generator=random.Random(SEED), kinds=kinds, tracking="")
-    assert differences(expected, contents(smoke.root)) == []
+    interrupted(project, MODEL, hits=hits, times=times, generator=random.Random(SEED), kinds=kinds, tracking="")
+    assert differences(expected, contents(project.root)) == []
 
 
 @pytest.mark.thorough
