@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import version as installed
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -45,8 +46,15 @@ html_show_sphinx = False
 
 
 def setup(app: Sphinx) -> None:
-    """Register the reader of docstrings."""
+    """Register the reader of docstrings and a navigation that shows a page's own branch only."""
     app.connect("autodoc-process-docstring", lambda *given: _read_docstring(given[-1]))
+    app.connect("html-page-context", lambda *given: _collapse(given[3]), priority=400)  # before the theme's
+
+
+def _collapse(context: dict[str, Any]) -> None:
+    """Leave the branches of other pages out of the navigation: hundreds of links per page take most of the build's time."""
+    if whole := context.get("toctree"):
+        context["toctree"] = lambda **options: whole(**options | {"collapse": True})
 
 
 def _read_docstring(lines: list[str]) -> None:
