@@ -13,7 +13,7 @@ PYTHON is the interpreter of another environment with cleanlab, which is under t
 the training images and returns its label quality by both of its usual scores, and the issues that it finds.
 
 Precision and recall are those of the suspects; the area is that under the precision-recall curve of the ranking, on the
-training images. `margin` ranks by the judges' probabilities alone, `search` is what `labels find` does, with neighbors' votes.
+training images. `judges` uses their probabilities alone, `search` is what `labels find` does, with neighbors' votes.
 
 Wanted: an area of at least cleanlab's.
 """
@@ -45,7 +45,7 @@ from darkroom.classify.transfer.heads.logistic import Logistic
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import Store, labeled, open_store
-from darkroom.labels.confident import suspects, suspicion
+from darkroom.labels.confident import confident_joint, suspects, suspicion
 from darkroom.labels.config import FindSpec
 from darkroom.labels.evidence import Evidence, collect, gather
 from darkroom.log import silent
@@ -174,9 +174,12 @@ def _case(
     """Return precision, recall and area of each method."""
     found, truth = images.judged(root, wrong, seed)
     measured = {}
-    for method, probabilities in {"margin": found.judged, "search": found.together}.items():
-        score, _ = suspicion(probabilities, found.labels)
-        measured[method] = _measured(truth, suspects(probabilities, found.labels), score)
+    for method, chosen, ranked in (
+        ("judges", found.judged, found.judged),
+        ("search", found.together, found.independent),
+    ):
+        score, _ = suspicion(ranked, found.labels, confident_joint(chosen, found.labels))
+        measured[method] = _measured(truth, suspects(chosen, found.labels), score)
     if cleanlab:
         np.savez(root / "given.npz", labels=found.labels, probabilities=found.judged)
         subprocess.run([cleanlab, "-c", CLEANLAB, root / "given.npz", root / "back.npz"], check=True)

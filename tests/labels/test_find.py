@@ -139,9 +139,25 @@ def test_the_confident_joint_counts_by_the_mean_probability_of_each_class() -> N
     # the thresholds are 0.6 and 0.8; the last image reaches neither
     assert confident_joint(probabilities, labels).tolist() == [[2, 1], [0, 2]]
     assert suspects(probabilities, labels).tolist() == [False, False, True, False, False]
-    score, suggested = suspicion(probabilities, labels)
-    assert score == pytest.approx([-0.8, -0.4, 0.6, -0.8, -0.4])
-    assert suggested.tolist() == [1, 1, 1, 0, 0]
+
+
+def test_a_label_is_wrong_with_the_probability_of_bayes_rule() -> None:
+    probabilities, labels = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]]), np.array([0, 0, 1])
+    # of images of class 0, two thirds are labeled 0; of class 1, one third
+    score, suggested = suspicion(probabilities, labels, np.array([[2.0, 1.0], [1.0, 2.0]]))
+    assert score == pytest.approx([0.1 / (0.1 + 1.8), 0.8 / (0.8 + 0.4), 0.1 / (0.1 + 1.8)])
+    assert suggested.tolist() == [1, 1, 0]
+
+
+def test_the_more_often_a_class_is_mislabeled_the_more_suspicious_its_images() -> None:
+    """An image labeled 0 that may as well be 1 or 2, where only images of class 2 were labeled 0."""
+    probabilities, labels = np.array([[0.4, 0.3, 0.3]]), np.array([0])
+    joint = np.array([[80.0, 0.0, 20.0], [0.0, 100.0, 0.0], [0.0, 0.0, 80.0]])
+    score, suggested = suspicion(probabilities, labels, joint)
+    assert suggested.tolist() == [2]
+    assert score == pytest.approx([0.06 / 0.46])
+    clean, likely = suspicion(probabilities, labels, 100 * np.eye(3))
+    assert (clean.tolist(), likely.tolist()) == ([0.0], [1])
 
 
 def test_a_class_without_images_is_neither_label_nor_suggestion() -> None:

@@ -5,6 +5,7 @@ The confident joint counts the images labeled i that count as class j: those who
 probability that images labeled j have of it; of several such classes, the most probable one counts. Rows are then scaled to
 the number of images with each label. The off-diagonal entry (i, j) is the estimated number of images labeled i that are j.
 This number of images labeled i are suspects: those whose probability of j exceeds that of i the most ("prune by noise rate").
+They are ranked by the probability that the label is wrong, given the estimated joint.
 """
 
 from __future__ import annotations
@@ -51,13 +52,16 @@ def suspects(probabilities: Floats, labels: Labels) -> NDArray[np.bool_]:
     return found
 
 
-def suspicion(probabilities: Floats, labels: Labels) -> tuple[Floats, Labels]:
-    """Return the score (N,) in [-1, 1] by which suspects are ranked, and the most probable other class (N,).
+def suspicion(probabilities: Floats, labels: Labels, joint: Floats) -> tuple[Floats, Labels]:
+    """Return the probability (N,) that each label is wrong, by which suspects are ranked, and the most probable other class (N,).
 
-    The score is the probability of that class minus that of the label: the normalized margin of Northcutt et al., negated.
+    `joint` (K, K) is an estimate of the numbers of images by label and actual class. It says how often images of a class are
+    labeled i; by Bayes' rule, the odds of the classes of an image labeled i are their probabilities times this share.
     """
-    others = probabilities.copy()
     rows = np.arange(len(labels))
+    labeled = joint / np.maximum(joint.sum(0, keepdims=True), 1e-9)  # by actual class, the share of each label
+    odds = probabilities * labeled[labels]
+    wrong = np.clip(1 - odds[rows, labels] / np.maximum(odds.sum(1), 1e-300), 0, 1)
+    others = odds + 1e-12 * probabilities  # where nothing speaks for another class, the most probable one
     others[rows, labels] = -1
-    best = others.argmax(1)
-    return probabilities[rows, best] - probabilities[rows, labels], best
+    return wrong, others.argmax(1)

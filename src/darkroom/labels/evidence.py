@@ -34,6 +34,8 @@ Look = Callable[[int, Labels, Labels], tuple[Floats, NDArray[np.float32]]]
 
 NEIGHBORS = 10
 """Nearest images that vote, one vote each."""
+DOUBT = 0.05
+"""Share of votes that each class gets in addition, half of a neighbor: none among ten does not exclude a class."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ class Evidence:
     def together(self) -> Floats:
         """The mean of the judges' probabilities and the neighbors' votes (N, K)."""
         return (self.judged + self.voted) / 2
+
+    @property
+    def independent(self) -> Floats:
+        """The product of the judges' probabilities and the neighbors' votes, as of independent witnesses (N, K)."""
+        product = self.judged * (self.voted + DOUBT)
+        shares: Floats = product / np.maximum(product.sum(1, keepdims=True), 1e-300)
+        return shares
 
 
 def collect(spec: FindSpec, store: Store, models: Path) -> Evidence:

@@ -34,13 +34,14 @@ def run(spec: FindSpec, *, data: Path, models: Path, weights: Path | None = None
     """Find suspects among the labeled images of the prepared store `data`, by the judges `models`/fold-F.
 
     Confident learning selects them from the mean of judges' probabilities and neighbors' votes; images with a copy or
-    near-duplicate of another label are suspects, too. All are ranked by normalized margin.
+    near-duplicate of another label are suspects, too. All are ranked by the probability that the label is wrong.
     """
     torch.set_num_threads(1)  # sums depend on the number of threads
     started = time.monotonic()
     spec, store = pretrained.localized(spec, weights), open_store(data)
     evidence, twins = collect(spec, store, models), conflicts(store, data)
-    score, suggested = suspicion(evidence.together, evidence.labels)
+    joint = confident_joint(evidence.together, evidence.labels)
+    score, suggested = suspicion(evidence.independent, evidence.labels, joint)
     ids = store.items["id"].to_numpy(dtype=object)[evidence.rows]
     chosen = suspects(evidence.together, evidence.labels) | np.isin(ids, list(twins))
     places = np.flatnonzero(chosen)
@@ -48,7 +49,6 @@ def run(spec: FindSpec, *, data: Path, models: Path, weights: Path | None = None
     entries = [
         _entry(store, evidence, int(place), int(suggested[place]), float(score[place]), twins) for place in places
     ]
-    joint = confident_joint(evidence.together, evidence.labels)
     with files.folder(out) as fresh:
         _write_table(fresh / TABLE, entries)
         shown = places[: spec.examples]
