@@ -21,7 +21,8 @@ HEAD = """# Published results, reproduced
 {summary}
 
 `uv run snakemake reproduce` runs every experiment whose data is there and writes this page; `uv run snakemake reproduce_NAME`
-runs one. Experiments and published values are in `src/darkroom/reproduce/published`.
+runs one and writes results/reproduce/page/reproduced.md. Experiments and published values are in
+`src/darkroom/reproduce/published`.
 
 *n* is runs (seeds) × test items. The interval is Student's 95 % t over the runs: each run on an ADBench table is another split,
 each run of a classifier other initial weights and batches. An accuracy whose runs all agree, or that has one, has Wilson's
