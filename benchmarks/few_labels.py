@@ -6,9 +6,9 @@
 
 MNIST-5k with 4 labels per class, or an archive of class folders such as cifar10_subset.zip. Each seed keeps other labels, which
 all methods share, and trains the default `resnet` on images that an online policy transforms: `affine`, and for an archive,
-which is taken for photographs, flips and shifts. The supervised model makes as many optimizer steps as the others, and at least
-`--steps`. Accuracies are those of the test images, and in brackets of the validation images, by which settings were chosen.
-Seconds are those of the training.
+which is taken for photographs, flips and shifts, for probes flips and crops. The supervised model makes as many optimizer steps
+as the others, and at least `--steps`. Accuracies are those of the test images, and in brackets of the validation images, by
+which settings were chosen. Seconds are those of the training.
 
 With `--pretrain`, a `resnet` first learns from all training images without their labels, once for all seeds; `--work` keeps it
 for another call. The methods then include `probe` and `fine_tune` on it, and `fine_tune+mixmatch`, which starts a
@@ -52,9 +52,11 @@ SUPERVISED = "supervised"
 WANTED = 0.90
 POLICY: dict[str, Any] = {"online": [{"name": "affine"}]}
 PHOTOGRAPHS: dict[str, Any] = {"online": ["hflip", "pad_crop"]}
+CROPS: dict[str, Any] = {"online": ["hflip", {"name": "crop", "area": 0.4, "interpolation": "linear"}]}
+"""For probes of photographs, whose pretraining saw crops, too."""
 TRANSFERS = ("probe", "fine_tune")
 PRETRAINED = {"name": "pretrained", "weights": {"pretrain": "own"}}
-VIEWS = 4
+VIEWS = 30
 """Augmented views of each labeled image for heads on frozen features."""
 
 
@@ -94,7 +96,7 @@ def main() -> None:
             steps = given.steps
             for method in [*given.methods, SUPERVISED]:
                 epochs = given.epochs if method != SUPERVISED else steps
-                policy = PHOTOGRAPHS if given.data else POLICY
+                policy = (CROPS if method == "probe" else PHOTOGRAPHS) if given.data else POLICY
                 accuracy, validated, made, seconds = one(data, method, epochs, seed, policy=policy, weights=weights)
                 steps = max(steps, made)
                 found.setdefault(method, []).append(accuracy)
