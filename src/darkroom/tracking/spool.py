@@ -129,7 +129,7 @@ def tracking_uri(spool: Path = SPOOL) -> str:
     return os.environ.get(URI) or destination(spool) or ""
 
 
-def sync(*, spool: Path = SPOOL, patience: float = 20.0) -> list[Path]:
+def sync(*, spool: Path = SPOOL, patience: float = 60.0) -> list[Path]:
     """Send records left by earlier runs while deliveries make progress; return the remaining spool files.
 
     Says what it is waiting for if that takes longer than `QUIET` seconds.
