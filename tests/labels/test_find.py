@@ -19,7 +19,7 @@ from darkroom.data.store import open_store
 from darkroom.labels import effect, find
 from darkroom.labels.confident import confident_joint, suspects, suspicion
 from darkroom.labels.config import EffectSpec, FindSpec
-from darkroom.labels.evidence import collect
+from darkroom.labels.evidence import Evidence, collect
 from darkroom.log import silent
 from darkroom.registry import options
 
@@ -139,6 +139,14 @@ def test_the_confident_joint_counts_by_the_mean_probability_of_each_class() -> N
     # the thresholds are 0.6 and 0.8; the last image reaches neither
     assert confident_joint(probabilities, labels).tolist() == [[2, 1], [0, 2]]
     assert suspects(probabilities, labels).tolist() == [False, False, True, False, False]
+
+
+def test_judges_and_neighbors_count_as_independent_witnesses() -> None:
+    judged, voted = np.array([[0.5, 0.3, 0.2]]), np.array([[0.0, 0.6, 0.4]])
+    nothing = np.zeros(1, np.int64)
+    found = Evidence(nothing, nothing, judged, voted, np.zeros((1, 3), np.int64)).independent
+    product = np.array([0.5 * 0.05, 0.3 * 0.65, 0.2 * 0.45])
+    assert found[0] == pytest.approx(product / product.sum())
 
 
 def test_a_label_is_wrong_with_the_probability_of_bayes_rule() -> None:

@@ -86,7 +86,7 @@ STAGES = (
     Stage(
         name="reproduce page",
         folder=f"{FOLDER}/page",
-        title="write docs/reproduced.md",
+        title="write the page of published results",
         spec=_page,
         inputs=_possible,
         cost=Cost(LIGHT, 0, seconds=1),

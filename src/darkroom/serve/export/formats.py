@@ -80,9 +80,9 @@ def write(graph: Graph, to: Format, path: Path, contract: dict[str, Any]) -> Non
 
 
 def _antialias(model: Any) -> None:
-    """Resize as PyTorch does where an OpenVINO model resizes with antialiasing, of which its processor plugin leaves it out.
+    """Replace resizing with antialiasing, which OpenVINO's CPU plugin computes differently from PyTorch.
 
-    OpenVINO has the same interpolation under the name of Pillow, over the two sides of an image (B, C, H, W) alone.
+    Its interpolation modes named after Pillow agree with PyTorch; they resize height and width of images (B, C, H, W) only.
     """
     from openvino import opset11
 

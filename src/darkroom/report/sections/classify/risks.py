@@ -100,16 +100,16 @@ def shortcuts_table(found: Sequence[dict[str, Any]], target: str, names: Sequenc
 def shortcut_findings(found: Sequence[dict[str, Any]], target: str, names: Sequence[str]) -> Iterator[Finding]:
     """Warn of attributes that predict the target on their own."""
     leaks = [one for one in found if one["found"]]
-    told = leaks if target == "class" else sorted(leaks, key=_by_accuracy)[:MOST]
-    for one in told:
+    shown = leaks if target == "class" else sorted(leaks, key=_by_accuracy)[:MOST]
+    for one in shown:
         accuracy = Number(one["accuracy"], one["low"], one["high"])
         words = say("The {} alone predicts ", one["kind"])
         named = {"labels": "whether <b>{}</b> is there", "numbers": "the quarter of <b>{}</b>"}.get(target, "the class")
         words += say(named, _named(one["output"], names, ""))
         words += say(": balanced accuracy <b>{}</b>", text.full(accuracy, "percent"))
         words += say(", chance {}%. A network may use it in place of the picture.", text.percent(one["chance"]))
-        if one is told[-1] and len(leaks) > len(told):
-            words += say(" The table of shortcuts has {} more.", len(leaks) - len(told))
+        if one is shown[-1] and len(leaks) > len(shown):
+            words += say(" The table of shortcuts has {} more.", len(leaks) - len(shown))
         yield Finding("Shortcut", "a leak", "bad", words)
 
 
