@@ -45,7 +45,7 @@ from darkroom.classify.transfer.heads.logistic import Logistic
 from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import Store, labeled, open_store
-from darkroom.labels.confident import confident_joint, suspects, suspicion
+from darkroom.labels.confident import suspects
 from darkroom.labels.config import FindSpec
 from darkroom.labels.evidence import Evidence, collect, gather
 from darkroom.log import silent
@@ -174,12 +174,10 @@ def _case(
     """Return precision, recall and area of each method."""
     found, truth = images.judged(root, wrong, seed)
     measured = {}
-    for method, chosen, ranked in (
-        ("judges", found.judged, found.judged),
-        ("search", found.together, found.independent),
-    ):
-        score, _ = suspicion(ranked, found.labels, confident_joint(chosen, found.labels))
-        measured[method] = _measured(truth, suspects(chosen, found.labels), score)
+    alone = replace(found, voted=np.full_like(found.voted, 1 / found.voted.shape[1]))
+    for method, evidence in (("judges", alone), ("search", found)):
+        wrong_by = 1 - evidence.actual()[np.arange(len(truth)), found.labels]
+        measured[method] = _measured(truth, suspects(wrong_by), wrong_by)
     if cleanlab:
         np.savez(root / "given.npz", labels=found.labels, probabilities=found.judged)
         subprocess.run([cleanlab, "-c", CLEANLAB, root / "given.npz", root / "back.npz"], check=True)

@@ -17,9 +17,9 @@ from darkroom.data import fetch, prepare
 from darkroom.data.config import FetchSpec, PrepareSpec
 from darkroom.data.store import open_store
 from darkroom.labels import effect, find
-from darkroom.labels.confident import confident_joint, suspects, suspicion
+from darkroom.labels.confident import actual, calibrated, confident_counts, label_rates, posterior, suspects
 from darkroom.labels.config import EffectSpec, FindSpec
-from darkroom.labels.evidence import Evidence, collect
+from darkroom.labels.evidence import DOUBT, Evidence, collect
 from darkroom.log import silent
 from darkroom.registry import options
 
@@ -133,41 +133,100 @@ def test_training_on_either_labels_predicts_the_same_test_images(
     assert (table["before_0"] != table["after_0"]).any()
 
 
-def test_the_confident_joint_counts_by_the_mean_probability_of_each_class() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]])
-    labels = np.array([0, 0, 0, 1, 1])
-    # the thresholds are 0.6 and 0.8; the last image reaches neither
-    assert confident_joint(probabilities, labels).tolist() == [[2, 1], [0, 2]]
-    assert suspects(probabilities, labels).tolist() == [False, False, True, False, False]
+def noisy(rates: np.ndarray, images: int, sure: float = 0.9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return probabilities (N, K) of classes, and labels (N,) drawn at these rates (K, K), with the actual classes (N,).
+
+    A share `sure` of the images is all but certain. Others may as well be the next class, and half of them are.
+    """
+    generator, classes = np.random.default_rng(0), len(rates)
+    looks = np.repeat(np.arange(classes), images)
+    doubtful = generator.random(len(looks)) > sure
+    after = (looks + 1) % classes
+    truth = np.where(doubtful & (generator.random(len(looks)) < 0.5), after, looks)
+    probabilities = np.full((len(looks), classes), 1e-3 / (classes - 1))
+    probabilities[np.arange(len(looks)), looks] = np.where(doubtful, 0.5, 1 - 1e-3)
+    probabilities[np.arange(len(looks)), after] += np.where(doubtful, 0.5, 0)
+    labels = np.array([generator.choice(classes, p=rates[:, one]) for one in truth])
+    return probabilities / probabilities.sum(1, keepdims=True), labels, truth
+
+
+def even(classes: int, share: float) -> np.ndarray:
+    """Return rates at which a share of the labels is wrong, each other label as often."""
+    rates = np.full((classes, classes), share / (classes - 1))
+    np.fill_diagonal(rates, 1 - share)
+    return rates
+
+
+def test_images_beyond_doubt_and_the_surest_twentieth_of_each_class_are_counted_by_label() -> None:
+    probabilities = np.array([[0.99, 0.01]] * 3 + [[0.6, 0.4]] * 17 + [[0.2, 0.8]] * 39 + [[0.1, 0.9]])
+    labels = np.array([0, 1, 0] + [1] * 17 + [1] * 39 + [0])
+    # all three images above .98, and of the other class only 2 of 40: the surest one and the first of the others
+    assert confident_counts(probabilities, labels).tolist() == [[2, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_rates_of_evenly_spread_errors_are_found_equal_although_images_are_confused(share: float) -> None:
+    probabilities, labels, _ = noisy(even(6, share), images=2000)
+    found = label_rates(confident_counts(probabilities, labels))
+    assert found.sum(0) == pytest.approx(np.ones(6))
+    wrong = found[~np.eye(6, dtype=bool)]
+    assert wrong == pytest.approx(np.full(30, share / 5), rel=0.5)
+    assert wrong.mean() == pytest.approx(share / 5, rel=0.2)
+
+
+def test_rates_of_one_pair_of_classes_stay_its_own() -> None:
+    rates = np.eye(6)
+    rates[:, 2] = [0, 0, 0.8, 0, 0, 0.2]
+    probabilities, labels, _ = noisy(rates, images=2000)
+    found = label_rates(confident_counts(probabilities, labels))
+    assert found[5, 2] == pytest.approx(0.2, abs=0.06)
+    rest = found[~np.eye(6, dtype=bool)].tolist()
+    assert sorted(rest)[-2] < 0.01
+
+
+def test_a_label_is_wrong_with_the_probability_of_bayes_rule() -> None:
+    probabilities, labels = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]]), np.array([0, 0, 1])
+    found = posterior(probabilities, labels, np.array([[2 / 3, 1 / 3], [1 / 3, 2 / 3]]))
+    assert found[:, 1] == pytest.approx([0.1 / (0.1 + 1.8), 0.8 / (0.8 + 0.4), 1.8 / (1.8 + 0.1)])
+
+
+def test_evenly_spread_errors_are_ranked_by_the_probability_of_the_label() -> None:
+    generator = np.random.default_rng(0)
+    probabilities, labels = generator.dirichlet(np.ones(6), 500), generator.integers(0, 6, 500)
+    found = posterior(probabilities, labels, even(6, 0.1))
+    own = np.arange(len(labels)), labels
+    assert np.array_equal(np.argsort(found[own]), np.argsort(probabilities[own]))
+
+
+@pytest.mark.parametrize("power", [0.5, 1, 2])
+def test_the_temperature_of_judges_is_found_from_wrong_labels(power: float) -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 2, (20_000, 4))
+    right = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth = (right.cumsum(1) > generator.random((len(right), 1))).argmax(1)
+    labels = np.where(generator.random(len(truth)) < 0.15, (truth + generator.integers(1, 4, len(truth))) % 4, truth)
+    judged = right**power / (right**power).sum(1, keepdims=True)
+    assert calibrated(judged, labels, even(4, 0.15)) == pytest.approx(right, abs=0.03)
+
+
+def test_about_as_many_labels_are_suspect_as_are_wrong() -> None:
+    for share in (0.0, 0.1):
+        probabilities, labels, truth = noisy(even(6, share), images=500)
+        wrong = 1 - actual(probabilities, labels)[np.arange(len(labels)), labels]
+        # a twentieth are images of either class, and nobody can say whether the label of such an image is right
+        assert abs(int(suspects(wrong).sum()) - int((labels != truth).sum())) < 0.02 * len(labels)
 
 
 def test_judges_and_neighbors_count_as_independent_witnesses() -> None:
     judged, voted = np.array([[0.5, 0.3, 0.2]]), np.array([[0.0, 0.6, 0.4]])
     nothing = np.zeros(1, np.int64)
     found = Evidence(nothing, nothing, judged, voted, np.zeros((1, 3), np.int64)).independent
-    product = np.array([0.5 * 0.05, 0.3 * 0.65, 0.2 * 0.45])
+    product = np.array([0.5 * DOUBT, 0.3 * (0.6 + DOUBT), 0.2 * (0.4 + DOUBT)])
     assert found[0] == pytest.approx(product / product.sum())
 
 
-def test_a_label_is_wrong_with_the_probability_of_bayes_rule() -> None:
-    probabilities, labels = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]]), np.array([0, 0, 1])
-    # of images of class 0, two thirds are labeled 0; of class 1, one third
-    score, suggested = suspicion(probabilities, labels, np.array([[2.0, 1.0], [1.0, 2.0]]))
-    assert score == pytest.approx([0.1 / (0.1 + 1.8), 0.8 / (0.8 + 0.4), 0.1 / (0.1 + 1.8)])
-    assert suggested.tolist() == [1, 1, 0]
-
-
-def test_the_more_often_a_class_is_mislabeled_the_more_suspicious_its_images() -> None:
-    """An image labeled 0 that may as well be 1 or 2, where only images of class 2 were labeled 0."""
-    probabilities, labels = np.array([[0.4, 0.3, 0.3]]), np.array([0])
-    joint = np.array([[80.0, 0.0, 20.0], [0.0, 100.0, 0.0], [0.0, 0.0, 80.0]])
-    score, suggested = suspicion(probabilities, labels, joint)
-    assert suggested.tolist() == [2]
-    assert score == pytest.approx([0.06 / 0.46])
-    clean, likely = suspicion(probabilities, labels, 100 * np.eye(3))
-    assert (clean.tolist(), likely.tolist()) == ([0.0], [1])
-
-
 def test_a_class_without_images_is_neither_label_nor_suggestion() -> None:
-    probabilities = np.array([[0.5, 0.4, 0.1], [0.1, 0.8, 0.1]])
-    assert confident_joint(probabilities, np.array([0, 1])).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+    probabilities, labels = np.array([[0.6, 0.4, 0.0], [0.1, 0.9, 0.0]] * 20), np.array([0, 1] * 20)
+    found = actual(probabilities, labels)
+    assert found[:, 2].max() < 1e-9
+    assert np.array_equal(found.argmax(1), labels)

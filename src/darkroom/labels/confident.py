@@ -1,67 +1,119 @@
-"""Confident learning: estimate how many labels of each class are wrong, and which ones (Northcutt et al. 2021, arXiv
-1911.00068).
+"""Confident learning: estimate from confident images how often each class gets each label, and which labels are wrong.
 
-The confident joint counts the images labeled i that count as class j: those whose probability of j reaches the mean
-probability that images labeled j have of it; of several such classes, the most probable one counts. Rows are then scaled to
-the number of images with each label. The off-diagonal entry (i, j) is the estimated number of images labeled i that are j.
-This number of images labeled i are suspects: those whose probability of j exceeds that of i the most ("prune by noise rate").
-They are ranked by the probability that the label is wrong, given the estimated joint.
+As in Northcutt et al. 2021 (arXiv 1911.00068), the labels of images whose class is hardly in doubt show how labels go wrong.
+There, an image is confident of class j if its probability of j reaches the mean of those labeled j, which about half do; many of
+them are images that a judge confuses. Here its probability has to reach `SURE`, or to be among the `ANCHORS` highest of those
+that are most probably j, like the anchor points of Patrini et al. 2017 (arXiv 1609.03683).
+
+Of n confident images of class j, the number labeled i follows a Poisson distribution of mean n r_ij. Few of them are wrong, so
+the rates r_ij, i ≠ j, share a gamma distribution, whose shape maximizes the likelihood of all numbers (negative binomial) and
+whose mean is the pooled rate; each r_ij is the mean of its posterior (empirical Bayes). If wrong labels are spread evenly the
+rates become equal, and if a few pairs of classes account for most of them these keep their own.
+
+Judges are seldom calibrated, so one temperature of their probabilities p_j is fitted, by the likelihood Σ_j p_j r_ij of the
+labels i. It and the rates are estimated in turn, `ROUNDS` times.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.stats import nbinom
+
+from darkroom.classify.calibration import log_softmax
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+SURE, ANCHORS = 0.98, 0.05
+"""Probability from which on an image is confident, and the least share of the images of a class, as judged, that are."""
+ROUNDS = 3
+SHARPER = -2.0, 2.0
+"""Limits of the logarithm of the inverse temperature."""
+SHAPES = -5.0, 6.0
+"""Limits of the logarithm of the gamma distribution's shape; at the upper one, rates are all but equal."""
 
-def confident_joint(probabilities: Floats, labels: Labels) -> Floats:
-    """Return the estimated numbers of images (K, K) by label and by actual class, given probabilities (N, K), labels (N,).
 
-    If all images with a label are below every threshold, they count as correctly labeled. A class without images has a row
-    and column of zeros.
+def confident_counts(probabilities: Floats, labels: Labels) -> Floats:
+    """Return the numbers of confident images (K, K) by label and by the class that they are of.
+
+    `probabilities` (N, K) are those of the actual class, and `labels` (N,) the given ones.
     """
     classes = probabilities.shape[1]
-    counts = np.bincount(labels, minlength=classes)
-    own = probabilities[np.arange(len(labels)), labels]
-    sums = np.bincount(labels, own, minlength=classes)
-    thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
-    confident = np.where(probabilities >= thresholds, probabilities, -np.inf)  # (N, K)
-    known = np.isfinite(confident).any(1)
-    joint = np.zeros((classes, classes))
-    np.add.at(joint, (labels[known], confident[known].argmax(1)), 1)
-    empty = (joint.sum(1) == 0) & (counts > 0)
-    joint[empty, empty.nonzero()[0]] = 1
-    scaled: Floats = joint / np.maximum(joint.sum(1, keepdims=True), 1) * counts[:, None]
-    return scaled
+    counts, likely = np.zeros((classes, classes)), probabilities.argmax(1)
+    for label in range(classes):
+        rows = np.flatnonzero(likely == label)
+        rows = rows[np.argsort(-probabilities[rows, label], kind="stable")]
+        sure = max(math.ceil(ANCHORS * len(rows)), int((probabilities[rows, label] >= SURE).sum()))
+        counts[:, label] = np.bincount(labels[rows[:sure]], minlength=classes)
+    return counts
 
 
-def suspects(probabilities: Floats, labels: Labels) -> NDArray[np.bool_]:
-    """Return which labels (N,) are probably wrong."""
-    joint = np.rint(confident_joint(probabilities, labels)).astype(int)
-    found = np.zeros(len(labels), bool)
-    for label in np.unique(labels).tolist():
-        rows = np.flatnonzero(labels == label)
-        for other in np.flatnonzero(joint[label]).tolist():
-            if other == label:
-                continue
-            gain = probabilities[rows, other] - probabilities[rows, label]
-            found[rows[np.argsort(-gain, kind="stable")[: joint[label, other]]]] = True
+def label_rates(counts: Floats) -> Floats:
+    """Return the estimated share (K, K) of each label among the images of each class; columns sum to 1.
+
+    `counts` (K, K) are numbers of confident images by label and class. A label that is right is at least as frequent as chance.
+    """
+    classes = len(counts)
+    wrong = ~np.eye(classes, dtype=bool)
+    images = np.broadcast_to(counts.sum(0), counts.shape)
+    found = counts[wrong]
+    pooled = max(float(found.sum()), 0.5) / max(float(images[wrong].sum()), 1.0)
+    expected = np.maximum(images[wrong] * pooled, 1e-9)
+
+    def surprise(logarithm: float) -> float:
+        shape = math.exp(logarithm)
+        return -float(nbinom.logpmf(found, shape, shape / (shape + expected)).sum())
+
+    shape = math.exp(minimize_scalar(surprise, bounds=SHAPES, method="bounded").x)
+    rates = np.where(wrong, (shape + counts) / (shape / pooled + images), 0)
+    rates[~wrong] = np.maximum(1 - rates.sum(0), 1 / classes)
+    shares: Floats = rates / rates.sum(0)
+    return shares
+
+
+def calibrated(probabilities: Floats, labels: Labels, rates: Floats) -> Floats:
+    """Return the probabilities (N, K) at the temperature at which labels (N,) drawn at these rates (K, K) are most likely."""
+    logarithms = np.log(np.maximum(probabilities, 1e-12))
+
+    def at(inverse: float) -> Floats:
+        found: Floats = np.exp(log_softmax(inverse * logarithms))
+        return found
+
+    def surprise(logarithm: float) -> float:
+        likely = (at(math.exp(logarithm)) * rates[labels]).sum(1)
+        return -float(np.log(np.maximum(likely, 1e-300)).sum())
+
+    return at(math.exp(minimize_scalar(surprise, bounds=SHARPER, method="bounded").x))
+
+
+def posterior(probabilities: Floats, labels: Labels, rates: Floats) -> Floats:
+    """Return the probabilities (N, K) of the actual class of images with these labels (N,), by Bayes' rule.
+
+    `probabilities` (N, K) do not know the labels, and `rates` (K, K) are the shares of each label among the images of each class.
+    """
+    odds = probabilities * rates[labels]
+    found: Floats = odds / np.maximum(odds.sum(1, keepdims=True), 1e-300)
     return found
 
 
-def suspicion(probabilities: Floats, labels: Labels, joint: Floats) -> tuple[Floats, Labels]:
-    """Return the probability (N,) that each label is wrong, by which suspects are ranked, and the most probable other class (N,).
+def actual(probabilities: Floats, labels: Labels) -> Floats:
+    """Return the probabilities (N, K) of the actual class of images with these labels (N,), with what the labels say of errors.
 
-    `joint` (K, K) is an estimate of the numbers of images by label and actual class. It says how often images of a class are
-    labeled i; by Bayes' rule, the odds of the classes of an image labeled i are their probabilities times this share.
+    `probabilities` (N, K) come from judges that do not know the label of the image.
     """
-    rows = np.arange(len(labels))
-    labeled = joint / np.maximum(joint.sum(0, keepdims=True), 1e-9)  # by actual class, the share of each label
-    odds = probabilities * labeled[labels]
-    wrong = np.clip(1 - odds[rows, labels] / np.maximum(odds.sum(1), 1e-300), 0, 1)
-    others = odds + 1e-12 * probabilities  # where nothing speaks for another class, the most probable one
-    others[rows, labels] = -1
-    return wrong, others.argmax(1)
+    sharp = probabilities
+    for _ in range(ROUNDS):
+        rates = label_rates(confident_counts(sharp, labels))
+        sharp = calibrated(probabilities, labels, rates)
+    return posterior(sharp, labels, label_rates(confident_counts(sharp, labels)))
+
+
+def suspects(wrong: Floats) -> NDArray[np.bool_]:
+    """Return which labels are suspect, given the probability (N,) that each is wrong: as many as are estimated to be wrong."""
+    found = np.zeros(len(wrong), bool)
+    found[np.argsort(-wrong, kind="stable")[: round(float(wrong.sum()))]] = True
+    return found

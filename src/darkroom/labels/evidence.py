@@ -25,7 +25,7 @@ from darkroom.audit.judge import watched
 from darkroom.classify.calibration import log_softmax
 from darkroom.data.store import Store, labeled
 from darkroom.fit.model import predict, read_about, rebuild
-from darkroom.labels.confident import Floats, Labels
+from darkroom.labels.confident import Floats, Labels, actual
 from darkroom.labels.config import FindSpec
 
 Look = Callable[[int, Labels, Labels], tuple[Floats, NDArray[np.float32]]]
@@ -34,8 +34,8 @@ Look = Callable[[int, Labels, Labels], tuple[Floats, NDArray[np.float32]]]
 
 NEIGHBORS = 10
 """Nearest images that vote, one vote each."""
-DOUBT = 0.05
-"""Share of votes that each class gets in addition, half of a neighbor: none among ten does not exclude a class."""
+DOUBT = 0.2
+"""Share of votes that each class gets in addition, that of two neighbors: none among ten does not exclude a class."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,15 @@ class Evidence:
     nearest: NDArray[np.int64]  # (N, K)
 
     @property
-    def together(self) -> Floats:
-        """The mean of the judges' probabilities and the neighbors' votes (N, K)."""
-        return (self.judged + self.voted) / 2
-
-    @property
     def independent(self) -> Floats:
         """The product of the judges' probabilities and the neighbors' votes, as of independent witnesses (N, K)."""
         product = self.judged * (self.voted + DOUBT)
         shares: Floats = product / np.maximum(product.sum(1, keepdims=True), 1e-300)
         return shares
+
+    def actual(self) -> Floats:
+        """Return the probabilities (N, K) of the actual classes, which take the labels into account."""
+        return actual(self.independent, self.labels)
 
 
 def collect(spec: FindSpec, store: Store, models: Path) -> Evidence:

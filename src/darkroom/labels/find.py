@@ -19,7 +19,7 @@ import torch
 
 from darkroom import files, sheets
 from darkroom.data.store import Store, open_store
-from darkroom.labels.confident import confident_joint, suspects, suspicion
+from darkroom.labels.confident import suspects
 from darkroom.labels.config import FindSpec
 from darkroom.labels.evidence import Evidence, collect, conflicts
 from darkroom.log import Log
@@ -33,17 +33,21 @@ SIDE = 96
 def run(spec: FindSpec, *, data: Path, models: Path, weights: Path | None = None, out: Path, log: Log) -> None:
     """Find suspects among the labeled images of the prepared store `data`, by the judges `models`/fold-F.
 
-    Confident learning selects them from the mean of judges' probabilities and neighbors' votes; images with a copy or
-    near-duplicate of another label are suspects, too. All are ranked by the probability that the label is wrong.
+    Labels are ranked by the probability that they are wrong, and as many are suspects as are estimated to be wrong; images with
+    a copy or near-duplicate of another label are suspects, too.
     """
     torch.set_num_threads(1)  # sums depend on the number of threads
     started = time.monotonic()
     spec, store = pretrained.localized(spec, weights), open_store(data)
     evidence, twins = collect(spec, store, models), conflicts(store, data)
-    joint = confident_joint(evidence.together, evidence.labels)
-    score, suggested = suspicion(evidence.independent, evidence.labels, joint)
+    actual = evidence.actual()
+    own = np.arange(len(actual)), evidence.labels
+    score, others = 1 - actual[own], actual.copy()
+    others[own] = -1
+    suggested, estimated = others.argmax(1), np.zeros((len(store.classes), len(store.classes)))
+    np.add.at(estimated, evidence.labels, actual)
     ids = store.items["id"].to_numpy(dtype=object)[evidence.rows]
-    chosen = suspects(evidence.together, evidence.labels) | np.isin(ids, list(twins))
+    chosen = suspects(score) | np.isin(ids, list(twins))
     places = np.flatnonzero(chosen)
     places = places[np.argsort(-score[places], kind="stable")]
     entries = [
@@ -58,7 +62,7 @@ def run(spec: FindSpec, *, data: Path, models: Path, weights: Path | None = None
             "suspects": len(entries),
             "twins": len(twins),
             "folds": spec.folds,
-            "estimated": np.rint(joint).astype(int).tolist(),
+            "estimated": estimated.round(2).tolist(),
             "shown": entries[: spec.examples],
             "strip": _strip(fresh, store, evidence, shown, suggested) if len(shown) else None,
         }

@@ -37,6 +37,7 @@ class Suspect:
     split: str
     given: str
     suggested: str
+    wrong: str
     judged: str
     voted: str
     twins: str
@@ -101,6 +102,7 @@ def read(results: Results) -> Suspects | None:
                 split=one["split"],
                 given=one["given"],
                 suggested=one["suggested"],
+                wrong=text.percent(one["score"]),
                 judged=_both(one, "p"),
                 voted=_both(one, "votes"),
                 twins=one["twins"],
@@ -111,7 +113,7 @@ def read(results: Results) -> Suspects | None:
         images=about["images"],
         twins=about["twins"],
         folds=about["folds"],
-        estimated=sum(n for i, line in enumerate(about["estimated"]) for j, n in enumerate(line) if i != j),
+        estimated=round(sum(n for i, line in enumerate(about["estimated"]) for j, n in enumerate(line) if i != j)),
         pairs=_pairs(about["estimated"], about["classes"]),
         sheets=strips.sheets(strip, results.labels, "suspects", images=count, shown=count) if strip else [],
         small=bool(strip) and strip["height"] < strips.SMALL,
@@ -176,14 +178,15 @@ def _both(one: dict[str, Any], key: str) -> str:
     return f"{text.percent(one[f'{key}_given'])}% {text.THIN}→ {text.percent(one[f'{key}_suggested'])}%"
 
 
-def _pairs(estimated: list[list[int]], classes: list[str]) -> Table | None:
+def _pairs(estimated: list[list[float]], classes: list[str]) -> Table | None:
     """Tabulate which labels are estimated to be which class, most images first."""
-    found = [(n, i, j) for i, line in enumerate(estimated) for j, n in enumerate(line) if i != j and n]
+    found = [(n, i, j) for i, line in enumerate(estimated) for j, n in enumerate(line) if i != j and round(n)]
     if not found:
         return None
     found.sort(key=lambda one: -one[0])
     titles = [classes[i] for _, i, _ in found[:MOST_PAIRS]]
     lines = [
-        [Cell(classes[j]), Cell(text.count(n)), Cell(text.count(sum(estimated[i])))] for n, i, j in found[:MOST_PAIRS]
+        [Cell(classes[j]), Cell(text.count(round(n))), Cell(text.count(round(sum(estimated[i]))))]
+        for n, i, j in found[:MOST_PAIRS]
     ]
     return Table("Label", ["Probably", "Images", "Of images with the label"], rows(titles, lines))
