@@ -6,9 +6,10 @@ them are images that a judge confuses. Here its probability has to reach `SURE`,
 that are most probably j, like the anchor points of Patrini et al. 2017 (arXiv 1609.03683).
 
 Of n confident images of class j, the number labeled i follows a Poisson distribution of mean n r_ij. Few of them are wrong, so
-the rates r_ij, i ≠ j, share a gamma distribution, whose shape maximizes the likelihood of all numbers (negative binomial) and
-whose mean is the pooled rate; each r_ij is the mean of its posterior (empirical Bayes). If wrong labels are spread evenly the
-rates become equal, and if a few pairs of classes account for most of them these keep their own.
+the rates r_ij, i ≠ j, share a gamma distribution whose mean is the pooled rate, and each r_ij is the mean of its posterior
+(empirical Bayes). The distribution's shape is the most probable one given all numbers, which are negative binomial, if 1 / shape,
+the rates' relative variance, is exponential with mean 1. If wrong labels are spread evenly the rates become equal, and if a few
+pairs of classes account for most of them these keep their own.
 
 Judges are seldom calibrated, so one temperature of their probabilities p_j is fitted, by the likelihood Σ_j p_j r_ij of the
 labels i. It and the rates are estimated in turn, `ROUNDS` times.
@@ -66,7 +67,7 @@ def label_rates(counts: Floats) -> Floats:
 
     def surprise(logarithm: float) -> float:
         shape = math.exp(logarithm)
-        return -float(nbinom.logpmf(found, shape, shape / (shape + expected)).sum())
+        return 1 / shape - float(nbinom.logpmf(found, shape, shape / (shape + expected)).sum())
 
     shape = math.exp(minimize_scalar(surprise, bounds=SHAPES, method="bounded").x)
     rates = np.where(wrong, (shape + counts) / (shape / pooled + images), 0)
