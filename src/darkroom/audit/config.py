@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from darkroom.augment.config import Policy
-from darkroom.classify.config import with_transfer
+from darkroom.classify.config import check_transfer, with_transfer
 from darkroom.fit.config import VALIDATED, Training, inherit
 from darkroom.registry import Plugin, entries
 from darkroom.settings import Count, Name, Probability, Section, Seed, unique
@@ -25,6 +25,10 @@ class Judged(Section):
 
     network: Network = {"name": "resnet"}  # type: ignore[assignment]
     """The classifier used as judge, trained without augmentation."""
+    transfer: Annotated[Section, Plugin("transfer")] | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
+    """How a pretrained judge is trained; `probe` is quick. Default: `fine_tune`."""
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     """Cross-validation folds of the training images. Each fold is judged by a classifier trained on the others, which has
     seen neither its images nor their groups."""
@@ -38,6 +42,11 @@ class Judging(Judged):
     training: Training = Training(epochs=EPOCHS)
     """Training of the judges. Default: 10 epochs; for a pretrained network, that of `fine_tune`; for networks of recordings and
     texts, their own."""
+
+    @model_validator(mode="after")
+    def _pretrained(self) -> Self:
+        check_transfer(self.transfer, self.network)
+        return self
 
     @field_validator("training")
     @classmethod
@@ -55,8 +64,8 @@ class Judging(Judged):
         given = {} if value.get("training") is None else value["training"]
         if not isinstance(given, Mapping):
             return value
-        judge = with_transfer({"network": value.get("network")})
-        if "transfer" in judge or not _takes_images(value.get("network")):
+        judge = with_transfer({"network": value.get("network"), "transfer": value.get("transfer")})
+        if judge.get("transfer") is not None or not _takes_images(value.get("network")):
             # the learning rate of networks for images diverges from pretrained weights, and does not suit other samples
             filled = inherit({"models": {"judge": judge}, "training": given}, "models", "network", "transfer")
             given = filled["models"]["judge"]["training"]

@@ -10,7 +10,7 @@ same strength; applied to some only, it would itself reveal the class.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from darkroom import registry
 from darkroom.audit.aspects import Aspect, Own
 from darkroom.audit.config import MeasureSpec
 from darkroom.audit.steps import Change, Setting, Step, alone, stored
+from darkroom.classify.transfer.frozen import FOLDS, extract
+from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.data.store import Store
 from darkroom.data.target import Target
 from darkroom.fit.batches import Batches, Pool, as_tensor
@@ -128,8 +130,23 @@ def trained(
         return network.eval()
     if target.kind == "numbers":
         rescaled(network, len(target.names)).fit(torch.from_numpy(store.targets[rows]))
+    way = registry.build(spec.transfer) if spec.transfer is not None else None
+    if way is not None and not way.gradient:
+        way.put(network, _frozen(network, store, rows, batches, target), target)
+        return network.eval()
     link = str(registry.entry(*loss.plugin).constants["LINK"])  # type: ignore[attr-defined]
     task = ClassifierTask(network, spec.training, target=learned(target, network, link), loss=registry.build(loss))
     fit(task, batches, None, seed=spec.seed, log=silent)
     torch.set_num_threads(1)  # as for the rest of the audit
     return network.eval()
+
+
+def _frozen(network: Any, store: Store, rows: Rows, batches: Batches, target: Target) -> Examples:
+    """Return the features of all images in the batches: those of `rows`, and copies of these, in order, after the store's."""
+    shown, images = batches.rows, len(store.samples)
+    values = np.empty((len(shown), network.backbone.features_size), np.float32)
+    extract(network, lambda _view, some, _index: as_tensor(batches.pool.take(some)), [(0, shown)], values)
+    origin = np.where(shown < images, shown, rows[np.maximum(shown - images, 0)])
+    groups = np.unique(store.items["group"].to_numpy()[origin], return_inverse=True)[1]
+    labels = torch.from_numpy(np.repeat(batches.labels, batches.counts, axis=0))
+    return Examples(values, labels, torch.ones(len(shown)), torch.from_numpy(groups % FOLDS), len(target.names))

@@ -28,7 +28,9 @@ def run(
     rows, fold = folds(store, spec)
     if not (fold == spec.fold).any():
         raise ValueError(f"fold {spec.fold} of {spec.folds} has no images; lower audit.folds")
-    plain = classify.TrainSpec(network=spec.network, training=spec.training, loss=spec.loss, seed=spec.seed)
+    plain = classify.TrainSpec(
+        network=spec.network, transfer=spec.transfer, training=spec.training, loss=spec.loss, seed=spec.seed
+    )
     network, fitted = train(
         plain,
         store,

@@ -61,12 +61,7 @@ class Classifier(Section):
 
     @model_validator(mode="after")
     def _pretrained(self) -> Self:
-        name = self.network.name  # type: ignore[attr-defined]
-        if self.transfer is not None and not has_weights(name):
-            raise ValueError(
-                f"transfer is {self.transfer.name}, but the network {name} is not pretrained; "  # type: ignore[attr-defined]
-                "set network to pretrained, or leave transfer out"
-            )
+        check_transfer(self.transfer, self.network)
         return self
 
     @model_validator(mode="after")
@@ -142,6 +137,15 @@ def has_weights(network: Any) -> bool:
     """Return whether a network of this name is pretrained."""
     known = registry.entries("network")
     return isinstance(network, str) and network in known and "load_pretrained" in known[network].methods
+
+
+def check_transfer(transfer: Any, network: Any) -> None:
+    """Raise ValueError if a network without pretrained weights is to be trained like one that has them."""
+    if transfer is not None and not has_weights(network.name):
+        raise ValueError(
+            f"transfer is {transfer.name}, but the network {network.name} is not pretrained; "
+            "set network to pretrained, or leave transfer out"
+        )
 
 
 def with_transfer(model: Any, entry: str | None = None) -> Any:

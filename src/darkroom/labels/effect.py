@@ -44,7 +44,7 @@ def run(spec: EffectSpec, *, data: Path, weights: Path | None = None, out: Path,
 
 def _predicted(spec: EffectSpec, store: Store, test: np.ndarray, seed: int, log: Log) -> np.ndarray:
     """Train on a store's labels and return the predicted classes of its test images."""
-    plain = classify.TrainSpec(network=spec.network, training=spec.training, seed=seed)
+    plain = classify.TrainSpec(network=spec.network, transfer=spec.transfer, training=spec.training, seed=seed)
     network, _ = train(plain, store, labeled(store, "train"), held_out=np.empty(0, np.int64), log=log)
     found: np.ndarray = predict(network.eval(), store.samples, test).argmax(1)
     return found

@@ -19,6 +19,7 @@ def _find(plan: Planned, wildcards: Wildcards) -> FindSpec:
     assert labels, "a config without the section has none of its jobs"
     return FindSpec(
         network=section.network,
+        transfer=section.transfer,
         folds=section.folds,
         seed=section.seed,
         examples=labels.examples,

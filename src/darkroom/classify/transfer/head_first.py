@@ -10,9 +10,11 @@ import numpy as np
 
 from darkroom.augment.config import OnlineSpec
 from darkroom.classify.transfer.frozen import Features, Rows, compute, open_features
+from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.classify.transfer.heads.logistic import Logistic
 from darkroom.classify.transfer.heads.ridge import Ridge
 from darkroom.data.store import Store
+from darkroom.data.target import Target
 from darkroom.nets.transfer import Pretrained
 
 
@@ -43,9 +45,13 @@ class HeadFirst:
         every = rows if also is None else np.concatenate([rows, also])
         known = open_features(features) if features else compute(network, store, every)
         balanced = policy.balance or policy.imbalance is not None
-        examples, head = known.examples(store, rows, balanced=balanced, seed=seed), self.head or Logistic()
-        if store.target.kind == "numbers":  # the head precedes the network's last step
+        self.put(network, known.examples(store, rows, balanced=balanced, seed=seed), store.target)
+        return known
+
+    def put(self, network: Pretrained, examples: Examples, target: Target) -> None:
+        """Fit the head to features of this target, and put it on the network."""
+        head = self.head or Logistic()
+        if target.kind == "numbers":  # the head precedes the network's last step
             values = network.rescale.standardized(examples.labels)  # type: ignore[operator, union-attr]
             examples, head = replace(examples, labels=values), self.head or Ridge()
         network.set_head(head.fit(examples))
-        return known
