@@ -151,6 +151,18 @@ def test_what_is_no_image_is_refused(served: Any, images: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [b"", b"no image", png(GRAY)[:45], b"\xff\xd8\xff\xe0\x00\x10JFIF"],
+    ids=["nothing", "text", "cut", "JPEG"],
+)
+def test_a_request_without_any_readable_image_is_refused_with_the_reason(served: Any, content: bytes) -> None:
+    with pytest.raises(MlflowException, match=r"none of the images has an answer; image 0: \w+") as caught:
+        ask(served, {"inputs": [text(content)] * 2})
+    assert caught.value.get_http_status_code() == 400
+    assert len(ask(served, {"inputs": [text(content), text(png(GRAY))]})) == 2
+
+
+@pytest.mark.parametrize(
     "body", [{"inputs": ["AA=="], "params": {"view": "../x"}}, {"inputs": ["AA=="], "params": [1]}]
 )
 def test_other_options_are_refused(served: Any, body: dict[str, Any]) -> None:
@@ -178,7 +190,8 @@ def test_the_card_names_data_use_numbers_and_origin_and_escapes_them(packaged: C
     page = (packaged("classifier") / "card.html").read_text(encoding="utf-8")
     assert "Reading &lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>" not in page
-    for words in ("MIT", "not stated; set <code>registry.data_license</code>", "By class", "none/mlp", "SHA-256"):
+    stated = ("MIT", "not stated; set <code>registry.data_license</code>", "below the mean F1")
+    for words in (*stated, "By class", "none/mlp", "SHA-256"):
         assert words in page, words
     assert re.search(r"<small>\d[\d.]*–[\d.]+</small>", page), "no intervals"
     assert "http://" not in page

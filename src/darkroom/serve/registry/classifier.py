@@ -12,7 +12,7 @@ from darkroom.classify.predictor import Predictor
 from darkroom.classify.trained import Trained, read_trained
 from darkroom.classify.tta import PLAIN
 from darkroom.data.table import Columns
-from darkroom.serve.registry.images import as_files, refused
+from darkroom.serve.registry.images import answered, as_files, refused
 
 VIEW = "view"
 
@@ -32,12 +32,13 @@ class Served:
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Return a row per image, with the columns of `darkroom classify predict` but `file`.
 
-        `params` may name a `view`, plain or tta. Raises MlflowException for other views and for what is no image.
+        `params` may name a `view`, plain or tta. Raises MlflowException for other views, for what is no image, and if no image
+        can be read.
         """
         predictor = self._predictor(str((params or {}).get(VIEW, PLAIN)))
         with as_files(model_input) as listing:
             rows = list(predictor.listed(listing, workers=1))
-        return pd.DataFrame(rows, columns=list(predictor.columns), dtype=object).drop(columns="file")
+        return answered(pd.DataFrame(rows, columns=list(predictor.columns), dtype=object).drop(columns="file"))
 
     def _predictor(self, view: str) -> Predictor:
         try:

@@ -12,7 +12,7 @@ from darkroom.data import incoming
 from darkroom.data.incoming import Prepares
 from darkroom.data.table import Columns
 from darkroom.detect import score
-from darkroom.serve.registry.images import as_files
+from darkroom.serve.registry.images import answered, as_files
 
 LEFT_OUT = ("file", "map")
 
@@ -32,13 +32,13 @@ class Served:
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Return a row per image, with the columns of `darkroom detect score` but `file` and `map`.
 
-        Raises MlflowException for what is no image.
+        Raises MlflowException for what is no image, and if no image can be read.
         """
         with as_files(model_input) as listing:
             batches = incoming.batches(listing, self.preparation)
             rows = [row for batch in batches for row in score.scored(self.fitted, batch, self.preparation)]
         cells = [dict(zip(score.COLUMNS, row.cells(self.fitted.point.value), strict=True)) for row in rows]
-        return pd.DataFrame(cells, columns=list(self.columns), dtype=object)
+        return answered(pd.DataFrame(cells, columns=list(self.columns), dtype=object))
 
 
 def _load_pyfunc(path: str) -> Served:

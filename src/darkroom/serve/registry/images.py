@@ -37,6 +37,16 @@ def as_files(given: Any) -> Iterator[Listing]:
         yield listing
 
 
+def answered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers, of which the first column is empty for an image without one.
+
+    Raises MlflowException if no image has an answer, with the reason of the first.
+    """
+    if rows.iloc[:, 0].isna().all():
+        raise refused(f"none of the images has an answer; image 0: {rows['note'][0]}")
+    return rows
+
+
 def _column(given: Any) -> list[Any]:
     if isinstance(given, pd.DataFrame):
         if COLUMN not in given.columns:
