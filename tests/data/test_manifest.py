@@ -39,6 +39,7 @@ class TestManifest:
         assert "test" not in set(items["split"][5:])
         assert items["split"][5:11].nunique() == 1
         assert items["group"].nunique() == 2 + 9
+        assert items["group_name"].dropna().tolist() == ["p"] * 5 + ["q"] * 6
         assert got.card["masks"] == 1
 
     def test_a_class_may_be_called_na_and_a_label_be_missing(

@@ -17,7 +17,7 @@ from darkroom.data.config import PrepareSpec
 from darkroom.data.item import Item, Source, Unused
 from darkroom.data.reader import Read, Reader
 from darkroom.data.readers.image import ImageReader
-from darkroom.data.store import describe_store
+from darkroom.data.store import GROUP_NAME, describe_store
 from darkroom.data.target import Target
 from darkroom.log import Log
 
@@ -62,6 +62,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
                 **({"given_label": given} if spec.corrected else {}),
                 **(dict(zip(contents.target.columns, values.T, strict=True)) if contents.target else {}),
                 **read.columns,
+                **_group_names(read.items),
             }
         )
         stays, left_out = cut.choose(spec.split, classes, table)
@@ -108,6 +109,12 @@ def _values(target: Target | None, items: Sequence[Item]) -> NDArray[np.float32]
     """Return the labels or numbers (N, K) of the items, NaN for items without; (N, 0) if the target is a class."""
     missing = (math.nan,) * (len(target.names) if target else 0)
     return np.array([item.target or missing for item in items], dtype=np.float32)
+
+
+def _group_names(items: Sequence[Item]) -> dict[str, list[str | None]]:
+    """Return the column with the groups as the source names them; none if it names no groups."""
+    names = [item.group for item in items]
+    return {GROUP_NAME: names} if any(names) else {}
 
 
 def _write_lists(root: Path, read: Read, ids: Sequence[str], copies: inspect.Copies, found: twins.Twins) -> None:

@@ -7,6 +7,7 @@ items.parquet   one row per sample: id, label, split, group, mask, origin, sha25
                 stores with corrected labels: given_label, the label before
                 stores with hidden labels: hidden_label, -1 where none is hidden
                 stores of texts: text
+                stores of sources that name groups, such as patients: group_name
                 stores with several labels per image or with numbers: one column target/NAME per label or number
 store.json      the data set's name and class names, the target if it is not one class, and the kind and the shape that
                 networks take of samples that are not images
@@ -44,6 +45,10 @@ COLUMNS_FILE = "columns.json"
 """The columns of a table: name, kind, categories, share of missing cells in training."""
 COLUMNS = ("id", "label", "split", "group", "mask")
 """The columns of every store's table. `label` indexes `classes` and `mask` the masks; -1 is none."""
+
+
+GROUP_NAME = "group_name"
+"""The column with the groups as the source names them, None for an item without one; stores without such groups lack it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How a classifier does on each group of the source: a speaker, a microphone, a place."""
+"""How a classifier does on each group of the source: a patient, a camera, a speaker."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.data.store import Store
+from darkroom.data.store import GROUP_NAME, Store
 from darkroom.measure.proportion import wilson
 
-COLUMN = "group_name"
-"""The store's column with the groups as the source names them, None for an item without one."""
 CONFUSIONS = 3
 """Confusions listed per group."""
 
@@ -25,9 +23,9 @@ def by_group(
 
     Empty if the store names no groups, or the rows are of a single one.
     """
-    if COLUMN not in store.items:
+    if GROUP_NAME not in store.items:
         return {}
-    names = store.items[COLUMN].to_numpy()[rows]
+    names = store.items[GROUP_NAME].to_numpy()[rows]
     known = sorted({name for name in names if isinstance(name, str)})
     if len(known) < 2:
         return {}

@@ -60,8 +60,6 @@ class AudioReader:
         wave.flush()  # type: ignore[attr-defined]
         if len(read.items) < len(found):
             cut.keep_rows(root / "samples.npy", np.arange(len(read.items)))
-        if any(item.group for item in read.items):
-            read.columns["group_name"] = [item.group for item in read.items]
         read.warnings += self._remarks(contents, read, odd, rates)
         return read
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from darkroom import files, registry
 from darkroom.data import beside, incoming
-from darkroom.data.store import Store, open_store
+from darkroom.data.store import GROUP_NAME, Store, open_store
 from darkroom.measure.intervals import Difference
 from darkroom.report.results import Run
 from darkroom.serve.compare import page
@@ -156,11 +156,11 @@ def _flat(results: Sequence[Compared]) -> dict[str, float]:
 
 
 def _groups(store: Store | None) -> dict[str, str]:
-    """Return the group of each test image by id."""
-    if store is None:
+    """Return the group of each test image by id, as the source names it; of images that it names none for, nothing."""
+    if store is None or GROUP_NAME not in store.items:
         return {}
-    items = store.items.iloc[store.rows("test")]
-    return {str(item): str(group) for item, group in zip(items["id"], items["group"], strict=True)}
+    items = store.items.iloc[store.rows("test")].dropna(subset=GROUP_NAME)
+    return dict(zip(items["id"], items[GROUP_NAME], strict=True))
 
 
 def _write_items(path: Path, results: Sequence[Compared]) -> None:

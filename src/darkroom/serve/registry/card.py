@@ -66,6 +66,8 @@ def _limits(chosen: Chosen, data: data_card.Card) -> list[str]:
         found.append(f"There are only {text.plural(tested, 'test image')}, so the intervals are wide.")
     if chosen.weak:
         found.append(f"Classes clearly below the mean F1: {', '.join(chosen.weak)}.")
+    elif chosen.weak is not None:
+        found.append("No class is clearly below the mean F1.")
     if "out_of_distribution" in metrics:
         share = metrics["out_of_distribution"]["expected"]
         found.append(

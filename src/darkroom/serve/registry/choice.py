@@ -31,8 +31,8 @@ class Chosen:
     """Whether validation images chose it, or there was nothing to choose; else the test images did."""
     tables: list[tuple[str, Table]]
     """What was measured, by title."""
-    weak: list[str]
-    """Classes clearly below the others."""
+    weak: list[str] | None
+    """Classes or labels clearly below the others; None if it has none."""
 
 
 def choose(spec: PackageSpec, data: Path, results: Path) -> tuple[Chosen, Results]:
@@ -57,7 +57,7 @@ def _classifier(results: Results) -> Chosen:
         return Chosen(method, best.first, answer, fair, [*tables, ("Calibration", content.calibration)], content.weak)
     if isinstance(content, Numbers):
         tables = [("Compared with others", content.accuracy), ("By number", content.each)]
-        return Chosen(method, best.first, answer, fair, tables, [])
+        return Chosen(method, best.first, answer, fair, tables, None)
     tables = [("Compared with others", content.accuracy), ("By class", content.classes.table)]
     tables += [("By group", content.groups)] if content.groups else []
     return Chosen(
@@ -74,4 +74,4 @@ def _detector(results: Results) -> Chosen:
     tables = [("Compared with others", task.league), ("At the thresholds", task.thresholds)]
     tables += [(f"Anomalies by class, {title}", table) for title, table in task.by_class[:1]]
     answer = replace(detect.answer(content), basis=say("{}", task.choice.words))
-    return Chosen("/".join(task.used.keys), task.used.first, answer, len(task.ranked) == 1, tables, [])
+    return Chosen("/".join(task.used.keys), task.used.first, answer, len(task.ranked) == 1, tables, None)

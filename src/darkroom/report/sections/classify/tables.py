@@ -19,6 +19,8 @@ from darkroom.report.words.nouns import worded
 
 CONFUSIONS = 5
 """The most frequent confusions that are named."""
+MOST_GROUPS = 20
+"""Most groups in a table."""
 
 
 @dataclass(frozen=True)
@@ -117,16 +119,17 @@ def classes(best: ClassifierRuns) -> Classes:
 
 
 def groups(best: ClassifierRuns) -> Table | None:
-    """Tabulate a classifier's accuracy in each group of the source, the lowest first; None if the test split has no groups."""
+    """Tabulate a classifier's accuracy in the groups of the source, the lowest first; None if the test split has no groups."""
     names = best.named("by_group")
     scores = {name: best.share("by_group", name, "accuracy") for name in names}
     found = []
-    for name in sorted(names, key=lambda name: scores[name].value or 0.0):
+    for name in sorted(names, key=lambda name: scores[name].value or 0.0)[:MOST_GROUPS]:
         known = best.first.metrics["by_group"][name]["confusions"]
         wrong = ", ".join(f"{each['true']} as {each['predicted']} ({each['items']})" for each in known)
         items = cell(best.measured("metrics", "by_group", name, "items"), "count")
         found.append(Row(name, [cell(scores[name], "percent"), items, Cell(wrong or text.DASH)]))
-    return Table("Group", ["Accuracy, %", "Test items", "Most frequent confusions"], found) if found else None
+    first = "Group" if len(found) == len(names) else f"{len(found)} lowest of {len(names)} groups"
+    return Table(first, ["Accuracy, %", "Test items", "Most frequent confusions"], found) if found else None
 
 
 def confusions(best: ClassifierRuns) -> list[Confusion]:
