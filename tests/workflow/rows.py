@@ -189,7 +189,7 @@ ROWS = [
         away("results/stale/classify/none/mlp/seed-0/model"),
         ("classifier: mlp on none, seed 0",),
         "it, and what follows",
-        "it was deleted",
+        "it was deleted, or its first run failed",
     ),
     Row(
         "a result's manifest deleted, as by a training that failed",

@@ -41,6 +41,8 @@ def test_the_others_finish_and_the_page_says_what_is_missing_and_why(project) ->
     assert "detect/normal-1/broken/seed-0/model : darkroom detect fit: the training loss is not finite" in told
     assert "missing without it: detect/normal-1/broken/seed-0/evaluation" in told
     assert "pca" in page.read_text(encoding="utf-8").partition('id="detect"')[2]
+    again = project.call(*config, "--dry-run")
+    assert "Reason: it was deleted, or its first run failed" in again.stdout + again.stderr
 
     del detectors["broken"]
     project.config("one", content)

@@ -35,6 +35,8 @@ SNAKEMAKE = {
 """Snakemake's reasons, worded for readers who do not know Snakemake."""
 FAILED = "its last run failed or was interrupted"
 """Only the manifest is gone: Snakemake removes it before a run."""
+GONE = "it was deleted, or its first run failed"
+"""The whole folder is missing: Snakemake remembers failed jobs as it does finished ones."""
 SEPARATOR = "; "
 REMADE = re.compile(r"[^ ;]+(?: is| and \d+ more of its inputs are) rebuilt")
 """The part of a reason that names inputs, which differs among jobs that run for the same reason."""
@@ -51,7 +53,7 @@ class Reasons(logging.Filter):
         self.roots: dict[str, list[str]] = {}
         """For each rebuilt file, the original reasons."""
         self.gone: set[str] = set()
-        """Results that have been deleted."""
+        """Results that are missing although a job for them has ended."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite reasons; keeps every record."""
@@ -115,7 +117,7 @@ class Reasons(logging.Filter):
         if "Missing output files" in given and output[0] not in self.gone:
             own = ["never made"]
         else:
-            own = [FAILED if (folder / files.RECORD).exists() else "it was deleted"] if output[0] in self.gone else []
+            own = [FAILED if (folder / files.RECORD).exists() else GONE] if output[0] in self.gone else []
             own += self._changes(folder, stage, job["wildcards"]) or ()
         for begin, words in SNAKEMAKE.items():
             if begin in given and not (own and words in (OWN, "forced")):
