@@ -74,6 +74,7 @@ def test_the_page_gets_the_first_suspects_and_neighbors_of_both_classes(searched
     about = files.read_json(searched[0] / "found" / "labels.json")
     assert len(about["shown"]) == 50
     assert about["strip"]["panels"] == ["image", "given", "suggested"]
+    assert 0.85 < about["agreed"] < 0.95, "right judges of all labels but every 20th"
     assert np.array(about["estimated"]).sum(1).sum() == pytest.approx(about["images"], abs=20)
 
 

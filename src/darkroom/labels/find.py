@@ -2,8 +2,9 @@
 
 suspects.csv     the suspects, the most suspicious first: id, split, given and suggested label, score, the judges' probabilities
                  and the neighbors' votes for both, and copies or near-duplicates with another label
-labels.json      the estimated number of images by label and actual class, and the suspects that the report shows, whose
-                 images lie in sheets beside it: the image, the most similar image with its label, and with the suggested one
+labels.json      the estimated number of images by label and actual class, the share of labels that the judges agree with, and
+                 the suspects that the report shows, whose images lie in sheets beside it: the image, the most similar image
+                 with its label, and with the suggested one
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def run(spec: FindSpec, *, data: Path, models: Path, weights: Path | None = None
             "suspects": len(entries),
             "twins": len(twins),
             "folds": spec.folds,
+            "agreed": float((evidence.judged.argmax(1) == evidence.labels).mean()),
             "estimated": estimated.round(2).tolist(),
             "shown": entries[: spec.examples],
             "strip": _strip(fresh, store, evidence, shown, suggested) if len(shown) else None,

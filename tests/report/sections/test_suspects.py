@@ -40,6 +40,7 @@ def write(out: Path, classes: tuple[str, ...], suspects: int) -> None:
             "suspects": suspects,
             "twins": 1 if suspects else 0,
             "folds": 3,
+            "agreed": 0.42,
             "estimated": [[20, suspects], [0, 30 - suspects]],
             "shown": entries,
             "strip": sheets.save_strip(fresh, "suspects", [panels] * suspects) if suspects else None,
@@ -63,7 +64,9 @@ def test_every_suspect_can_be_kept_relabeled_or_dropped(plant: Callable[..., Tre
     assert all(one["aria-label"] for one in choices)
     values = [attributes.get("value") for tag, attributes in read.elements if tag == "option"]
     assert values == ["", "dog", "drop", "", "cat", "drop", "", "dog", "drop"]
-    assert "3 of 50 labels are suspects" in findings(page)["Labels"][0]
+    assert (
+        "3 of 50 labels are suspects (6%), by judges that agree with 42.0% of the labels" in findings(page)["Labels"][0]
+    )
     assert page.count("URL.createObjectURL") == 1
 
 

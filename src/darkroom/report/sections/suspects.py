@@ -73,6 +73,8 @@ class Suspects:
     images: int
     twins: int
     folds: int
+    agreed: str
+    """Percentage of the labels that are the most probable class by the judges."""
     estimated: int
     pairs: Table | None
     sheets: list[Sheet]
@@ -113,6 +115,7 @@ def read(results: Results) -> Suspects | None:
         images=about["images"],
         twins=about["twins"],
         folds=about["folds"],
+        agreed=text.percent(about["agreed"]),
         estimated=round(sum(n for i, line in enumerate(about["estimated"]) for j, n in enumerate(line) if i != j)),
         pairs=_pairs(about["estimated"], about["classes"]),
         sheets=strips.sheets(strip, results.labels, "suspects", images=count, shown=count) if strip else [],
@@ -132,7 +135,11 @@ def answer(content: Suspects) -> Answer:
     words = say(
         "<b>{}</b> of {} are suspects ({})", text.count(content.found), text.plural(content.images, "label"), share
     )
-    words += say("; look through them, the most suspicious first, in <a href='#suspects'>Labels</a>.")
+    words += say(
+        ", by judges that agree with {}% of the labels; look through them, the most suspicious first, in "
+        "<a href='#suspects'>Labels</a>.",
+        content.agreed,
+    )
     if not content.found:
         words = say("None of {} is a suspect.", text.plural(content.images, "label"))
     found = [Finding("Labels", "suspects" if content.found else "clean", "note", words)]
