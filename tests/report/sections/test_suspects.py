@@ -68,6 +68,7 @@ def test_every_suspect_can_be_kept_relabeled_or_dropped(plant: Callable[..., Tre
         "3 of 50 labels are suspects (6%), by judges that agree with 42.0% of the labels" in findings(page)["Labels"][0]
     )
     assert page.count("URL.createObjectURL") == 1
+    assert "Put the file into the folder in which you run Snakemake" in page, "that of the config is another one"
 
 
 def test_the_effect_of_corrections_is_said_on_both_labels_apart(plant: Callable[..., Tree], tmp_path: Path) -> None:
