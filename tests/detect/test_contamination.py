@@ -64,6 +64,11 @@ def test_shares_that_cannot_be_had_are_refused(digits: Path) -> None:
     every = tuple(store.classes[:-1])
     with pytest.raises(ValueError, match=r"needs \d+, but the train split of digits has \d+ images of other classes"):
         contaminated(store, normal_rows(store, "train", every), every, 0.5, seed=0)
+    every = tuple(store.classes)
+    with pytest.raises(
+        ValueError, match=r"adds labeled anomalies, and the train split of digits has none; leave it out"
+    ):
+        contaminated(store, normal_rows(store, "train", every), every, 0.1, seed=0)
 
 
 @pytest.mark.training

@@ -73,6 +73,11 @@ def contaminated(
     count = round(share * len(rows) / (1 - share))
     among = labeled(store, "train")
     among = among[is_anomalous(store, among, normal)]
+    if not len(among):
+        raise ValueError(
+            f"detect.contamination adds labeled anomalies, and the train split of {store.name} has none; leave it out: detectors "
+            "are fitted on the images as they are, with the anomalies among them"
+        )
     wanted = f"detect.contamination: a share of {share:g} anomalous images beside {len(rows)} normal ones"
     if not count:
         raise ValueError(f"{wanted} is less than one image; the smallest possible share is {1 / (len(rows) + 1):.2g}")
