@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -213,4 +214,7 @@ def test_wrong_choices_are_one_line(digits: Path, seed: Path, tmp_path: Path) ->
         command.run(model=seed, data=tmp_path, out=tmp_path / "m.onnx")
     with pytest.raises(FileNotFoundError, match="holds no trained model"):
         command.run(model=tmp_path, data=digits, out=tmp_path / "m.onnx")
-    assert not list(tmp_path.iterdir())
+    shutil.copytree(seed / "model", tmp_path / "alone/model")
+    with pytest.raises(ValueError, match="is missing or did not finish; run classify evaluate"):
+        command.run(model=tmp_path / "alone", data=digits, out=tmp_path / "m.onnx", view="tta")
+    assert [path.name for path in tmp_path.iterdir()] == ["alone"]

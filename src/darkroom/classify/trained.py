@@ -87,13 +87,16 @@ class Trained:
 
     @contextmanager
     def _described(self) -> Iterator[None]:
-        """Raise ValueError if an evaluation lacks what this version of Darkroom writes."""
+        """Raise ValueError if an evaluation is missing, or lacks what this version of Darkroom writes."""
         try:
             yield
         except (KeyError, TypeError, AttributeError) as problem:
-            raise ValueError(
-                f"{self.evaluation} was written by another version of Darkroom ({problem}); run classify evaluate again"
-            ) from None
+            other = (
+                f"was written by another version of Darkroom ({problem})"
+                if self.metrics
+                else "is missing or did not finish"
+            )
+            raise ValueError(f"the evaluation {self.evaluation} {other}; run classify evaluate") from None
 
 
 def read_trained(folder: Path) -> Trained:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from darkroom.measure.distances import squared_blocks
 from darkroom.measure.proportion import difference_interval, wilson
+from darkroom.report.words.text import plural
 from darkroom.serve.watch import two_samples
 from darkroom.serve.watch.images import Sample
 from darkroom.serve.watch.two_samples import Floats, Tested
@@ -59,7 +60,7 @@ def compared(reference: Sample, new: Sample, names: Sequence[str], generator: np
     counts = len(reference.names), len(new.names)
     if min(counts) < FEWEST:
         what = "new" if counts[1] < FEWEST else "test"
-        raise ValueError(f"got {min(counts)} readable {what} images; a comparison needs at least {FEWEST}")
+        raise ValueError(f"got {plural(min(counts), f'readable {what} image')}; a comparison needs at least {FEWEST}")
     divided = two_samples.divisions(*counts, generator)
     statistics: dict[str, Floats] = {}
     if (features := _pooled(reference.seen.features, new.seen.features)) is not None:
