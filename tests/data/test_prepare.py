@@ -126,6 +126,14 @@ def test_copies_with_other_labels_are_reported(run: Callable[..., Any], classes:
     assert got.by_id["dog/same.png"]["split"] == got.by_id["cat/01.png"]["split"]
 
 
+def test_a_copy_without_a_label_contradicts_no_label(run: Callable[..., Any], classes: Path) -> None:
+    (classes / "unlabeled").mkdir()
+    shutil.copy(classes / "cat/01.png", classes / "unlabeled/same.png")
+    got = run(folder(classes))
+    assert got.card["duplicates"] == 1
+    assert not got.warned("copies carry different labels")
+
+
 def test_given_splits_that_tear_copies_are_kept_and_told(
     run: Callable[..., Any], classes: Path, tmp_path: Path
 ) -> None:

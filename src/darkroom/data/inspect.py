@@ -34,16 +34,17 @@ class Copies:
 
 
 def find_copies(fingerprints: Sequence[str], labels: Sequence[object]) -> Copies:
-    """Find exact copies among items with these fingerprints and labels, or targets of another kind."""
+    """Find exact copies among items with these fingerprints and labels, or targets of another kind; None conflicts with none."""
     seen: dict[str, int] = {}
+    known: dict[str, object] = {}
     first: dict[int, int] = {}
     conflicting: set[int] = set()
-    for row, print_ in enumerate(fingerprints):
+    for row, (print_, label) in enumerate(zip(fingerprints, labels, strict=True)):
         earliest = seen.setdefault(print_, row)
         if earliest != row:
             first[row] = earliest
-            if labels[row] != labels[earliest]:
-                conflicting.add(earliest)
+        if label is not None and known.setdefault(print_, label) != label:
+            conflicting.add(earliest)
     return Copies(first, tuple(sorted(conflicting)))
 
 

@@ -38,7 +38,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
         labels = np.array([numbers.get(item.label, -1) for item in read.items], dtype=np.int64)
         values = _values(contents.target, read.items)
-        known = labels.tolist() if contents.target is None else [item.target for item in read.items]
+        known = _known(labels) if contents.target is None else [item.target for item in read.items]
         copies = inspect.find_copies(read.fingerprints, known)
         firsts = np.array([row for row in range(len(labels)) if row not in copies.first], dtype=np.int64)
         found_twins = reader.twins(fresh, firsts) if spec.split.near_duplicates else twins.NONE
@@ -48,7 +48,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         labels, kept = corrections.apply(spec.corrected, ids, given, classes)
         read.excluded += [Unused(ids[row], f"dropped by {corrections.KEY}") for row in np.flatnonzero(~kept)]
         if spec.corrected:
-            copies = inspect.find_copies(read.fingerprints, labels.tolist())
+            copies = inspect.find_copies(read.fingerprints, _known(labels))
         table = pd.DataFrame(
             {
                 "id": ids,
@@ -69,7 +69,7 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         stays &= kept
         if not stays.all():
             table, found_twins = cut.remove(fresh, table, stays), found_twins.among(stays)
-            copies = inspect.find_copies(table["sha256"].tolist(), table["label"].tolist())
+            copies = inspect.find_copies(table["sha256"].tolist(), _known(table["label"].to_numpy()))
         budget = None
         if spec.labels is not None:
             table, budget = hide.hide(spec.labels, classes, table, kept=spec.corrected)
@@ -103,6 +103,11 @@ def run(spec: PrepareSpec, *, raw: Path, out: Path, log: Log) -> None:
         files.write_json(fresh / "card.json", card)
     counts = {f"data/{key}": card[key] for key in ("images", "excluded", "duplicates")}
     log({**counts, "data/near_duplicate_pairs": card["near_duplicates"]["pairs"]})
+
+
+def _known(labels: NDArray[np.int64]) -> list[int | None]:
+    """Return the labels (N,) with None for items without."""
+    return [label if label >= 0 else None for label in labels.tolist()]
 
 
 def _values(target: Target | None, items: Sequence[Item]) -> NDArray[np.float32]:

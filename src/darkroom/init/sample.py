@@ -125,8 +125,7 @@ def _rows(count: int) -> list[int]:
 def _repeats(
     thumbs: NDArray[np.uint8], prints: Sequence[str], items: Sequence[Item]
 ) -> tuple[inspect.Copies, twins.Twins]:
-    numbers: dict[str | None, int] = {}
-    copies = inspect.find_copies(prints, [numbers.setdefault(item.label, len(numbers)) for item in items])
+    copies = inspect.find_copies(prints, [item.label for item in items])
     rows = np.array([row for row in range(len(items)) if row not in copies.first], dtype=np.int64)
     return copies, twins.find(thumbs, rows)
 
