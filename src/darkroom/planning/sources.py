@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom import files
@@ -11,6 +14,9 @@ from darkroom.data import place
 from darkroom.data.text import pretrained_tokenizer
 from darkroom.job import fingerprint
 from darkroom.settings import Section
+
+FILES = ("path", "mask")
+"""Columns of a manifest that name files."""
 
 
 class Sources:
@@ -44,18 +50,45 @@ class Sources:
         return local.stat().st_size if local is not None and local.is_file() else 0
 
     def _files(self) -> dict[str, str] | None:
-        """Files by the number of their place and their name there; a manifest without `root` reads the folder that it lies in."""
+        """Files by the number of their place and their name there; a manifest's second place are the files that it names."""
         path, root = getattr(self.source, "path", None), getattr(self.source, "root", None)
         if path is None or (local := files.local(path)) is None:
             return None
-        places: list[Path | None] = [local]
+        places = [place.local_paths(local)]
         if hasattr(self.source, "root"):
-            places.append(files.local(root) if root else local.parent)
-        if tokenizer := getattr(self.source, "tokenizer", None):
-            places.append(pretrained_tokenizer.file(tokenizer))
-        return {
-            f"{n}/{name}": file
-            for n, there in enumerate(places)
-            if there is not None
-            for name, file in place.local_paths(there).items()
-        }
+            there = files.local(root) if root else local.parent
+            places.append({} if there is None else _named(local, there))
+        tokenizer = getattr(self.source, "tokenizer", None)
+        if tokenizer and (coder := pretrained_tokenizer.file(tokenizer)):
+            places.append(place.local_paths(coder))
+        return {f"{n}/{name}": file for n, there in enumerate(places) for name, file in there.items()}
+
+
+def _named(table: Path, root: Path) -> dict[str, str]:
+    """Return the files below `root` that a table names, whether they exist or not; none if it cannot be read.
+
+    Other files there, such as results of a project around the table, are not read. An archive has its images inside.
+    """
+    try:
+        columns = _columns(table)
+    except (OSError, ValueError, csv.Error):
+        return {}  # the fetch stage reports what that means for the data
+    names = {name for column in columns for name in column if name and "\0" not in name}
+    return {name: f"{root}{os.sep}{name}" for name in sorted(names)}
+
+
+def _columns(table: Path) -> list[Sequence[str | None]]:
+    kind = table.suffix.lower()
+    if kind == ".parquet":
+        from pyarrow import parquet  # takes a while to import, and few tables need it
+
+        known = parquet.read_schema(table).names
+        read = parquet.read_table(table, columns=[name for name in FILES if name in known])
+        return [[None if value is None else str(value) for value in column.to_pylist()] for column in read.columns]
+    if kind not in (".csv", ".tsv"):
+        return []
+    with table.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        separator = "\t" if kind == ".tsv" else ","
+        head, *rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
+    places = [place for place, name in enumerate(head) if name.strip() in FILES]
+    return [[row[place] for row in rows if place < len(row)] for place in places]

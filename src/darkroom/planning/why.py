@@ -106,9 +106,9 @@ class Reasons(logging.Filter):
         except FileNotFoundError:
             return ["the source's file changed"]
         new = {readable(name): digest for name, digest in self.plan.sources.contents().items()}
-        if hasattr(self.plan.config.data.source, "root"):  # a table lists its images; ignore other files next to them
+        if hasattr(self.plan.config.data.source, "root"):  # those that the table names and the fetch found
             new = {name: digest for name, digest in new.items() if name in old}
-        return images(old, new) or ["the files next to the source's table changed"]
+        return images(old, new) or ["the files that the source's table names changed"]
 
     def _tell(self, record: logging.LogRecord) -> None:
         job = vars(record)
