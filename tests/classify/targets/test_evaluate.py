@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -155,3 +156,37 @@ def test_without_validation_images_nothing_is_chosen(
     else:
         assert found[name]["plain"][first]["r2"] == {"value": None, "reason": CONSTANT}
         assert found["conformal"]["plain"][first]["coverage"]["value"] is None
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_each_named_group_has_its_own_score_with_an_interval(
+    kind: Kind, targeted: Targeted, models: dict[Kind, Path], tmp_path: Path
+) -> None:
+    data = targeted(kind)
+    store = open_store(data)
+    shutil.copytree(data, tmp_path / "data")
+    with files.folder(tmp_path / "data") as fresh:
+        shutil.copyfile(data / "samples.npy", fresh / "samples.npy")
+        shutil.copyfile(data / "preparation.json", fresh / "preparation.json")
+        cameras = np.array(["left", "right"])[np.arange(len(store.items)) % 2]
+        items = store.items.assign(group_name=cameras)
+        describe_store(fresh, name="two cameras", classes=store.classes, items=items, target=store.target)
+    found, _ = evaluated(tmp_path / "data", models[kind], tmp_path / "out")
+    table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
+    own = items.set_index("id")["group_name"].loc[table["id"]].to_numpy()
+    assert set(found["by_group"]) == {"left", "right"}
+    for name, group in found["by_group"].items():
+        rows = table[own == name]
+        truth, predicted = (rows.filter(regex=f"^{part}_").to_numpy() for part in ("true", "prediction_plain"))
+        key, score = (
+            ("micro_f1", reference.f1_score(truth, predicted, average="micro"))
+            if kind == "labels"
+            else (
+                "mae/0",
+                reference.mean_absolute_error(truth[:, 0], predicted[:, 0]),
+            )
+        )
+        assert group["items"] == len(rows)
+        assert group[key]["value"] == pytest.approx(score)
+        assert group[key]["low"] <= score <= group[key]["high"]
+    assert "by_group" not in evaluated(data, models[kind], tmp_path / "plain")[0]

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 
+from darkroom.classify.evaluation import groups
 from darkroom.classify.evaluation.number_figures import draw_predicted, draw_residuals
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
 from darkroom.classify.tta import merge_numbers
@@ -108,7 +109,15 @@ def _measured(
             name: conformal_interval(fitted[:, m] - true[:, m], predicted[:, m] - truth[:, m])
             for m, name in enumerate(names)
         }
+    plain = answers["plain"][1]
+    if found := groups.measured(outputs, lambda own: partial(_mae, predicted=plain[own], truth=truth[own])):
+        result["by_group"] = found
     return result
+
+
+def _mae(weights: Floats, predicted: Floats, truth: Floats) -> dict[str, Floats]:
+    found = scores(weights, predicted, truth)
+    return {name: values for name, values in found.items() if name.startswith("mae/")}
 
 
 def conformal_interval(held_out: Floats, residuals: Floats) -> dict[str, Any]:

@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from darkroom.classify.evaluation import groups, platt, thresholds
 from darkroom.classify.evaluation import label_metrics as metrics
-from darkroom.classify.evaluation import platt, thresholds
 from darkroom.classify.evaluation.label_figures import draw_labels, draw_precision_recall
 from darkroom.classify.evaluation.outputs import NO_VALIDATION, Evaluation, Outputs
 from darkroom.classify.tta import fit_weights, merge_labels, pairs
@@ -111,11 +111,18 @@ def _measured(answers: dict[str, Answer], truth: Flags, true: Flags, outputs: Ou
             }
             for k, name in enumerate(names)
         }
+    called = answers["plain"].predicted
+    if found := groups.measured(outputs, lambda own: partial(_micro_f1, called=called[own], truth=truth[own])):
+        result["by_group"] = found
     if "tta" in answers:
         right = {view: answer.predicted == truth for view, answer in answers.items()}
         fixed, broken = right["tta"] & ~right["plain"], right["plain"] & ~right["tta"]
         result["tta"] = {"fixed": int(fixed.sum()), "broken": int(broken.sum()), "merge": outputs.merge}
     return result
+
+
+def _micro_f1(weights: Floats, called: Flags, truth: Flags) -> dict[str, Floats]:
+    return {"micro_f1": metrics.decisions(weights, called, truth)["micro_f1"]}
 
 
 def _predictions(answers: dict[str, Answer], truth: Flags, outputs: Outputs) -> pd.DataFrame:

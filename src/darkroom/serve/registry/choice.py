@@ -53,16 +53,23 @@ def _classifier(results: Results) -> Chosen:
     answer, method = classify.answer(content), "/".join(best.keys)
     fair = content.by_validation or len(content.ranked) == 1
     if isinstance(content, Labels):
-        tables = [("Compared with others", content.accuracy), ("By label", content.labels)]
+        tables = [("Compared with others", content.accuracy), ("By label", content.labels), *_by_group(content.groups)]
         return Chosen(method, best.first, answer, fair, [*tables, ("Calibration", content.calibration)], content.weak)
     if isinstance(content, Numbers):
-        tables = [("Compared with others", content.accuracy), ("By number", content.each)]
+        tables = [("Compared with others", content.accuracy), ("By number", content.each), *_by_group(content.groups)]
         return Chosen(method, best.first, answer, fair, tables, None)
-    tables = [("Compared with others", content.accuracy), ("By class", content.classes.table)]
-    tables += [("By group", content.groups)] if content.groups else []
+    tables = [
+        ("Compared with others", content.accuracy),
+        ("By class", content.classes.table),
+        *_by_group(content.groups),
+    ]
     return Chosen(
         method, best.first, answer, fair, [*tables, ("Calibration", content.calibration)], content.classes.weak
     )
+
+
+def _by_group(groups: Table | None) -> list[tuple[str, Table]]:
+    return [("By group", groups)] if groups else []
 
 
 def _detector(results: Results) -> Chosen:

@@ -27,5 +27,18 @@ def test_the_lowest_groups_come_first_and_many_are_cut() -> None:
     assert many is not None
     assert (few.first, [row.title for row in few.rows]) == ("Group", ["group 0", "group 1", "group 2"])
     assert few.rows[0].cells[2].main == "a as b (1)"
-    assert (many.first, len(many.rows)) == ("20 lowest of 143 groups", 20)
+    assert (many.first, len(many.rows)) == ("20 worst of 143 groups", 20)
     assert tables.groups(classifier(0)) is None
+
+
+def test_the_largest_errors_come_first() -> None:
+    table = tables.worst_groups(
+        classifier(3),
+        {"MAE, age": "mae/0"},
+        lambda name, key: Number(int(name[-1])),
+        style="compact",
+        errors=True,
+    )
+    assert table is not None
+    assert [row.title for row in table.rows] == ["group 2", "group 1", "group 0"]
+    assert table.columns == ["MAE, age", "Test items"]

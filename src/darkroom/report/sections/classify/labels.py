@@ -50,6 +50,7 @@ class Labels:
     tta: tta.Merged | None
     labels: Table
     weak: list[str]
+    groups: Table | None
     figures: list[Figure]
     others: list[tuple[str, list[Figure]]]
     why: Why | None
@@ -105,6 +106,9 @@ def read(results: Results) -> Labels:
         tta=tta.merged(ranked, _tta(ranked)),
         labels=each,
         weak=weak,
+        groups=tables.worst_groups(
+            best, {"Micro F1, %": "micro_f1"}, lambda name, key: best.share("by_group", name, key)
+        ),
         figures=_figures(best),
         others=[(c.title, _figures(c)) for c in ranked[1:]],
         why=why.subsection(ranked, results),

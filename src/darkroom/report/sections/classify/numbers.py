@@ -27,6 +27,8 @@ from darkroom.report.words.text import say
 Floats = NDArray[np.float64]
 MEAN_OF_SEVERAL = "mean absolute error in standard deviations"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+MOST_NUMBERS = 6
+"""Numbers with a column in the table of groups."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Numbers:
     effects: Chart | None
     accuracy: Table
     each: Table
+    groups: Table | None
     cost: Table
     tta: tta.Merged | None
     figures: list[Figure]
@@ -81,6 +84,7 @@ def read(results: Results) -> Numbers:
         effects=tables.effects(networks, policies, score),
         accuracy=_accuracy(ranked, ranks, by_validation, names),
         each=_each(best, names),
+        groups=_groups(best, names),
         cost=tables.cost(ranked),
         tta=tta.merged(ranked, _tta(ranked, score)),
         figures=_figures(best),
@@ -163,6 +167,18 @@ def _accuracy(
         cells.append([*line, cell(_r2(c), "percent")])
     columns = [*(["Validation MAE"] if by_validation else []), *parts.values(), "R\N{SUPERSCRIPT TWO}, %"]
     return tables.by_classifier(ranked, columns, cells)
+
+
+def _groups(best: ClassifierRuns, names: Sequence[str]) -> Table | None:
+    """Tabulate the mean absolute errors in the groups of the source."""
+    measures = {f"MAE, {name}": f"mae/{m}" for m, name in enumerate(names[:MOST_NUMBERS])}
+    return tables.worst_groups(
+        best,
+        measures,
+        lambda name, key: best.number("by_group", name, key, bounds=(0, np.inf)),
+        style="compact",
+        errors=True,
+    )
 
 
 def _each(best: ClassifierRuns, names: Sequence[str]) -> Table:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,16 +120,38 @@ def classes(best: ClassifierRuns) -> Classes:
 
 def groups(best: ClassifierRuns) -> Table | None:
     """Tabulate a classifier's accuracy in the groups of the source, the lowest first; None if the test split has no groups."""
-    names = best.named("by_group")
-    scores = {name: best.share("by_group", name, "accuracy") for name in names}
+    table = worst_groups(best, {"Accuracy, %": "accuracy"}, lambda name, key: best.share("by_group", name, key))
+    if table is None:
+        return None
     found = []
-    for name in sorted(names, key=lambda name: scores[name].value or 0.0)[:MOST_GROUPS]:
-        known = best.first.metrics["by_group"][name]["confusions"]
+    for row in table.rows:
+        known = best.first.metrics["by_group"][row.title]["confusions"]
         wrong = ", ".join(f"{each['true']} as {each['predicted']} ({each['items']})" for each in known)
+        found.append(replace(row, cells=[*row.cells, Cell(wrong or text.DASH)]))
+    return Table(table.first, [*table.columns, "Most frequent confusions"], found)
+
+
+def worst_groups(
+    best: ClassifierRuns,
+    measures: Mapping[str, str],
+    score: Callable[[str, str], Number],
+    *,
+    style: str = "percent",
+    errors: bool = False,
+) -> Table | None:
+    """Tabulate measures in the groups of the source, the worst by the first one first; None if the test split has no groups.
+
+    `measures` are their keys by the title of the column, `score` gives one of a group. The worst are the lowest ones, or the
+    highest `errors`.
+    """
+    names, sign = best.named("by_group"), -1 if errors else 1
+    scores = {name: [score(name, key) for key in measures.values()] for name in names}
+    found = []
+    for name in sorted(names, key=lambda name: sign * (scores[name][0].value or 0.0))[:MOST_GROUPS]:
         items = cell(best.measured("metrics", "by_group", name, "items"), "count")
-        found.append(Row(name, [cell(scores[name], "percent"), items, Cell(wrong or text.DASH)]))
-    first = "Group" if len(found) == len(names) else f"{len(found)} lowest of {len(names)} groups"
-    return Table(first, ["Accuracy, %", "Test items", "Most frequent confusions"], found) if found else None
+        found.append(Row(name, [*(cell(one, style) for one in scores[name]), items]))
+    first = "Group" if len(found) == len(names) else f"{len(found)} worst of {len(names)} groups"
+    return Table(first, [*measures, "Test items"], found) if found else None
 
 
 def confusions(best: ClassifierRuns) -> list[Confusion]:
