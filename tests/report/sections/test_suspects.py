@@ -71,6 +71,17 @@ def test_every_suspect_can_be_kept_relabeled_or_dropped(plant: Callable[..., Tre
     assert "Put the file into the folder in which you run Snakemake" in page, "that of the config is another one"
 
 
+def test_a_page_with_the_first_suspects_only_says_so(plant: Callable[..., Tree], tmp_path: Path) -> None:
+    assert "These are the first" not in page_of(plant, tmp_path / "all", ("cat", "dog"), 3)
+    tree = plant(classifiers=(), generators=(), detectors=())
+    write(tree.results / "labels", ("cat", "dog"), 3)
+    about = files.read_json(tree.results / "labels" / "labels.json")
+    files.write_json(tree.results / "labels" / "labels.json", {**about, "suspects": 40})
+    spec = tree.spec.model_copy(update={"labels": ResultEntry(folder="labels")})
+    page = Tree(spec, tree.data, tree.results).build(tmp_path / "page")
+    assert "These are the first 3; the table named below has all." in page
+
+
 def test_the_effect_of_corrections_is_said_on_both_labels_apart(plant: Callable[..., Tree], tmp_path: Path) -> None:
     tree = plant(classifiers=(), generators=(), detectors=())
     write(tree.results / "labels", ("cat", "dog"), 2)
