@@ -95,6 +95,12 @@ ROWS = [
     Row("`audit.images`", settings(audit__images=20), ("audit: ",), "audits", "images 200 → 20"),
     Row("`audit.training`", settings(audit__training__epochs=2), JUDGED, "the audit's judges and audits"),
     Row("`audit.network`", settings(audit__network={"name": "mlp"}), JUDGED, "the audit's judges and audits"),
+    Row(
+        "`audit.transfer`",
+        settings(audit__network="pretrained", audit__transfer="probe"),
+        JUDGED,
+        "the audit's judges and audits",
+    ),
     Row("`audit.seed`", settings(audit__seed=1), JUDGED, "the audit's judges and audits"),
     Row(
         "`audit.folds`",

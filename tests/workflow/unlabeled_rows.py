@@ -66,6 +66,7 @@ ROWS = [
     _row("`explore.seed`", changed(explore__seed=1), CLUSTERS, "clusterings", "seed 0"),
     _row("`labels.examples`", changed(labels__examples=5), SEARCH, "the search for wrong labels", "examples 100"),
     _row("`labels.network`", changed(labels__network="mlp"), JUDGES, SEARCHED),
+    _row("`labels.transfer`", changed(labels__network="pretrained", labels__transfer="probe"), JUDGES, SEARCHED),
     _row("`labels.training`", changed(labels__training={"epochs": 3}), JUDGES, SEARCHED),
     _row("`labels.seed`", changed(labels__seed=1), JUDGES, SEARCHED),
     _row("`labels.folds`", changed(labels__folds=3), JUDGES, SEARCHED, new=("train judge: fold 2",)),
