@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,3 +63,23 @@ def test_a_table_that_names_nothing_is_still_watched_itself(content: str, tmp_pa
     before = fingerprint(table)
     table.write_text(content + "more")
     assert fingerprint(table) != before
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_an_archive_with_the_table_is_watched_with_the_folder_of_its_images(root: bool, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_text("a")
+    archive = tmp_path / "list.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("list.csv", "path,label\na.png,x\n")
+    more = {"root": str(tmp_path / "images")} if root else {}
+    source = options("source", "manifest").model_validate({"name": "manifest", "path": str(archive), **more})
+
+    def seen() -> str | None:
+        return Sources(source, tmp_path / ".cache.json").fingerprint
+
+    before = seen()
+    (tmp_path / "images" / "a.png").write_text("changed")
+    assert (seen() != before) == root
+    archive.write_bytes(b"changed")
+    assert seen() != before

@@ -15,6 +15,7 @@ from darkroom.data.text import pretrained_tokenizer
 from darkroom.job import fingerprint
 from darkroom.settings import Section
 
+TABLES = (".csv", ".tsv", ".parquet")
 FILES = ("path", "mask")
 """Columns of a manifest that name files."""
 
@@ -57,7 +58,10 @@ class Sources:
         places = [place.local_paths(local)]
         if hasattr(self.source, "root"):
             there = files.local(root) if root else local.parent
-            places.append({} if there is None else _named(local, there))
+            if there is not None and local.suffix.lower() in TABLES:
+                places.append(_named(local, there))
+            elif there is not None and root:  # the table is in an archive
+                places.append(place.local_paths(there))
         tokenizer = getattr(self.source, "tokenizer", None)
         if tokenizer and (coder := pretrained_tokenizer.file(tokenizer)):
             places.append(place.local_paths(coder))
@@ -67,7 +71,7 @@ class Sources:
 def _named(table: Path, root: Path) -> dict[str, str]:
     """Return the files below `root` that a table names, whether they exist or not; none if it cannot be read.
 
-    Other files there, such as results of a project around the table, are not read. An archive has its images inside.
+    Other files there, such as results of a project around the table, are not read.
     """
     try:
         columns = _columns(table)
@@ -85,8 +89,6 @@ def _columns(table: Path) -> list[Sequence[str | None]]:
         known = parquet.read_schema(table).names
         read = parquet.read_table(table, columns=[name for name in FILES if name in known])
         return [[None if value is None else str(value) for value in column.to_pylist()] for column in read.columns]
-    if kind not in (".csv", ".tsv"):
-        return []
     with table.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         separator = "\t" if kind == ".tsv" else ","
         head, *rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
