@@ -157,15 +157,8 @@ def test_broken_and_fixed_images_are_listed_and_shown_by_class_and_group(write: 
     with files.folder(tmp_path / "data") as fresh:
         images = np.random.default_rng(0).integers(0, 256, (ITEMS, 8, 8, 1), dtype=np.uint8)
         np.save(fresh / "samples.npy", images)
-        items = pd.DataFrame(
-            {
-                "id": [f"{k:03}" for k in range(ITEMS)],
-                "label": TRUTH,
-                "split": "test",
-                "group": range(ITEMS),
-                "mask": -1,
-            }
-        ).assign(group_name=[("left", "right")[k % 2] for k in range(ITEMS)])
+        items = pd.DataFrame({"id": [f"{k:03}" for k in range(ITEMS)], "label": TRUTH, "split": "test", "mask": -1})
+        items = items.assign(group=range(ITEMS), group_name=[("left", "right")[k % 2] for k in range(ITEMS)])
         describe_store(fresh, name="x", classes=CLASSES, items=items)
     command(a, b, "--data", tmp_path / "data", "--out", out)
     with (out / "items.csv").open(encoding="utf-8", newline="") as stream:

@@ -34,6 +34,7 @@ from tests.workflow.row import (
     Row,
 )
 
+AUDITS = "the audit's judges and audits"
 ROWS = [
     Row("nothing", settings()),
     Row("`data.size`", settings(data__size=12), PREPARED, "prepare, and what follows", "size nothing → 12"),
@@ -93,23 +94,11 @@ ROWS = [
         "policy.online: with hflip",
     ),
     Row("`audit.images`", settings(audit__images=20), ("audit: ",), "audits", "images 200 → 20"),
-    Row("`audit.training`", settings(audit__training__epochs=2), JUDGED, "the audit's judges and audits"),
-    Row("`audit.network`", settings(audit__network={"name": "mlp"}), JUDGED, "the audit's judges and audits"),
-    Row(
-        "`audit.transfer`",
-        settings(audit__network="pretrained", audit__transfer="probe"),
-        JUDGED,
-        "the audit's judges and audits",
-    ),
-    Row("`audit.seed`", settings(audit__seed=1), JUDGED, "the audit's judges and audits"),
-    Row(
-        "`audit.folds`",
-        settings(audit__folds=3),
-        JUDGED,
-        "the audit's judges and audits",
-        "folds 2 → 3",
-        new=("train judge: fold 2",),
-    ),
+    Row("`audit.training`", settings(audit__training__epochs=2), JUDGED, AUDITS),
+    Row("`audit.network`", settings(audit__network={"name": "mlp"}), JUDGED, AUDITS),
+    Row("`audit.transfer`", settings(audit__network="pretrained", audit__transfer="probe"), JUDGED, AUDITS),
+    Row("`audit.seed`", settings(audit__seed=1), JUDGED, AUDITS),
+    Row("`audit.folds`", settings(audit__folds=3), JUDGED, AUDITS, "folds 2 → 3", new=("train judge: fold 2",)),
     Row("`audit.tolerance`", settings(audit__tolerance=0.1), ("audit: ",), "audits"),
     Row("`audit.draws`", settings(audit__draws=3), ("audit: ",), "audits"),
     Row("`audit.resamples`", settings(audit__resamples=50), ("audit: ",), "audits"),

@@ -9,6 +9,9 @@ from pathlib import Path
 from darkroom import settings
 from darkroom.data.options import LabelColumn, Labels
 
+TABLES = (".csv", ".tsv", ".parquet")
+"""Endings of tables that list samples in files."""
+
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 

@@ -17,7 +17,7 @@ from darkroom import registry
 from darkroom.data import archives, decode, place
 from darkroom.data.item import Contents, Item, Unused
 from darkroom.data.layouts import IMAGE_ENDINGS
-from darkroom.data.sources.manifest import ENDINGS as TABLES
+from darkroom.data.target_columns import TABLES
 from darkroom.init import identify
 
 ARRAYS = (".npz",)

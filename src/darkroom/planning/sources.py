@@ -11,11 +11,11 @@ from pathlib import Path
 
 from darkroom import files
 from darkroom.data import place
+from darkroom.data.target_columns import TABLES
 from darkroom.data.text import pretrained_tokenizer
 from darkroom.job import fingerprint
 from darkroom.settings import Section
 
-TABLES = (".csv", ".tsv", ".parquet")
 FILES = ("path", "mask")
 """Columns of a manifest that name files."""
 

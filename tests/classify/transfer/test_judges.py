@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from darkroom.audit import relearn, train
 from darkroom.audit.config import Audit, MeasureSpec, TrainSpec
+from darkroom.classify.transfer.head_first import HeadFirst
+from darkroom.classify.transfer.heads.examples import Examples
 from darkroom.data.store import open_store
 from darkroom.fit.batches import Batches, Pool, as_tensor
 from darkroom.labels.config import FindSpec, Labels
@@ -44,8 +46,15 @@ def test_a_probe_judges_without_a_training_loop_and_gives_evidence(
     assert (found.judged.argmax(1) == found.labels).mean() > 0.3  # random features of ten classes
 
 
-def test_a_probe_relearns_on_copies_that_stay_with_their_originals(few: Path, weights: Weights) -> None:
+def test_a_probe_relearns_on_copies_that_stay_with_their_originals(
+    few: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Inverted copies of other labels: a head that learns from originals and copies tells both apart."""
+    seen: list[Examples] = []
+    put = HeadFirst.put
+    monkeypatch.setattr(
+        HeadFirst, "put", lambda way, network, found, to: put(way, network, seen.append(found) or found, to)
+    )
     store = open_store(few)
     rows = np.flatnonzero(store.items["split"] == "train")
     variants = np.stack([rows, len(store.samples) + np.arange(len(rows))], axis=1)
@@ -54,6 +63,8 @@ def test_a_probe_relearns_on_copies_that_stay_with_their_originals(few: Path, we
     spec = MeasureSpec.model_validate(judge(weights, name="some", policy={"copies": 1, "offline": ["hflip"]}))
     target = relearn.Target("class", ("original", "inverted"))
     network = relearn.trained(spec, store, rows, batches, target=target, loss=spec.loss)
+    assert torch.equal(seen[0].folds[::2], seen[0].folds[1::2])
+    assert len(seen[0].folds.unique()) > 1
     with torch.inference_mode():
         plain, inverted = (network(as_tensor(pool.take(column))).argmax(1) for column in variants.T)
     assert (plain == 0).float().mean() > 0.95

@@ -14,10 +14,10 @@ from darkroom.data import place, target_columns
 from darkroom.data.item import Contents, Item, Unused, class_name, given_split, ordered, readable, text_labels
 from darkroom.data.options import Columns, Labels
 from darkroom.data.sources import targets
+from darkroom.data.target_columns import TABLES
 from darkroom.registry import register
 from darkroom.settings import Sha256
 
-ENDINGS = (".csv", ".tsv", ".parquet")
 NEEDED, OPTIONAL = ("path", "label"), ("split", "group", "mask")
 OTHER_TARGETS = " To predict several labels or numbers, name their columns in data.source.labels or data.source.numbers"
 
@@ -57,7 +57,7 @@ class Manifest:
 
     def fetch(self, raw: Path) -> None:
         """Unpack the archive, or list the table and the images it names."""
-        place.bring(raw, self.path, self.sha256, plain=ENDINGS)
+        place.bring(raw, self.path, self.sha256, plain=TABLES)
         table, root = self._found(raw)
         rows = self._rows(table)
         names = [name for column in ("path", "mask") for name in rows[column] if name]
@@ -111,10 +111,10 @@ class Manifest:
     def _found(self, raw: Path) -> tuple[Path, Path]:
         """Return the table and the folder that its paths are relative to."""
         listing = place.listing(raw, self.path)
-        tables = [name for name in listing.names if name.lower().endswith(ENDINGS)]
+        tables = [name for name in listing.names if name.lower().endswith(TABLES)]
         if len(tables) != 1:
             found = ", ".join(tables[:10]) or "none"
-            raise ValueError(f"data.source.path: {self.path}: expected one table ({', '.join(ENDINGS)}), found {found}")
+            raise ValueError(f"data.source.path: {self.path}: expected one table ({', '.join(TABLES)}), found {found}")
         table = listing.path(tables[0])
         return table, table.parent if self.root is None else place.existing(self.root, "data.source.root")
 
